@@ -1,0 +1,1 @@
+"""Duchenne: facial action units from pictures and video, from any angle."""

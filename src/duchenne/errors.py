@@ -1,0 +1,49 @@
+"""Every error that the toolkit raises on purpose.
+
+    DuchenneError
+    ├── UsageError          the request is wrong (unknown AU, threshold of 2)      exit code 2
+    ├── MediaError          a picture, a video or a camera cannot be read          exit code 1
+    ├── OutputError         a result cannot be written (no folder, disk full)      exit code 1
+    ├── LandmarkError       landmarks carry no scale or are not finite             exit code 1
+    ├── WeightsError        a weights file is missing, altered or of another kind  exit code 1
+    ├── SynthesisError      a head cannot be drawn as asked, or its data is absent exit code 1
+    └── TrainingError       training data or a checkpoint cannot be used           exit code 1
+
+Messages name what was found, what was expected and what to do about it.
+"""
+
+
+class DuchenneError(Exception):
+    """Base of all errors raised on purpose; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(DuchenneError):
+    """The request itself is wrong."""
+
+    exit_code = 2
+
+
+class MediaError(DuchenneError):
+    """A picture, a video or a camera cannot be read."""
+
+
+class OutputError(DuchenneError):
+    """A result cannot be written."""
+
+
+class LandmarkError(DuchenneError):
+    """Landmarks carry no scale or are not finite."""
+
+
+class WeightsError(DuchenneError):
+    """A weights file is missing, altered or of another kind."""
+
+
+class SynthesisError(DuchenneError):
+    """A head cannot be drawn as asked, or the data to draw it from is absent."""
+
+
+class TrainingError(DuchenneError):
+    """Training data or a checkpoint cannot be used."""

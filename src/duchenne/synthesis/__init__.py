@@ -1,0 +1,1 @@
+"""Heads with known action units at any pose, rendered on the CPU with exact labels."""
