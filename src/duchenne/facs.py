@@ -64,7 +64,13 @@ ACTION_UNITS: tuple[ActionUnit, ...] = (
     ActionUnit(26, "Jaw drop", "masseter, relaxed", Region.MOUTH, False),
     ActionUnit(27, "Mouth stretch", "pterygoids, digastric", Region.MOUTH, False),
     ActionUnit(28, "Lip suck", "orbicularis oris", Region.MOUTH, False),
-    ActionUnit(43, "Eyes closed", "levator palpebrae superioris, relaxed; a blink (AU45) while it lasts", Region.EYE, True),
+    ActionUnit(
+        43,
+        "Eyes closed",
+        "levator palpebrae superioris, relaxed; a blink (AU45) while it lasts",
+        Region.EYE,
+        True,
+    ),
 )
 AU_NAMES: tuple[str, ...] = tuple(au.name for au in ACTION_UNITS)
 AU_BY_NAME: dict[str, ActionUnit] = {au.name: au for au in ACTION_UNITS}
@@ -118,5 +124,7 @@ def parse_aus(text: str) -> tuple[str, ...]:
             )
         wanted.add(name)
     if not wanted:
-        raise UsageError("The list of action units is empty. Write numbers or names, separated by commas: 6,12.")
+        raise UsageError(
+            "The list of action units is empty. Write numbers or names, separated by commas: 6,12."
+        )
     return tuple(name for name in AU_NAMES if name in wanted)

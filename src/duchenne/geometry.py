@@ -4,6 +4,9 @@ Camera axes are OpenCV's: x to the image's right, y down, z away from the camera
 camera has the identity rotation. Signs: yaw > 0 turns the face to the image's right (the subject's left), pitch > 0
 lifts it, roll > 0 tilts the head clockwise as seen in the image. The rotation is R = Rz(roll) Ry(-yaw) Rx(-pitch) in
 the usual right-handed matrices, so that turning the picture in its plane changes the roll alone.
+
+Image points are (x, y) with the origin at the outer corner of the top left pixel: pixel i covers [i, i + 1) and its
+centre lies at i + .5. Matrices are named target_from_source.
 """
 
 from dataclasses import dataclass
@@ -30,7 +33,14 @@ class HeadPose:
 def rotation_from_pose(pose: HeadPose) -> Transform:
     """Return the 3 x 3 rotation that takes head axes to camera axes."""
     yaw, pitch, roll = np.radians([-pose.yaw_deg, -pose.pitch_deg, pose.roll_deg])
-    cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
+    cy, sy, cp, sp, cr, sr = (
+        np.cos(yaw),
+        np.sin(yaw),
+        np.cos(pitch),
+        np.sin(pitch),
+        np.cos(roll),
+        np.sin(roll),
+    )
     rx = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     rz = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
@@ -65,7 +75,9 @@ def rigid_rotation(source: Points3D, target: Points3D, weights: Float[np.ndarray
     return u @ np.diag(flip) @ vt
 
 
-def similarity_from_two_points(source: Float[np.ndarray, "2 2"], target: Float[np.ndarray, "2 2"]) -> Transform:
+def similarity_from_two_points(
+    source: Float[np.ndarray, "2 2"], target: Float[np.ndarray, "2 2"]
+) -> Transform:
     """Return the similarity (scale, rotation, shift) that takes the two source points to the two target points.
 
     Raises:

@@ -1,0 +1,38 @@
+"""Cut a square out of a picture through a similarity, without aliasing; used by the landmarker and the alignment."""
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from duchenne.geometry import Transform, scale_of, shift, transform_points
+
+Picture = UInt8[np.ndarray, "h w 3"]
+
+
+def cut(pixels: Picture, crop_from_image: Transform, side_px: int) -> Picture:
+    """Return the side_px x side_px crop; what lies outside the picture is black.
+
+    The picture is averaged over whole blocks first where the crop is less than half its scale, then read bilinearly.
+    """
+    window, window_from_image = _window(pixels, np.linalg.inv(crop_from_image), side_px)
+    factor = max(1, int(1.0 / max(scale_of(crop_from_image), 1e-6)))
+    source = Image.fromarray(window)
+    if factor > 1:
+        source = source.reduce(factor)
+        window_from_image = np.diag([1 / factor, 1 / factor, 1.0]) @ window_from_image
+    source_from_crop = window_from_image @ np.linalg.inv(crop_from_image)
+    coefficients = tuple(float(v) for v in source_from_crop[:2].ravel())
+    out = source.transform(
+        (side_px, side_px), Image.Transform.AFFINE, coefficients, resample=Image.Resampling.BILINEAR
+    )
+    return np.asarray(out)
+
+
+def _window(pixels: Picture, image_from_crop: Transform, side_px: int) -> tuple[Picture, Transform]:
+    """Return the part of the picture under the crop, so that a large frame is not touched as a whole."""
+    corners = np.array([[0, 0], [side_px, 0], [0, side_px], [side_px, side_px]], float)
+    seen = transform_points(image_from_crop, corners)
+    height, width = pixels.shape[:2]
+    left, top = (int(v) for v in np.clip(np.floor(seen.min(0)) - 2, 0, [width - 1, height - 1]))
+    right, bottom = (int(v) for v in np.clip(np.ceil(seen.max(0)) + 2, [left + 1, top + 1], [width, height]))
+    return np.ascontiguousarray(pixels[top:bottom, left:right]), shift(-left, -top)
