@@ -22,9 +22,7 @@ def cut(pixels: Picture, crop_from_image: Transform, side_px: int) -> Picture:
         window_from_image = np.diag([1 / factor, 1 / factor, 1.0]) @ window_from_image
     source_from_crop = window_from_image @ np.linalg.inv(crop_from_image)
     coefficients = tuple(float(v) for v in source_from_crop[:2].ravel())
-    out = source.transform(
-        (side_px, side_px), Image.Transform.AFFINE, coefficients, resample=Image.Resampling.BILINEAR
-    )
+    out = source.transform((side_px, side_px), Image.Transform.AFFINE, coefficients, resample=Image.Resampling.BILINEAR)
     return np.asarray(out)
 
 

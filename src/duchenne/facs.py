@@ -124,7 +124,5 @@ def parse_aus(text: str) -> tuple[str, ...]:
             )
         wanted.add(name)
     if not wanted:
-        raise UsageError(
-            "The list of action units is empty. Write numbers or names, separated by commas: 6,12."
-        )
+        raise UsageError("The list of action units is empty. Write numbers or names, separated by commas: 6,12.")
     return tuple(name for name in AU_NAMES if name in wanted)

@@ -75,9 +75,7 @@ def rigid_rotation(source: Points3D, target: Points3D, weights: Float[np.ndarray
     return u @ np.diag(flip) @ vt
 
 
-def similarity_from_two_points(
-    source: Float[np.ndarray, "2 2"], target: Float[np.ndarray, "2 2"]
-) -> Transform:
+def similarity_from_two_points(source: Float[np.ndarray, "2 2"], target: Float[np.ndarray, "2 2"]) -> Transform:
     """Return the similarity (scale, rotation, shift) that takes the two source points to the two target points.
 
     Raises:
