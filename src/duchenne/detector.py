@@ -1,0 +1,196 @@
+"""The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from duchenne.alignment import AlignedFace, align
+from duchenne.cropping import Picture
+from duchenne.errors import LandmarkError, UsageError
+from duchenne.faces import FaceBox, FaceFinder
+from duchenne.facs import AU_NAMES
+from duchenne.geometry import HeadPose
+from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
+from duchenne.media import Frame, frame_from_array, open_video, read_picture
+from duchenne.recognition import AURecognizer
+from duchenne.results import FaceAUs
+from duchenne.tracking import FaceTracker
+
+MIN_FACE_CONFIDENCE = 0.5
+"""The landmarker's own doubt: a box whose crop looks less like a face than this is dropped."""
+
+
+@dataclass(frozen=True)
+class DetectionOptions:
+    """What to look for.
+
+    Attributes:
+        aus: Names to report, in the order of `facs.AU_NAMES`; None for all that the weights know.
+        thresholds: Thresholds by AU name that replace the stored ones, each 0-1.
+        largest_face: Keep only the largest face of each frame.
+        min_face_px: Smallest face to look for; None for the finder's rule.
+    """
+
+    aus: tuple[str, ...] | None = None
+    thresholds: Mapping[str, float] | None = None
+    largest_face: bool = False
+    min_face_px: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (self.thresholds or {}).items():
+            if name not in AU_NAMES:
+                raise UsageError(f"There is no action unit {name!r} to set a threshold for. Known: {' '.join(AU_NAMES)}.")
+            if not 0.0 <= value <= 1.0:
+                raise UsageError(f"The threshold of {name} is {value:g}; a probability lies between 0 and 1.")
+        if self.min_face_px is not None and not self.min_face_px >= 1:
+            raise UsageError(f"The smallest face is {self.min_face_px:g} px; it must be at least 1 px.")
+
+
+@dataclass(frozen=True)
+class _LocatedFace:
+    box: FaceBox
+    landmarks: FaceLandmarks
+    pose: HeadPose
+    aligned: AlignedFace
+
+
+class AUDetector:
+    """Find faces and their action units in pictures and videos.
+
+    Example:
+        >>> detector = AUDetector()
+        >>> faces = detector.detect("portrait.jpg")
+        >>> faces[0].probability_of("AU12")
+
+    Args:
+        options: What to look for; the defaults report everything.
+        workers: Frames of a video that are worked on side by side; None for one per core.
+
+    Raises:
+        UsageError: An option names an AU that the weights do not know.
+        WeightsError: The weights in the package are missing or altered.
+    """
+
+    def __init__(self, options: DetectionOptions | None = None, workers: int | None = None) -> None:
+        self.options = options or DetectionOptions()
+        self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+        self._finder = FaceFinder()
+        self._landmarker = Landmarker()
+        self._recognizer = AURecognizer()
+        self.aus = self._choose_aus()
+        self._columns = [self._recognizer.aus.index(name) for name in self.aus]
+        stored = dict(zip(self._recognizer.aus, self._recognizer.thresholds, strict=True))
+        self.thresholds: dict[str, float] = {
+            name: float((self.options.thresholds or {}).get(name, stored[name])) for name in self.aus
+        }
+
+    def detect(self, image: str | Path | Picture) -> list[FaceAUs]:
+        """Return the faces of one picture, the most certain first; an empty list when there is none.
+
+        Args:
+            image: A path, or an array of H x W x 3 RGB (H x W grey), uint8.
+
+        Raises:
+            MediaError: The picture cannot be read.
+        """
+        frame = frame_from_array(image) if isinstance(image, np.ndarray) else read_picture(image)
+        return self.detect_frame(frame)
+
+    def detect_frame(self, frame: Frame) -> list[FaceAUs]:
+        """Return the faces of one frame; `face_id` counts them in order of confidence."""
+        located = self._locate(frame.pixels)
+        probabilities = self._recognize(located)
+        return [self._result(frame, k, face, p) for k, (face, p) in enumerate(zip(located, probabilities, strict=True))]
+
+    def detect_frames(
+        self, frames: Iterable[Frame], tracker: FaceTracker | None = None
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
+
+        Every frame goes the way of a single picture, so its numbers do not depend on its neighbours. Several frames
+        are worked on side by side; memory does not grow with the length of the video.
+        """
+        tracker = tracker or FaceTracker()
+        for frame, faces in self._in_order(frames):
+            ids = tracker.update([face.box for face in faces], frame.timestamp_s)
+            yield frame, [replace(face, face_id=k) for face, k in zip(faces, ids, strict=True)]
+
+    def detect_video(
+        self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
+    ) -> Iterator[FaceAUs]:
+        """Yield the faces of a video, frame by frame.
+
+        Args:
+            path: The video.
+            start_s: Leave out what comes before this time.
+            end_s: Stop at this time.
+            step: Look at every step-th frame.
+
+        Raises:
+            MediaError: The video cannot be read, or breaks off; faces before the break have been given.
+        """
+        with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
+            for _, faces in self.detect_frames(video):
+                yield from faces
+
+    def _choose_aus(self) -> tuple[str, ...]:
+        wanted = self.options.aus if self.options.aus is not None else tuple(self._recognizer.aus)
+        unknown = [name for name in wanted if name not in self._recognizer.aus]
+        if unknown:
+            raise UsageError(
+                f"The weights do not know {' '.join(unknown)}. They know: {' '.join(self._recognizer.aus)}."
+            )
+        return tuple(wanted)
+
+    def _locate(self, pixels: Picture) -> list[_LocatedFace]:
+        boxes = self._finder.find(pixels, min_face_px=self.options.min_face_px)
+        located = [face for box in boxes if (face := self._locate_one(pixels, box)) is not None]
+        if self.options.largest_face and located:
+            return [max(located, key=lambda face: float(face.box.box[2] * face.box.box[3]))]
+        return located
+
+    def _locate_one(self, pixels: Picture, box: FaceBox) -> _LocatedFace | None:
+        """Return the face in a box; None where the landmarker sees none, or one too small to align."""
+        landmarks = self._landmarker.locate(pixels, box)
+        if landmarks.confidence < MIN_FACE_CONFIDENCE:
+            return None
+        try:
+            aligned = align(pixels, landmarks.points)
+            return _LocatedFace(box, landmarks, head_pose(landmarks), aligned)
+        except LandmarkError:
+            return None
+
+    def _recognize(self, faces: Sequence[_LocatedFace]) -> Float[np.ndarray, "n a"]:
+        if not faces:
+            return np.zeros((0, len(self.aus)))
+        return self._recognizer.recognize([face.aligned for face in faces])[:, self._columns]
+
+    def _result(self, frame: Frame, face_id: int, face: _LocatedFace, probability: np.ndarray) -> FaceAUs:
+        occurrence = probability >= np.array([self.thresholds[name] for name in self.aus])
+        return FaceAUs(
+            frame.source, frame.index, frame.timestamp_s, face_id, face.box, face.landmarks, face.pose,
+            self.aus, probability, occurrence,
+        )  # fmt: skip
+
+    def _in_order(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Yield frames with their faces in the order of the frames, `workers` of them in work at a time."""
+        waiting: deque[tuple[Frame, Future[list[FaceAUs]]]] = deque()
+        with ThreadPoolExecutor(self.workers) as pool:
+            try:
+                for frame in frames:
+                    waiting.append((frame, pool.submit(self.detect_frame, frame)))
+                    if len(waiting) > 2 * self.workers:
+                        first, faces = waiting.popleft()
+                        yield first, faces.result()
+                while waiting:
+                    first, faces = waiting.popleft()
+                    yield first, faces.result()
+            finally:
+                for _, unfinished in waiting:
+                    unfinished.cancel()
