@@ -6,16 +6,16 @@ from PIL import Image
 
 from duchenne.geometry import Transform, scale_of, shift, transform_points
 
-Picture = UInt8[np.ndarray, "h w 3"]
+Picture = UInt8[np.ndarray, "_ _ 3"]
 
 
-def cut(pixels: Picture, crop_from_image: Transform, side_px: int) -> Picture:
+def cut(pixels: Picture, crop_from_image: Transform, side_px: int) -> UInt8[np.ndarray, "{side_px} {side_px} 3"]:
     """Return the side_px x side_px crop; what lies outside the picture is black.
 
     The picture is averaged over whole blocks first where the crop is less than half its scale, then read bilinearly.
     """
     window, window_from_image = _window(pixels, np.linalg.inv(crop_from_image), side_px)
-    factor = max(1, int(1.0 / max(scale_of(crop_from_image), 1e-6)))
+    factor = max(1, int(1.0 / max(scale_of(crop_from_image), 1e-6) + 1e-6))
     source = Image.fromarray(window)
     if factor > 1:
         source = source.reduce(factor)

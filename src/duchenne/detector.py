@@ -45,7 +45,9 @@ class DetectionOptions:
     def __post_init__(self) -> None:
         for name, value in (self.thresholds or {}).items():
             if name not in AU_NAMES:
-                raise UsageError(f"There is no action unit {name!r} to set a threshold for. Known: {' '.join(AU_NAMES)}.")
+                raise UsageError(
+                    f"There is no action unit {name!r} to set a threshold for. Known: {' '.join(AU_NAMES)}."
+                )
             if not 0.0 <= value <= 1.0:
                 raise UsageError(f"The threshold of {name} is {value:g}; a probability lies between 0 and 1.")
         if self.min_face_px is not None and not self.min_face_px >= 1:

@@ -1,0 +1,53 @@
+"""The `duchenne` command: one small file per verb; a verb parses, calls one library function and prints.
+
+Data goes to standard output, remarks to standard error. Exit codes: 0 done, 1 something failed, 2 misused.
+"""
+
+import sys
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+
+from duchenne.errors import DuchenneError, UsageError
+
+_EPILOGUE = (
+    "Action units are movements of the face, not feelings. "
+    "Exit codes: 0 done, 1 something failed (the rest was done), 2 misused."
+)
+
+app = App(
+    name="duchenne",
+    help="Find facial action units (FACS) in pictures and videos, offline.",
+    help_epilogue=_EPILOGUE,
+    help_format="markdown",
+    version_flags=["--version"],
+)
+app.command(
+    "duchenne.commands.detect:detect", help="Find faces and their action units in pictures, videos or a camera."
+)
+app.command("duchenne.commands.doctor:doctor", help="Say what is installed and check that detection works here.")
+app.command("duchenne.commands.render:render", help="Draw heads with known action units, with exact labels.")
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; messages have gone to standard error."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        code = app(
+            arguments, exit_on_error=False, print_error=False, error_console=console, result_action="return_value"
+        )
+    except CycloptsError as error:
+        console.print(f"duchenne: {str(error).strip()}\nSee: duchenne --help", markup=False)
+        return UsageError.exit_code
+    except DuchenneError as error:
+        console.print(f"duchenne: {error}", markup=False)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.print("duchenne: interrupted.", markup=False)
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Enter from the shell."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,29 @@
+"""`duchenne doctor`: what is installed, which weights with which hash, and a self-check on a rendered face."""
+
+from rich.console import Console
+from rich.table import Table
+
+from duchenne.diagnosis import Finding, diagnose
+
+
+def doctor() -> int:
+    """Say what is installed and check that detection works here.
+
+    Prints the versions of Python and of each library, the hash of each weights file against the one the package was
+    built with, which extras are there, and finds the action units of a rendered face whose truth is known. Nothing is
+    sent anywhere. Exit code 1 when a check fails.
+    """
+    findings = diagnose()
+    Console(soft_wrap=True).print(_table(findings))
+    failed = [finding for finding in findings if finding.ok is False]
+    if failed:
+        Console(stderr=True).print(f"{len(failed)} of {len(findings)} checks failed.", markup=False)
+    return 1 if failed else 0
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("", "what", "found", box=None, pad_edge=False)
+    marks = {True: "[green]ok[/]", False: "[red]FAILED[/]", None: "-"}
+    for finding in findings:
+        table.add_row(marks[finding.ok], finding.what, finding.found)
+    return table

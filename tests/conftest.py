@@ -1,0 +1,6 @@
+"""Shape checks on for every module of the package, and the faces that several tests share."""
+
+from jaxtyping import install_import_hook
+
+# The hook checks shapes and types of every annotated call, so it must come before the first import of the package.
+install_import_hook("duchenne", "typechecker.check")
