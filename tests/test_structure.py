@@ -12,7 +12,7 @@ import duchenne
 ROOT = Path(duchenne.__file__).parent
 ORDER = (
     ["errors", "facs", "geometry", "weights", "cropping", "media", "faces", "tracking", "landmarks", "alignment"]
-    + ["patches", "recognition", "results", "result_files", "detector", "overlay", "diagnosis"]
+    + ["shape", "patches", "recognition", "results", "result_files", "detector", "overlay", "diagnosis"]
     + ["synthesis", "networks", "training", "detection", "commands"]
 )
 HEAVY = {"torch", "cv2", "numba", "scipy", "anny", "sklearn", "matplotlib", "onnx"}
