@@ -12,8 +12,8 @@ import duchenne
 ROOT = Path(duchenne.__file__).parent
 ORDER = (
     ["errors", "facs", "geometry", "weights", "cropping", "media", "faces", "tracking", "landmarks", "alignment"]
-    + ["shape", "patches", "recognition", "results", "result_files", "detector", "overlay", "diagnosis"]
-    + ["synthesis", "networks", "training", "detection", "commands"]
+    + ["shape", "patches", "shape", "recognition", "results", "result_files", "detector", "overlay", "diagnosis"]
+    + ["synthesis", "networks", "training", "detection", "commands", "__main__"]
 )
 HEAVY = {"torch", "cv2", "numba", "scipy", "anny", "sklearn", "matplotlib", "onnx"}
 LIGHT_FLOORS = ORDER[: ORDER.index("synthesis")]

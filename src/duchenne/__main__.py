@@ -1,0 +1,5 @@
+"""`python -m duchenne` is the `duchenne` command."""
+
+from duchenne.commands import main
+
+main()
