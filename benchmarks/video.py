@@ -71,7 +71,7 @@ def whole(path: Path) -> dict[str, float]:
         took_s = time.perf_counter() - start_s
         if status:
             sys.exit(f"duchenne detect ended with status {status}")
-        rows = sum(1 for _ in Path(folder, "r.csv").open()) - 1
+        rows = Path(folder, "r.csv").read_text().count("\n") - 1
     return {
         "frames": count,
         "rows": rows,
