@@ -63,8 +63,15 @@ def cut_windows(
         landmarks: In its pixels.
         layout: Which windows.
     """
+    return windows_of(reduce_crop(pixels, layout.reduction), landmarks, layout)
+
+
+def windows_of(
+    reduced: UInt8[np.ndarray, "s s c"], landmarks: Float[np.ndarray, "49 2"], layout: PatchLayout
+) -> UInt8[np.ndarray, "p w w c"]:
+    """Return the windows of a crop that is already at the layout's scale; landmarks in 200 x 200 crop pixels."""
     half = layout.side_px // 2
-    padded = np.pad(reduce_crop(pixels, layout.reduction), ((half, half), (half, half), (0, 0)))
+    padded = np.pad(reduced, ((half, half), (half, half), (0, 0)))
     corners = window_corners(landmarks, layout) + half
     views = np.lib.stride_tricks.sliding_window_view(padded, (layout.side_px, layout.side_px), axis=(0, 1))
     return np.ascontiguousarray(views[corners[:, 1], corners[:, 0]].transpose(0, 2, 3, 1))

@@ -167,7 +167,7 @@ class RegionNetwork(nn.Module):
             planes = (planes * planes.new_tensor(LUMINANCE)).sum(-1, keepdim=True)
         mean = planes.mean((1, 2, 3, 4), keepdim=True)
         spread = (planes - mean).square().mean((1, 2, 3, 4), keepdim=True).sqrt()
-        return ((planes - mean) / (spread + MIN_CONTRAST)).movedim(-1, 2)
+        return ((planes - mean) / (spread + MIN_CONTRAST)).permute(0, 1, 4, 2, 3)
 
     def patch_maps(self, planes: Float[Tensor, "n p k s s"]) -> Float[Tensor, "n m h h"]:
         """Return the maps of the last patch layer; patch after patch along the second axis."""

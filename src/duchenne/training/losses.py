@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
 
 
 def skew(occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]) -> Float[np.ndarray, " a"]:
@@ -58,7 +57,8 @@ def labels_from_intensity(
     Raises:
         TrainingError: An intensity is not a number between 0 and 5.
     """
-    if not ((intensity >= 0) & (intensity <= 5)).all():
-        raise TrainingError(f"AU intensities of {', '.join(AU_NAMES[:2])} ... must lie between 0 and 5.")
+    wrong = intensity[~((intensity >= 0) & (intensity <= 5))]
+    if wrong.size:
+        raise TrainingError(f"An AU intensity is {wrong[0]}; intensities must lie between 0 and 5.")
     grade = np.floor(intensity + 0.5)
     return grade >= 2, grade != 1

@@ -1,0 +1,129 @@
+"""From aligned faces to the probability of each action unit, on ONNX weights that describe themselves."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from jaxtyping import Float
+
+from duchenne.alignment import AlignedFace
+from duchenne.errors import WeightsError
+from duchenne.facs import AU_NAMES, LANDMARK_COUNT
+from duchenne.geometry import scale_of
+from duchenne.patches import PatchLayout, cut_windows
+from duchenne.shape import derotate, solid
+from duchenne.weights import weights_path
+
+WEIGHTS_NAME = "au_compact.onnx"
+METADATA_KEY = "duchenne"
+KIND = "action units"
+BATCH = 32
+
+
+class AURecognizer:
+    """The AU network of the package, or another file that `training.export` wrote.
+
+    Attributes:
+        aus: Names, in the order of the columns that `recognize` returns.
+        thresholds: (a,), the probability from which an AU is said to occur.
+        layout: The windows that the network reads.
+        reads_depth: Whether `recognize` needs the depth of the landmarks.
+        card: Everything else that the file says of itself: licence, training data, command, scores.
+
+    Args:
+        path: The ONNX file; None for the one in the package.
+        threads: Threads for one call; the detector works on several frames side by side instead.
+
+    Raises:
+        WeightsError: The file is missing, broken or no AU network of this project.
+    """
+
+    def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
+        self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
+        self._session = _open(self.path, threads)
+        described = _description(self.path, self._session)
+        try:
+            self.aus: tuple[str, ...] = tuple(described["aus"])
+            self.thresholds: Float[np.ndarray, " a"] = np.array(described["thresholds"], float)
+            self.layout = PatchLayout(tuple(described["landmarks"]), described["side_px"], described["reduction"])
+            self._reference = _reference(described["reference_shape"])
+            self.card: Mapping[str, Any] = described["card"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{self.path} lacks or garbles what an AU network must say of itself: {error}."
+            ) from error
+        if set(self.aus) - set(AU_NAMES) or len(self.thresholds) != len(self.aus):
+            raise WeightsError(
+                f"{self.path} names {len(self.aus)} AUs and {len(self.thresholds)} thresholds; each AU must be one of "
+                f"{' '.join(AU_NAMES)} and have one threshold."
+            )
+
+    @property
+    def reads_depth(self) -> bool:
+        """Whether `recognize` needs the depth of the landmarks."""
+        return self._reference is not None
+
+    def recognize(
+        self, faces: Sequence[AlignedFace], depth: Sequence[Float[np.ndarray, "49"]] | None = None
+    ) -> Float[np.ndarray, "n a"]:
+        """Return the probability of each AU in each face.
+
+        Args:
+            faces: Any number of them; each gets the numbers that it gets alone.
+            depth: For each face (49,), as `FaceLandmarks.depth`: in pixels of the picture, not of the crop.
+
+        Raises:
+            LandmarkError: The landmarks of a face have no extent.
+            WeightsError: The network reads depth and got none, or not one for each face.
+        """
+        if self.reads_depth and (depth is None or len(depth) != len(faces)):
+            raise WeightsError(f"{self.path.name} reads the depth of landmarks; hand over one array for each face.")
+        parts = [
+            self._run(faces[start : start + BATCH], None if depth is None else depth[start : start + BATCH])
+            for start in range(0, len(faces), BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.aus)))
+
+    def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> np.ndarray:
+        inputs = {"windows": np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces])}
+        if self._reference is not None and depth is not None:
+            shapes = [self._shape(face, z, self._reference) for face, z in zip(faces, depth, strict=True)]
+            inputs["shape"] = np.stack(shapes).astype(np.float32)
+        return np.asarray(self._session.run(["probability"], inputs)[0], float)
+
+    @staticmethod
+    def _shape(face: AlignedFace, depth: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return derotate(solid(face.landmarks, depth * scale_of(face.crop_from_image)), reference)
+
+
+def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise WeightsError(f"There are no AU weights at {path}. Name an ONNX file, or none for the built-in one.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own tree has no public base but Exception.
+        raise WeightsError(f"{path} is no ONNX network that can be run: {str(error).splitlines()[0]}") from error
+
+
+def _description(path: Path, session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
+    try:
+        described = json.loads(text)
+    except json.JSONDecodeError:
+        described = None
+    if not isinstance(described, dict) or described.get("kind") != KIND:
+        raise WeightsError(
+            f"{path} is an ONNX network, but not an AU network of this project (no metadata {METADATA_KEY!r} of kind "
+            f"{KIND!r}). Export one with duchenne.training.au_network."
+        )
+    return described
+
+
+def _reference(values: list[list[float]] | None) -> Float[np.ndarray, "49 3"] | None:
+    return None if values is None else np.array(values, float).reshape(LANDMARK_COUNT, 3)

@@ -1,0 +1,144 @@
+"""The ONNX runtime of AU networks: the same numbers as torch, alone and in a batch; wrong files are named."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from duchenne.alignment import align
+from duchenne.errors import WeightsError
+from duchenne.facs import AU_NAMES
+from duchenne.geometry import scale_of
+from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
+from duchenne.patches import PatchLayout, cut_windows
+from duchenne.recognition import METADATA_KEY, AURecognizer
+from duchenne.shape import derotate, solid
+from duchenne.training.export import description, export_network
+from toy_faces import head, picture_of, posed
+
+AUS = ("AU06", "AU12")
+CONFIG = RegionConfig(
+    aus=AUS,
+    layout=PatchLayout(landmarks=(1, 20, 32), side_px=12, reduction=2),
+    grey=True,
+    shared_channels=4,
+    shared_kernel=3,
+    patch_layers=(PatchLayer(4, 3, 2), PatchLayer(2, 1)),
+    widths=(8,),
+    batch_norm=True,
+    shape_width=4,
+)
+REFERENCE = head() / 80
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return RegionNetwork(CONFIG, torch.from_numpy(REFERENCE).float()).eval()
+
+
+@pytest.fixture(scope="module")
+def weights(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "small.onnx"
+    described = description(network, np.array([0.25, 0.75]), REFERENCE, {"data": "none"})
+    assert export_network(network, described, path) < 1e-5
+    return path
+
+
+def faces(count):
+    rng = np.random.default_rng(5)
+    solids = [posed(head(), *rng.uniform(-30, 30, 3), scale=rng.uniform(0.6, 1.2)) for _ in range(count)]
+    points = [solid_points + np.array([128, 128, 0]) for solid_points in solids]
+    return [align(picture_of(p, rng), p[:, :2]) for p in points], [p[:, 2] for p in points]
+
+
+def test_the_file_says_everything_that_detection_needs(weights):
+    recognizer = AURecognizer(weights)
+    assert recognizer.aus == AUS
+    assert recognizer.thresholds.tolist() == [0.25, 0.75]
+    assert recognizer.layout == CONFIG.layout
+    assert recognizer.reads_depth
+    assert recognizer.card["licence"] == "Apache-2.0"
+    assert recognizer.card["data"] == "none"
+
+
+def test_probabilities_equal_those_of_torch(network, weights):
+    aligned, depth = faces(3)
+    windows = np.stack([cut_windows(face.pixels, face.landmarks, CONFIG.layout) for face in aligned])
+    scales = [scale_of(face.crop_from_image) for face in aligned]
+    shapes = [
+        derotate(solid(face.landmarks, z * scale), REFERENCE)
+        for face, z, scale in zip(aligned, depth, scales, strict=True)
+    ]
+    with torch.no_grad():
+        expected = network(torch.from_numpy(windows), torch.from_numpy(np.stack(shapes)).float()).sigmoid()
+    assert_allclose(AURecognizer(weights).recognize(aligned, depth), expected, atol=1e-5)
+
+
+def test_a_face_gets_the_same_numbers_alone_and_in_a_batch(weights):
+    aligned, depth = faces(40)
+    recognizer = AURecognizer(weights)
+    together = recognizer.recognize(aligned, depth)
+    alone = [recognizer.recognize([face], [z])[0] for face, z in zip(aligned, depth, strict=True)]
+    assert_allclose(together, alone, atol=1e-4)
+    assert np.ptp(together, axis=0).min() > 1e-4  # the faces do differ
+
+
+def test_no_faces_give_no_rows(weights):
+    assert AURecognizer(weights).recognize([], []).shape == (0, 2)
+
+
+def test_missing_depth_is_refused(weights):
+    aligned, depth = faces(2)
+    for wrong in (None, depth[:1]):
+        with pytest.raises(WeightsError, match="depth"):
+            AURecognizer(weights).recognize(aligned, wrong)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"no AU weights at .*none\.onnx"):
+        AURecognizer(tmp_path / "none.onnx")
+
+
+def test_a_text_file_is_no_network(tmp_path):
+    (tmp_path / "text.onnx").write_text("not a network")
+    with pytest.raises(WeightsError, match=r"text\.onnx is no ONNX network"):
+        AURecognizer(tmp_path / "text.onnx")
+
+
+def altered(weights, path, change):
+    """Write the weights with other metadata: `change` gets the description, or None to leave it out."""
+    model = onnx.load(str(weights))
+    described = json.loads(model.metadata_props[0].value)
+    del model.metadata_props[:]
+    text = change(described)
+    if text is not None:
+        onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(text)})
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: None, "not an AU network of this project"),
+        (lambda d: d | {"kind": "landmarks"}, "not an AU network of this project"),
+        (lambda d: {k: v for k, v in d.items() if k != "side_px"}, "garbles.*side_px"),
+        (lambda d: d | {"thresholds": [0.5]}, "2 AUs and 1 thresholds"),
+        (lambda d: d | {"aus": ["AU06", "AU99"]}, "each AU must be one of"),
+        (lambda d: d | {"reference_shape": [[1.0]]}, "garbles"),
+    ],
+)
+def test_other_metadata_is_refused(weights, tmp_path, change, message):
+    with pytest.raises(WeightsError, match=message):
+        AURecognizer(altered(weights, tmp_path / "altered.onnx", change))
+
+
+def test_an_export_that_differs_from_torch_leaves_no_file(network, tmp_path):
+    described = description(network, np.array([0.5, 0.5]), REFERENCE, {})
+    with pytest.raises(WeightsError, match="differs from torch"):
+        export_network(network, described, tmp_path / "x.onnx", tolerance=-1.0)
+    assert not list(tmp_path.iterdir())
