@@ -171,7 +171,8 @@ class AUDetector:
     def _recognize(self, faces: Sequence[_LocatedFace]) -> Float[np.ndarray, "n a"]:
         if not faces:
             return np.zeros((0, len(self.aus)))
-        return self._recognizer.recognize([face.aligned for face in faces])[:, self._columns]
+        depth = [face.landmarks.depth for face in faces]
+        return self._recognizer.recognize([face.aligned for face in faces], depth)[:, self._columns]
 
     def _result(self, frame: Frame, face_id: int, face: _LocatedFace, probability: np.ndarray) -> FaceAUs:
         occurrence = probability >= np.array([self.thresholds[name] for name in self.aus])
