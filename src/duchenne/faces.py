@@ -1,16 +1,23 @@
-"""From a frame to the faces in it."""
+"""From a frame to the faces in it: the finder's network, and how its maps become boxes."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+import onnxruntime as ort
+from jaxtyping import Float, UInt8
+from PIL import Image
 
+from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import (
     INNER_EYE_IMAGE_LEFT,
     INNER_EYE_IMAGE_RIGHT,
     OUTER_EYE_IMAGE_LEFT,
     OUTER_EYE_IMAGE_RIGHT,
 )
+from duchenne.weights import weights_path
 
 KEYPOINT_NAMES = ("eye_image_left", "eye_image_right", "nose_tip", "mouth_image_left", "mouth_image_right")
 _KEYPOINT_LANDMARKS = (
@@ -20,6 +27,22 @@ _KEYPOINT_LANDMARKS = (
     (31, 31),
     (37, 37),
 )
+STRIDES = (8, 16, 32)
+"""Input pixels per cell of the network's three maps."""
+MAP_CHANNELS = 14
+"""Score, centre (dx, dy), log side, five keypoints (dx, dy) in each cell of a map."""
+SIDE_UNIT = 4.0
+"""A cell predicts log(side / (SIDE_UNIT * stride)); the side of a typical face of its map gives 0."""
+POINT_UNIT = 2.0
+"""A cell predicts keypoint offsets in units of POINT_UNIT * stride; its centre offset in units of the stride."""
+NETWORK_FACE_PX = 12.0
+"""The smallest face that the network is trained to see, in pixels of its input."""
+DEFAULT_INPUT_PX = 112 * 1024
+"""Bound of the network's input when no smallest face is asked for: a 1280 x 720 frame takes 427 x 240 of it."""
+LARGEST_INPUT_PX = 4 * 1024 * 1024
+"""Bound of the network's input in any case, so that a huge picture cannot fill the memory."""
+_MERGE_IOU = 0.35
+_SWALLOWED_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -55,3 +78,154 @@ def box_from_landmarks(landmarks: Float[np.ndarray, "49 2"]) -> Float[np.ndarray
     side = float((high - low).max())
     left, top = (low + high) / 2 - side / 2
     return np.array([left, top, side, side])
+
+
+def cell_centres(height: int, width: int, stride: int) -> Float[np.ndarray, "n 2"]:
+    """Return the input pixel (x, y) at the centre of each cell of a map, row by row."""
+    y, x = np.mgrid[:height, :width]
+    return (np.stack([x, y], -1).reshape(-1, 2) + 0.5) * float(stride)
+
+
+def decode_maps(
+    maps: Sequence[Float[np.ndarray, "_ _ 14"]], confidence: float
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n 4"], Float[np.ndarray, "n 5 2"]]:
+    """Return score, box (left, top, side, side) and keypoints of every cell that is at least `confidence`.
+
+    Args:
+        maps: One map per stride of `STRIDES`, height x width x `MAP_CHANNELS`; the first channel is a probability.
+        confidence: Cells below are left out.
+    """
+    scores, boxes, keypoints = [], [], []
+    for cells, stride in zip(maps, STRIDES, strict=True):
+        centres = cell_centres(cells.shape[0], cells.shape[1], stride)
+        flat = cells.reshape(-1, MAP_CHANNELS).astype(np.float64)
+        kept = flat[:, 0] >= confidence
+        flat, centres = flat[kept], centres[kept]
+        side = SIDE_UNIT * stride * np.exp(np.clip(flat[:, 3:4], -4.0, 4.0))
+        corner = centres + flat[:, 1:3] * stride - side / 2
+        scores.append(flat[:, 0])
+        boxes.append(np.hstack([corner, side, side]))
+        keypoints.append(centres[:, None] + flat[:, 4:].reshape(-1, 5, 2) * (POINT_UNIT * stride))
+    return np.concatenate(scores), np.concatenate(boxes), np.concatenate(keypoints)
+
+
+def overlap(box: Float[np.ndarray, "4"], others: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
+    """Return the intersection over union of a box (left, top, width, height) with others."""
+    shared = _shared_area(box, others)
+    return shared / np.maximum(box[2] * box[3] + others[:, 2] * others[:, 3] - shared, 1e-9)
+
+
+def _shared_area(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
+    return np.clip(high - low, 0.0, None).prod(1)
+
+
+def merge_boxes(
+    scores: Float[np.ndarray, " n"], boxes: Float[np.ndarray, "n 4"], keypoints: Float[np.ndarray, "n 5 2"]
+) -> list[FaceBox]:
+    """Return one face per heap of overlapping boxes, the most certain first.
+
+    The best box of a heap takes with it all that overlap it by `_MERGE_IOU`, and those of which it holds most. The
+    face's confidence is the best one; its box and keypoints are averages weighted by score, which shake less over
+    time (Bazarevsky et al., BlazeFace, 2019, section 3.4).
+    """
+    faces = []
+    left = np.argsort(-scores, kind="stable")
+    while len(left):
+        best = left[0]
+        iou = overlap(boxes[best], boxes[left])
+        smaller = np.minimum(boxes[best, 2:].prod(), boxes[left, 2:].prod(1))
+        swallowed = _shared_area(boxes[best], boxes[left]) / np.maximum(smaller, 1e-9) > _SWALLOWED_SHARE
+        averaged = left[(iou > 0.5) | (left == best)]
+        weights = scores[averaged] / scores[averaged].sum()
+        box = weights @ boxes[averaged]
+        points = np.tensordot(weights, keypoints[averaged], 1)
+        faces.append(FaceBox(box, float(scores[best]), points))
+        left = left[~((iou > _MERGE_IOU) | swallowed | (left == best))]
+    return faces
+
+
+def input_scale(height: int, width: int, min_face_px: float | None) -> float:
+    """Return the factor from picture to network input.
+
+    A face of `min_face_px` gets `NETWORK_FACE_PX`, at most 2 x enlarged. Without a wish the smallest face is 1/20 of
+    the picture's shorter side or 12 px, whichever is larger, and the input holds at most `DEFAULT_INPUT_PX`.
+    """
+    if min_face_px is None:
+        smallest, bound = max(NETWORK_FACE_PX, min(height, width) / 20), DEFAULT_INPUT_PX
+    else:
+        smallest, bound = min_face_px, LARGEST_INPUT_PX
+    return min(2.0, NETWORK_FACE_PX / smallest, float(np.sqrt(bound / (height * width))))
+
+
+class FaceFinder:
+    """Finds faces with the network of the package.
+
+    A finder may be used from several threads at once.
+
+    Args:
+        path: The network; None for the one inside the package.
+        threads: Threads that the network uses within one picture.
+
+    Raises:
+        WeightsError: The file is missing or is not a face finder.
+    """
+
+    def __init__(self, path: Path | None = None, threads: int = 1) -> None:
+        path = path or weights_path("finder.onnx")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            about = self._session.get_modelmeta().custom_metadata_map
+            strides, self.confidence = tuple(json.loads(about["strides"])), float(about["confidence"])
+        except (KeyError, ValueError, RuntimeError, OSError) as error:
+            raise WeightsError(
+                f"{path} is not a face finder of this package ({error}). Install the package again."
+            ) from error
+        if strides != STRIDES:
+            raise WeightsError(f"{path} has maps of stride {strides}; this version reads {STRIDES}.")
+
+    def find(
+        self, pixels: UInt8[np.ndarray, "h w 3"], min_face_px: float | None = None, confidence: float | None = None
+    ) -> list[FaceBox]:
+        """Return the faces of a picture, the most certain first.
+
+        Args:
+            pixels: RGB.
+            min_face_px: Smallest face to look for, pixels of the picture; None for the rule of `input_scale`.
+            confidence: Faces below are left out; None for the weights' own threshold.
+
+        Raises:
+            UsageError: The picture is empty or not RGB, or an option is out of range.
+        """
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
+            raise UsageError(f"The finder reads H x W x 3 uint8 RGB pictures; this is {pixels.dtype} {pixels.shape}.")
+        threshold = self.confidence if confidence is None else confidence
+        if not 0.0 < threshold <= 1.0:
+            raise UsageError(f"The confidence is {threshold:g}; it must be above 0 and at most 1.")
+        if min_face_px is not None and not min_face_px >= 1:
+            raise UsageError(f"The smallest face is {min_face_px:g} px; it must be at least 1 px.")
+        scale = input_scale(pixels.shape[0], pixels.shape[1], min_face_px)
+        canvas, scale_xy, offset = _network_input(pixels, scale)
+        maps = self._session.run(None, {"pixels": canvas[None]})
+        scores, boxes, keypoints = decode_maps([m[0] for m in maps], threshold)
+        boxes = np.hstack([boxes[:, :2] - offset, boxes[:, 2:]]) / np.tile(scale_xy, 2)
+        return merge_boxes(scores, boxes, (keypoints - offset) / scale_xy)
+
+
+def _network_input(pixels: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the scaled picture in the middle of a grey canvas of whole cells, its exact scale (x, y) and its corner."""
+    height, width = pixels.shape[:2]
+    size = np.maximum(1, np.round(np.array([width, height]) * scale)).astype(int)
+    if tuple(size) != (width, height):
+        shrunk = Image.fromarray(pixels).resize(
+            (int(size[0]), int(size[1])), Image.Resampling.BILINEAR, reducing_gap=2.0
+        )
+        pixels = np.asarray(shrunk)
+    whole = -(-size // STRIDES[-1]) * STRIDES[-1]
+    offset = (whole - size) // 2
+    canvas = np.full((whole[1], whole[0], 3), 127, np.uint8)
+    canvas[offset[1] : offset[1] + size[1], offset[0] : offset[0] + size[0]] = pixels
+    return canvas, size / np.array([width, height]), offset

@@ -1,0 +1,99 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duchenne.errors import UsageError
+from duchenne.faces import FaceBox
+from duchenne.tracking import FaceTracker
+
+FRAME_S = 1 / 30
+
+
+def face(x, y, side=60.0):
+    box = np.array([x - side / 2, y - side / 2, side, side], float)
+    return FaceBox(box, 0.9, np.zeros((5, 2)))
+
+
+def test_moving_faces_keep_their_numbers_in_any_order():
+    tracker = FaceTracker()
+    for frame in range(60):
+        left, right = face(100 + 3 * frame, 200), face(500 - 3 * frame, 600)
+        faces = [left, right] if frame % 2 else [right, left]
+        ids = tracker.update(faces, frame * FRAME_S)
+        assert ids == ([1, 0] if frame % 2 else [0, 1])
+
+
+def test_faces_that_pass_each_other_two_sides_apart_keep_their_numbers():
+    tracker = FaceTracker()
+    for frame in range(100):
+        ids = tracker.update([face(100 + 4 * frame, 200), face(500 - 4 * frame, 320)], frame * FRAME_S)
+        assert ids == [0, 1]
+
+
+@given(st.floats(0.05, 0.99), st.floats(-25, 25), st.floats(0.8, 1.25))
+def test_a_short_loss_keeps_the_number(loss_s, way_px, growth):
+    tracker = FaceTracker()
+    tracker.update([face(100, 100)], 0.0)
+    tracker.update([], loss_s / 2)
+    assert tracker.update([face(100 + way_px, 100, 60 * growth)], loss_s) == [0]
+
+
+def test_a_loss_of_more_than_a_second_gives_a_new_number():
+    tracker = FaceTracker()
+    assert tracker.update([face(100, 100)], 0.0) == [0]
+    assert tracker.update([face(100, 100)], 1.01) == [1]
+
+
+def test_a_cut_to_faces_elsewhere_gives_new_numbers():
+    tracker = FaceTracker()
+    assert tracker.update([face(100, 100), face(400, 100)], 0.0) == [0, 1]
+    assert tracker.update([face(250, 300), face(100, 100, 300)], FRAME_S) == [2, 3]
+
+
+def test_a_number_is_given_once_in_a_frame():
+    tracker = FaceTracker()
+    tracker.update([face(100, 100)], 0.0)
+    assert sorted(tracker.update([face(104, 100), face(101, 100)], FRAME_S)) == [0, 1]
+
+
+def test_the_nearer_face_keeps_the_number():
+    tracker = FaceTracker()
+    tracker.update([face(100, 100)], 0.0)
+    assert tracker.update([face(120, 100), face(101, 100)], FRAME_S) == [1, 0]
+
+
+def test_time_that_goes_back_ends_all_tracks():
+    tracker = FaceTracker()
+    tracker.update([face(100, 100)], 5.0)
+    assert tracker.update([face(100, 100)], 0.0) == [1]
+
+
+@given(st.integers(1, 39))
+def test_a_tracker_written_and_read_goes_on_with_the_same_numbers(stop):
+    frames = [[face(100 + 5 * k, 200), face(500, 600 - 5 * k)][: 1 + (k % 7 > 0)] for k in range(40)]
+    straight, tracker = FaceTracker(), FaceTracker()
+    for k, faces in enumerate(frames):
+        if k == stop:
+            tracker = FaceTracker.from_dict(json.loads(json.dumps(tracker.to_dict())))
+        assert tracker.update(faces, k * FRAME_S) == straight.update(faces, k * FRAME_S)
+
+
+def test_the_state_does_not_grow_with_time():
+    tracker = FaceTracker()
+    for frame in range(200):
+        tracker.update([face(200 * frame, 0)], frame * FRAME_S)
+    assert len(tracker.to_dict()["tracks"]) <= 31
+
+
+@pytest.mark.parametrize("state", [{}, {"longest_loss_s": 1, "next_id": 1, "tracks": [{"face_id": 0}]}])
+def test_a_foreign_state_is_refused(state):
+    with pytest.raises(UsageError, match="not the state of a face tracker"):
+        FaceTracker.from_dict(state)
+
+
+def test_a_negative_loss_is_refused():
+    with pytest.raises(UsageError, match="at least 0 s"):
+        FaceTracker(-1.0)
