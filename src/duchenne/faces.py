@@ -180,7 +180,7 @@ class FaceFinder:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             about = self._session.get_modelmeta().custom_metadata_map
             strides, self.confidence = tuple(json.loads(about["strides"])), float(about["confidence"])
-        except (KeyError, ValueError, RuntimeError, OSError) as error:
+        except Exception as error:  # onnxruntime's own errors have no common base below Exception
             raise WeightsError(
                 f"{path} is not a face finder of this package ({error}). Install the package again."
             ) from error
@@ -216,14 +216,15 @@ class FaceFinder:
 
 
 def _network_input(pixels: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the scaled picture in the middle of a grey canvas of whole cells, its exact scale (x, y) and its corner."""
+    """Return the scaled picture on a grey canvas of whole cells, its exact scale (x, y) and its corner there.
+
+    A picture that shrinks is averaged over whole blocks first, which is quick, and read bilinearly then.
+    """
     height, width = pixels.shape[:2]
     size = np.maximum(1, np.round(np.array([width, height]) * scale)).astype(int)
     if tuple(size) != (width, height):
-        shrunk = Image.fromarray(pixels).resize(
-            (int(size[0]), int(size[1])), Image.Resampling.BILINEAR, reducing_gap=2.0
-        )
-        pixels = np.asarray(shrunk)
+        image = Image.fromarray(pixels).reduce(max(1, int(1 / scale)))
+        pixels = np.asarray(image.resize((int(size[0]), int(size[1])), Image.Resampling.BILINEAR))
     whole = -(-size // STRIDES[-1]) * STRIDES[-1]
     offset = (whole - size) // 2
     canvas = np.full((whole[1], whole[0], 3), 127, np.uint8)

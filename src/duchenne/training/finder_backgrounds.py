@@ -1,0 +1,168 @@
+"""Pictures without faces behind the finder's canvases: photographs, frames whose face is covered, textures."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from duchenne.cropping import Picture
+from duchenne.errors import TrainingError
+from duchenne.training.finder_pools import FacePool
+
+PHOTO_SIDE_PX = 1024
+_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def photographs(places: list[Path]) -> dict[Path, Picture]:
+    """Return the different photographs in files and folders, shrunk to a longer side of at most 1024 px.
+
+    Of several sizes of one picture (the same 16 x 16 miniature but for little) the largest file is kept.
+
+    Raises:
+        TrainingError: There is none.
+    """
+    files = [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*")))]
+    files = [file for file in files if file.suffix.lower() in _ENDINGS and not file.is_symlink()]
+    kept: dict[Path, Picture] = {}
+    miniatures: list[np.ndarray] = []
+    for file in sorted(files, key=lambda f: (-f.stat().st_size, f.name)):
+        pixels = _read(file)
+        small = cv2.resize(pixels, (16, 16), interpolation=cv2.INTER_AREA).astype(np.float32)
+        small = (small - small.mean()) / (small.std() + 5)
+        if not any(np.abs(small - other).mean() < 0.15 for other in miniatures):
+            kept[file] = pixels
+            miniatures.append(small)
+    if not kept:
+        raise TrainingError(f"No photograph in {', '.join(map(str, places))}; looked for {' '.join(sorted(_ENDINGS))}.")
+    return dict(sorted(kept.items()))
+
+
+def _read(file: Path) -> Picture:
+    with Image.open(file) as image:
+        image.draft("RGB", (PHOTO_SIDE_PX, PHOTO_SIDE_PX))
+        picture = image.convert("RGB")
+    picture.thumbnail((PHOTO_SIDE_PX, PHOTO_SIDE_PX))
+    return np.asarray(picture)
+
+
+def held_back(file: Path) -> bool:
+    """Whether a photograph is kept out of training, to choose the threshold on: one in five, by its name."""
+    return zlib.crc32(file.name.encode()) % 5 == 0
+
+
+def background_pool(photos: list[Picture], faces: FacePool, count: int, seed: int) -> UInt8[np.ndarray, "m h w 3"]:
+    """Return `count` squares of 320 px: two fifths photographs, two fifths covered frames, one fifth textures."""
+    rng = np.random.default_rng(seed)
+    sources: list[Iterator[Picture]] = [_photo_squares(photos, rng), _covered_squares(faces, rng), _textures(rng)]
+    out = np.empty((count, TEXTURE_SIDE_PX, TEXTURE_SIDE_PX, 3), np.uint8)
+    for row in range(count):
+        out[row] = next(sources[(0, 0, 1, 1, 2)[row % 5]])
+    return out
+
+
+def _photo_squares(photos: list[Picture], rng: np.random.Generator) -> Iterator[Picture]:
+    while True:
+        photo = photos[rng.integers(len(photos))]
+        shorter = min(photo.shape[:2])
+        side = int(min(shorter, np.exp(rng.uniform(np.log(0.25), np.log(1.2))) * shorter))
+        top, left = (int(rng.integers(0, n - side + 1)) for n in photo.shape[:2])
+        yield _square(photo[top : top + side, left : left + side])
+
+
+def _covered_squares(faces: FacePool, rng: np.random.Generator) -> Iterator[Picture]:
+    """Yield frames with much around the face, the face hidden under a piece of the same frame or a texture."""
+    roomy = np.flatnonzero(faces.boxes[:, 2] < 0.45 * faces.sizes.max(1))
+    if not len(roomy):
+        raise TrainingError("No picture shows enough around its face to make a background of.")
+    while True:
+        row = int(roomy[rng.integers(len(roomy))])
+        picture = covered(faces.picture(row), faces.boxes[row], rng)
+        shorter = min(picture.shape[:2])
+        part = int(shorter * rng.uniform(0.6, 1.0))
+        top, left = (int(rng.integers(0, n - part + 1)) for n in picture.shape[:2])
+        yield _square(picture[top : top + part, left : left + part])
+
+
+def covered(picture: Picture, box: np.ndarray, rng: np.random.Generator) -> Picture:
+    """Return the picture with the face (centre x, centre y, side) under a texture or under what lies above it."""
+    out, (x, y, side) = picture.copy(), box
+    reach = int(side * rng.uniform(0.62, 0.85))
+    low = np.maximum(0, [int(x) - reach, int(y) - int(1.15 * reach)])
+    high = np.minimum(out.shape[1::-1], [int(x) + reach, int(y) + reach])
+    cover = texture(rng) if rng.random() < 0.5 else out[: max(4, low[1]), :]
+    out[low[1] : high[1], low[0] : high[0]] = cv2.resize(cover, tuple(int(v) for v in high - low))
+    return out
+
+
+def _textures(rng: np.random.Generator) -> Iterator[Picture]:
+    while True:
+        yield texture(rng)
+
+
+def _square(part: Picture) -> Picture:
+    shrinks = part.shape[0] > TEXTURE_SIDE_PX
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(part, (TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), interpolation=method)
+
+
+TEXTURE_SIDE_PX = 320
+_Painter = Callable[[np.random.Generator], np.ndarray]
+
+
+def texture(rng: np.random.Generator) -> Picture:
+    """Return a procedural picture of 320 x 320: clouds, stripes, tiles, discs or lettering."""
+    painters: tuple[_Painter, ...] = (_clouds, _stripes, _tiles, _discs, _letters)
+    grey = painters[rng.integers(len(painters))](rng)[..., None]
+    colours = rng.uniform(0, 255, (2, 3))
+    picture = grey * colours[0] + (1 - grey) * colours[1] + 25 * (_clouds(rng)[..., None] - 0.5)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def _clouds(rng: np.random.Generator) -> np.ndarray:
+    total = np.zeros((TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), np.float32)
+    for octave in range(2, 9):
+        grid = rng.normal(0, 1, (2**octave, 2**octave)).astype(np.float32)
+        layer = cv2.resize(grid, (TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), interpolation=cv2.INTER_CUBIC)
+        total += layer * rng.uniform(0.4, 0.8) ** octave
+    return (total - total.min()) / max(float(np.ptp(total)), 1e-6)
+
+
+def _grid(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.mgrid[:TEXTURE_SIDE_PX, :TEXTURE_SIDE_PX].astype(np.float32)
+    turn = rng.uniform(0, np.pi)
+    return x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+
+
+def _stripes(rng: np.random.Generator) -> np.ndarray:
+    u, v = _grid(rng)
+    wave = np.sin(u * rng.uniform(0.03, 1.0) + rng.uniform(0, 3) * np.sin(v * rng.uniform(0.01, 0.1)))
+    return (wave > 0).astype(np.float32) if rng.random() < 0.5 else (wave + 1) / 2
+
+
+def _tiles(rng: np.random.Generator) -> np.ndarray:
+    u, v = _grid(rng)
+    width, height = rng.uniform(6, 60, 2)
+    return ((np.floor(u / width) + np.floor(v / height)) % 2).astype(np.float32)
+
+
+def _discs(rng: np.random.Generator) -> np.ndarray:
+    out = np.full((TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), rng.random(), np.float32)
+    for _ in range(int(rng.integers(5, 60))):
+        at = tuple(int(v) for v in rng.integers(0, TEXTURE_SIDE_PX, 2))
+        axes = tuple(int(v) for v in rng.integers(2, 45, 2))
+        thickness = -1 if rng.random() < 0.7 else 2
+        cv2.ellipse(out, at, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.random()), thickness)
+    return out
+
+
+def _letters(rng: np.random.Generator) -> np.ndarray:
+    out = np.full((TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), rng.integers(256), np.uint8)
+    for _ in range(int(rng.integers(5, 40))):
+        word = "".join(chr(c) for c in rng.integers(33, 122, rng.integers(1, 9)))
+        at = tuple(int(v) for v in rng.integers(-20, TEXTURE_SIDE_PX, 2))
+        cv2.putText(out, word, at, int(rng.integers(0, 8)), float(rng.uniform(0.4, 3)), int(rng.integers(256)), 2)
+    return out.astype(np.float32) / 255

@@ -1,0 +1,79 @@
+"""How many faces a finder finds, and how many it finds where there are none."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from duchenne.cropping import Picture
+from duchenne.faces import FaceBox, FaceFinder, overlap
+
+SAME_FACE_IOU = 0.5
+LOWEST_CONFIDENCE = 0.05
+THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
+FALSE_FACE_WEIGHT = 3.0
+
+
+@dataclass(frozen=True)
+class Hit:
+    """The best answer of a finder for one known face.
+
+    Attributes:
+        confidence: Of the most certain box that is the face; 0 where there is none.
+        iou: Of that box.
+        point_error: Mean distance of its keypoints from the known ones over the side of the face; 1 where none.
+    """
+
+    confidence: float
+    iou: float
+    point_error: float
+
+
+def hit(found: list[FaceBox], box: Float[np.ndarray, "4"], points: Float[np.ndarray, "5 2"]) -> Hit:
+    """Return the most certain found box with an IoU of at least .5 with a known one."""
+    for face in found:
+        iou = float(overlap(box, face.box[None])[0])
+        if iou >= SAME_FACE_IOU:
+            error = float(np.linalg.norm(face.keypoints - points, axis=1).mean() / box[2])
+            return Hit(face.confidence, iou, error)
+    return Hit(0.0, 0.0, 1.0)
+
+
+def false_confidences(finder: FaceFinder, pictures: Iterable[Picture]) -> Float[np.ndarray, " n"]:
+    """Return for each face-free picture the confidence of the most certain false face, 0 where there is none."""
+    best = [finder.find(picture, confidence=LOWEST_CONFIDENCE) for picture in pictures]
+    return np.array([faces[0].confidence if faces else 0.0 for faces in best])
+
+
+def tiles(photo: Picture) -> list[Picture]:
+    """Return a photograph and the six tiles, 3 x 2, that it falls into: seven pictures of different content scale."""
+    rows, columns = (2, 3) if photo.shape[1] >= photo.shape[0] else (3, 2)
+    parts = [photo]
+    for band in np.array_split(photo, rows, axis=0):
+        parts += [np.ascontiguousarray(tile) for tile in np.array_split(band, columns, axis=1)]
+    return parts
+
+
+def shrunk(pixels: Picture, scale: float) -> Picture:
+    """Return the picture scaled by a factor below 1, averaged."""
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
+def choose_threshold(hits: Float[np.ndarray, " n"], false_faces: Float[np.ndarray, " m"]) -> float:
+    """Return the threshold with the least sum of missed faces and `FALSE_FACE_WEIGHT` times pictures with false ones.
+
+    Of equally good thresholds the middle one is taken.
+
+    Args:
+        hits: Confidence with which each known face was found, 0 where it was not.
+        false_faces: Confidence of the most certain false face of each face-free picture.
+    """
+    missed = (hits[None] < THRESHOLDS[:, None]).mean(1)
+    false = (false_faces[None] >= THRESHOLDS[:, None]).mean(1)
+    cost = missed + FALSE_FACE_WEIGHT * false
+    best = np.flatnonzero(cost <= cost.min() + 1e-9)
+    return float(THRESHOLDS[best[len(best) // 2]])

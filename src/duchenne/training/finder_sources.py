@@ -1,0 +1,167 @@
+"""Where the finder's pictures come from, and which of them it may see in training."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from duchenne.cropping import Picture
+from duchenne.errors import TrainingError
+from duchenne.faces import FaceFinder, box_from_landmarks, keypoints_from_landmarks
+from duchenne.training.finder_backgrounds import background_pool, covered, held_back, photographs
+from duchenne.training.finder_measure import LOWEST_CONFIDENCE, false_confidences, hit, tiles
+from duchenne.training.finder_pools import FacePool, LabelledPicture, write_pool
+
+HELD_OUT, VALIDATION = 0, 1
+"""Last digit of the ids of persons who are never trained on, and of those who choose the threshold."""
+SHARES = {"portraits": 0.3, "video_frames": 0.3, "web": 0.15, "rendered": 0.25}
+"""How often a canvas takes a face from each source."""
+BACKGROUND_COUNT = 4000
+AGREEMENT_IOU = 0.5
+
+
+@dataclass(frozen=True)
+class RealFace:
+    """A real picture on which both detectors agree.
+
+    Attributes:
+        file: Where it lies.
+        person: The id by which pictures are split.
+        landmarks: Of the landmark teacher, pixels.
+        trusted: The landmark teacher is sure, and no detector sees a second face: good enough to train on.
+    """
+
+    file: Path
+    person: int
+    landmarks: Float[np.ndarray, "49 2"]
+    trusted: bool
+
+    def pixels(self) -> Picture:
+        """Return the picture."""
+        with Image.open(self.file) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Decoded pictures on disk: parts of the face pool, their shares, the backgrounds."""
+
+    parts: list[Path]
+    shares: list[float]
+    backgrounds: Path
+
+
+def real_faces(folder: Path, labels: Path, last_digits: set[int]) -> list[RealFace]:
+    """Return the faces on which both detectors agree, of the persons whose id ends in one of some digits.
+
+    The labels are arrays with one row for each row of the folder's index.csv: `picture` (file name), `iou` of the two
+    detectors' boxes, `n_short` and `n_full` (faces that each saw), `points` (49 landmarks, x and y in pixels counted
+    from pixel centres), `presence` (the landmark teacher's logit that this is a face).
+
+    Raises:
+        TrainingError: The labels are of other pictures.
+    """
+    with (folder / "index.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with np.load(labels) as table:
+        columns = {name: table[name] for name in ("picture", "iou", "n_short", "n_full", "points", "presence")}
+    if [row["file"] for row in rows] != list(columns["picture"]):
+        raise TrainingError(f"{labels} does not label the pictures that {folder / 'index.csv'} lists, in their order.")
+    points = columns["points"][:, :, :2].astype(np.float64) + 0.5
+    agreed = (columns["iou"] >= AGREEMENT_IOU) & np.isfinite(points).all((1, 2))
+    alone = (columns["n_short"] < 2) & (columns["n_full"] < 2) & (columns["presence"] > 0)
+    return [
+        RealFace(folder / row["file"], int(row["person"]), points[k], bool(alone[k]))
+        for k, row in enumerate(rows)
+        if agreed[k] and int(row["person"]) % 10 in last_digits
+    ]
+
+
+def rendered_faces(folder: Path, pattern: str = "stills-*.parquet") -> Iterator[LabelledPicture]:
+    """Yield the rendered heads of a folder with their exact landmarks."""
+    import fastparquet
+
+    for file in sorted(folder.glob(pattern)):
+        table = fastparquet.ParquetFile(str(file)).to_pandas(columns=["image", "landmarks"])
+        for encoded, points in zip(table["image"], table["landmarks"], strict=True):
+            with Image.open(io.BytesIO(encoded)) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            landmarks = np.frombuffer(points, np.float32).reshape(49, 2).astype(np.float64)
+            yield LabelledPicture(pixels, landmarks, grey=False)
+
+
+def rendered_poses(folder: Path) -> Iterator[tuple[float, LabelledPicture]]:
+    """Yield the yaw in degrees and the picture of each rendered head of a folder."""
+    import fastparquet
+
+    for file in sorted(folder.glob("stills-*.parquet")):
+        yaws = fastparquet.ParquetFile(str(file)).to_pandas(columns=["yaw_deg"])["yaw_deg"]
+        yield from zip((float(v) for v in yaws), rendered_faces(folder, file.name), strict=True)
+
+
+def prepare(work: Path, faces: Path, labels: Path, rendered: Path | None, backgrounds: list[Path]) -> Prepared:
+    """Decode what is not decoded yet and return where it lies.
+
+    Raises:
+        TrainingError: A source is empty.
+    """
+    digits = set(range(10)) - {HELD_OUT, VALIDATION}
+    known = [face for face in real_faces(faces, labels, digits) if face.trusted]
+    parts, shares = [], []
+    for name in sorted({face.file.parent.name for face in known}):
+        here = [face for face in known if face.file.parent.name == name]
+        parts.append(work / name)
+        shares.append(SHARES.get(name, 0.2))
+        if not parts[-1].with_suffix(".npz").exists():
+            write_pool(parts[-1], (_labelled(face) for face in here), len(here))
+    backdrop = work / "backgrounds.npy"
+    if not backdrop.exists():
+        photos = [photo for file, photo in photographs(backgrounds).items() if not held_back(file)]
+        np.save(backdrop, background_pool(photos, FacePool(parts, shares), BACKGROUND_COUNT, seed=1))
+    if rendered is not None:
+        parts.append(work / "rendered")
+        shares.append(SHARES["rendered"])
+        if not parts[-1].with_suffix(".npz").exists():
+            write_pool(parts[-1], rendered_faces(rendered), _rendered_count(rendered))
+    return Prepared(parts, shares, backdrop)
+
+
+def _rendered_count(folder: Path) -> int:
+    import fastparquet
+
+    count = sum(fastparquet.ParquetFile(str(file)).count() for file in folder.glob("stills-*.parquet"))
+    if count == 0:
+        raise TrainingError(f"No stills-*.parquet with rendered heads in {folder}; render them first.")
+    return count
+
+
+def _labelled(face: RealFace) -> LabelledPicture:
+    pixels = face.pixels()
+    grey = bool((np.ptp(pixels.astype(np.int16), axis=2) < 6).all())
+    return LabelledPicture(pixels, face.landmarks, grey)
+
+
+def validation_confidences(
+    finder: FaceFinder, faces: Path, labels: Path, backgrounds: list[Path]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " m"]]:
+    """Return the confidences for known faces of the validation persons, and those of false faces.
+
+    Pictures without a face are here the tiles of the held-back photographs, and the validation persons' roomy frames
+    with the face covered.
+    """
+    rng = np.random.default_rng(2)
+    found, pictures = [], []
+    for face in real_faces(faces, labels, {VALIDATION}):
+        pixels, box = face.pixels(), box_from_landmarks(face.landmarks)
+        answers = finder.find(pixels, confidence=LOWEST_CONFIDENCE)
+        found.append(hit(answers, box, keypoints_from_landmarks(face.landmarks)).confidence)
+        if face.trusted and box[2] < 0.45 * max(pixels.shape[:2]):
+            pictures.append(covered(pixels, np.array([*(box[:2] + box[2:] / 2), box[2]]), rng))
+    photos = [photo for file, photo in photographs(backgrounds).items() if held_back(file)]
+    pictures += [tile for photo in photos for tile in tiles(photo)]
+    return np.array(found), false_confidences(finder, pictures)
