@@ -55,12 +55,12 @@ def held_back(file: Path) -> bool:
 
 
 def background_pool(photos: list[Picture], faces: FacePool, count: int, seed: int) -> UInt8[np.ndarray, "m h w 3"]:
-    """Return `count` squares of 320 px: two fifths photographs, two fifths covered frames, one fifth textures."""
+    """Return `count` squares of 320 px: a third photographs, half covered frames, the rest textures."""
     rng = np.random.default_rng(seed)
     sources: list[Iterator[Picture]] = [_photo_squares(photos, rng), _covered_squares(faces, rng), _textures(rng)]
     out = np.empty((count, TEXTURE_SIDE_PX, TEXTURE_SIDE_PX, 3), np.uint8)
     for row in range(count):
-        out[row] = next(sources[(0, 0, 1, 1, 2)[row % 5]])
+        out[row] = next(sources[(0, 0, 1, 1, 1, 2)[row % 6]])
     return out
 
 

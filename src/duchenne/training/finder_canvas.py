@@ -188,7 +188,7 @@ def paste(canvas: Picture, source: Picture, mask: UInt8[np.ndarray, "h w"] | Non
     if (high <= low).any():
         return
     # OpenCV counts from pixel centres, the transform from the outer corner.
-    matrix = (shift(-0.5, -0.5) @ shift(*-low) @ transform @ shift(0.5, 0.5))[:2]
+    matrix = (shift(-0.5, -0.5) @ shift(float(-low[0]), float(-low[1])) @ transform @ shift(0.5, 0.5))[:2]
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
     drawn = cv2.warpAffine(source, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     part = canvas[low[1] : high[1], low[0] : high[0]]

@@ -38,7 +38,12 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
     out.add_argument("--labels", type=Path, required=True, help="the teachers' labels of these faces (.npz)")
     out.add_argument("--backgrounds", type=Path, nargs="+", required=True, help="photographs without faces, or folders")
-    out.add_argument("--without", nargs="*", default=[], help="stems of photographs to leave out: they show a face")
+    out.add_argument(
+        "--without",
+        nargs="*",
+        default=[],
+        help="stems of photographs to leave out: they show a face or another photograph",
+    )
     out.add_argument("--rendered", type=Path, help="folder of rendered heads that were not trained on")
     out.add_argument("--weights", type=Path, help="the finder to measure (default: the one of the package)")
     out.add_argument("--out", type=Path, required=True, help="the JSON file to write")
@@ -102,7 +107,7 @@ def _photo_results(finder: FaceFinder, places: list[Path], without: list[str]) -
         "all": false_faces(np.concatenate([whole, parts]), finder.confidence),
         "whole_photographs": false_faces(whole, finder.confidence),
         "tiles": false_faces(parts, finder.confidence),
-        "left_out_as_showing_a_face": sorted(without),
+        "left_out": sorted(without),
     }
 
 

@@ -38,8 +38,8 @@ class FacePool:
         self._pictures = [np.load(part.with_suffix(".pictures.npy"), mmap_mode="r") for part in parts]
         tables = [np.load(part.with_suffix(".npz")) for part in parts]
         self.sizes: Int[np.ndarray, "n 2"] = np.concatenate([t["sizes"] for t in tables])
-        self.boxes: Float[np.ndarray, "n 3"] = np.concatenate([t["boxes"] for t in tables])
-        self.points: Float[np.ndarray, "n 5 2"] = np.concatenate([t["points"] for t in tables])
+        self.boxes: Float[np.ndarray, "n 3"] = np.concatenate([t["boxes"] for t in tables]).astype(np.float64)
+        self.points: Float[np.ndarray, "n 5 2"] = np.concatenate([t["points"] for t in tables]).astype(np.float64)
         self.grey: Bool[np.ndarray, " n"] = np.concatenate([t["grey"] for t in tables])
         self._ends = np.cumsum([len(p) for p in self._pictures])
         self._shares = np.cumsum(shares) / np.sum(shares)

@@ -21,7 +21,7 @@ HELD_OUT, VALIDATION = 0, 1
 """Last digit of the ids of persons who are never trained on, and of those who choose the threshold."""
 SHARES = {"portraits": 0.3, "video_frames": 0.3, "web": 0.15, "rendered": 0.25}
 """How often a canvas takes a face from each source."""
-BACKGROUND_COUNT = 4000
+BACKGROUND_COUNT = 4800
 AGREEMENT_IOU = 0.5
 
 

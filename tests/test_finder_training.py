@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+
+from duchenne.faces import overlap
+from duchenne.geometry import shift, similarity, transform_points
+
+pytest.importorskip("cv2")
+torch = pytest.importorskip("torch")
+
+from duchenne.training.finder_backgrounds import covered, photographs  # noqa: E402
+from duchenne.training.finder_canvas import CanvasMaker, paste  # noqa: E402
+from duchenne.training.finder_loss import CellGrid, assign, finder_loss, square_iou  # noqa: E402
+from duchenne.training.finder_measure import choose_threshold, tiles  # noqa: E402
+from duchenne.training.finder_pools import FacePool, LabelledPicture, write_pool  # noqa: E402
+
+MARKS = {0: (255, 0, 0), 1: (0, 255, 0), 3: (0, 0, 255)}
+"""Colours drawn at keypoints 0 (eye, image left), 1 (eye, image right), 3 (mouth corner, image left)."""
+
+
+def landmarks():
+    """49 points of which only those that make the five keypoints matter; a face 80 px wide about (130, 130)."""
+    points = np.tile([130.0, 130.0], (49, 1))
+    points[[19, 22]], points[[25, 28]] = (104, 104), (156, 104)
+    points[31], points[37], points[8], points[2] = (108, 160), (152, 160), (170, 90), (90, 90)
+    return points
+
+
+@pytest.fixture
+def pool(tmp_path):
+    pixels = np.full((256, 256, 3), 120, np.uint8)
+    for colour, (x, y) in zip(MARKS.values(), [(104, 104), (156, 104), (108, 160)], strict=True):
+        pixels[y - 9 : y + 9, x - 9 : x + 9] = colour
+    write_pool(tmp_path / "part", [LabelledPicture(pixels, landmarks(), grey=False)], 1)
+    return FacePool([tmp_path / "part"], [1.0])
+
+
+def test_a_pasted_picture_lies_where_the_transform_says():
+    source = np.zeros((60, 80, 3), np.uint8)
+    source[20:30, 40:50] = 255
+    transform = shift(70, 60) @ similarity(1.5, 25) @ shift(-40, -30)
+    canvas = np.zeros((128, 128, 3), np.uint8)
+    paste(canvas, source, None, transform)
+    y, x = np.nonzero(canvas[..., 0] > 128)
+    expected = transform_points(transform, np.array([[45.0, 25.0]]))[0]
+    assert np.array([x.mean() + 0.5, y.mean() + 0.5]) == pytest.approx(expected, abs=0.3)
+
+
+def test_a_shrunk_picture_lies_there_too():
+    source = np.zeros((200, 200, 3), np.uint8)
+    source[40:80, 100:140] = 255
+    transform = shift(50, 50) @ similarity(0.3, -10) @ shift(-100, -100)
+    canvas = np.zeros((96, 96, 3), np.uint8)
+    paste(canvas, source, None, transform)
+    weight = canvas[..., 0].astype(float)
+    y, x = np.mgrid[:96, :96] + 0.5
+    found = np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
+    assert found == pytest.approx(transform_points(transform, np.array([[120.0, 60.0]]))[0], abs=0.3)
+
+
+def test_keypoints_of_canvases_lie_on_what_they_name(pool):
+    maker = CanvasMaker(pool, np.full((3, 320, 320, 3), 60, np.uint8), 256, seed=0)
+    seen = mirrored = 0
+    for _ in range(120):
+        canvas = maker._compose([150.0], pieces=0, fill=True)
+        for index, colour in MARKS.items():
+            x, y = canvas.points[0, index].astype(int)
+            if not (4 < x < 251 and 4 < y < 251):
+                continue
+            strongest = int(np.argmax(canvas.pixels[y - 1 : y + 2, x - 1 : x + 2].astype(float).mean((0, 1))))
+            coloured = np.ptp(canvas.pixels[y, x].astype(int)) > 40
+            seen += coloured
+            mirrored += coloured and strongest != int(np.argmax(colour)) and index == 0
+    assert seen > 100
+    assert mirrored > 10
+
+
+def test_the_same_seed_draws_the_same_canvas(pool):
+    behind = np.random.default_rng(0).integers(0, 256, (3, 320, 320, 3), dtype=np.uint8)
+    first, second = (CanvasMaker(pool, behind, 128, seed=3).draw() for _ in range(2))
+    assert (first.pixels == second.pixels).all()
+    assert (first.boxes == second.boxes).all()
+
+
+def test_a_covered_face_is_gone():
+    pixels = np.full((200, 200, 3), 50, np.uint8)
+    pixels[80:120, 80:120] = 255
+    assert (
+        covered(pixels, np.array([100.0, 100.0, 40.0]), np.random.default_rng(1))[80:120, 80:120] == 255
+    ).mean() < 0.5
+
+
+class TestAssignment:
+    def test_the_cell_at_the_centre_of_a_face_answers_for_it(self):
+        grid = CellGrid(128)
+        boxes = torch.tensor([[[52.0, 60.0, 16.0], [0.0, 0.0, 0.0]]])
+        face, counted = assign(grid, boxes, torch.tensor([[True, False]]))
+        (cell,) = (face[0] == 0).nonzero()[:, 0].tolist()
+        assert grid.centres[cell].tolist() == [52, 60]
+        assert grid.stride[cell] == 8
+        assert bool(counted[0, cell])
+        assert not counted[0].all()
+
+    def test_a_face_between_two_maps_belongs_to_both(self):
+        grid = CellGrid(128)
+        face, _ = assign(grid, torch.tensor([[[64.0, 64.0, 40.0]]]), torch.tensor([[True]]))
+        assert set(grid.stride[face[0] == 0].tolist()) == {8, 16}
+
+    def test_a_face_that_is_not_known_is_neither_found_nor_left_out(self):
+        grid = CellGrid(128)
+        face, counted = assign(grid, torch.tensor([[[64.0, 64.0, 60.0]]]), torch.tensor([[False]]))
+        assert (face == -1).all()
+        assert not counted[0][(grid.centres - 64).abs().amax(1) < 30].any()
+
+
+def test_iou_of_squares_agrees_with_that_of_boxes():
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(5, 30, (2, 200, 3))
+    expected = [
+        overlap(np.array([*(p[:2] - p[2] / 2), p[2], p[2]]), np.array([[*(q[:2] - q[2] / 2), q[2], q[2]]]))[0]
+        for p, q in zip(a, b, strict=True)
+    ]
+    assert square_iou(torch.tensor(a), torch.tensor(b)).numpy() == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def test_the_right_answer_costs_next_to_nothing():
+    grid = CellGrid(128)
+    boxes, points = torch.tensor([[[60.0, 52.0, 32.0]]]), torch.full((1, 1, 5, 2), 56.0)
+    face, _ = assign(grid, boxes, torch.tensor([[True]]))
+    flat = torch.zeros(1, len(grid.centres), 14)
+    flat[..., 0] = -20
+    mine = face[0] == 0
+    stride, centres = grid.stride[mine, None], grid.centres[mine]
+    flat[0, mine, 0] = 20
+    flat[0, mine, 1:3] = (boxes[0, 0, :2] - centres) / stride
+    flat[0, mine, 3] = (32 / (4 * stride[:, 0])).log()
+    flat[0, mine, 4:] = ((56 - centres) / (2 * stride)).repeat(1, 5)
+    cells = [256, 64, 16]
+    maps = [m.transpose(1, 2).reshape(1, 14, s, s) for m, s in zip(flat.split(cells, 1), (16, 8, 4), strict=True)]
+    parts = finder_loss(maps, grid, boxes, points, torch.tensor([[True]]))
+    assert all(float(value) < 1e-4 for value in parts.values())
+
+
+def test_the_threshold_lies_between_faces_and_false_faces():
+    assert 0.4 < choose_threshold(np.array([0.8, 0.9, 0.7]), np.array([0.0, 0.4, 0.2])) <= 0.7
+
+
+def test_a_photograph_falls_into_six_tiles():
+    parts = tiles(np.zeros((90, 160, 3), np.uint8))
+    assert len(parts) == 7
+    assert sum(part.shape[0] * part.shape[1] for part in parts[1:]) == 90 * 160
+
+
+def test_of_two_sizes_of_one_photograph_the_larger_is_kept(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    picture = image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)).resize((300, 200))
+    picture.save(tmp_path / "large.png")
+    picture.resize((150, 100)).save(tmp_path / "small.png")
+    assert [file.name for file in photographs([tmp_path])] == ["large.png"]
