@@ -1,0 +1,101 @@
+"""The renderable parts of a head: which triangles of the base mesh belong to skin, eyes, teeth, tongue."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from duchenne.synthesis.rig import BaseMesh, base_mesh, triangles_of
+
+UV_BOX = (0.635, 0.135, 1.0, 0.835)
+"""Low u, low v, high u, high v of the head's island in the base mesh's texture; the face lies on its side in it."""
+_LOWEST_Y = 5.0
+_WIDEST_X = 2.6
+
+
+class Material(IntEnum):
+    """How a part is shaded; the numbers index the texture table."""
+
+    SKIN = 0
+    BODY = 1
+    EYE = 2
+    TEETH = 3
+    TONGUE = 4
+    HAIR = 5
+
+
+@dataclass(frozen=True)
+class HeadParts:
+    """All parts in one list of render vertices; a render vertex is a base vertex with one texture coordinate.
+
+    Attributes:
+        vertex: (r,), base vertex of each render vertex.
+        uv: (r, 2), 0-1 in the texture of its material.
+        triangles: (t, 3), render vertices.
+        material: (t,), a `Material` each.
+        skin_normals: (m, 3), triangles over base vertices from which normals are summed.
+    """
+
+    vertex: Int[np.ndarray, " r"]
+    uv: Float[np.ndarray, "r 2"]
+    triangles: Int[np.ndarray, "t 3"]
+    material: Int[np.ndarray, " t"]
+    skin_normals: Int[np.ndarray, "m 3"]
+
+
+_HELPERS = {
+    "helper-l-eye": Material.EYE,
+    "helper-r-eye": Material.EYE,
+    "helper-upper-teeth": Material.TEETH,
+    "helper-lower-teeth": Material.TEETH,
+    "helper-tongue": Material.TONGUE,
+}
+
+
+@cache
+def head_parts() -> HeadParts:
+    """Return the parts of the base mesh's head, neck and shoulders."""
+    mesh = base_mesh()
+    chosen, materials = _head_quads(mesh)
+    key = mesh.quads[chosen].astype(np.int64) * 100_000 + mesh.quad_uv[chosen]
+    unique, inverse = np.unique(key.ravel(), return_inverse=True)
+    quads = inverse.reshape(-1, 4)
+    uv = mesh.uv[unique % 100_000]
+    corner = np.repeat(materials, 2)
+    split = np.stack([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]], 1).reshape(-1, 3)
+    whole = (split[:, 0] != split[:, 1]) & (split[:, 1] != split[:, 2]) & (split[:, 0] != split[:, 2])
+    triangles, material = split[whole], corner[whole]
+    low, high = np.array(UV_BOX[:2]), np.array(UV_BOX[2:])
+    island = (uv - low) / (high - low)
+    inside = ((island >= 0) & (island <= 1)).all(1)
+    is_skin = material == Material.SKIN
+    off_island = is_skin & ~inside[triangles].all(1)
+    middle = mesh.vertices[unique // 100_000][triangles].mean(1)
+    in_mouth = off_island & (middle[:, 1] > 6.42) & (middle[:, 2] > 0.1) & (np.abs(middle[:, 0]) < 0.4)
+    material = np.where(in_mouth, int(Material.TONGUE), np.where(off_island, int(Material.BODY), material))
+    skin_vertices = np.zeros(len(uv), bool)
+    skin_vertices[triangles[material == Material.SKIN]] = True
+    uv = np.where(skin_vertices[:, None], island, uv)
+    body = mesh.quads[chosen[(materials == Material.SKIN)]]
+    return HeadParts(unique // 100_000, uv, triangles, material, triangles_of(body))
+
+
+def _head_quads(mesh: BaseMesh) -> tuple[np.ndarray, np.ndarray]:
+    body = mesh.groups["body"]
+    middle = mesh.vertices[mesh.quads[body]].mean(1)
+    body = body[(middle[:, 1] > _LOWEST_Y) & (np.abs(middle[:, 0]) < _WIDEST_X)]
+    chosen, materials = [body], [np.full(len(body), int(Material.SKIN))]
+    for name, material in _HELPERS.items():
+        chosen.append(mesh.groups[name])
+        materials.append(np.full(len(mesh.groups[name]), int(material)))
+    return np.concatenate(chosen), np.concatenate(materials)
+
+
+@cache
+def eye_vertices() -> tuple[Int[np.ndarray, " a"], Int[np.ndarray, " b"]]:
+    """Return the base vertices of the subject's left and right eyeball."""
+    mesh = base_mesh()
+    left, right = (np.unique(mesh.quads[mesh.groups[name]]) for name in ("helper-l-eye", "helper-r-eye"))
+    return left, right

@@ -1,0 +1,139 @@
+"""Which AUs a face shows: drawn independently, in the company that people keep, one alone, or none.
+
+Source: rates from the paper's Table 1 (BP4D row), correlations from its Fig. 5, upper matrix.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import brentq
+from scipy.stats import multivariate_normal, norm
+
+from duchenne.facs import AU_BY_NAME, AU_NAMES, PAPER_AUS
+from duchenne.synthesis.expression import Sides
+
+TABLE_1_SKEW = (2.2, 3.4, 2.4, 1.2, 0.8, 0.7, 0.8, 1.0, 3.1, 1.3, 3.4, 3.6)
+"""Negatives over positives in BP4D's training set, in the order of `facs.PAPER_AUS`."""
+_FIG_5_UPPER_TRIANGLE = (
+    (0.43, 0.02, -0.02, -0.02, 0.1, 0.04, -0.08, -0.16, -0.11, -0.16, -0.17),
+    (-0.16, 0.09, -0.03, 0.1, 0.17, 0.01, -0.12, -0.1, -0.09, -0.1),
+    (-0.14, 0.04, -0.16, -0.36, -0.13, -0.17, -0.06, -0.11, -0.05),
+    (0.47, 0.49, 0.52, 0.23, 0.17, 0.03, 0.09, -0.07),
+    (0.33, 0.29, 0.11, 0.16, 0.09, 0.06, -0.03),
+    (0.47, 0.22, 0.19, -0.01, 0.03, -0.18),
+    (0.18, 0.16, 0.0, 0.1, -0.11),
+    (0.13, 0.14, 0.13, 0.23),
+    (0.23, 0.14, 0.08),
+    (0.21, 0.4),
+    (0.19,),
+)
+_EXCLUDE = (
+    ("AU27", "AU23"), ("AU27", "AU24"), ("AU27", "AU28"), ("AU27", "AU26"), ("AU27", "AU17"), ("AU27", "AU18"),
+    ("AU28", "AU23"), ("AU28", "AU24"), ("AU28", "AU22"), ("AU28", "AU18"), ("AU28", "AU25"),
+    ("AU25", "AU24"), ("AU26", "AU24"), ("AU27", "AU25"), ("AU22", "AU24"), ("AU22", "AU23"), ("AU18", "AU20"),
+    ("AU18", "AU12"), ("AU22", "AU20"), ("AU05", "AU43"), ("AU05", "AU07"), ("AU43", "AU07"),
+    ("AU16", "AU28"), ("AU16", "AU24"),
+)  # fmt: skip
+"""Pairs that one mouth or lid cannot show at once."""
+
+
+class Company(StrEnum):
+    """How the AUs of a face go together."""
+
+    PEOPLE = "people"
+    INDEPENDENT = "independent"
+    SINGLE = "single"
+    NEUTRAL = "neutral"
+
+
+def table_1_rates() -> Float[np.ndarray, "12"]:
+    """Return the rate of each of the paper's AUs, 1 / (1 + skew)."""
+    return 1 / (1 + np.array(TABLE_1_SKEW))
+
+
+def fig_5_matrix() -> Float[np.ndarray, "12 12"]:
+    """Return the printed correlations of BP4D's labels."""
+    matrix = np.eye(12)
+    for row, values in enumerate(_FIG_5_UPPER_TRIANGLE):
+        matrix[row, row + 1 :] = matrix[row + 1 :, row] = values
+    return matrix
+
+
+@cache
+def _latent() -> tuple[Float[np.ndarray, "12"], Float[np.ndarray, "12 12"]]:
+    """Return thresholds and a root of the latent normal's correlations.
+
+    Each pair's latent correlation is the one whose thresholded labels correlate as printed (Emrich and Piedmonte, The
+    American Statistician 1991); the nearest positive matrix then takes the whole's place.
+    """
+    rates, wanted = table_1_rates(), fig_5_matrix()
+    cuts = norm.ppf(rates)
+    latent = np.eye(12)
+    for i in range(12):
+        for j in range(i):
+            latent[i, j] = latent[j, i] = _latent_correlation(wanted[i, j], rates[i], rates[j], cuts[i], cuts[j])
+    values, vectors = np.linalg.eigh(latent)
+    root = vectors * np.sqrt(np.maximum(values, 1e-6))
+    return cuts, root / np.linalg.norm(root, axis=1, keepdims=True)
+
+
+def _latent_correlation(wanted: float, p: float, q: float, cut_p: float, cut_q: float) -> float:
+    both = wanted * np.sqrt(p * (1 - p) * q * (1 - q)) + p * q
+
+    def excess(r: float) -> float:
+        return float(multivariate_normal.cdf([cut_p, cut_q], cov=[[1, r], [r, 1]])) - both
+
+    return float(brentq(excess, -0.98, 0.98, xtol=1e-4))
+
+
+def draw_people(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Return (count, 12) occurrences of the paper's AUs with the rates and the company of BP4D."""
+    cuts, root = _latent()
+    return rng.normal(size=(count, 12)) @ root.T < cuts
+
+
+def draw_aus(rng: np.random.Generator, company: Company, rate: float = 0.16) -> dict[str, Sides]:
+    """Return AU intensities per side of one face.
+
+    Args:
+        rng: Source of chance.
+        company: How AUs go together; `INDEPENDENT` draws each with `rate`.
+        rate: Share of faces that show an AU before conflicts are resolved.
+    """
+    if company is Company.NEUTRAL:
+        return {}
+    if company is Company.SINGLE:
+        present = [AU_NAMES[rng.integers(len(AU_NAMES))]]
+    elif company is Company.PEOPLE:
+        present = [au for au, on in zip(PAPER_AUS, draw_people(rng, 1)[0], strict=True) if on]
+        others = [au for au in AU_NAMES if au not in PAPER_AUS]
+        present += [au for au in others if rng.random() < 0.06]
+        present += ["AU25"] if "AU12" in present and rng.random() < 0.5 else []
+    else:
+        present = [au for au in AU_NAMES if rng.random() < rate]
+    kept = _without_conflicts(sorted(set(present)), rng)
+    return {au: _sides(rng, AU_BY_NAME[au].sided) for au in kept}
+
+
+def _without_conflicts(present: list[str], rng: np.random.Generator) -> list[str]:
+    kept: list[str] = []
+    for au in rng.permutation(present):
+        if not any((au, other) in _EXCLUDE or (other, au) in _EXCLUDE for other in kept):
+            kept.append(str(au))
+    return [au for au in AU_NAMES if au in kept]
+
+
+def _sides(rng: np.random.Generator, sided: bool) -> Sides:
+    intensity = float(rng.uniform(0.6, 5.0))
+    if not sided or rng.random() < 0.75:
+        return intensity, intensity
+    weaker = intensity * float(rng.uniform(0, 0.7))
+    return (intensity, weaker) if rng.random() < 0.5 else (weaker, intensity)
+
+
+def intensity(aus: Mapping[str, Sides]) -> Float[np.ndarray, " a"]:
+    """Return the stronger side of each AU in the order of `facs.AU_NAMES`."""
+    return np.array([max(aus.get(au, (0.0, 0.0))) for au in AU_NAMES])

@@ -1,0 +1,198 @@
+"""Single pictures of many people in a folder of Parquet files, for training at speed: drawn from one seed, resumable.
+
+A file holds 250 pictures of 25 people. It is written under another name and renamed when it is whole, so a folder can
+be continued at any time; the bytes depend on the seed and the file's number alone, not on the number of workers.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import fastparquet
+import numpy as np
+import pandas as pd
+
+from duchenne.errors import SynthesisError, UsageError
+from duchenne.geometry import HeadPose
+from duchenne.synthesis.head import Gaze, Head, make_head
+from duchenne.synthesis.identity import Person
+from duchenne.synthesis.sampling import Company, draw_aus
+from duchenne.synthesis.scene import Camera, Rendered, Scene, render
+from duchenne.synthesis.surroundings import draw_background, draw_light, encode_jpeg, photograph
+
+PER_FILE, PER_PERSON = 250, 10
+SIDE_PX = 256
+SUBJECTS_PER_SEED = 100_000
+_COMPANIES = (Company.INDEPENDENT, Company.PEOPLE, Company.SINGLE, Company.NEUTRAL)
+_COMPANY_SHARES = (0.6, 0.2, 0.12, 0.08)
+
+
+@dataclass(frozen=True)
+class StillsPlan:
+    """Which pictures a folder holds.
+
+    Attributes:
+        count: Pictures; rounded up to whole files of 250.
+        seed: 0-9999; other seeds draw other people.
+        person: What is asked of every person; balanced otherwise.
+    """
+
+    count: int = 1000
+    seed: int = 1
+    person: Person = field(default_factory=Person)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= SUBJECTS_PER_SEED * PER_PERSON:
+            raise UsageError(
+                f"{self.count} pictures are asked for; 1 to {SUBJECTS_PER_SEED * PER_PERSON} can be drawn."
+            )
+        if not 0 <= self.seed < 10_000:
+            raise UsageError(f"The seed is {self.seed}; it must lie in 0-9999.")
+
+    @property
+    def files(self) -> int:
+        """How many files the folder will hold."""
+        return -(-self.count // PER_FILE)
+
+
+def file_name(number: int) -> str:
+    """Return the name of a file of the folder."""
+    return f"stills-{number:05d}.parquet"
+
+
+def write_stills(plan: StillsPlan, folder: Path, workers: int = 1, on_file: Callable[[int], None] | None = None) -> int:
+    """Draw the pictures of a plan that are not yet in the folder; return how many files were drawn.
+
+    Args:
+        plan: Which pictures.
+        folder: Made if it is not there; its plan is kept in plan.json.
+        workers: Processes side by side.
+        on_file: Called with a file's number when it is whole.
+
+    Raises:
+        SynthesisError: The folder belongs to another plan or cannot be written.
+    """
+    _claim(plan, folder)
+    missing = [number for number in range(plan.files) if not (folder / file_name(number)).exists()]
+    if workers <= 1:
+        for number in missing:
+            _draw_file(plan, folder, number)
+            if on_file:
+                on_file(number)
+        return len(missing)
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        jobs = {pool.submit(_draw_file, plan, folder, number): number for number in missing}
+        for job in as_completed(jobs):
+            job.result()
+            if on_file:
+                on_file(jobs[job])
+    return len(missing)
+
+
+def read_stills(folder: Path, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
+    """Yield the files of a folder as data frames, in order.
+
+    Raises:
+        SynthesisError: The folder holds no file of stills.
+    """
+    paths = sorted(folder.glob("stills-*.parquet"))
+    if not paths:
+        raise SynthesisError(f"{folder} holds no stills-*.parquet. Draw some with: duchenne render --protocol stills.")
+    for path in paths:
+        yield fastparquet.ParquetFile(str(path)).to_pandas(columns=columns)
+
+
+def _claim(plan: StillsPlan, folder: Path) -> None:
+    person = plan.person
+    wanted = {"seed": plan.seed, "tone": person.tone, "sex": person.sex, "age": person.age}
+    note = folder / "plan.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if note.exists():
+            found = json.loads(note.read_text(encoding="utf-8"))
+            if found != wanted:
+                raise SynthesisError(
+                    f"{folder} holds pictures of another plan, {found}. Name another folder for {wanted}."
+                )
+        note.write_text(json.dumps(wanted), encoding="utf-8")
+    except OSError as error:
+        raise SynthesisError(
+            f"{folder} cannot be written: {error.strerror}. Name a folder on a disk with room."
+        ) from error
+
+
+def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
+    first = plan.seed * SUBJECTS_PER_SEED + number * (PER_FILE // PER_PERSON)
+    rows: list[dict[str, object]] = []
+    for subject in range(first, first + PER_FILE // PER_PERSON):
+        head = make_head(subject, plan.person)
+        rows += [draw_row(head, k) for k in range(PER_PERSON)]
+    target = folder / file_name(number)
+    partial = folder / f".{target.name}.{os.getpid()}"
+    try:
+        fastparquet.write(str(partial), pd.DataFrame(rows), compression=None, write_index=False)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SynthesisError(
+            f"{target} cannot be written: {error.strerror}. What is whole stays; make room and start again to go on."
+        ) from error
+
+
+def draw_scene(rng: np.random.Generator) -> tuple[Scene, Company]:
+    """Return a random scene: AUs, pose, gaze, camera, light, background."""
+    company = Company(rng.choice([c.value for c in _COMPANIES], p=_COMPANY_SHARES))
+    aus = draw_aus(rng, company, rate=float(rng.uniform(0.06, 0.28)))
+    if rng.random() < 0.4:
+        pose = HeadPose(*(float(v) for v in rng.normal(size=3) * [9, 7, 5]))
+    else:
+        pose = HeadPose(float(rng.uniform(-60, 60)), float(rng.uniform(-45, 35)), float(rng.uniform(-22, 22)))
+    gaze = Gaze(*(float(v) for v in np.clip(rng.normal(size=2) * [9, 6], -28, 28))) if rng.random() < 0.7 else Gaze()
+    face_px = float(np.exp(rng.uniform(np.log(50), np.log(123))))
+    room = max(0.0, 128 - 0.85 * face_px)
+    centre = tuple(float(128 + rng.uniform(-1, 1) * 0.8 * room) for _ in range(2))
+    camera = Camera(SIDE_PX, SIDE_PX, float(rng.uniform(10, 34)), face_px, (centre[0], centre[1]))
+    return Scene(aus, pose, gaze, camera, draw_light(rng), draw_background(rng, SIDE_PX, SIDE_PX)), company
+
+
+def draw_row(head: Head, picture: int) -> dict[str, object]:
+    """Return one row of a file: the k-th picture of a person."""
+    rng = np.random.default_rng([head.identity.subject, 6, picture])
+    scene, company = draw_scene(rng)
+    drawn = render(head, scene)
+    pixels = photograph(rng, drawn.pixels, drawn.landmarks)
+    return _row(head, picture, drawn, encode_jpeg(pixels, int(rng.integers(55, 96))), scene, company)
+
+
+def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, scene: Scene, company: Company) -> dict[str, object]:
+    identity = head.identity
+    solid = np.column_stack([drawn.landmarks, drawn.depth_px]).astype(np.float32)
+    params = {
+        "aus": {au: [round(v, 3) for v in sides] for au, sides in scene.aus.items()},
+        "company": company.value,
+        "ancestry": {name: round(share, 3) for name, share in identity.ancestry.items()},
+        "field_deg": round(scene.camera.field_deg, 3),
+        "face_px": round(scene.camera.face_px, 3),
+        "gaze_deg": [round(scene.gaze.right_deg, 2), round(scene.gaze.up_deg, 2)],
+    }
+    return {
+        "image": jpeg,
+        "subject": identity.subject,
+        "seed": picture,
+        "yaw_deg": drawn.pose.yaw_deg,
+        "pitch_deg": drawn.pose.pitch_deg,
+        "roll_deg": drawn.pose.roll_deg,
+        "tone": identity.tone,
+        "sex": identity.sex,
+        "age": identity.age,
+        "landmarks": drawn.landmarks.astype(np.float32).tobytes(),
+        "landmarks_3d": solid.tobytes(),
+        "visibility": drawn.visible.astype(np.uint8).tobytes(),
+        "au_left": drawn.au_left.astype(np.float32).tobytes(),
+        "au_right": drawn.au_right.astype(np.float32).tobytes(),
+        "params": json.dumps(params),
+    }
