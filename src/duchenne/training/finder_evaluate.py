@@ -15,7 +15,7 @@ from duchenne.cropping import Picture
 from duchenne.faces import FaceFinder, box_from_landmarks, keypoints_from_landmarks
 from duchenne.training.finder_backgrounds import photographs
 from duchenne.training.finder_measure import LOWEST_CONFIDENCE, Hit, false_confidences, hit, shrunk, tiles
-from duchenne.training.finder_sources import HELD_OUT, RealFace, real_faces, rendered_poses
+from duchenne.training.finder_sources import HELD_OUT, RealFace, real_faces, rendered_faces
 from duchenne.weights import sha256_of, weights_path
 
 SIDES_PX = (20, 30, 40, 80)
@@ -90,7 +90,7 @@ def _by_source(faces: list[RealFace], hits: list[Hit], threshold: float) -> dict
 
 
 def _by_yaw(finder: FaceFinder, folder: Path) -> dict[str, Any]:
-    yaws, pictures = zip(*rendered_poses(folder), strict=True)
+    yaws, pictures = zip(*rendered_faces(folder), strict=True)
     hits, yaw = measured(finder, ((p.pixels, p.landmarks) for p in pictures)), np.abs(yaws)
     out = {}
     for low, high in itertools.pairwise(YAW_BINS_DEG):

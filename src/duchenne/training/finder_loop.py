@@ -23,7 +23,7 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class FinderRecipe:
-    """How the finder is trained; the defaults made the weights of the package.
+    """How the finder is trained; the defaults are those of the package's weights.
 
     Attributes:
         steps: Optimiser steps.
@@ -36,7 +36,7 @@ class FinderRecipe:
         seed: Of weights and canvases.
     """
 
-    steps: int = 7000
+    steps: int = 5650
     batch: int = 32
     side_px: int = 256
     peak_rate: float = 3e-3

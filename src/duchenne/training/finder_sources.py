@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +18,12 @@ from duchenne.training.finder_pools import FacePool, LabelledPicture, write_pool
 
 HELD_OUT, VALIDATION = 0, 1
 """Last digit of the ids of persons who are never trained on, and of those who choose the threshold."""
-SHARES = {"portraits": 0.3, "video_frames": 0.3, "web": 0.15, "rendered": 0.25}
+SHARES = {"portraits": 0.3, "video_frames": 0.3, "web": 0.15, "rendered": 0.4}
 """How often a canvas takes a face from each source."""
 BACKGROUND_COUNT = 4800
 AGREEMENT_IOU = 0.5
+TURNED_DEG = 20.0
+"""Rendered heads are there for what real pictures lack: of those turned less, only every third is used."""
 
 
 @dataclass(frozen=True)
@@ -82,26 +83,22 @@ def real_faces(folder: Path, labels: Path, last_digits: set[int]) -> list[RealFa
     ]
 
 
-def rendered_faces(folder: Path, pattern: str = "stills-*.parquet") -> Iterator[LabelledPicture]:
-    """Yield the rendered heads of a folder with their exact landmarks."""
-    import fastparquet
+def rendered_faces(folder: Path) -> list[tuple[float, LabelledPicture]]:
+    """Return the yaw in degrees and the picture, with exact landmarks, of each rendered head of a folder.
 
-    for file in sorted(folder.glob(pattern)):
-        table = fastparquet.ParquetFile(str(file)).to_pandas(columns=["image", "landmarks"])
-        for encoded, points in zip(table["image"], table["landmarks"], strict=True):
+    Raises:
+        SynthesisError: The folder holds none.
+    """
+    from duchenne.synthesis.stills import read_stills
+
+    out = []
+    for table in read_stills(folder, ["image", "landmarks", "yaw_deg"]):
+        for encoded, points, yaw_deg in zip(table["image"], table["landmarks"], table["yaw_deg"], strict=True):
             with Image.open(io.BytesIO(encoded)) as image:
                 pixels = np.asarray(image.convert("RGB"))
             landmarks = np.frombuffer(points, np.float32).reshape(49, 2).astype(np.float64)
-            yield LabelledPicture(pixels, landmarks, grey=False)
-
-
-def rendered_poses(folder: Path) -> Iterator[tuple[float, LabelledPicture]]:
-    """Yield the yaw in degrees and the picture of each rendered head of a folder."""
-    import fastparquet
-
-    for file in sorted(folder.glob("stills-*.parquet")):
-        yaws = fastparquet.ParquetFile(str(file)).to_pandas(columns=["yaw_deg"])["yaw_deg"]
-        yield from zip((float(v) for v in yaws), rendered_faces(folder, file.name), strict=True)
+            out.append((float(yaw_deg), LabelledPicture(pixels, landmarks, grey=False)))
+    return out
 
 
 def prepare(work: Path, faces: Path, labels: Path, rendered: Path | None, backgrounds: list[Path]) -> Prepared:
@@ -127,17 +124,10 @@ def prepare(work: Path, faces: Path, labels: Path, rendered: Path | None, backgr
         parts.append(work / "rendered")
         shares.append(SHARES["rendered"])
         if not parts[-1].with_suffix(".npz").exists():
-            write_pool(parts[-1], rendered_faces(rendered), _rendered_count(rendered))
+            drawn = enumerate(rendered_faces(rendered))
+            heads = [head for k, (yaw_deg, head) in drawn if abs(yaw_deg) >= TURNED_DEG or k % 3 == 0]
+            write_pool(parts[-1], heads, len(heads))
     return Prepared(parts, shares, backdrop)
-
-
-def _rendered_count(folder: Path) -> int:
-    import fastparquet
-
-    count = sum(fastparquet.ParquetFile(str(file)).count() for file in folder.glob("stills-*.parquet"))
-    if count == 0:
-        raise TrainingError(f"No stills-*.parquet with rendered heads in {folder}; render them first.")
-    return count
 
 
 def _labelled(face: RealFace) -> LabelledPicture:
