@@ -1,0 +1,29 @@
+"""From files, folders, videos and cameras to frames."""
+
+from duchenne.media.frame import Frame
+from duchenne.media.picture import (
+    MAX_PIXELS,
+    PICTURE_ENDINGS,
+    frame_from_array,
+    read_picture,
+    read_standard_input,
+)
+from duchenne.media.sources import Source, SourceKind, expand_sources, kind_of
+from duchenne.media.video import VIDEO_ENDINGS, Video, open_camera, open_video
+
+__all__ = [
+    "MAX_PIXELS",
+    "PICTURE_ENDINGS",
+    "VIDEO_ENDINGS",
+    "Frame",
+    "Source",
+    "SourceKind",
+    "Video",
+    "expand_sources",
+    "frame_from_array",
+    "kind_of",
+    "open_camera",
+    "open_video",
+    "read_picture",
+    "read_standard_input",
+]

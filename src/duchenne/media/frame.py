@@ -1,0 +1,53 @@
+"""One picture of a source, and the check that a named file can be opened at all."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from duchenne.cropping import Picture
+from duchenne.errors import MediaError
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        source: The path, "-" for standard input or "camera:0".
+        index: Counted from 0 in the source; 0 for a picture.
+        timestamp_s: Presentation time; 0 for a picture.
+        pixels: H x W x 3, RGB.
+    """
+
+    source: str
+    index: int
+    timestamp_s: float
+    pixels: Picture
+
+
+def check_readable(path: Path, expected: str) -> None:
+    """Raise MediaError unless `path` is a file with content that this user may read.
+
+    Args:
+        path: The file.
+        expected: What it should be, for the message: "a picture", "a video".
+    """
+    try:
+        if path.is_dir():
+            raise MediaError(f"{path}: this is a folder, not {expected}. Name a file inside it.")
+        with path.open("rb") as stream:
+            empty = not stream.read(1)
+    except FileNotFoundError:
+        raise MediaError(missing(path)) from None
+    except PermissionError:
+        raise MediaError(f"{path}: this user may not read the file. Change its permissions, or copy it.") from None
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{path}: the file cannot be opened ({error}). Check the path and the disk.") from None
+    if empty:
+        raise MediaError(f"{path}: the file is empty (0 bytes), not {expected}. Copy or record it again.")
+
+
+def missing(path: Path) -> str:
+    """Return the message for a path where nothing is."""
+    if str(path.parent) != "." and not path.parent.is_dir():
+        return f"{path}: there is no folder {path.parent}. Check the spelling; relative paths start at {Path.cwd()}."
+    return f"{path}: there is no such file or folder. Check the spelling; relative paths start at {Path.cwd()}."

@@ -1,0 +1,155 @@
+"""Pictures: files, bytes and arrays to frames of RGB."""
+
+import io
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from duchenne.errors import MediaError
+from duchenne.media.frame import Frame, check_readable
+
+MAX_PIXELS = 178_956_970
+"""Larger pictures are refused before decoding; the limit beyond which Pillow, too, suspects an attack."""
+
+PICTURE_ENDINGS = frozenset(
+    f".{name}"
+    for name in (
+        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "bmp"),
+        *("gif", "tif", "tiff", "jp2", "avif", "ppm", "pgm", "pnm"),
+    )
+)
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "AVIF", "PPM")
+_STDIN = "-"
+
+
+def read_picture(picture: str | Path | bytes) -> Frame:
+    """Return a picture as a frame: upright by its EXIF orientation, alpha laid over white, the first of an animation.
+
+    Args:
+        picture: A path, or the bytes of a file; bytes have the source "-".
+
+    Raises:
+        MediaError: It is missing, no picture, broken, or larger than `MAX_PIXELS`.
+    """
+    if isinstance(picture, bytes):
+        if not picture:
+            raise MediaError("-: standard input was empty; expected the bytes of one picture: cat face.jpg | ... -")
+        return Frame(_STDIN, 0, 0.0, _decode(io.BytesIO(picture), _STDIN))
+    path = Path(picture)
+    check_readable(path, "a picture")
+    return Frame(str(picture), 0, 0.0, _decode(path, str(picture)))
+
+
+def read_standard_input() -> Frame:
+    """Return the one picture whose bytes come on standard input.
+
+    Raises:
+        MediaError: Nothing came, or it is no picture.
+    """
+    return read_picture(sys.stdin.buffer.read())
+
+
+def frame_from_array(array: np.ndarray) -> Frame:
+    """Return an array as a frame of the source "array".
+
+    Args:
+        array: H x W x 3 RGB or H x W grey, uint8.
+
+    Raises:
+        MediaError: The array has another shape or type, or no pixels.
+    """
+    if array.dtype != np.uint8:
+        raise MediaError(
+            f"array: the picture is of {array.dtype}, expected uint8 with values 0-255. "
+            "Scale and convert it first, for example (255 * image).round().astype(np.uint8)."
+        )
+    if array.ndim == 2:
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    if array.ndim != 3 or array.shape[2] != 3 or not array.size:
+        raise MediaError(
+            f"array: the picture has the shape {array.shape}, expected height x width x 3 (RGB) or height x width. "
+            "Drop an alpha channel with image[:, :, :3]; give the frames of a batch one by one."
+        )
+    return Frame("array", 0, 0.0, np.ascontiguousarray(array))
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether the file's header is that of a picture format read here."""
+    try:
+        with _quiet_open(path):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:
+        return False
+
+
+def _quiet_open(file: Path | io.BytesIO) -> Image.Image:
+    """Open lazily, only as the formats that are meant, without Pillow's warnings on the way."""
+    Image.init()
+    formats = [name for name in _FORMATS if name in Image.OPEN]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Image.open(file, formats=formats)
+
+
+def _decode(file: Path | io.BytesIO, name: str) -> np.ndarray:
+    """Return the RGB pixels; Pillow's decoders raise errors of many types on broken files, all become MediaError."""
+    try:
+        with _quiet_open(file) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise MediaError(_too_large(name, f"{image.width} x {image.height}"))
+            return _decode_image(image, name)
+    except MediaError:
+        raise
+    except Image.DecompressionBombError as error:
+        found = re.search(r"\d+", str(error))
+        raise MediaError(_too_large(name, f"{found.group() if found else 'too many'}")) from None
+    except UnidentifiedImageError:
+        raise MediaError(
+            f"{name}: the content is not that of a picture, whatever the name says. "
+            f"Expected one of {', '.join(_FORMATS)}; open it in a viewer and save it as PNG or JPEG."
+        ) from None
+    except MemoryError:
+        raise MediaError(f"{name}: too little memory to decode the picture. Make it smaller first.") from None
+    except Exception as error:
+        raise MediaError(
+            f"{name}: the picture is broken or cut short ({error or type(error).__name__}). "
+            "Copy it again from where it came."
+        ) from None
+
+
+def _too_large(name: str, size: str) -> str:
+    return f"{name}: {size} pixels; the limit is {MAX_PIXELS // 10**6} million. Scale the picture down first."
+
+
+def _decode_image(image: Image.Image, name: str) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return np.ascontiguousarray(np.asarray(_rgb(upright, name), np.uint8))
+
+
+def _rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode == "F":
+        raise MediaError(f"{name}: the samples are 32-bit floats, of unknown range. Save it with 8 bits a channel.")
+    if image.mode.startswith("I"):
+        return _from_16_bits(image, name)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_16_bits(image: Image.Image, name: str) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise MediaError(f"{name}: the samples have 32 bits, of unknown range. Save it with 8 or 16 bits a channel.")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
