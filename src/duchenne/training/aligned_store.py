@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import fastparquet
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Shaped, UInt8
 from PIL import Image
 
@@ -23,7 +23,7 @@ from duchenne.cropping import Picture, cut
 from duchenne.errors import LandmarkError, TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import Transform, scale_of, shift, transform_points
-from duchenne.training.losses import labels_from_intensity
+from duchenne.training.losses import labels_from_intensity, with_parted_lips
 
 MARGIN_PX = 20
 """Margin on each side of the face, in pixels of the 200 x 200 crop."""
@@ -57,7 +57,7 @@ def read_stills(shard: Path) -> Iterator[Still]:
         TrainingError: The file cannot be read or lacks a column.
     """
     try:
-        table = pd.read_parquet(shard, engine="fastparquet")
+        table = fastparquet.ParquetFile(str(shard)).to_pandas()
     except (OSError, ValueError) as error:
         raise TrainingError(f"{shard} is no readable Parquet file of stills: {error}") from error
     needed = {
@@ -130,7 +130,7 @@ class AlignedStore:
 
     Attributes:
         points: (n, 49, 3), pixels of the 200 x 200 crop; depth in the same unit.
-        occurrence, known: (n, 23), by the rule of `losses.labels_from_intensity`.
+        occurrence, known: (n, 23), by the rules of `losses.labels_from_intensity` and `losses.with_parted_lips`.
         subject: (n,), identity.
         pose_deg: (n, 3), yaw, pitch, roll.
 
@@ -152,7 +152,7 @@ class AlignedStore:
         self._starts = np.cumsum([0, *map(len, self._crops)])
         self.points = self._labels["points"]
         self.intensity = self._labels["intensity"]
-        self.occurrence, self.known = labels_from_intensity(self.intensity)
+        self.occurrence, self.known = with_parted_lips(*labels_from_intensity(self.intensity))
         self.subject = self._labels["subject"]
         self.pose_deg = self._labels["pose_deg"]
 

@@ -16,7 +16,7 @@ from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.landmarks import FaceLandmarks
 from duchenne.recognition import AURecognizer
 from duchenne.training.aligned_store import Still, read_stills
-from duchenne.training.losses import labels_from_intensity
+from duchenne.training.losses import labels_from_intensity, with_parted_lips
 from duchenne.training.scores import area_under_roc, best_threshold, f1
 
 Locate = Callable[[Still], Float[np.ndarray, "49 3"]]
@@ -107,7 +107,7 @@ def thresholds_of(aus: Sequence[str], validation: Predictions) -> Float[np.ndarr
     Raises:
         TrainingError: An AU has no positive or no negative face there.
     """
-    occurrence, known = labels_from_intensity(validation.intensity)
+    occurrence, known = with_parted_lips(*labels_from_intensity(validation.intensity))
     found = []
     for column, name in enumerate(aus):
         row = AU_NAMES.index(name)
@@ -128,7 +128,7 @@ def tabulate(aus: Sequence[str], thresholds: Float[np.ndarray, " a"], faces: Pre
 
 
 def _group_scores(aus: Sequence[str], thresholds: np.ndarray, faces: Predictions) -> dict[str, Any]:
-    occurrence, known = labels_from_intensity(faces.intensity)
+    occurrence, known = with_parted_lips(*labels_from_intensity(faces.intensity))
     by_au: dict[str, dict[str, float | int | None]] = {}
     for column, name in enumerate(aus):
         row = AU_NAMES.index(name)

@@ -92,13 +92,13 @@ def _shards(folder: Path) -> list[Path]:
 def _prepared(train: list[Path], valid: list[Path], work: Path) -> "AlignedStore":
     """Return the aligned training faces, having checked that validation knows none of their subjects."""
     import numpy as np
-    import pandas as pd
+    from fastparquet import ParquetFile
 
     from duchenne.training.aligned_store import AlignedStore, prepare_store, require_disjoint
 
     left_out = prepare_store(train, work / "aligned")
     store = AlignedStore(work / "aligned", [shard.stem for shard in train])
-    others = [pd.read_parquet(shard, engine="fastparquet", columns=["subject"])["subject"] for shard in valid]
+    others = [ParquetFile(str(shard)).to_pandas(columns=["subject"])["subject"] for shard in valid]
     require_disjoint({"train": store.subject, "valid": np.concatenate(others).astype(str)})
     report(f"{len(store)} faces of {len(np.unique(store.subject))} subjects; {left_out} newly left out as too small")
     return store
@@ -126,7 +126,8 @@ def _finish(store: "AlignedStore", valid: list[Path], recipe: "AURecipe", fitted
         "onnx_bytes": out.weights.stat().st_size,
         "ms_per_face_one_thread": _milliseconds(recognizer),
         "what": "Rendered faces of identities that neither training nor the choice of thresholds saw; no real faces.",
-        "label_rule": "intensity rounded: 0 absent, 1 (trace, A) unknown, 2-5 (B-E) present; the stronger side counts",
+        "label_rule": "intensity rounded: 0 absent, 1 (trace, A) unknown, 2-5 (B-E) present; the stronger side counts; "
+        "AU25 is present with AU26 and AU27, unknown with AU22 alone",
         "threshold_rule": "best F1 on the validation identities, landmarks by the landmarker",
         "thresholds": {name: round(float(t), 4) for name, t in zip(aus, thresholds, strict=True)},
         "validation_faces": len(choosing.subject),

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from duchenne.errors import TrainingError
+from duchenne.facs import AU_NAMES
 
 
 def skew(occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]) -> Float[np.ndarray, " a"]:
@@ -62,3 +63,22 @@ def labels_from_intensity(
         raise TrainingError(f"An AU intensity is {wrong[0]}; intensities must lie between 0 and 5.")
     grade = np.floor(intensity + 0.5)
     return grade >= 2, grade != 1
+
+
+def with_parted_lips(
+    occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]
+) -> tuple[Bool[np.ndarray, "n a"], Bool[np.ndarray, "n a"]]:
+    """Return the labels with AU25 wherever a rendered face has parted lips, as a FACS coder would score it.
+
+    Ours: the renderer's AU26 and AU27 part the lips (median gap .13 and .28 of the eye span against .02 at rest), so
+    AU25 is present with them. Its AU22 often does (.08), so AU25 is unknown with AU22 alone. The columns are those of
+    `facs.AU_NAMES`.
+    """
+    lips, jaw, stretch, funnel = (AU_NAMES.index(name) for name in ("AU25", "AU26", "AU27", "AU22"))
+    occurs = occurrence & known
+    parted = occurs[:, lips] | occurs[:, jaw] | occurs[:, stretch]
+    doubtful = occurrence[:, funnel] | ~known[:, [jaw, stretch, funnel]].all(1)
+    occurrence, known = occurrence.copy(), known.copy()
+    occurrence[:, lips] = parted
+    known[:, lips] = parted | (known[:, lips] & ~doubtful)
+    return occurrence, known
