@@ -1,13 +1,12 @@
-"""From detected faces to tables. The columns are documented in docs/columns.md."""
+"""From detected faces to tables: rows of a file, a pandas DataFrame, blocks on a terminal (docs/columns.md)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float
-from rich.console import Group
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from duchenne.errors import UsageError
@@ -16,7 +15,29 @@ from duchenne.facs import AU_BY_NAME, AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 
-_BAR = 20
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, str | int | float]
+"""One face: a value under each name of `columns`."""
+
+_TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS = 6, 4, 2, 2
+_LEADING_TYPES = {
+    "source": "str",
+    "frame": "int64",
+    "timestamp_s": "float64",
+    "face_id": "int64",
+    "confidence": "float64",
+    "left_px": "float64",
+    "top_px": "float64",
+    "width_px": "float64",
+    "height_px": "float64",
+    "yaw_deg": "float64",
+    "pitch_deg": "float64",
+    "roll_deg": "float64",
+}
+_POINTS = range(1, LANDMARK_COUNT + 1)
+_BAR_CELLS = 24
 
 
 @dataclass(frozen=True)
@@ -28,7 +49,7 @@ class FaceAUs:
         frame: Index of the frame, from 0.
         timestamp_s: Its time.
         face_id: The same number for the same face in a video, from 0.
-        box: Where the finder saw it.
+        box: Where the finder, or in video the face before, saw it.
         landmarks: The 49 points.
         pose: Head rotation.
         aus: AU names in the order of the two arrays.
@@ -47,113 +68,143 @@ class FaceAUs:
     probability: Float[np.ndarray, " a"]
     occurrence: Bool[np.ndarray, " a"]
 
-    def probability_of(self, au: str) -> float:
-        """Return the probability of one AU.
+    def probability_of(self, name: str) -> float:
+        """Return the probability, 0-1, of one AU.
 
         Raises:
-            UsageError: The AU was not asked for, or is not known.
+            UsageError: The AU was not asked for, or does not exist.
         """
-        return float(self.probability[self._position(au)])
+        return float(self.probability[self._position(name)])
 
-    def occurs(self, au: str) -> bool:
-        """Return whether one AU occurs at its threshold.
+    def occurs(self, name: str) -> bool:
+        """Return whether one AU reaches its threshold.
 
         Raises:
-            UsageError: The AU was not asked for, or is not known.
+            UsageError: The AU was not asked for, or does not exist.
         """
-        return bool(self.occurrence[self._position(au)])
+        return bool(self.occurrence[self._position(name)])
 
-    def _position(self, au: str) -> int:
-        if au not in self.aus:
-            raise UsageError(f"{au!r} is not among the detected action units: {' '.join(self.aus)}.")
-        return self.aus.index(au)
-
-
-def columns(aus: Sequence[str]) -> dict[str, str]:
-    """Return the columns of a table of results with their pandas types, in order."""
-    out = {"source": "str", "frame": "int64", "timestamp_s": "float64", "face_id": "int64", "confidence": "float64"}
-    out |= dict.fromkeys(("left_px", "top_px", "width_px", "height_px", "yaw_deg", "pitch_deg", "roll_deg"), "float64")
-    for au in aus:
-        out |= {f"{au}_p": "float64", f"{au}_c": "int64"}
-    for letter in "xyv":
-        out |= {f"{letter}_{number}": "float64" for number in range(1, LANDMARK_COUNT + 1)}
-    return out
+    def _position(self, name: str) -> int:
+        if name not in self.aus:
+            raise UsageError(f"There is no {name!r} in this result. It holds: {' '.join(self.aus)}.")
+        return self.aus.index(name)
 
 
-def to_row(face: FaceAUs) -> dict[str, str | int | float]:
-    """Return one face as a row: probabilities to 4 decimals, pixels and degrees to 2, times to microseconds."""
-    box = face.box.box
-    row: dict[str, str | int | float] = {
+def column_types(aus: Sequence[str]) -> dict[str, str]:
+    """Return the pandas type of every column, in their order."""
+    measured = {f"{name}_{kind}": dtype for name in aus for kind, dtype in (("p", "float64"), ("c", "uint8"))}
+    points = {f"{axis}_{number}": "float64" for axis in "xyv" for number in _POINTS}
+    return _LEADING_TYPES | measured | points
+
+
+def columns(aus: Sequence[str]) -> tuple[str, ...]:
+    """Return the column names of a table with these AUs."""
+    return tuple(column_types(aus))
+
+
+def to_row(face: FaceAUs) -> Row:
+    """Return one face as a row, in the order of `columns(face.aus)`, rounded as docs/columns.md says."""
+    row: Row = {
         "source": face.source,
-        "frame": face.frame,
-        "timestamp_s": round(face.timestamp_s, 6),
-        "face_id": face.face_id,
-        "confidence": round(float(face.box.confidence), 4),
+        "frame": int(face.frame),
+        "timestamp_s": _rounded(face.timestamp_s, _TIME_DECIMALS),
+        "face_id": int(face.face_id),
+        "confidence": _rounded(face.box.confidence, _PROBABILITY_DECIMALS),
     }
-    row |= {
-        name: round(float(v), 2) for name, v in zip(("left_px", "top_px", "width_px", "height_px"), box, strict=True)
-    }
-    pose = face.pose
-    row |= {
-        "yaw_deg": round(pose.yaw_deg, 2),
-        "pitch_deg": round(pose.pitch_deg, 2),
-        "roll_deg": round(pose.roll_deg, 2),
-    }
-    for au, p, c in zip(face.aus, face.probability, face.occurrence, strict=True):
-        row |= {f"{au}_p": round(float(p), 4), f"{au}_c": int(c)}
-    points = face.landmarks
-    for letter, values, digits in (
-        ("x", points.points[:, 0], 2),
-        ("y", points.points[:, 1], 2),
-        ("v", points.visibility, 2),
+    for name, value in zip(("left_px", "top_px", "width_px", "height_px"), face.box.box, strict=True):
+        row[name] = _rounded(value, _PIXEL_DECIMALS)
+    for name in ("yaw_deg", "pitch_deg", "roll_deg"):
+        row[name] = _rounded(getattr(face.pose, name), _DEGREE_DECIMALS)
+    for name, probability, occurs in zip(face.aus, face.probability, face.occurrence, strict=True):
+        row[f"{name}_p"], row[f"{name}_c"] = _rounded(probability, _PROBABILITY_DECIMALS), int(occurs)
+    for axis, values, decimals in (
+        ("x", face.landmarks.points[:, 0], _PIXEL_DECIMALS),
+        ("y", face.landmarks.points[:, 1], _PIXEL_DECIMALS),
+        ("v", face.landmarks.visibility, _PROBABILITY_DECIMALS),
     ):
-        row |= {f"{letter}_{k}": round(float(v), digits) for k, v in enumerate(values, 1)}
+        for number, value in zip(_POINTS, values, strict=True):
+            row[f"{axis}_{number}"] = _rounded(value, decimals)
     return row
 
 
-def to_dataframe(results: Iterable[FaceAUs], aus: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return faces as a table, one row each; without any face the headers alone.
+def to_dataframe(results: Iterable[FaceAUs], aus: Sequence[str] | None = None) -> "pd.DataFrame":
+    """Return faces as a pandas table, one row each; without faces it has its headers and types all the same.
 
     Args:
-        results: Faces, for example of `AUDetector.detect` or `AUDetector.detect_video`.
-        aus: AU names of the columns when there may be no face; those of the first face otherwise.
+        results: Faces, for example from `AUDetector.detect` or `detect_video`.
+        aus: The AUs of the table; None for those of the first face, or of the whole vocabulary where there is none.
+
+    Raises:
+        UsageError: A face holds other AUs than the table.
     """
-    rows, names = [], tuple(aus) if aus is not None else None
+    rows: list[Row] = []
     for face in results:
-        names = names or face.aus
+        aus = face.aus if aus is None else tuple(aus)
+        if tuple(aus) != face.aus:
+            raise UsageError(
+                f"The table holds {' '.join(aus)}, but {face.source} frame {face.frame} holds {' '.join(face.aus)}. "
+                "Make one table for each choice of action units."
+            )
         rows.append(to_row(face))
-    types = columns(names or AU_NAMES)
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    return rows_to_dataframe(rows, AU_NAMES if aus is None else aus)
 
 
-def terminal_table(faces: Sequence[FaceAUs], thresholds: Mapping[str, float]) -> Group:
-    """Return what a terminal of 80 columns shows of one picture: a block for each face, present AUs first."""
-    return Group(*(_block(face, thresholds) for face in faces))
+def rows_to_dataframe(rows: Sequence[Row], aus: Sequence[str]) -> "pd.DataFrame":
+    """Return rows of `to_row` as a pandas table with the types of `column_types`."""
+    import pandas as pd
+
+    types = column_types(aus)
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in types.items()})
 
 
-def _block(face: FaceAUs, thresholds: Mapping[str, float]) -> Group:
-    pose = face.pose
-    heading = Text.assemble(
-        (f"face {face.face_id}", "bold"),
-        f"  confidence {face.box.confidence:.2f}  yaw {pose.yaw_deg:+.0f}°  pitch {pose.pitch_deg:+.0f}°",
-        f"  roll {pose.roll_deg:+.0f}°",
-    )
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1))
-    for column in ("left", "left", "left", "right"):
-        table.add_column(justify="right" if column == "right" else "left", no_wrap=True)
-    order = sorted(range(len(face.aus)), key=lambda k: (not face.occurrence[k], -face.probability[k]))
-    for k in order:
-        au, p, on = face.aus[k], float(face.probability[k]), bool(face.occurrence[k])
-        style = "bold" if on else "dim"
-        table.add_row(
-            Text(au, style), Text(AU_BY_NAME[au].title, style), _bar(p, thresholds[au], on), Text(f"{p:.2f}", style)
+def terminal_table(faces: Sequence[FaceAUs], thresholds: Mapping[str, float]) -> "TerminalTable":
+    """Return what `rich` prints for the faces of a picture: pose, then AUs, those present first; 80 columns wide."""
+    return TerminalTable(tuple(faces), dict(thresholds))
+
+
+@dataclass(frozen=True)
+class TerminalTable:
+    """Faces as blocks of text; plain ASCII where the terminal knows no more.
+
+    Attributes:
+        faces: What to print.
+        thresholds: The tick on each bar, by AU name.
+    """
+
+    faces: tuple[FaceAUs, ...]
+    thresholds: Mapping[str, float]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield lines; called by rich."""
+        marks = "#.|*" if options.ascii_only else "█·│●"
+        for number, face in enumerate(self.faces):
+            if number:
+                yield Text("")
+            yield from self._block(face, marks)
+
+    def _block(self, face: FaceAUs, marks: str) -> Iterable[Text]:
+        pose = face.pose
+        yield Text(f"{face.source}", style="bold", overflow="fold")
+        yield Text(
+            f"face {face.face_id}, confidence {face.box.confidence:.2f}   "
+            f"yaw {pose.yaw_deg:+.1f}  pitch {pose.pitch_deg:+.1f}  roll {pose.roll_deg:+.1f} degrees"
         )
-    return Group(heading, table, Text(""))
+        order = sorted(range(len(face.aus)), key=lambda k: (not face.occurrence[k], -face.probability[k]))
+        for k in order:
+            yield self._line(face.aus[k], float(face.probability[k]), bool(face.occurrence[k]), marks)
+
+    def _line(self, name: str, probability: float, present: bool, marks: str) -> Text:
+        full, empty, tick, dot = marks
+        bar = list(empty * _BAR_CELLS)
+        for cell in range(round(probability * _BAR_CELLS)):
+            bar[cell] = full
+        if name in self.thresholds:
+            bar[min(int(self.thresholds[name] * _BAR_CELLS), _BAR_CELLS - 1)] = tick
+        mark = dot if present else " "
+        line = f"{mark} {name}  {AU_BY_NAME[name].title:<22} {''.join(bar)} {probability:.2f}"
+        return Text(line, style="bold" if present else "dim", no_wrap=True)
 
 
-def _bar(probability: float, threshold: float, on: bool) -> Text:
-    """Return a bar with a tick at the threshold; readable without colour."""
-    filled, tick = round(probability * _BAR), min(_BAR - 1, round(threshold * _BAR))
-    cells = ["█" if k < filled else "·" for k in range(_BAR)]
-    cells[tick] = "│"
-    return Text("".join(cells), "cyan" if on else "dim")
+def _rounded(value: float, decimals: int) -> float:
+    """Return the value rounded; adding 0 turns -0.0, which reads like a mistake, into 0.0."""
+    return round(float(value), decimals) + 0.0
