@@ -119,9 +119,26 @@ class AUDetector:
         are worked on side by side; memory does not grow with the length of the video.
         """
         tracker = tracker or FaceTracker()
-        for frame, faces in self._in_order(frames):
+        for frame, faces in self.detect_pictures(frames):
             ids = tracker.update([face.box for face in faces], frame.timestamp_s)
             yield frame, [replace(face, face_id=k) for face, k in zip(faces, ids, strict=True)]
+
+    def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Yield each frame with its faces, in order, `workers` of them in work at a time; no identity over time."""
+        waiting: deque[tuple[Frame, Future[list[FaceAUs]]]] = deque()
+        with ThreadPoolExecutor(self.workers) as pool:
+            try:
+                for frame in frames:
+                    waiting.append((frame, pool.submit(self.detect_frame, frame)))
+                    if len(waiting) > 2 * self.workers:
+                        first, faces = waiting.popleft()
+                        yield first, faces.result()
+                while waiting:
+                    first, faces = waiting.popleft()
+                    yield first, faces.result()
+            finally:
+                for _, unfinished in waiting:
+                    unfinished.cancel()
 
     def detect_video(
         self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
@@ -180,20 +197,3 @@ class AUDetector:
             frame.source, frame.index, frame.timestamp_s, face_id, face.box, face.landmarks, face.pose,
             self.aus, probability, occurrence,
         )  # fmt: skip
-
-    def _in_order(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
-        """Yield frames with their faces in the order of the frames, `workers` of them in work at a time."""
-        waiting: deque[tuple[Frame, Future[list[FaceAUs]]]] = deque()
-        with ThreadPoolExecutor(self.workers) as pool:
-            try:
-                for frame in frames:
-                    waiting.append((frame, pool.submit(self.detect_frame, frame)))
-                    if len(waiting) > 2 * self.workers:
-                        first, faces = waiting.popleft()
-                        yield first, faces.result()
-                while waiting:
-                    first, faces = waiting.popleft()
-                    yield first, faces.result()
-            finally:
-                for _, unfinished in waiting:
-                    unfinished.cancel()

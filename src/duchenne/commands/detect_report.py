@@ -1,0 +1,107 @@
+"""What `duchenne detect` shows while it works and at the end: progress on standard error, tables on standard output."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from duchenne.detection import Tally
+from duchenne.errors import MediaError
+from duchenne.facs import AU_BY_NAME
+from duchenne.media import Frame, Source, SourceKind
+from duchenne.results import FaceAUs, terminal_table
+
+
+class _Speed(ProgressColumn):
+    """Frames per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} frames/s" if task.speed else "")
+
+
+class Report:
+    """Listens to a run; a context manager that owns the progress display."""
+
+    def __init__(self, thresholds: Mapping[str, float], has_output: bool, quiet: bool) -> None:
+        self._thresholds, self._has_output, self._quiet = thresholds, has_output, quiet
+        self._out, self._err = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+        # Four columns of text keep the line within 80 characters.
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.completed:.0f}"))
+        shown = self._err.is_terminal and not quiet
+        self._progress = Progress(*columns, _Speed(), TimeRemainingColumn(), console=self._err, disable=not shown)
+        self._tasks: dict[str, int] = {}
+        self._occurrences: dict[tuple[str, int], np.ndarray] = defaultdict(lambda: np.zeros(len(thresholds)))
+        self._seen: dict[tuple[str, int], int] = defaultdict(int)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, source: Source, frames: int | None, done: int) -> None:
+        """Show a bar for a video, or one for all pictures."""
+        name = Path(source.name).name if source.kind is SourceKind.VIDEO else source.kind.value
+        if source.kind in (SourceKind.PICTURE, SourceKind.STDIN):
+            if "pictures" not in self._tasks:
+                self._tasks["pictures"] = self._progress.add_task("pictures", total=0)
+            task = self._progress.tasks[self._tasks["pictures"]]
+            self._progress.update(task.id, total=(task.total or 0) + 1)
+            return
+        self._tasks[source.name] = self._progress.add_task(name[:24], total=frames, completed=done)
+
+    def frame(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
+        """Advance the bar; print the table of a photo when no file is written."""
+        still = source.kind in (SourceKind.PICTURE, SourceKind.STDIN)
+        self._progress.advance(self._tasks["pictures" if still else source.name])
+        if still and not faces and not self._quiet:
+            self._err.print(f"{source.name}: no face found.", markup=False)
+        if self._has_output:
+            return
+        if still and faces:
+            self._out.print(source.name, style="bold underline", markup=False)
+            self._out.print(terminal_table(faces, self._thresholds))
+        for face in [] if still else faces:
+            self._occurrences[source.name, face.face_id] += face.occurrence
+            self._seen[source.name, face.face_id] += 1
+
+    def problem(self, error: MediaError) -> None:
+        """Say what could not be read."""
+        self._err.print(f"duchenne: {error}", markup=False)
+
+    def end(self, tally: Tally, output: Path | None, overlay: Path | None) -> None:
+        """Print what videos held, and what was written where."""
+        self._progress.stop()
+        for (source, face_id), frames in self._seen.items():
+            self._out.print(self._summary(source, face_id, frames))
+        if self._quiet:
+            return
+        if tally.frames > 1 and not tally.faces:
+            self._err.print("No face was found in any frame.", markup=False)
+        written = [str(path) for path in (output, overlay) if path is not None and path.exists()]
+        if written:
+            counts = f"{tally.frames} frames, {tally.faces} faces"
+            problems = f", {tally.problems} problems" if tally.problems else ""
+            self._err.print(f"{counts}{problems}; wrote {' and '.join(written)}", markup=False)
+
+    def _summary(self, source: str, face_id: int, frames: int) -> Table:
+        table = Table(
+            title=f"{source}, face {face_id}: {frames} frames", title_justify="left", box=None, pad_edge=False
+        )
+        for heading in ("AU", "name", "share of frames"):
+            table.add_column(heading, justify="right" if heading == "share of frames" else "left")
+        shares = self._occurrences[source, face_id] / frames
+        names = list(self._thresholds)
+        for k in np.argsort(-shares):
+            table.add_row(names[k], AU_BY_NAME[names[k]].title, f"{100 * shares[k]:.0f}%")
+        return table
