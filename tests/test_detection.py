@@ -1,0 +1,109 @@
+"""A run over sources: interrupted, killed and continued; broken sources; state."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from duchenne.detection import thresholds_from
+from duchenne.diagnosis import SAMPLE
+from duchenne.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "long.mp4"
+    face = np.asarray(Image.open(SAMPLE).convert("RGB").resize((320, 320)))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.bit_rate = 320, 320, "yuv420p", 3_000_000
+        for k in range(150):
+            picture = np.ascontiguousarray(np.roll(face, round(30 * np.sin(k / 9)), 1))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def command(clip: Path, output: Path) -> list[str]:
+    return [sys.executable, "-m", "duchenne", "detect", str(clip), "--output", str(output), "--workers", "1"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, stop):
+    subprocess.run(command(clip, tmp_path / "whole.csv"), check=True, capture_output=True)
+    process = subprocess.Popen(command(clip, tmp_path / "parts.csv"), stderr=subprocess.DEVNULL)
+    record = tmp_path / "parts.csv.part.json"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if record.exists() and '"next_frame": 0' not in record.read_text() and "next_frame" in record.read_text():
+            break
+        time.sleep(0.02)
+    os.kill(process.pid, stop)
+    process.wait()
+    assert not (tmp_path / "parts.csv").exists(), "the run ended before it could be stopped"
+    assert record.exists()
+    subprocess.run(command(clip, tmp_path / "parts.csv"), check=True, capture_output=True)
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.csv", "whole.csv"]
+    assert len(pd.read_csv(tmp_path / "whole.csv")) == 150
+
+
+def test_another_run_is_not_continued_by_mistake(clip, tmp_path):
+    output = tmp_path / "r.csv"
+    process = subprocess.Popen(command(clip, output), stderr=subprocess.DEVNULL)
+    while not (tmp_path / "r.csv.part.json").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    other = subprocess.run([*command(clip, output), "--step", "2"], capture_output=True, text=True, check=False)
+    assert other.returncode in (1, 2)
+    assert "--restart" in other.stderr
+    again = subprocess.run([*command(clip, output), "--step", "50", "--restart"], capture_output=True, check=False)
+    assert again.returncode == 0
+    assert list(pd.read_csv(output)["frame"]) == [0, 50, 100]
+
+
+def test_nothing_is_left_when_nothing_could_be_read(tmp_path):
+    (tmp_path / "bad.jpg").write_text("no picture")
+    done = subprocess.run(
+        command(tmp_path / "bad.jpg", tmp_path / "r.csv"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.jpg"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_explained(clip, tmp_path, monkeypatch, capsys):
+    from duchenne import result_files
+    from duchenne.commands import run
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(result_files.os, "fsync", full)
+    assert run(["detect", str(clip), "--output", str(tmp_path / "r.csv"), "--step", "50"]) == 1
+    err = capsys.readouterr().err
+    assert "No space left" in err
+    assert not (tmp_path / "r.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(["0.3"], {"AU01": 0.3, "AU02": 0.3}), (["0.3", "au02=.7"], {"AU01": 0.3, "AU02": 0.7}), ([], {})],
+)
+def test_thresholds_are_read(words, expected):
+    assert thresholds_from(words, ("AU01", "AU02")) == expected
+
+
+def test_a_threshold_that_is_no_number():
+    with pytest.raises(UsageError, match="no number"):
+        thresholds_from(["AU12=much"], ("AU12",))

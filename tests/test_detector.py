@@ -1,0 +1,151 @@
+"""The whole way on the shipped weights: the same numbers alone, in a batch and in a video; a known face; a real portrait."""
+
+import json
+import socket
+
+import av
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from PIL import Image
+
+from duchenne import AUDetector, DetectionOptions, to_dataframe
+from duchenne.alignment import eye_span_px
+from duchenne.diagnosis import SAMPLE
+from duchenne.errors import MediaError, UsageError
+from duchenne.facs import AU_NAMES
+from duchenne.media import frame_from_array
+
+
+@pytest.fixture(scope="module")
+def detector() -> AUDetector:
+    return AUDetector(workers=2)
+
+
+@pytest.fixture(scope="module")
+def face() -> np.ndarray:
+    return np.asarray(Image.open(SAMPLE).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict:
+    return json.loads(SAMPLE.with_suffix(".json").read_text())
+
+
+def lossless_video(path, pictures):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "bgr0"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def numbers(faces):
+    table = to_dataframe(faces)
+    return table.drop(columns=["source", "frame", "timestamp_s", "face_id"]).to_numpy(float)
+
+
+def test_the_rendered_sample_is_found_as_it_was_drawn(detector, truth):
+    (found,) = detector.detect(SAMPLE)
+    points = np.array(truth["landmarks"])
+    visible = np.array(truth["visible"])
+    error = np.linalg.norm(found.landmarks.points - points, axis=1)[visible].mean() / eye_span_px(points)
+    assert error < 0.06
+    assert abs(found.pose.yaw_deg - truth["yaw_deg"]) < 8
+    assert abs(found.pose.pitch_deg - truth["pitch_deg"]) < 10
+    assert abs(found.pose.roll_deg - truth["roll_deg"]) < 6
+    assert found.occurs("AU12")
+    assert found.probability_of("AU12") > found.probability_of("AU15")
+
+
+def test_a_frame_gives_the_same_numbers_alone_in_a_batch_and_in_a_video(detector, face, tmp_path):
+    pictures = [np.ascontiguousarray(np.roll(face, 12 * k, axis=1)) for k in range(5)]
+    alone = [detector.detect(picture) for picture in pictures]
+    batch = [faces for _, faces in detector.detect_pictures(frame_from_array(p) for p in pictures)]
+    video = list(detector.detect_video(lossless_video(tmp_path / "v.mkv", pictures)))
+    assert [len(faces) for faces in alone] == [1] * 5
+    flat = [faces[0] for faces in alone]
+    assert_allclose(numbers([faces[0] for faces in batch]), numbers(flat), atol=1e-4)
+    assert_allclose(numbers(video), numbers(flat), atol=1e-4)
+    assert {found.face_id for found in video} == {0}
+
+
+def test_two_faces_do_not_disturb_each_other(detector, face):
+    small = np.asarray(Image.fromarray(face).resize((300, 300)))
+    wall = np.full((300, 300, 3), 120, np.uint8)
+    (left,) = detector.detect(np.hstack([small, wall, wall]))
+    pair = detector.detect(np.hstack([small, wall, small]))
+    assert len(pair) == 2
+    pair.sort(key=lambda found: found.box.box[0])
+    assert_allclose(pair[0].probability, left.probability, atol=0.15)
+    assert pair[1].landmarks.points[:, 0].min() > 600
+
+
+def test_the_largest_face_alone(face):
+    big, small = Image.fromarray(face).resize((420, 420)), Image.fromarray(face).resize((200, 200))
+    canvas = Image.new("RGB", (700, 420), (120, 120, 120))
+    canvas.paste(small, (0, 100))
+    canvas.paste(big, (260, 0))
+    found = AUDetector(DetectionOptions(largest_face=True)).detect(np.asarray(canvas))
+    assert len(found) == 1
+    assert found[0].landmarks.points[:, 0].mean() > 260
+
+
+def test_grey_and_turned_pictures_work(detector, face):
+    (upright,) = detector.detect(face)
+    (grey,) = detector.detect(face.mean(2).astype(np.uint8))
+    (turned,) = detector.detect(np.asarray(Image.fromarray(face).rotate(-20, Image.Resampling.BICUBIC)))
+    assert_allclose(grey.landmarks.points, upright.landmarks.points, atol=0.08 * eye_span_px(upright.landmarks.points))
+    assert turned.pose.roll_deg - upright.pose.roll_deg == pytest.approx(20, abs=6)
+
+
+def test_chosen_aus_and_thresholds(face):
+    options = DetectionOptions(aus=("AU06", "AU12"), thresholds={"AU12": 1.0, "AU06": 0.0})
+    (found,) = AUDetector(options).detect(face)
+    assert found.aus == ("AU06", "AU12")
+    assert list(found.occurrence) == [True, False]
+    with pytest.raises(UsageError, match="AU25"):
+        found.probability_of("AU25")
+
+
+@pytest.mark.parametrize("wrong", [{"thresholds": {"AU12": 2.0}}, {"thresholds": {"AU99": 0.5}}, {"min_face_px": 0.0}])
+def test_senseless_options_are_refused(wrong):
+    with pytest.raises(UsageError):
+        DetectionOptions(**wrong)
+
+
+def test_no_face_gives_headers(detector):
+    found = detector.detect(np.full((200, 300, 3), 128, np.uint8))
+    assert found == []
+    table = to_dataframe(found, detector.aus)
+    assert len(table) == 0
+    assert {f"{au}_p" for au in AU_NAMES} <= set(table.columns)
+
+
+def test_strange_sizes_do_not_break(detector, face):
+    for shape in [(1, 1), (3, 500), (500, 3)]:
+        assert detector.detect(np.zeros((*shape, 3), np.uint8)) == []
+    assert len(detector.detect(np.asarray(Image.fromarray(face).resize((3000, 3000))))) == 1
+
+
+def test_wrong_arrays_are_explained(detector):
+    with pytest.raises(MediaError):
+        detector.detect(np.zeros((4, 4, 3)))
+
+
+def test_nothing_is_sent(monkeypatch, face):
+    def refuse(*_, **__):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert len(AUDetector().detect(face)) == 1
+
+
+def test_a_real_portrait_has_one_face(detector):
+    """Landmarks against the teachers' are tested in test_landmarks.py."""
+    data = pytest.importorskip("skimage.data")
+    (found,) = detector.detect(data.astronaut())
+    assert 60 < eye_span_px(found.landmarks.points) < 120
+    assert found.landmarks.points[:, 1].max() < 260
