@@ -28,7 +28,7 @@ class Augmentation:
 
     Attributes:
         landmark_error: Mean distance of moved from true points, as a share of the root of the area of the points' box.
-        depth_error: Spread of the error of depth in the same unit, and of its scale.
+        depth_error: Spread of the error of a feature's depth in the same unit; large, since landmarkers disagree on it.
         mirror: Share of faces that are flipped left to right.
         gamma: Spread of the logarithm of the exponent on grey values.
         contrast: Spread of the logarithm of the contrast.
@@ -40,7 +40,7 @@ class Augmentation:
     """
 
     landmark_error: float = 0.03
-    depth_error: float = 0.05
+    depth_error: float = 0.03
     mirror: float = 0.5
     gamma: float = 0.2
     contrast: float = 0.2
@@ -97,6 +97,7 @@ def move_points(points: Points, amounts: Augmentation, rng: np.random.Generator)
     moved[:, :2] += rng.normal(size=(len(points), 2)) * 0.55 * spread
     tilt = rng.normal(size=2) * amounts.depth_error
     moved[:, 2] = moved[:, 2] * np.exp(rng.normal() * 2 * amounts.depth_error) + centred @ tilt
+    moved[:, 2] += rng.normal(size=len(LANDMARK_GROUPS))[_GROUP_OF] * amounts.depth_error * size
     moved[:, 2] += rng.normal(size=len(points)) * 0.3 * amounts.depth_error * size
     return moved
 
