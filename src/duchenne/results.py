@@ -176,13 +176,13 @@ class TerminalTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield lines; called by rich."""
-        marks = "#.|*" if options.ascii_only else "█·│●"
+        marks = ("#", ".", "|", "*") if options.ascii_only else ("█", "·", "│", "●")
         for number, face in enumerate(self.faces):
             if number:
                 yield Text("")
             yield from self._block(face, marks)
 
-    def _block(self, face: FaceAUs, marks: str) -> Iterable[Text]:
+    def _block(self, face: FaceAUs, marks: tuple[str, str, str, str]) -> Iterable[Text]:
         pose = face.pose
         yield Text(f"{face.source}", style="bold", overflow="fold")
         yield Text(
@@ -193,7 +193,7 @@ class TerminalTable:
         for k in order:
             yield self._line(face.aus[k], float(face.probability[k]), bool(face.occurrence[k]), marks)
 
-    def _line(self, name: str, probability: float, present: bool, marks: str) -> Text:
+    def _line(self, name: str, probability: float, present: bool, marks: tuple[str, str, str, str]) -> Text:
         full, empty, tick, dot = marks
         bar = list(empty * _BAR_CELLS)
         for cell in range(round(probability * _BAR_CELLS)):
