@@ -1,4 +1,4 @@
-"""The whole way on the shipped weights: the same numbers alone, in a batch and in a video; a known face; a real portrait."""
+"""The whole way on the shipped weights: a known face, a real portrait, the same numbers alone and in a video."""
 
 import json
 import socket

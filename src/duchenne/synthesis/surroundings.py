@@ -48,8 +48,7 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> Pictur
 
 def photograph(rng: np.random.Generator, pixels: Picture, landmarks: Float[np.ndarray, "49 2"]) -> Picture:
     """Return the picture as a camera would have it; geometry and labels stay true."""
-    picture = pixels.astype(np.float32)
-    picture = _expose(rng, picture, landmarks)
+    picture: np.ndarray = _expose(rng, pixels.astype(np.float32), landmarks)
     if rng.random() < 0.25:
         picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.3)))
     if rng.random() < 0.08:
