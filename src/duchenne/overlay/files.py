@@ -1,0 +1,204 @@
+"""Overlays on disk: a picture for each picture, a video for each video.
+
+A file is written under a temporary name (`NAME.part.mp4`) and gets its own at the end, so a file with the final name
+is whole. When a run is interrupted, the part that was drawn stays under the temporary name, closed so that it plays; a
+video encoder cannot go on in the middle of a file, so the next run draws it anew. Sound is not copied.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import av
+from av.container import OutputContainer
+from av.video.reformatter import Colorspace
+from av.video.stream import VideoStream
+from PIL import Image
+
+from duchenne.cropping import Picture
+from duchenne.errors import OutputError
+from duchenne.media import Frame, Source
+from duchenne.overlay.drawing import draw
+from duchenne.overlay.targets import is_moving, overlay_paths
+from duchenne.results import FaceAUs
+
+_TICKS_PER_S = 60_000
+"""Time base of videos: the common frame rates are whole numbers of ticks, and MPEG-4 allows no more than 65,535."""
+_JPEG_QUALITY = 92
+_BT709 = 1
+_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+
+class OverlayWriter:
+    """Draws the overlays of a run's sources; a context manager.
+
+    Args:
+        target: A file for one source, a folder for several.
+        sources: All sources of the run.
+        thresholds: Ticks on the bars, by AU name.
+        overwrite: Whether existing files may be replaced.
+
+    Raises:
+        UsageError, OutputError: As `targets.overlay_paths`, before any work.
+    """
+
+    def __init__(
+        self, target: str | Path, sources: Sequence[Source], thresholds: Mapping[str, float], overwrite: bool = False
+    ) -> None:
+        self.paths = overlay_paths(Path(target), sources, overwrite)
+        self._thresholds = dict(thresholds)
+        self._video: VideoFile | None = None
+        self._source: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._finish_video()
+        elif self._video is not None:
+            self._video.abandon()
+
+    def add(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
+        """Draw one frame; those of one video come one after another.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        if self._source != source.name:
+            self._finish_video()
+            self._source = source.name
+        path = self.paths[source.name]
+        if not is_moving(source):
+            write_picture(path, draw(frame.pixels, faces, self._thresholds))
+            return
+        if self._video is None:
+            self._video = VideoFile(path)
+        self._video.add(draw(frame.pixels, faces, self._thresholds, f"{frame.timestamp_s:.2f} s"), frame.timestamp_s)
+
+    def _finish_video(self) -> None:
+        video, self._video = self._video, None
+        if video is not None:
+            video.finish()
+
+
+def write_picture(path: Path, pixels: Picture) -> None:
+    """Write a picture in the format of its ending, whole or not at all.
+
+    Raises:
+        OutputError: The disk is full or gone.
+    """
+    part = _part(path)
+    packed = io.BytesIO()
+    png = path.suffix.lower() == ".png"
+    Image.fromarray(pixels).save(packed, "PNG" if png else "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    try:
+        part.write_bytes(packed.getbuffer())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise _failed(path, error) from error
+
+
+class VideoFile:
+    """A video that grows frame by frame: H.264 where the encoder is there, else MPEG-4; frames keep their times.
+
+    Args:
+        path: Final name; its ending chooses the container.
+
+    Raises:
+        OutputError: The file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._part = path, _part(path)
+        self._stream: VideoStream | None = None
+        self._origin_s, self._last_tick = 0.0, -1
+        try:
+            self._file = self._part.open("w+b")
+        except OSError as error:
+            raise _failed(path, error) from error
+        self._container: OutputContainer = av.open(self._file, "w", format=_FORMATS[path.suffix.lower()])
+
+    def add(self, pixels: Picture, time_s: float) -> None:
+        """Add a frame, of the same even size each time; times count from the first.
+
+        Raises:
+            OutputError: The disk is full or gone.
+        """
+        self._attempt(lambda: self._encode(pixels, time_s))
+
+    def finish(self) -> None:
+        """Close the file and give it its final name.
+
+        Raises:
+            OutputError: The disk is full or gone.
+        """
+        self._attempt(self._close)
+        try:
+            self._part.replace(self.path)
+        except OSError as error:
+            raise _failed(self.path, error) from error
+
+    def abandon(self) -> None:
+        """Close the file under its temporary name, as far as the disk allows."""
+        try:
+            self._close()
+        except (av.FFmpegError, OSError):
+            self._file.close()
+
+    def _encode(self, pixels: Picture, time_s: float) -> None:
+        if self._stream is None:
+            self._stream = _add_stream(self._container, pixels.shape[1], pixels.shape[0])
+            self._origin_s = time_s
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        self._last_tick = max(round((time_s - self._origin_s) * _TICKS_PER_S), self._last_tick + 1)
+        frame.pts, frame.time_base = self._last_tick, Fraction(1, _TICKS_PER_S)
+        self._container.mux(self._stream.encode(frame))
+
+    def _close(self) -> None:
+        if self._stream is not None:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+        self._file.close()
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except (av.FFmpegError, OSError) as error:
+            self.abandon()
+            raise _failed(self.path, error) from error
+
+
+@lru_cache(maxsize=1)
+def video_encoder() -> str:
+    """Return the name of the best encoder that the installed FFmpeg has."""
+    return next(name for name in ("libx264", "mpeg4") if name in av.codecs_available)
+
+
+def _add_stream(container: OutputContainer, width: int, height: int) -> VideoStream:
+    options = {"preset": "veryfast", "crf": "20"} if video_encoder() == "libx264" else {"q": "3"}
+    stream = cast(VideoStream, container.add_stream(video_encoder(), rate=30, options=options))
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    context = stream.codec_context
+    context.time_base = Fraction(1, _TICKS_PER_S)
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    return stream
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
+def _failed(path: Path, error: Exception) -> OutputError:
+    cause = getattr(error, "strerror", None) or str(error)
+    return OutputError(
+        f"{path}: the overlay cannot be written ({cause}). Make room or check the permissions, then run it again."
+    )
