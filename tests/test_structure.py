@@ -11,8 +11,8 @@ import duchenne
 
 ROOT = Path(duchenne.__file__).parent
 ORDER = (
-    ["errors", "facs", "geometry", "weights", "cropping", "media", "faces", "tracking", "landmarks", "alignment"]
-    + ["shape", "patches", "shape", "recognition", "results", "result_files", "detector", "overlay", "diagnosis"]
+    ["errors", "facs", "geometry", "shape", "weights", "cropping", "media", "faces", "tracking", "landmarks", "alignment"]
+    + ["patches", "recognition", "results", "result_files", "detector", "overlay", "diagnosis"]
     + ["synthesis", "networks", "training", "detection", "commands", "__main__"]
 )
 HEAVY = {"torch", "cv2", "numba", "scipy", "anny", "sklearn", "matplotlib", "onnx"}
