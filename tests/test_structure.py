@@ -11,7 +11,19 @@ import duchenne
 
 ROOT = Path(duchenne.__file__).parent
 ORDER = (
-    ["errors", "facs", "geometry", "shape", "weights", "cropping", "media", "faces", "tracking", "landmarks", "alignment"]
+    [
+        "errors",
+        "facs",
+        "geometry",
+        "shape",
+        "weights",
+        "cropping",
+        "media",
+        "faces",
+        "tracking",
+        "landmarks",
+        "alignment",
+    ]
     + ["patches", "recognition", "results", "result_files", "detector", "overlay", "diagnosis"]
     + ["synthesis", "networks", "training", "detection", "commands", "__main__"]
 )
