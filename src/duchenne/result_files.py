@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from duchenne.errors import OutputError, UsageError
 from duchenne.results import FaceAUs, Row, column_types, columns, to_row
@@ -85,7 +85,7 @@ class ResultFile:
         *,
         overwrite: bool = False,
         restart: bool = False,
-    ) -> Self:
+    ) -> "ResultFile":
         """Begin a result file, or continue the one that an interrupted run left.
 
         Args:
@@ -107,7 +107,7 @@ class ResultFile:
             file._begin(file._read_record())
         return file
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ResultFile":
         return self
 
     def __exit__(

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 from rich.console import Console
@@ -40,7 +39,7 @@ class Report:
         self._occurrences: dict[tuple[str, int], np.ndarray] = defaultdict(lambda: np.zeros(len(thresholds)))
         self._seen: dict[tuple[str, int], int] = defaultdict(int)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Report":
         self._progress.start()
         return self
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
@@ -79,7 +78,7 @@ class Video:
         size = (self._peeked.width, self._peeked.height)
         self.width, self.height = size[::-1] if _quarter_turns(self._peeked) % 2 else size
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Video":
         return self
 
     def __exit__(

@@ -51,7 +51,7 @@ class Canvas:
         """Fill a rectangle, its edges rounded to whole pixels."""
         x0, x1 = (round(min(max(v, 0), self.width)) for v in (left, right))
         y0, y1 = (round(min(max(v, 0), self.height)) for v in (top, bottom))
-        self.pixels[y0:y1, x0:x1] = colour
+        self.pixels[y0:y1, x0:x1] = _row(colour, max(x1 - x0, 0))
 
     def frame(self, left: float, top: float, right: float, bottom: float, width: int, colour: Colour) -> None:
         """Draw the four edges of a rectangle, `width` thick outwards from its sides."""
@@ -105,6 +105,12 @@ class Canvas:
 def text_width(words: str, size_px: int) -> float:
     """Return how wide one line of text is, in pixels."""
     return float(_font(size_px).getlength(words))
+
+
+@lru_cache(maxsize=4096)
+def _row(colour: Colour, width: int) -> np.ndarray:
+    """Return a row of one colour; numpy copies rows many times faster than it repeats three numbers."""
+    return np.tile(np.array(colour, np.uint8), (width, 1))
 
 
 @lru_cache(maxsize=64)

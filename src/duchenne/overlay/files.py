@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import cast
 
 import av
 from av.container import OutputContainer
@@ -54,7 +54,7 @@ class OverlayWriter:
         self._video: VideoFile | None = None
         self._source: str | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "OverlayWriter":
         return self
 
     def __exit__(
@@ -184,7 +184,7 @@ def video_encoder() -> str:
 
 
 def _add_stream(container: OutputContainer, width: int, height: int) -> VideoStream:
-    options = {"preset": "veryfast", "crf": "20"} if video_encoder() == "libx264" else {"q": "3"}
+    options = {"preset": "superfast", "crf": "20"} if video_encoder() == "libx264" else {"q": "3"}
     stream = cast(VideoStream, container.add_stream(video_encoder(), rate=30, options=options))
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context
