@@ -1,9 +1,49 @@
-"""From a face in a frame to its 49 landmarks."""
+"""From a face in a frame to its 49 landmarks with depth, and from these to the pose of the head."""
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+import onnxruntime
+from jaxtyping import Float, UInt8
+
+from duchenne.cropping import cut
+from duchenne.errors import LandmarkError, UsageError, WeightsError
+from duchenne.faces import FaceBox, box_from_landmarks
+from duchenne.facs import (
+    INNER_EYE_IMAGE_LEFT,
+    INNER_EYE_IMAGE_RIGHT,
+    LANDMARK_COUNT,
+    OUTER_EYE_IMAGE_LEFT,
+    OUTER_EYE_IMAGE_RIGHT,
+)
+from duchenne.geometry import (
+    HeadPose,
+    Transform,
+    angle_deg,
+    pose_from_rotation,
+    rigid_rotation,
+    scale_of,
+    shift,
+    similarity,
+    transform_points,
+)
+from duchenne.shape import STABLE_LANDMARKS, solid
+from duchenne.weights import weights_path
+
+WEIGHTS_NAME = "landmarker.onnx"
+MEAN_FACE_NAME = "mean_face.json"
+METADATA_KEY = "duchenne"
+KIND = "landmarks"
+INPUT_SIDE_PX = 128
+"""Side of the crop that the network sees."""
+CROP_PER_BOX = 1.2
+"""Side of the crop's square in the picture, as a multiple of the face box's."""
+MIN_CROP_SIDE_PX = 2.0
+"""A crop that covers less of the picture than this shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -21,3 +61,176 @@ class FaceLandmarks:
     depth: Float[np.ndarray, "49"]
     visibility: Float[np.ndarray, "49"]
     confidence: float
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """Which square of a picture the landmarker sees.
+
+    Attributes:
+        side_px: Side of the crop.
+        margin: Side of the square as a multiple of the face box's, as `faces.box_from_landmarks` draws it.
+    """
+
+    side_px: int = INPUT_SIDE_PX
+    margin: float = CROP_PER_BOX
+
+    def from_square(self, centre: Float[np.ndarray, "2"], side: float, roll_deg: float) -> Transform:
+        """Return the similarity from the picture to the crop of a square turned clockwise by `roll_deg`.
+
+        Raises:
+            LandmarkError: The square is not finite or too small to show a face.
+        """
+        if not (np.isfinite([*centre, side, roll_deg]).all() and side >= MIN_CROP_SIDE_PX):
+            raise LandmarkError(
+                f"The face's square is {side:.1f} px wide; landmarks need at least {MIN_CROP_SIDE_PX:g} px."
+            )
+        upright = similarity(self.side_px / side, -roll_deg) @ shift(-float(centre[0]), -float(centre[1]))
+        return shift(self.side_px / 2, self.side_px / 2) @ upright
+
+    def from_box(self, face_box: FaceBox) -> Transform:
+        """Return the crop of a found face: its box, turned so that the eye keypoints lie level.
+
+        Raises:
+            LandmarkError: As `from_square`.
+        """
+        box, eyes = face_box.box, face_box.keypoints
+        return self.from_square(box[:2] + box[2:] / 2, self.margin * float(box[2:].max()), angle_deg(eyes[1] - eyes[0]))
+
+    def from_landmarks(self, points: Float[np.ndarray, "49 2"]) -> Transform:
+        """Return the crop of known landmarks: the face box of the points after they were turned level.
+
+        Raises:
+            LandmarkError: As `from_square`.
+        """
+        roll_deg = eye_roll_deg(points)
+        level = similarity(1.0, -roll_deg)
+        box = box_from_landmarks(transform_points(level, points))
+        centre = transform_points(np.linalg.inv(level), (box[:2] + box[2:] / 2)[None])[0]
+        return self.from_square(centre, self.margin * float(box[2]), roll_deg)
+
+
+def eye_roll_deg(points: Float[np.ndarray, "49 2"]) -> float:
+    """Return the clockwise angle between the centres of the two eyes, each midway between its corners."""
+    left = points[[OUTER_EYE_IMAGE_LEFT, INNER_EYE_IMAGE_LEFT]].mean(0)
+    right = points[[INNER_EYE_IMAGE_RIGHT, OUTER_EYE_IMAGE_RIGHT]].mean(0)
+    return angle_deg(right - left)
+
+
+class Landmarker:
+    """Finds the landmarks of a face with the network of the package, or another that `training.landmarker` wrote.
+
+    A landmarker may be used from several threads at once.
+
+    Attributes:
+        rule: The crop that the network sees.
+        card: What else the file says of itself: licence, training data, command.
+
+    Args:
+        path: The network; None for the one inside the package.
+        threads: Threads that the network uses within one face.
+
+    Raises:
+        WeightsError: The file is missing or is no landmarker.
+    """
+
+    def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
+        self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
+        self._session = _open(self.path, threads)
+        described = _description(self.path, self._session)
+        try:
+            self.rule = CropRule(int(described["side_px"]), float(described["margin"]))
+            self.card: dict[str, Any] = described["card"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{self.path} lacks or garbles what a landmarker must say of itself: {error}."
+            ) from error
+
+    def locate(self, pixels: UInt8[np.ndarray, "h w 3"], face_box: FaceBox, passes: int = 2) -> FaceLandmarks:
+        """Return the landmarks of one face.
+
+        Args:
+            pixels: The whole picture, RGB.
+            face_box: Where the face is; box and eye keypoints are used.
+            passes: Runs of the network; each after the first looks at the crop that the landmarks before it fix.
+
+        Raises:
+            LandmarkError: The box is not finite or too small.
+            UsageError: `passes` is below 1.
+        """
+        if passes < 1:
+            raise UsageError(f"The landmarker was asked for {passes} passes; it needs at least 1.")
+        crop_from_image = self.rule.from_box(face_box)
+        found = self._look(pixels, crop_from_image)
+        for _ in range(passes - 1):
+            found = self._look(pixels, self.rule.from_landmarks(found.points))
+        return found
+
+    def _look(self, pixels: np.ndarray, crop_from_image: Transform) -> FaceLandmarks:
+        crop = cut(pixels, crop_from_image, self.rule.side_px)
+        points, visibility, presence = self.run(crop[None])
+        image_points = transform_points(np.linalg.inv(crop_from_image), points[0, :, :2])
+        depth = points[0, :, 2] / scale_of(crop_from_image)
+        return FaceLandmarks(image_points, depth - depth.mean(), visibility[0], float(presence[0]))
+
+    def run(
+        self, crops: UInt8[np.ndarray, "n s s 3"]
+    ) -> tuple[Float[np.ndarray, "n 49 3"], Float[np.ndarray, "n 49"], Float[np.ndarray, " n"]]:
+        """Return points (x, y, depth in crop pixels), visibility and presence of crops that `rule` made."""
+        points, visibility, presence = self._session.run(["points", "visibility", "presence"], {"pixels": crops})
+        return points.astype(float), visibility.astype(float), presence.astype(float)
+
+
+@lru_cache(maxsize=1)
+def mean_face() -> Float[np.ndarray, "49 3"]:
+    """Return the mean face that looks straight into the camera: camera axes, outer eye corners one unit apart.
+
+    Raises:
+        WeightsError: The file is missing or garbled.
+    """
+    path = weights_path(MEAN_FACE_NAME)
+    try:
+        points = json.loads(path.read_text(encoding="utf-8"))["points"]
+        return np.array(points, float).reshape(LANDMARK_COUNT, 3)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} is no mean face ({error}). Install the package again.") from error
+
+
+def head_pose(landmarks: FaceLandmarks) -> HeadPose:
+    """Return the pose of the head: the rotation from the mean face to the landmarks that no AU moves much.
+
+    Raises:
+        LandmarkError: The landmarks are not finite, or lie on a line or in a point.
+    """
+    stable = list(STABLE_LANDMARKS)
+    seen = solid(landmarks.points, landmarks.depth)[stable]
+    size = float(np.ptp(seen, axis=0).max())
+    if not size > 0:
+        raise LandmarkError("The eye corners and the nose coincide or are not finite, so the head has no pose.")
+    return pose_from_rotation(rigid_rotation(mean_face()[stable], seen / size, np.ones(len(stable))))
+
+
+def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise WeightsError(f"There is no landmarker at {path}. Name an ONNX file, or none for the built-in one.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own tree has no public base but Exception.
+        raise WeightsError(f"{path} is no ONNX network that can be run: {str(error).splitlines()[0]}") from error
+
+
+def _description(path: Path, session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
+    try:
+        described = json.loads(text)
+    except json.JSONDecodeError:
+        described = None
+    if not isinstance(described, dict) or described.get("kind") != KIND:
+        raise WeightsError(
+            f"{path} is an ONNX network, but not a landmarker of this project (no metadata {METADATA_KEY!r} of kind "
+            f"{KIND!r}). Export one with duchenne.training.landmarker."
+        )
+    return described

@@ -1,0 +1,175 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import duchenne
+from duchenne.alignment import eye_span_px
+from duchenne.cropping import cut
+from duchenne.errors import LandmarkError, UsageError, WeightsError
+from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
+from duchenne.facs import MIRROR_LANDMARKS
+from duchenne.geometry import HeadPose, rotation_from_pose, similarity, transform_points
+from duchenne.landmarks import CropRule, FaceLandmarks, Landmarker, eye_roll_deg, head_pose, mean_face
+
+SAMPLES = Path(duchenne.__file__).parent / "samples"
+DATA = Path(__file__).parent / "data"
+TOLERANCE = 0.06
+"""Mean error allowed against reference points, of the distance of the outer eye corners."""
+
+
+def box_of(points):
+    return FaceBox(box_from_landmarks(points), 1.0, keypoints_from_landmarks(points))
+
+
+def error(found, true):
+    return np.linalg.norm(found - true, axis=1).mean() / eye_span_px(true)
+
+
+@pytest.fixture(scope="module")
+def landmarker():
+    return Landmarker()
+
+
+@pytest.fixture(scope="module")
+def sample():
+    truth = json.loads((SAMPLES / "face.json").read_text())
+    return np.asarray(Image.open(SAMPLES / "face.jpg").convert("RGB")), np.array(truth["landmarks"]), truth
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    pixels = pytest.importorskip("skimage.data").astronaut()
+    return pixels, np.array(json.loads((DATA / "astronaut_landmarks.json").read_text())["points"])
+
+
+class TestCropRule:
+    @given(
+        st.floats(-50, 400), st.floats(-50, 400), st.floats(20, 500), st.floats(-180, 180),
+    )  # fmt: skip
+    def test_points_come_back_from_the_crop(self, x, y, side, roll_deg):
+        crop_from_image = CropRule().from_square(np.array([x, y]), side, roll_deg)
+        points = np.array([[x, y], [x + 10.0, y - 3.0]])
+        in_crop = transform_points(crop_from_image, points)
+        assert in_crop[0] == pytest.approx([64.0, 64.0])
+        assert transform_points(np.linalg.inv(crop_from_image), in_crop) == pytest.approx(points)
+
+    def test_the_crop_of_landmarks_is_level_and_holds_them_all(self, sample):
+        _, points, _ = sample
+        turned = transform_points(similarity(1.7, 33.0, (90.0, -40.0)), points)
+        in_crop = transform_points(CropRule().from_landmarks(turned), turned)
+        assert eye_roll_deg(in_crop) == pytest.approx(0.0, abs=1e-6)
+        assert in_crop.min() > 10.0
+        assert in_crop.max() < 118.0
+
+    def test_box_and_landmarks_of_a_level_face_give_the_same_crop(self):
+        points = 40.0 * mean_face()[:, :2] + 100.0
+        assert CropRule().from_box(box_of(points)) == pytest.approx(CropRule().from_landmarks(points), abs=0.5)
+
+    def test_a_pixel_lands_where_the_transform_says(self):
+        pixels = np.zeros((90, 120, 3), np.uint8)
+        pixels[40:44, 70:74] = 255
+        crop_from_image = CropRule().from_square(np.array([60.0, 45.0]), 64.0, 20.0)
+        crop = cut(pixels, crop_from_image, 128)[..., 0].astype(float)
+        y, x = np.mgrid[:128, :128] + 0.5
+        centre = [(crop * x).sum() / crop.sum(), (crop * y).sum() / crop.sum()]
+        assert centre == pytest.approx(transform_points(crop_from_image, np.array([[72.0, 42.0]]))[0], abs=0.1)
+
+    @pytest.mark.parametrize("side", [0.0, 1.0, float("nan"), float("inf")])
+    def test_a_square_that_shows_nothing_is_refused(self, side):
+        with pytest.raises(LandmarkError):
+            CropRule().from_square(np.array([10.0, 10.0]), side, 0.0)
+
+
+class TestLandmarker:
+    def test_a_real_face_is_found_where_the_reference_has_it(self, landmarker, astronaut):
+        pixels, points = astronaut
+        found = landmarker.locate(pixels, box_of(points))
+        assert error(found.points, points) < TOLERANCE
+        assert found.confidence > 0.5
+
+    def test_a_rendered_face_is_found_where_it_was_drawn(self, landmarker, sample):
+        pixels, points, truth = sample
+        found = landmarker.locate(pixels, box_of(points))
+        pose = head_pose(found)
+        assert error(found.points, points) < TOLERANCE
+        assert found.depth.mean() == pytest.approx(0.0, abs=1e-6)
+        assert [pose.yaw_deg, pose.roll_deg] == pytest.approx([truth["yaw_deg"], truth["roll_deg"]], abs=8.0)
+
+    def test_the_second_look_forgives_a_wrong_box(self, landmarker, astronaut):
+        pixels, points = astronaut
+        good = box_of(points)
+        shift = 0.12 * good.box[2]
+        wrong = FaceBox(good.box + shift * np.array([1.0, -1.0, 0.0, 0.0]), 1.0, good.keypoints)
+        assert error(landmarker.locate(pixels, wrong).points, points) < TOLERANCE
+
+    def test_turning_the_picture_turns_the_points(self, landmarker, astronaut):
+        pixels, points = astronaut
+        size = pixels.shape[0]
+        turned = np.ascontiguousarray(np.rot90(pixels))
+        turned_points = np.column_stack([points[:, 1], size - points[:, 0]])
+        straight = landmarker.locate(pixels, box_of(points)).points
+        box = box_of(points)
+        middle, side = box.box[:2] + box.box[2:] / 2, box.box[2]
+        corner = np.array([middle[1], size - middle[0]]) - side / 2
+        turned_box = FaceBox(np.array([*corner, side, side]), 1.0, keypoints_from_landmarks(turned_points))
+        found = landmarker.locate(turned, turned_box).points
+        assert error(found, np.column_stack([straight[:, 1], size - straight[:, 0]])) < 0.01
+
+    def test_the_mirrored_picture_has_nearly_the_mirrored_points(self, landmarker, astronaut):
+        pixels, points = astronaut
+        width = pixels.shape[1]
+        mirrored = points[MIRROR_LANDMARKS] * [-1.0, 1.0] + [width, 0.0]
+        straight = landmarker.locate(pixels, box_of(points)).points
+        found = landmarker.locate(np.ascontiguousarray(pixels[:, ::-1]), box_of(mirrored)).points
+        assert error(found, straight[MIRROR_LANDMARKS] * [-1.0, 1.0] + [width, 0.0]) < 0.05
+
+    def test_a_crop_has_the_same_answer_alone_and_in_company(self, landmarker):
+        crops = np.random.default_rng(1).integers(0, 256, (3, 128, 128, 3), dtype=np.uint8)
+        together, alone = landmarker.run(crops)[0], landmarker.run(crops[1:2])[0]
+        assert together[1] == pytest.approx(alone[0], abs=1e-2)
+
+    def test_what_is_no_face_looks_like_none(self, landmarker, astronaut):
+        pixels, _ = astronaut
+        box = np.array([380.0, 20.0, 110.0, 110.0])
+        nowhere = FaceBox(box, 1.0, np.array([[410.0, 60], [460, 60], [435, 80], [415, 105], [455, 105]]))
+        assert landmarker.locate(pixels, nowhere, passes=1).confidence < 0.5
+
+    def test_no_pass_at_all_is_refused(self, landmarker, sample):
+        with pytest.raises(UsageError):
+            landmarker.locate(sample[0], box_of(sample[1]), passes=0)
+
+    def test_other_files_are_refused_with_a_reason(self, tmp_path):
+        with pytest.raises(WeightsError, match="no landmarker at"):
+            Landmarker(tmp_path / "none.onnx")
+        (tmp_path / "text.onnx").write_text("hello")
+        with pytest.raises(WeightsError, match="no ONNX network"):
+            Landmarker(tmp_path / "text.onnx")
+        with pytest.raises(WeightsError, match="not a landmarker"):
+            Landmarker(Path(duchenne.__file__).parent / "weights" / "finder.onnx")
+
+
+def seen_at(pose):
+    solid = 80.0 * mean_face() @ rotation_from_pose(pose).T
+    return FaceLandmarks(solid[:, :2] + 200.0, solid[:, 2] - solid[:, 2].mean(), np.ones(49), 1.0)
+
+
+class TestHeadPose:
+    @given(st.floats(-75, 75), st.floats(-50, 50), st.floats(-80, 80))
+    def test_the_turned_mean_face_has_the_pose_it_was_turned_by(self, yaw_deg, pitch_deg, roll_deg):
+        pose = head_pose(seen_at(HeadPose(yaw_deg, pitch_deg, roll_deg)))
+        assert [pose.yaw_deg, pose.pitch_deg, pose.roll_deg] == pytest.approx([yaw_deg, pitch_deg, roll_deg], abs=1e-3)
+
+    def test_the_mean_face_looks_straight_ahead(self):
+        mirrored = mean_face()[MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0]
+        assert mirrored == pytest.approx(mean_face(), abs=0.02)
+        assert eye_span_px(mean_face()[:, :2]) == pytest.approx(1.0, abs=1e-3)
+
+    @pytest.mark.parametrize("value", [0.0, float("nan")])
+    def test_points_without_extent_have_no_pose(self, value):
+        with pytest.raises(LandmarkError):
+            head_pose(FaceLandmarks(np.full((49, 2), value), np.zeros(49), np.ones(49), 1.0))
