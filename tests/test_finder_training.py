@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from duchenne.errors import TrainingError
 from duchenne.faces import overlap
 from duchenne.geometry import shift, similarity, transform_points
 
@@ -140,8 +141,15 @@ def test_the_right_answer_costs_next_to_nothing():
     assert all(float(value) < 1e-4 for value in parts.values())
 
 
-def test_the_threshold_lies_between_faces_and_false_faces():
-    assert 0.4 < choose_threshold(np.array([0.8, 0.9, 0.7]), np.array([0.0, 0.4, 0.2])) <= 0.7
+def test_the_threshold_is_the_lowest_that_is_quiet_enough():
+    false = np.concatenate([np.zeros(199), [0.615]])
+    assert choose_threshold(np.array([0.8, 0.9]), false) == 0.1
+    assert choose_threshold(np.array([0.8, 0.9]), false[-100:]) == 0.62
+
+
+def test_a_finder_that_is_quiet_only_where_it_is_blind_is_refused():
+    with pytest.raises(TrainingError, match=r"Only 50\.0%"):
+        choose_threshold(np.array([0.3, 0.9]), np.array([0.5]))
 
 
 def test_a_photograph_falls_into_six_tiles():

@@ -19,7 +19,7 @@ from duchenne.training.finder_sources import HELD_OUT, RealFace, real_faces, ren
 from duchenne.weights import sha256_of, weights_path
 
 SIDES_PX = (20, 30, 40, 80)
-YAW_BINS_DEG = (0, 20, 40, 60, 91)
+YAW_BINS_DEG = (0, 20, 40, 61)
 _PROTOCOL = {
     "recall": "Faces of held-out persons (id % 10 == 0, never trained on) on which both teachers' detectors agree. A "
     "face is found when a box at the stored threshold has an IoU of at least .5 with box_from_landmarks of the "
@@ -61,12 +61,14 @@ def measured(finder: FaceFinder, pictures: Iterable[tuple[Picture, np.ndarray]])
 
 def recall(hits: list[Hit], threshold: float) -> dict[str, Any]:
     """Return how many faces there are, the share that is found, and how well those are placed."""
+    if not hits:
+        return {"faces": 0}
     found = [h for h in hits if h.confidence >= threshold]
     placed = {} if not found else {
         "mean_iou": round(float(np.mean([h.iou for h in found])), 4),
         "point_error": round(float(np.median([h.point_error for h in found])), 4),
     }  # fmt: skip
-    return {"faces": len(hits), "found": len(found), "recall": round(len(found) / max(1, len(hits)), 4)} | placed
+    return {"faces": len(hits), "found": len(found), "recall": round(len(found) / len(hits), 4)} | placed
 
 
 def false_faces(confidences: np.ndarray, threshold: float) -> dict[str, Any]:
@@ -95,7 +97,7 @@ def _by_yaw(finder: FaceFinder, folder: Path) -> dict[str, Any]:
     out = {}
     for low, high in itertools.pairwise(YAW_BINS_DEG):
         some = [h for h, inside in zip(hits, (yaw >= low) & (yaw < high), strict=True) if inside]
-        out[f"{low}-{high}"] = recall(some, finder.confidence)
+        out[f"{low}-{min(high, 60)}"] = recall(some, finder.confidence)
     return out
 
 
@@ -107,6 +109,7 @@ def _photo_results(finder: FaceFinder, places: list[Path], without: list[str]) -
         "all": false_faces(np.concatenate([whole, parts]), finder.confidence),
         "whole_photographs": false_faces(whole, finder.confidence),
         "tiles": false_faces(parts, finder.confidence),
+        "photographs_by_place": {p.name: sum(file.is_relative_to(p) for file in photos) for p in places},
         "left_out": sorted(without),
     }
 
@@ -116,8 +119,8 @@ def _fingerprint(*files: Path) -> str:
 
 
 def _command(words: list[str]) -> str:
-    """Return the command with the last two names of each path only: where the data lies on a machine is no result."""
-    short = ["/".join(Path(word).parts[-2:]) if "/" in word else word for word in words]
+    """Return the command with the last name of each path only: where the data lies on a machine is no result."""
+    short = [Path(word).name if "/" in word else word for word in words]
     return " ".join(["python -m duchenne.training.finder_evaluate", *short])
 
 

@@ -8,12 +8,13 @@ from jaxtyping import Float
 from PIL import Image
 
 from duchenne.cropping import Picture
+from duchenne.errors import TrainingError
 from duchenne.faces import FaceBox, FaceFinder, overlap
 
 SAME_FACE_IOU = 0.5
 LOWEST_CONFIDENCE = 0.05
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
-FALSE_FACE_WEIGHT = 3.0
+FALSE_SHARE, LOWEST_RECALL = 0.005, 0.97
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,19 @@ def shrunk(pixels: Picture, scale: float) -> Picture:
 
 
 def choose_threshold(hits: Float[np.ndarray, " n"], false_faces: Float[np.ndarray, " m"]) -> float:
-    """Return the threshold with the least sum of missed faces and `FALSE_FACE_WEIGHT` times pictures with false ones.
-
-    Of equally good thresholds the middle one is taken.
+    """Return the lowest threshold at which at most `FALSE_SHARE` of the face-free pictures have a false face.
 
     Args:
         hits: Confidence with which each known face was found, 0 where it was not.
         false_faces: Confidence of the most certain false face of each face-free picture.
+
+    Raises:
+        TrainingError: No threshold does it, or so many faces are missed at it that the network is of no use.
     """
-    missed = (hits[None] < THRESHOLDS[:, None]).mean(1)
-    false = (false_faces[None] >= THRESHOLDS[:, None]).mean(1)
-    cost = missed + FALSE_FACE_WEIGHT * false
-    best = np.flatnonzero(cost <= cost.min() + 1e-9)
-    return float(THRESHOLDS[best[len(best) // 2]])
+    quiet = THRESHOLDS[(false_faces[None] >= THRESHOLDS[:, None]).mean(1) <= FALSE_SHARE]
+    if not len(quiet):
+        raise TrainingError(f"False faces on more than {FALSE_SHARE:.1%} of pictures at any threshold; train longer.")
+    found = float((hits >= quiet[0]).mean())
+    if found < LOWEST_RECALL:
+        raise TrainingError(f"Only {found:.1%} of the validation faces at threshold {quiet[0]:.2f}; train longer.")
+    return float(quiet[0])
