@@ -46,6 +46,17 @@ MIN_CROP_SIDE_PX = 2.0
 """A crop that covers less of the picture than this shows nothing."""
 
 
+_BROW_ENDS, _MOUTH_CORNERS = (0, 4, 5, 9), (31, 37)
+POSE_WEIGHTS = np.zeros(LANDMARK_COUNT)
+"""How much each landmark counts for the pose: what no AU moves much, the ends of the brows, half the mouth corners.
+
+Ours, chosen on rendered training heads: without brows a short or long nose alone decides on the pitch.
+"""
+POSE_WEIGHTS[[*STABLE_LANDMARKS, *_BROW_ENDS]] = 1.0
+POSE_WEIGHTS[list(_MOUTH_CORNERS)] = 0.5
+POSE_WEIGHTS.flags.writeable = False
+
+
 @dataclass(frozen=True)
 class FaceLandmarks:
     """The 49 landmarks of a face, in the order of `facs`.
@@ -197,17 +208,16 @@ def mean_face() -> Float[np.ndarray, "49 3"]:
 
 
 def head_pose(landmarks: FaceLandmarks) -> HeadPose:
-    """Return the pose of the head: the rotation from the mean face to the landmarks that no AU moves much.
+    """Return the pose of the head: the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`.
 
     Raises:
         LandmarkError: The landmarks are not finite, or lie on a line or in a point.
     """
-    stable = list(STABLE_LANDMARKS)
-    seen = solid(landmarks.points, landmarks.depth)[stable]
+    seen = solid(landmarks.points, landmarks.depth)
     size = float(np.ptp(seen, axis=0).max())
     if not size > 0:
-        raise LandmarkError("The eye corners and the nose coincide or are not finite, so the head has no pose.")
-    return pose_from_rotation(rigid_rotation(mean_face()[stable], seen / size, np.ones(len(stable))))
+        raise LandmarkError("The landmarks coincide or are not finite, so the head has no pose.")
+    return pose_from_rotation(rigid_rotation(mean_face(), seen / size, POSE_WEIGHTS))
 
 
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
