@@ -24,23 +24,23 @@ Sides = tuple[float, float]
 _RECIPES: dict[str, dict[str, float]] = {
     "AU01": {"browInnerUp": 1.0, "mh:eyebrows-*-inner-up": 0.9},
     "AU02": {"browOuterUp*": 0.75, "mh:eyebrows-*-extern-up": 0.55},
-    "AU04": {"browDown*": 0.75, "mh:eyebrows-*-down": 0.3, "own:brow-adduction": 1.0},
+    "AU04": {"browDown*": 0.9, "mh:eyebrows-*-down": 0.35, "own:brow-adduction": 1.5},
     "AU05": {"eyeWide*": 1.0, "mh:eye-*-opened-up": 0.25},
-    "AU06": {"cheekSquint*": 1.15, "eyeSquint*": 0.22, "own:cheek-lift": 0.6},
-    "AU07": {"eyeSquint*": 0.55, "mh:eye-*-slit": 0.6},
-    "AU09": {"noseSneer*": 1.0, "mh:nose-*-elevation": 0.9, "own:nose-root-down": 1.2, "own:nasolabial-lift": 0.4},
-    "AU10": {"mouthUpperUp*": 0.6, "mh:nose-*-elevation": 0.35, "own:nasolabial-lift": 0.7},
+    "AU06": {"cheekSquint*": 1.5, "eyeSquint*": 0.3, "own:cheek-lift": 1.3},
+    "AU07": {"eyeSquint*": 0.75, "mh:eye-*-slit": 0.75},
+    "AU09": {"noseSneer*": 1.5, "mh:nose-*-elevation": 1.2, "own:nose-root-down": 2.0, "own:nasolabial-lift": 1.0},
+    "AU10": {"mouthUpperUp*": 0.8, "mh:nose-*-elevation": 0.35, "own:nasolabial-lift": 1.2},
     "AU12": {"mouthSmile*": 0.85},
-    "AU14": {"mouthDimple*": 1.2, "own:corner-pit": 1.0},
+    "AU14": {"mouthDimple*": 1.4, "own:corner-pit": 1.7},
     "AU15": {"mouthFrown*": 0.75, "mh:mouth-depression": 0.2},
     "AU16": {"mouthLowerDown*": 1.1},
     "AU17": {"mouthShrugLower": 0.95, "mouthShrugUpper": 0.25, "mouthRollLower": 0.15, "own:chin-boss": 0.8},
-    "AU18": {"mouthPucker": 0.8, "mh:mouth-pursing": 0.4},
-    "AU20": {"mouthStretch*": 1.3, "mouthDimple*": 0.2},
+    "AU18": {"mouthPucker": 1.05, "mh:mouth-pursing": 0.5},
+    "AU20": {"mouthStretch*": 1.7, "mouthDimple*": 0.25},
     "AU22": {"mouthFunnel": 1.05},
     "AU23": {"own:lips-tight": 1.4, "mouthRollUpper": 0.15, "mouthRollLower": 0.12, "mh:mouth-compression": 0.1},
     "AU24": {"own:lips-pressed": 1.5, "mouthRollLower": 0.15, "mouthRollUpper": 0.12},
-    "AU25": {"mouthLowerDown*": 0.4, "mouthUpperUp*": 0.2, "mh:mouth-parling": 0.45},
+    "AU25": {"mouthLowerDown*": 0.6, "mouthUpperUp*": 0.45, "mh:mouth-parling": 0.7},
     "AU26": {"jawOpen": 0.55},
     "AU27": {"jawOpen": 1.1, "mouthStretch*": 0.1},
     "AU28": {"mouthRollLower": 1.4, "mouthRollUpper": 1.3, "jawOpen": 0.1},
@@ -65,12 +65,15 @@ class Habit:
         factors: Factor on each unit of each recipe, keyed "AU12/mouthSmile*".
         rest: Weights of the resting face by unit, sides resolved.
         side: Factor on the left and on the right side.
+        reach: Factor on each AU as a whole.
+        closing: Weight of the blink units, left and right, at which the lids meet.
     """
 
     factors: Mapping[str, float]
     rest: Mapping[str, float]
     side: Sides
     reach: Mapping[str, float] = field(default_factory=dict)
+    closing: Sides = (1.0, 1.0)
 
 
 def draw_habit(identity: Identity) -> Habit:
@@ -96,6 +99,8 @@ def unit_weights(aus: Mapping[str, Sides], habit: Habit) -> dict[str, float]:
     """Return the weight of each unit, sides resolved, for AU intensities 0-5 per side."""
     weights = dict(habit.rest)
     for au, (left, right) in aus.items():
+        if au == "AU43":
+            continue
         reach = habit.reach.get(au, 1.0)
         for unit, weight in _RECIPES[au].items():
             scale = weight * habit.factors[f"{au}/{unit}"] * reach / MAX_INTENSITY
@@ -103,13 +108,12 @@ def unit_weights(aus: Mapping[str, Sides], habit: Habit) -> dict[str, float]:
             for name, value in _resolve(unit, both):
                 weights[name] = weights.get(name, 0.0) + value
     # A lid that is closed cannot close further: blinking and squinting together stay within the eye.
-    for side in ("Left", "Right"):
+    for side, intensity, closing in zip(("Left", "Right"), aus.get("AU43", (0.0, 0.0)), habit.closing, strict=True):
+        shut = min(intensity / MAX_INTENSITY, 1.0)
         blink = f"eyeBlink{side}"
-        if blink in weights:
-            weights[blink] = min(weights[blink], 1.05)
-            weights[f"eyeSquint{side}"] = weights.get(f"eyeSquint{side}", 0.0) * max(0.0, 1 - weights[blink])
-            lid = f"mh:eye-{side.lower()}-slit"
-            weights[lid] = weights.get(lid, 0.0) * max(0.0, 1 - weights[blink])
+        weights[blink] = weights.get(blink, 0.0) * (1 - shut) + closing * shut
+        for lid in (f"eyeSquint{side}", f"mh:eye-{side.lower()}-slit"):  # A narrow eye has less way to go.
+            weights[lid] = weights.get(lid, 0.0) * (1 - shut) * min(closing, 1.1)
     return weights
 
 

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
+from duchenne.synthesis.apertures import clear_of_eyes, fitted
 from duchenne.synthesis.expression import Habit, Sides, draw_habit, express, gaze_units, unit_weights
 from duchenne.synthesis.eyes import paint_eye
 from duchenne.synthesis.identity import Identity, Person, draw_identity, iris_colour
@@ -60,7 +61,8 @@ class Head:
         weights = unit_weights(aus, self.habit)
         for name, value in gaze_units(gaze.right_deg, gaze.up_deg).items():
             weights[name] = weights.get(name, 0.0) + value
-        base = (express(self.identity.vertices, weights) - self.centre) * [1.0, -1.0, -1.0]
+        moved = clear_of_eyes(express(self.identity.vertices, weights))
+        base = (moved - self.centre) * [1.0, -1.0, -1.0]
         return self._with_normals(base, gaze)
 
     def _with_normals(self, base: Vertices, gaze: Gaze) -> MovedHead:
@@ -85,7 +87,8 @@ def make_head(subject: int, person: Person | None = None) -> Head:
     eye = paint_eye(iris_colour(identity, rng), rng)
     bare = skin.texture[..., :3].reshape(-1, 3).mean(0)
     clothes = bare if rng.random() < 0.35 else rng.uniform(20, 220) * 0.7 + rng.uniform(0, 255, 3) * 0.3
-    return Head(identity, draw_habit(identity), skin, eye, _shell(skin, rng), _centre(identity.vertices), clothes)
+    habit = fitted(draw_habit(identity), identity.vertices)
+    return Head(identity, habit, skin, eye, _shell(skin, rng), _centre(identity.vertices), clothes)
 
 
 def _centre(vertices: Vertices) -> Float[np.ndarray, "3"]:

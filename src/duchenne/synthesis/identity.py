@@ -41,6 +41,12 @@ _LOOKS_LIKE_AN_AU = {
 }
 """Factors on details that would imitate an AU (lifted brows, raised mouth corners) or merely move the head."""
 
+_TEETH_SHIFT = {
+    "helper-upper-teeth": np.array([0.0, -0.035, -0.04]),
+    "helper-lower-teeth": np.array([0.0, -0.03, -0.05]),
+}
+"""The rig's teeth lie high and close behind the lips: a smile must bare the upper ones, pressed lips none."""
+
 
 @dataclass(frozen=True)
 class Person:
@@ -98,6 +104,8 @@ def draw_identity(subject: int, person: Person | None = None) -> Identity:
     _add_macros(vertices, rng, ancestry, sex, age)
     _add_details(vertices, rng)
     _add_asymmetry(vertices, rng)
+    for name, shift in _TEETH_SHIFT.items():
+        vertices[np.unique(base_mesh().quads[base_mesh().groups[name]])] += shift
     return Identity(subject, tone, sex, age, ancestry, vertices)
 
 

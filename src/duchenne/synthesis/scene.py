@@ -12,13 +12,15 @@ from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose, rotation_from_pose
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.face_points import landmark_vertices
-from duchenne.synthesis.head import Gaze, Head, look_along, render_parts, sky_share
+from duchenne.synthesis.head import Gaze, Head, MovedHead, look_along, render_parts, sky_share
 from duchenne.synthesis.parts import Material
 from duchenne.synthesis.raster import FAR, fill_buffers, shade
 from duchenne.synthesis.skin import with_wrinkles
 
 SUPERSAMPLING = 2
 SHADOW_SIDE = 320
+INNER_LIPS = (44, 47)
+"""The middle points of the inner lips, upper and lower."""
 _HIDDEN_BEYOND = 0.05
 """A landmark that lies this far (decimetres) behind what the depth buffer shows is hidden."""
 
@@ -147,8 +149,8 @@ def render(head: Head, scene: Scene) -> Rendered:
     canvas = _canvas(scene)
     shade(
         buffers.owner, buffers.bary, triangles, parts.material.astype(np.int32), placed.astype(np.float32),
-        (moved.normals @ rotation.T).astype(np.float32), uv, _occlusion(), on_shadow.astype(np.float32), shadow,
-        atlas, table, _SURFACES, scene.light.table().astype(np.float32), canvas,
+        (moved.normals @ rotation.T).astype(np.float32), uv, _occlusion(moved), on_shadow.astype(np.float32), shadow,
+        atlas, table, _surfaces(head), scene.light.table().astype(np.float32), canvas,
     )  # fmt: skip
     small = cv2.resize(canvas, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
     pixels = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
@@ -189,13 +191,16 @@ def _shadow(
     return np.column_stack([seen[:, :2], 1 / seen[:, 2]]), shadow
 
 
-def _occlusion() -> Float[np.ndarray, " r"]:
+def _occlusion(moved: MovedHead) -> Float[np.ndarray, " r"]:
+    """Return the share of light that reaches each vertex from all around; the mouth's inside sees it through the lips."""
     parts = render_parts()
     share = sky_share()[parts.vertex]
     share = np.where(parts.material_of_vertex == Material.EYE, 0.75, share)
     share = np.where(parts.material_of_vertex == Material.HAIR, 0.9, share)
-    teeth = (parts.material_of_vertex == Material.TEETH) | (parts.material_of_vertex == Material.TONGUE)
-    return np.where(teeth, np.maximum(share, 0.35), share).astype(np.float32)
+    upper, lower = (moved.base[landmark_vertices()[point], 1] for point in INNER_LIPS)
+    opened = float(np.clip((lower - upper - 0.015) / 0.07, 0, 1))
+    share = np.where(parts.material_of_vertex == Material.TEETH, 0.06 + 0.74 * opened, share)
+    return np.where(parts.material_of_vertex == Material.TONGUE, 0.05 + 0.35 * opened, share).astype(np.float32)
 
 
 def _textures(head: Head, aus: Mapping[str, Sides]) -> tuple[np.ndarray, np.ndarray]:
@@ -206,7 +211,7 @@ def _textures(head: Head, aus: Mapping[str, Sides]) -> tuple[np.ndarray, np.ndar
         Material.BODY: _flat(head.clothes),
         Material.EYE: head.eye,
         Material.TEETH: _flat(np.array([216.0, 206.0, 186.0])),
-        Material.TONGUE: _flat(np.array([150.0, 70.0, 70.0])),
+        Material.TONGUE: _flat(np.array([132.0, 62.0, 62.0])),
         Material.HAIR: _strands(head),
     }
     sizes = [pictures[m].size for m in Material]
@@ -239,6 +244,13 @@ _SURFACES = np.array(
     np.float32,
 )
 """Per material: height scale, gloss, roughness, red light that wraps around edges."""
+
+
+def _surfaces(head: Head) -> Float[np.ndarray, "m 4"]:
+    """Return the surfaces with this person's gloss of skin."""
+    surfaces = _SURFACES.copy()
+    surfaces[Material.SKIN, 1] = head.skin.gloss
+    return surfaces
 
 
 def _visible(flat: np.ndarray, depth: np.ndarray, buffer: np.ndarray) -> Bool[np.ndarray, "49"]:

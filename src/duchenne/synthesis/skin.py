@@ -93,6 +93,7 @@ class Skin:
         depth: How deep this person's skin folds.
         hair_colour: 0-255.
         scalp: 0-1 where head hair grows.
+        gloss: Strength of highlights, about 0.3 (powdered) to 1.2 (moist).
     """
 
     texture: UInt8[np.ndarray, "960 512 4"]
@@ -100,6 +101,7 @@ class Skin:
     depth: float
     hair_colour: Float[np.ndarray, "3"]
     scalp: Map
+    gloss: float
 
 
 def paint_skin(identity: Identity) -> Skin:
@@ -108,7 +110,8 @@ def paint_skin(identity: Identity) -> Skin:
     places = position_map()
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
     ax = np.abs(x)
-    tone = np.array(MONK_TONES[identity.tone - 1], float) * rng.uniform(0.88, 1.02) + rng.normal(size=3) * 3
+    tone = np.array(MONK_TONES[identity.tone - 1], float) * rng.uniform(0.88, 1.02)
+    tone = tone * (1 + 0.015 * rng.normal(size=3)) + (tone.mean() - tone) * rng.uniform(0, 0.25)
     tone = tone * (1 - np.array([0.04, 0.15, 0.22]) * rng.uniform(0.5, 1.1) * np.clip((7 - identity.tone) / 6, 0, 1))
     hair = _hair_colour(identity, rng)
     colour = np.broadcast_to(tone, (ROWS, COLUMNS, 3)).copy()
@@ -123,14 +126,15 @@ def paint_skin(identity: Identity) -> Skin:
     colour = _lid_lines(colour, identity, rng, ax, y, z)
     height = 128 + 1.6 * _noise(rng, 0.9) * (0.5 + identity.age / 80)
     wrinkles = _wrinkles(identity, rng, x, y, z)
-    depth = float(np.clip((identity.age - 8) / 55, 0.3, 1.1) * rng.uniform(0.7, 1.1))
+    depth = float(np.clip((identity.age - 8) / 55, 0.45, 1.1) * rng.uniform(0.7, 1.1))
     aged = np.clip((identity.age - 35) / 40, 0, 1)
     lines = sum(rng.uniform(0, 0.5) * wrinkles[au] for au in ("AU01", "AU02", "AU04", "AU06", "AU12", "AU15"))
     colour, height = carve(colour, height, aged * lines * rng.uniform(0.3, 0.9), depth)
     texture = np.dstack([colour, height])
     return Skin(
-        np.clip(texture, 0, 255).astype(np.uint8), wrinkles, depth, hair, np.zeros_like(scalp) if bald else scalp
-    )
+        np.clip(texture, 0, 255).astype(np.uint8), wrinkles, depth, hair, np.zeros_like(scalp) if bald else scalp,
+        float(rng.uniform(0.3, 0.9) * (1 + 0.05 * identity.tone)),
+    )  # fmt: skip
 
 
 def carve(colour: np.ndarray, height: np.ndarray, furrow: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
@@ -170,7 +174,8 @@ def _hair_colour(identity: Identity, rng: np.random.Generator) -> Float[np.ndarr
     if identity.age > 50 and rng.random() < (identity.age - 45) / 35:
         return np.array(GREY_HAIR) * rng.uniform(0.7, 1.3)
     last = 2 if identity.tone > 5 else len(HAIR_COLOURS)
-    return np.array(HAIR_COLOURS[rng.integers(last)]) * rng.uniform(0.75, 1.25)
+    darker = 1.0 if identity.tone < 8 else 0.5
+    return np.array(HAIR_COLOURS[rng.integers(last)]) * rng.uniform(0.75, 1.25) * darker
 
 
 def _mottle(
@@ -197,7 +202,7 @@ def _mottle(
 
 def _lips(colour: np.ndarray, identity: Identity, rng: np.random.Generator) -> np.ndarray:
     mask = lip_mask()
-    natural = colour.mean((0, 1)) * rng.uniform([0.82, 0.50, 0.50], [1.0, 0.70, 0.74])
+    natural = colour.mean((0, 1)) * rng.uniform([0.74, 0.54, 0.56], [0.92, 0.74, 0.78])
     painted = identity.sex == "female" and rng.random() < 0.3
     if painted:
         natural = rng.uniform([110, 15, 25], [205, 75, 95])
@@ -246,6 +251,8 @@ def _brows(
     strokes = np.clip(0.75 + 0.35 * _noise(rng, 0.8), 0.2, 1)
     density = np.clip(body * rng.uniform(1.0, 1.7), 0, 1) * strokes * (z > 0.4)
     paint = np.minimum(hair * rng.uniform(0.6, 0.95), 120) if identity.age < 60 else hair * 0.8
+    if identity.age < 60:  # Brows stand out against any skin.
+        paint = paint * min(1.0, 0.5 * float(np.mean(MONK_TONES[identity.tone - 1])) / max(float(paint.mean()), 1.0))
     return _over(colour, paint, np.clip(density * rng.uniform(0.65, 1.0), 0, 1))
 
 
@@ -304,7 +311,7 @@ def _wrinkles(
         "AU04": glabella * smooth_step(y, 7.32, 7.40) * (1 - smooth_step(y, 7.52, 7.62)),
         "AU06": crows + 0.7 * below_lid,
         "AU07": 0.7 * below_lid,
-        "AU09": root * (1 - smooth_step(ax, 0.06, 0.14)),
+        "AU09": 1.2 * root * (1 - smooth_step(ax, 0.08, 0.17)) + 0.8 * fold * smooth_step(y, 6.76, 6.84),
         "AU10": fold * smooth_step(y, 6.70, 6.80) * 1.1,
         "AU12": fold * 1.1 + 0.4 * _furrow(ax, y, [(0.335, 6.66), (0.345, 6.59)], 0.018),
         "AU14": 1.2 * _furrow(ax, y, [(0.30, 6.66), (0.31, 6.57)], 0.02),
