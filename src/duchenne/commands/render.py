@@ -1,5 +1,7 @@
 """`duchenne render`: heads with known action units."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,8 +14,10 @@ def render(
     folder: Path,
     /,
     *,
-    protocol: Literal["stills"] = "stills",
+    protocol: Literal["stills", "bp4d", "fera17", "gallery"] = "stills",
     count: int = 1000,
+    subjects: int = 4,
+    seconds: float = 4.0,
     seed: int = 1,
     workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 1,
     tone: int | None = None,
@@ -31,9 +35,15 @@ def render(
     folder
         Where the files go; made if it is not there.
     protocol
-        stills: single pictures of many people, 256 x 256, in Parquet files of 250 (JPEG inside).
+        stills: single pictures of many people, 256 x 256, in Parquet files of 250 (JPEG inside). bp4d: clips as
+        pictures with label files in the layout of BP4D. fera17: each clip as nine videos from nine poses, in the
+        layout of FERA 2017. gallery: sheets to look at.
     count
-        How many pictures; rounded up to whole files.
+        How many pictures (stills); rounded up to whole files.
+    subjects
+        How many people (bp4d: eight clips each, fera17: two clips in nine poses each).
+    seconds
+        Length of a clip (bp4d, fera17).
     seed
         0-9999; other seeds draw other people.
     workers
@@ -46,13 +56,45 @@ def render(
         Years, 18-80, for everybody; spread evenly otherwise.
     """
     from duchenne.synthesis.identity import Person
+
+    console, person = Console(stderr=True), Person(tone, sex, age)
+    if protocol == "gallery":
+        from duchenne.synthesis.gallery import write_gallery
+
+        said = ", ".join(str(path) for path in write_gallery(folder, seed))
+    elif protocol == "stills":
+        said = _stills(console, folder, count, seed, workers, person)
+    else:
+        said = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
+    console.print(said, markup=False)
+    return 0
+
+
+def _stills(console: Console, folder: Path, count: int, seed: int, workers: int, person: object) -> str:
     from duchenne.synthesis.stills import PER_FILE, StillsPlan, write_stills
 
-    plan = StillsPlan(count, seed, Person(tone, sex, age))
+    plan = StillsPlan(count, seed, person)  # type: ignore[arg-type]
+    whole = min(sum(1 for _ in folder.glob("stills-*.parquet")), plan.files)
+    with _progress(console, "pictures", plan.files * PER_FILE, whole * PER_FILE) as advance:
+        drawn = write_stills(plan, folder, workers, lambda _: advance(PER_FILE))
+    return f"{drawn * PER_FILE} pictures drawn; {folder} holds {plan.files} files."
+
+
+def _clips(
+    console: Console, folder: Path, layout: str, subjects: int, seconds: float, seed: int, workers: int, person: object
+) -> str:
+    from duchenne.synthesis.protocols import ClipsPlan, sequences, whole_sequences, write_clips
+
+    plan = ClipsPlan(layout, subjects, seed, seconds, person=person)  # type: ignore[arg-type]
+    total = len(sequences(plan))
+    with _progress(console, "clips", total, whole_sequences(plan, folder)) as advance:
+        drawn = write_clips(plan, folder, workers, lambda: advance(1))
+    return f"{drawn} clips drawn; {folder} holds {total}."
+
+
+@contextmanager
+def _progress(console: Console, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        whole = sum(1 for _ in folder.glob("stills-*.parquet"))
-        task = progress.add_task("pictures", total=plan.files * PER_FILE, completed=min(whole, plan.files) * PER_FILE)
-        drawn = write_stills(plan, folder, workers, lambda _: progress.advance(task, PER_FILE))
-    Console(stderr=True).print(f"{drawn * PER_FILE} pictures drawn; {folder} holds {plan.files} files.", markup=False)
-    return 0
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task(what, total=total, completed=done)
+        yield lambda step: progress.advance(task, step)

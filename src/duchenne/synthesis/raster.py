@@ -217,7 +217,7 @@ def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
             sy = b0 * on_shadow[i0, 1] + b1 * on_shadow[i1, 1] + b2 * on_shadow[i2, 1]
             sz = b0 * on_shadow[i0, 2] + b1 * on_shadow[i1, 2] + b2 * on_shadow[i2, 2]
             key = _lit(shadow, sx, sy, sz, 0.02 + 0.05 * (1.0 - max(facing, 0.0))) if facing > -0.4 else 0.0
-            if m == 3 or m == 4:  # Light reaches teeth and tongue through the lips; the shadow map is too coarse there.
+            if m in (3, 4):  # Light reaches teeth and tongue through the lips; the shadow map is too coarse there.
                 key = min(1.0, 1.25 * sky) if m == 3 else 0.5 * sky
             shine = bump[m, 1] * (
                 key * _gloss(nx, ny, nz, vx, vy, vz, light[0, 0], light[0, 1], light[0, 2], bump[m, 2])

@@ -118,10 +118,37 @@ def draw_aus(rng: np.random.Generator, company: Company, rate: float = 0.16) -> 
     return {au: _sides(rng, AU_BY_NAME[au].sided) for au in kept}
 
 
+LOOKALIKES = (("AU06", "AU07"), ("AU23", "AU24"), ("AU10", "AU09"), ("AU12", "AU14"))
+"""Pairs that coders confuse."""
+
+
+def draw_pair(rng: np.random.Generator) -> tuple[dict[str, Sides], dict[str, Sides]]:
+    """Return two faces that differ in one action unit only.
+
+    Half of the pairs show one of `LOOKALIKES` against the other at the same intensity, half any action unit against its
+    absence. The company that both share is drawn independently and leaves out what conflicts with either.
+    """
+    if rng.random() < 0.5:
+        first, second = LOOKALIKES[rng.integers(len(LOOKALIKES))]
+    else:
+        first, second = str(AU_NAMES[rng.integers(len(AU_NAMES))]), None
+    own = [au for au in (first, second) if au]
+    shared = [au for au in AU_NAMES if au not in own and rng.random() < 0.1]
+    shared = [au for au in shared if not any(_conflict(au, other) for other in own)]
+    company = {au: _sides(rng, AU_BY_NAME[au].sided) for au in _without_conflicts(shared, rng)}
+    apex = _sides(rng, all(AU_BY_NAME[au].sided for au in own))
+    with_first = {**company, first: apex}
+    return with_first, {**company, second: apex} if second else company
+
+
+def _conflict(one: str, other: str) -> bool:
+    return (one, other) in _EXCLUDE or (other, one) in _EXCLUDE
+
+
 def _without_conflicts(present: list[str], rng: np.random.Generator) -> list[str]:
     kept: list[str] = []
     for au in rng.permutation(present):
-        if not any((au, other) in _EXCLUDE or (other, au) in _EXCLUDE for other in kept):
+        if not any(_conflict(str(au), other) for other in kept):
             kept.append(str(au))
     return [au for au in AU_NAMES if au in kept]
 

@@ -192,7 +192,7 @@ def _shadow(
 
 
 def _occlusion(moved: MovedHead) -> Float[np.ndarray, " r"]:
-    """Return the share of light that reaches each vertex from all around; the mouth's inside sees it through the lips."""
+    """Return the share of light that reaches each vertex from all around; the inside of the mouth through the lips."""
     parts = render_parts()
     share = sky_share()[parts.vertex]
     share = np.where(parts.material_of_vertex == Material.EYE, 0.75, share)

@@ -1,0 +1,103 @@
+"""The gallery: action units x people, the nine poses of FERA 2017, and intensities A to E, as labelled sheets.
+
+`duchenne render --protocol gallery docs/gallery` draws the sheets that the documentation shows.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from duchenne.cropping import Picture
+from duchenne.errors import SynthesisError
+from duchenne.facs import AU_NAMES
+from duchenne.geometry import HeadPose
+from duchenne.synthesis.expression import Sides
+from duchenne.synthesis.head import Gaze, Head, make_head
+from duchenne.synthesis.identity import Person
+from duchenne.synthesis.protocols import FERA17_POSES
+from duchenne.synthesis.scene import Camera, Light, Scene, render
+from duchenne.synthesis.surroundings import encode_jpeg
+
+SIDE_PX = 168
+PEOPLE = tuple(
+    (seed, Person(tone, sex, age))
+    for seed, tone, sex, age in (
+        (901, 2, "female", 24.0),
+        (902, 4, "male", 38.0),
+        (903, 5, "female", 62.0),
+        (904, 6, "male", 29.0),
+        (905, 8, "female", 45.0),
+        (906, 10, "male", 70.0),
+    )
+)
+SHOWN = ("AU01", "AU04", "AU06", "AU09", "AU12", "AU15", "AU17", "AU25")
+"""Action units whose five intensities are shown."""
+_GREY = 0.62
+
+
+def draw_gallery(seed: int = 0) -> dict[str, Picture]:
+    """Return the sheets by name; other seeds draw other people of the same tones, sexes and ages."""
+    heads = [make_head(number + 1000 * seed, person) for number, person in PEOPLE]
+    return {
+        "action_units": _action_units(heads),
+        "intensities": _intensities(heads[1]),
+        "poses": _poses(heads[3]),
+    }
+
+
+def write_gallery(folder: Path, seed: int = 0) -> list[Path]:
+    """Write the sheets as JPEG and return their paths.
+
+    Raises:
+        SynthesisError: The folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name, sheet in draw_gallery(seed).items():
+            paths.append(folder / f"{name}.jpg")
+            partial = folder / f".{name}.jpg"
+            partial.write_bytes(encode_jpeg(sheet, 85))
+            partial.replace(paths[-1])
+        return paths
+    except OSError as error:
+        raise SynthesisError(f"{folder} cannot be written: {error.strerror}. Name a folder with room.") from error
+
+
+def _picture(head: Head, aus: dict[str, Sides], text: str, pose: HeadPose | None = None) -> Picture:
+    background = np.full((SIDE_PX, SIDE_PX, 3), int(255 * _GREY), np.uint8)
+    camera = Camera(SIDE_PX, SIDE_PX, 14.0, 86.0, (SIDE_PX / 2, SIDE_PX / 2))
+    bright = Light(sky=np.full(3, 0.45), ground=np.full(3, 0.25))
+    scene = Scene(aus, pose or HeadPose(0.0, 0.0, 0.0), Gaze(), camera, bright, background)
+    picture = render(head, scene).pixels.copy()
+    for colour, width in ((0, 3), (255, 1)):
+        cv2.putText(picture, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (colour,) * 3, width, cv2.LINE_AA)
+    return picture
+
+
+def _sheet(rows: Sequence[Sequence[Picture]]) -> Picture:
+    return np.vstack([np.hstack(list(row)) for row in rows])
+
+
+def _action_units(heads: Sequence[Head]) -> Picture:
+    """Return one row for each action unit at intensity C and the neutral face, one column for each person."""
+    rows = [[_picture(head, {}, "neutral") for head in heads]]
+    rows += [[_picture(head, {au: (3.0, 3.0)}, f"{au} C") for head in heads] for au in AU_NAMES]
+    return _sheet(rows)
+
+
+def _intensities(head: Head) -> Picture:
+    grades = enumerate("ABCDE", 1)
+    steps = [(float(value), letter) for value, letter in grades]
+    return _sheet([[_picture(head, {au: (v, v)}, f"{au} {letter}") for v, letter in steps] for au in SHOWN])
+
+
+def _poses(head: Head) -> Picture:
+    smile: dict[str, Sides] = {"AU06": (3.5, 3.5), "AU12": (4.0, 4.0), "AU25": (3.0, 3.0)}
+    drawn = {
+        number: _picture(head, smile, f"pitch {pitch} yaw {yaw}", HeadPose(float(yaw), float(pitch), 0.0))
+        for number, (pitch, yaw) in FERA17_POSES.items()
+    }
+    return _sheet([[drawn[first + 3 * column] for column in range(3)] for first in (1, 2, 3)])
