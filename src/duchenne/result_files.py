@@ -254,9 +254,7 @@ class ResultFile:
         draft = self.path.with_name(self.path.name + ".part.parquet")
         types = column_types(self.aus)
         try:
-            chunks = pd.read_csv(
-                self.part, dtype=types, na_filter=False, float_precision="round_trip", chunksize=_ROW_GROUP
-            )
+            chunks = pd.read_csv(self.part, dtype=types, na_filter=False, chunksize=_ROW_GROUP)
             with chunks:
                 for number, table in enumerate(chunks):
                     fastparquet.write(

@@ -1,0 +1,343 @@
+"""Tables and files of results: right numbers in every format, whole or not there, continued without a seam."""
+
+import csv
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import fastparquet
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from duchenne import result_files
+from duchenne.errors import OutputError, UsageError
+from duchenne.faces import FaceBox
+from duchenne.facs import AU_NAMES
+from duchenne.geometry import HeadPose
+from duchenne.landmarks import FaceLandmarks
+from duchenne.result_files import RESULT_ENDINGS, ResultFile
+from duchenne.results import FaceAUs, columns, terminal_table, to_dataframe, to_row
+
+AUS = ("AU06", "AU12")
+FORMATS = ("csv", "parquet", "jsonl")
+
+
+def face(k=0, source="clip.mp4", aus=AUS, probability=None):
+    rng = np.random.default_rng(k)
+    p = rng.uniform(size=len(aus)) if probability is None else np.array(probability)
+    box = FaceBox(rng.uniform(0, 500, 4), float(rng.uniform()), np.zeros((5, 2)))
+    landmarks = FaceLandmarks(rng.uniform(0, 999, (49, 2)), np.zeros(49), rng.uniform(size=49), 0.9)
+    return FaceAUs(source, k, k / 25, k % 2, box, landmarks, HeadPose(*rng.uniform(-60, 60, 3)), aus, p, p >= 0.5)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a file with the reader that a user would take, not with ours."""
+    if path.suffix == ".parquet":
+        return fastparquet.ParquetFile(str(path)).to_pandas()
+    if path.suffix == ".csv":
+        return pd.read_csv(path, keep_default_na=False)
+    return pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+
+
+def write_all(path, faces, **options) -> Path:
+    with ResultFile.open(path, AUS, {}, **options) as file:
+        file.write(faces)
+        file.finish()
+    return path
+
+
+def test_columns_are_the_documented_ones_in_order():
+    names = columns(AUS)
+    assert names[:5] == ("source", "frame", "timestamp_s", "face_id", "confidence")
+    assert names[5:12] == ("left_px", "top_px", "width_px", "height_px", "yaw_deg", "pitch_deg", "roll_deg")
+    assert names[12:18] == ("AU06_p", "AU06_c", "AU12_p", "AU12_c", "x_1", "x_2")
+    assert names[-1] == "v_49"
+    assert len(names) == 12 + 2 * 2 + 3 * 49
+    page = (Path(__file__).parent.parent / "docs" / "columns.md").read_text(encoding="utf-8")
+    assert not [name for name in names[:12] if f"`{name}`" not in page]
+
+
+def test_a_row_holds_the_numbers_of_the_face_rounded():
+    one = face(3)
+    row = to_row(one)
+    assert tuple(row) == columns(AUS)
+    assert (row["source"], row["frame"], row["timestamp_s"], row["face_id"]) == ("clip.mp4", 3, 0.12, 1)
+    assert row["AU12_p"] == pytest.approx(one.probability[1], abs=5e-5)
+    assert row["AU12_c"] == int(one.probability[1] >= 0.5)
+    assert row["x_49"] == pytest.approx(one.landmarks.points[48, 0], abs=5e-3)
+    assert row["y_1"] == pytest.approx(one.landmarks.points[0, 1], abs=5e-3)
+    assert row["yaw_deg"] == pytest.approx(one.pose.yaw_deg, abs=5e-3)
+
+
+def test_a_table_without_faces_has_headers_and_types():
+    empty, full = to_dataframe([], AUS), to_dataframe([face()], AUS)
+    assert list(empty.columns) == list(full.columns) == list(columns(AUS))
+    assert (empty.dtypes == full.dtypes).all()
+    assert len(empty) == 0
+    assert empty["AU12_c"].dtype.kind in "iu"
+    assert len(to_dataframe([]).columns) == len(columns(AU_NAMES))
+
+
+def test_a_table_of_different_aus_is_misuse():
+    with pytest.raises(UsageError, match="AU01"):
+        to_dataframe([face(0), face(1, aus=("AU01",))])
+
+
+def test_a_face_answers_for_its_aus_only():
+    assert face(probability=[0.2, 0.7]).probability_of("AU12") == 0.7
+    assert face(probability=[0.2, 0.7]).occurs("AU12")
+    with pytest.raises(UsageError, match="AU01"):
+        face().probability_of("AU01")
+
+
+ODD_NAMES = ["a, b.png", 'say "x".png', "NA", "nan", "", "ünï 😀.png", "two\nlines.png", "0012", "=1+1.png"]
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_every_format_gives_back_what_was_written(tmp_path, ending):
+    faces = [face(k, source) for k, source in enumerate(ODD_NAMES)]
+    expected = to_dataframe(faces)
+    found = read(write_all(tmp_path / f"r.{ending}", faces))
+    assert list(found.columns) == list(expected.columns)
+    assert list(found["source"]) == ODD_NAMES
+    numbers = list(columns(AUS))[1:]
+    np.testing.assert_array_equal(found[numbers].to_numpy(float), expected[numbers].to_numpy(float))
+    assert os.listdir(tmp_path) == [f"r.{ending}"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_no_face_gives_headers(tmp_path, ending):
+    found = read(write_all(tmp_path / f"r.{ending}", []))
+    assert list(found.columns) == list(columns(AUS))
+    assert len(found) == 0
+
+
+def test_a_file_name_that_is_no_unicode_does_no_harm(tmp_path):
+    for ending in FORMATS:
+        found = read(write_all(tmp_path / f"r.{ending}", [face(0, os.fsdecode(b"caf\xe9.png"))]))
+        assert found["source"][0].startswith("caf")
+
+
+def test_csv_is_rectangular_for_any_reader(tmp_path):
+    path = write_all(tmp_path / "r.csv", [face(k, source) for k, source in enumerate(ODD_NAMES)])
+    with path.open(encoding="utf-8", newline="") as stream:
+        assert {len(line) for line in csv.reader(stream)} == {len(columns(AUS))}
+
+
+def test_parquet_of_many_row_groups_keeps_types_and_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(result_files, "_ROW_GROUP", 7)
+    path = write_all(tmp_path / "r.parquet", [face(k) for k in range(50)])
+    stored = fastparquet.ParquetFile(str(path))
+    assert len(stored.row_groups) == 8
+    assert list(stored.to_pandas()["frame"]) == list(range(50))
+    assert stored.to_pandas()["AU06_c"].dtype == np.uint8
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("stops", [[0], [1], [7], [19], [3, 3, 11], [5, 12, 18]])
+def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, ending, stops):
+    whole = write_all(tmp_path / f"whole.{ending}", [face(k) for k in range(20)])
+    path = tmp_path / f"r.{ending}"
+    for stop in stops:
+        with ResultFile.open(path, AUS, {"a": 1}) as file:
+            first = file.state["next"] if file.state else 0
+            for k in range(first, stop):
+                file.write([face(k)])
+                if k % 2:
+                    file.checkpoint({"next": k + 1})
+            file.write([face(90)])
+            file._flush()
+        assert not path.exists()
+    with ResultFile.open(path, AUS, {"a": 1}) as file:
+        file.write(face(k) for k in range(file.state["next"] if file.state else 0, 20))
+        file.finish()
+    assert path.read_bytes() == whole.read_bytes()
+    assert len(os.listdir(tmp_path)) == 2
+
+
+KILLED = """
+import os, signal, sys
+from duchenne import result_files
+from duchenne.result_files import ResultFile
+from test_results import AUS, face
+
+path, row, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with ResultFile.open(path, AUS, {"sources": ["clip.mp4"]}) as file:
+    for k in range(file.state["next"] if file.state else 0, 30):
+        if k == row and moment == "between frames":
+            file._flush()
+            die()
+        if k == row and moment == "before the record":
+            result_files.os.replace = die
+        file.write([face(k)])
+        file.checkpoint({"next": k + 1})
+    if moment == "before the name":
+        result_files.os.replace = die
+    file.finish()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill outright")
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, ending):
+    path, places = tmp_path / f"r.{ending}", os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    for row, moment in (
+        (7, "between frames"),
+        (15, "before the record"),
+        (22, "between frames"),
+        (0, "before the name"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(path), str(row), moment],
+            env={**os.environ, "PYTHONPATH": places},
+            check=False,
+        )
+        assert done.returncode == -signal.SIGKILL
+        assert not path.exists()
+    with ResultFile.open(path, AUS, {"sources": ["clip.mp4"]}) as file:
+        assert file.state == {"next": 30}
+        file.finish()
+    assert path.read_bytes() == write_all(tmp_path / f"whole.{ending}", [face(k) for k in range(30)]).read_bytes()
+
+
+def interrupted(path, fingerprint, rows=4):
+    with ResultFile.open(path, AUS, fingerprint) as file:
+        file.write(face(k) for k in range(rows))
+        file.checkpoint({"next": rows})
+
+
+def test_rows_are_on_disk_after_a_checkpoint(tmp_path):
+    interrupted(tmp_path / "r.csv", {})
+    assert len((tmp_path / "r.csv.part").read_text().splitlines()) == 5
+    assert json.loads((tmp_path / "r.csv.part.json").read_text())["state"] == {"next": 4}
+
+
+def test_another_run_is_not_continued_by_mistake(tmp_path):
+    path = tmp_path / "r.csv"
+    interrupted(path, {"weights": "a"})
+    kept = (tmp_path / "r.csv.part").read_bytes()
+    with pytest.raises(UsageError, match=r"weights.*--restart"):
+        ResultFile.open(path, AUS, {"weights": "b"})
+    with pytest.raises(UsageError, match="aus"):
+        ResultFile.open(path, ("AU01",), {"weights": "a"})
+    assert (tmp_path / "r.csv.part").read_bytes() == kept
+    with ResultFile.open(path, AUS, {"weights": "b"}, restart=True) as file:
+        assert file.state is None
+        file.finish()
+    assert len(read(path)) == 0
+
+
+@pytest.mark.parametrize("damage", ["record gone", "record garbled", "part cut"])
+def test_a_damaged_part_is_not_continued(tmp_path, damage):
+    path, part, record = tmp_path / "r.csv", tmp_path / "r.csv.part", tmp_path / "r.csv.part.json"
+    interrupted(path, {})
+    if damage == "record gone":
+        record.unlink()
+    elif damage == "record garbled":
+        record.write_text("{")
+    else:
+        part.write_bytes(part.read_bytes()[:-9])
+    with pytest.raises(UsageError, match="--restart"):
+        ResultFile.open(path, AUS, {})
+
+
+def test_what_cannot_be_written_is_said_before_any_work(tmp_path):
+    with pytest.raises(UsageError) as told:
+        ResultFile.open(tmp_path / "r.xlsx", AUS, {})
+    assert all(ending in str(told.value) for ending in RESULT_ENDINGS)
+    with pytest.raises(UsageError, match="no ending"):
+        ResultFile.open(tmp_path / "r", AUS, {})
+    with pytest.raises(OutputError, match="nowhere"):
+        ResultFile.open(tmp_path / "nowhere" / "r.csv", AUS, {})
+    (tmp_path / "d.csv").mkdir()
+    with pytest.raises(OutputError, match="folder"):
+        ResultFile.open(tmp_path / "d.csv", AUS, {})
+    assert os.listdir(tmp_path) == ["d.csv"]
+
+
+def test_a_file_that_is_there_stays_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("precious")
+    with pytest.raises(UsageError, match="--overwrite"):
+        ResultFile.open(path, AUS, {})
+    with ResultFile.open(path, AUS, {}, overwrite=True) as file:
+        file.write([face()])
+        file.checkpoint({})
+        assert path.read_text() == "precious"
+        file.finish()
+    assert len(read(path)) == 1
+
+
+def test_other_aus_than_the_file_has_are_misuse(tmp_path):
+    with ResultFile.open(tmp_path / "r.csv", AUS, {}) as file, pytest.raises(UsageError, match="AU01"):
+        file.write([face(aus=("AU01",))])
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("writes", range(4, 10))
+def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, monkeypatch, ending, writes):
+    path, left = tmp_path / f"r.{ending}", [writes]
+    real = result_files._write_all
+
+    def scarce(file, data):
+        left[0] -= 1
+        if left[0] < 0:
+            real(file, bytes(data)[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file, data)
+
+    def run():
+        with ResultFile.open(path, AUS, {}) as file:
+            for k in range(file.state["next"] if file.state else 0, 20):
+                file.write([face(k)])
+                file.checkpoint({"next": k + 1})
+            file.finish()
+
+    monkeypatch.setattr(result_files, "_write_all", scarce)
+    with pytest.raises(OutputError, match=r"disk is full.*run the (same )?command again") as told:
+        run()
+    assert path.name in str(told.value)
+    assert not path.exists()
+    monkeypatch.undo()
+    run()
+    assert path.read_bytes() == write_all(tmp_path / f"whole.{ending}", [face(k) for k in range(20)]).read_bytes()
+
+
+def test_a_full_disk_while_parquet_is_made_keeps_the_rows(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(fastparquet, "write", full)
+    with ResultFile.open(tmp_path / "r.parquet", AUS, {}) as file:
+        file.write([face(k) for k in range(5)])
+        file.checkpoint({"next": 5})
+        with pytest.raises(OutputError, match="disk is full"):
+            file.finish()
+    monkeypatch.undo()
+    with ResultFile.open(tmp_path / "r.parquet", AUS, {}) as file:
+        assert file.state == {"next": 5}
+        file.finish()
+    assert len(read(tmp_path / "r.parquet")) == 5
+
+
+def printed(faces, width=80, **options) -> list[str]:
+    console = Console(width=width, record=True, file=open(os.devnull, "w"), **options)
+    console.print(terminal_table(faces, dict.fromkeys(AU_NAMES, 0.5)))
+    return console.export_text().splitlines()
+
+
+def test_the_terminal_shows_present_aus_first_within_80_columns():
+    probability = np.linspace(0.01, 0.99, len(AU_NAMES))
+    lines = printed([face(0, "photo.png", AU_NAMES, probability), face(1, "photo.png", AU_NAMES, probability)])
+    assert max(map(len, lines)) <= 80
+    assert any("yaw" in line and "pitch" in line and "roll" in line for line in lines)
+    order = [line.split("AU")[1][:2] for line in lines if "AU" in line][: len(AU_NAMES)]
+    assert order == [name[2:] for name in reversed(AU_NAMES)]
+    assert any("AU43" in line and "Eyes closed" in line and "0.99" in line for line in lines)
