@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import io
 import json
 import os
 import signal
@@ -328,7 +329,7 @@ def test_a_full_disk_while_parquet_is_made_keeps_the_rows(tmp_path, monkeypatch)
 
 
 def printed(faces, width=80, **options) -> list[str]:
-    console = Console(width=width, record=True, file=open(os.devnull, "w"), **options)
+    console = Console(width=width, record=True, file=io.StringIO(), **options)
     console.print(terminal_table(faces, dict.fromkeys(AU_NAMES, 0.5)))
     return console.export_text().splitlines()
 

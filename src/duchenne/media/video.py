@@ -261,11 +261,14 @@ def _seconds(stream: VideoStream, ticks: int) -> float:
 
 
 def _stated_s(stream: VideoStream) -> float | None:
-    """Return the length of the video stream itself; Matroska keeps it in a tag like 00:00:02.400."""
+    """Return the length of the video stream itself; Matroska keeps the time of its end in a tag like 00:00:02.400."""
     if stream.duration:
         return _seconds(stream, stream.duration)
     found = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
-    return sum(float(v) * s for v, s in zip(found.groups(), (3600, 60, 1), strict=True)) if found else None
+    if found is None:
+        return None
+    end_s = sum(float(v) * s for v, s in zip(found.groups(), (3600, 60, 1), strict=True))
+    return max(0.0, end_s - _seconds(stream, stream.start_time or 0))
 
 
 def _quarter_turns(decoded: VideoFrame) -> int:
