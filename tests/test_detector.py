@@ -72,6 +72,18 @@ def test_a_frame_gives_the_same_numbers_alone_in_a_batch_and_in_a_video(detector
     assert {found.face_id for found in video} == {0}
 
 
+def test_frames_before_a_break_are_given(face):
+    def breaking():
+        for _ in range(3):
+            yield frame_from_array(face)
+        raise MediaError("the video breaks off")
+
+    seen = []
+    with pytest.raises(MediaError, match="breaks off"):
+        seen.extend(faces for _, faces in AUDetector(workers=4).detect_frames(breaking()))
+    assert [len(faces) for faces in seen] == [1, 1, 1]
+
+
 def test_two_faces_do_not_disturb_each_other(detector, face):
     small = np.asarray(Image.fromarray(face).resize((300, 300)))
     wall = np.full((300, 300, 3), 120, np.uint8)

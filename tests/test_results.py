@@ -220,6 +220,18 @@ def test_rows_are_on_disk_after_a_checkpoint(tmp_path):
     assert json.loads((tmp_path / "r.csv.part.json").read_text())["state"] == {"next": 4}
 
 
+def test_a_continuation_drops_what_no_checkpoint_covers(tmp_path):
+    with ResultFile.open(tmp_path / "r.csv", AUS, {}) as file:
+        file.write([face(0)])
+        file.checkpoint({"next": 1})
+    covered = (tmp_path / "r.csv.part").read_bytes()
+    (tmp_path / "r.csv.part").write_bytes(covered + b"clip.mp4,1,0.03")
+    with ResultFile.open(tmp_path / "r.csv", AUS, {}) as file:
+        assert (tmp_path / "r.csv.part").read_bytes() == covered
+        file.finish()
+    assert len(read(tmp_path / "r.csv")) == 1
+
+
 def test_another_run_is_not_continued_by_mistake(tmp_path):
     path = tmp_path / "r.csv"
     interrupted(path, {"weights": "a"})

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
@@ -55,6 +55,7 @@ class RunOptions:
             raise UsageError(f"The end, {self.end_s:g} s, must come after the start, {self.start_s or 0.0:g} s.")
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Who is told how a run goes on."""
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from duchenne.alignment import AlignedFace, align
 from duchenne.cropping import Picture
-from duchenne.errors import LandmarkError, UsageError
+from duchenne.errors import LandmarkError, MediaError, UsageError
 from duchenne.faces import FaceBox, FaceFinder
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
@@ -92,7 +92,7 @@ class AUDetector:
             name: float((self.options.thresholds or {}).get(name, stored[name])) for name in self.aus
         }
 
-    def detect(self, image: str | Path | Picture) -> list[FaceAUs]:
+    def detect(self, image: str | Path | np.ndarray) -> list[FaceAUs]:
         """Return the faces of one picture, the most certain first; an empty list when there is none.
 
         Args:
@@ -124,11 +124,15 @@ class AUDetector:
             yield frame, [replace(face, face_id=k) for face, k in zip(faces, ids, strict=True)]
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
-        """Yield each frame with its faces, in order, `workers` of them in work at a time; no identity over time."""
+        """Yield each frame with its faces, in order, `workers` of them in work at a time; no identity over time.
+
+        Where `frames` breaks off with a MediaError, the frames before are given first.
+        """
         waiting: deque[tuple[Frame, Future[list[FaceAUs]]]] = deque()
+        broken: list[MediaError] = []
         with ThreadPoolExecutor(self.workers) as pool:
             try:
-                for frame in frames:
+                for frame in _until_broken(frames, broken):
                     waiting.append((frame, pool.submit(self.detect_frame, frame)))
                     if len(waiting) > 2 * self.workers:
                         first, faces = waiting.popleft()
@@ -136,6 +140,8 @@ class AUDetector:
                 while waiting:
                     first, faces = waiting.popleft()
                     yield first, faces.result()
+                if broken:
+                    raise broken[0]
             finally:
                 for _, unfinished in waiting:
                     unfinished.cancel()
@@ -197,3 +203,11 @@ class AUDetector:
             frame.source, frame.index, frame.timestamp_s, face_id, face.box, face.landmarks, face.pose,
             self.aus, probability, occurrence,
         )  # fmt: skip
+
+
+def _until_broken(frames: Iterable[Frame], broken: list[MediaError]) -> Iterator[Frame]:
+    """Yield frames; put the error with which they break off, if any, into `broken`."""
+    try:
+        yield from frames
+    except MediaError as error:
+        broken.append(error)

@@ -195,11 +195,11 @@ class ResultFile:
             state, length, stored = record["state"], record["bytes"], record["fingerprint"]
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             raise UsageError(self._other(f"its record {self.record.name} is missing or damaged")) from None
-        if state is None:
-            return None
         changed = sorted(k for k in {*stored, *self._fingerprint} if stored.get(k) != self._fingerprint.get(k))
         if changed:
             raise UsageError(self._other(f"it was made with other settings ({', '.join(changed)})"))
+        if state is None:
+            return None
         if self.part.stat().st_size < length:
             raise UsageError(self._other("it is shorter than its record says"))
         return dict(record)
@@ -276,9 +276,9 @@ def _told(path: Path, kept: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputError(f"{path}: the disk is full. Free some space. {kept}") from None
         cause = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutputError(f"{path}: the disk is full ({cause}). Free some space. {kept}") from None
         raise OutputError(f"{path}: the file cannot be written ({cause}). Check the disk. {kept}") from None
 
 

@@ -34,7 +34,11 @@ def run(arguments: list[str]) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         code = app(
-            arguments, exit_on_error=False, print_error=False, error_console=console, result_action="return_value"
+            _with_standard_input_last(arguments),
+            exit_on_error=False,
+            print_error=False,
+            error_console=console,
+            result_action="return_value",
         )
     except CycloptsError as error:
         console.print(f"duchenne: {str(error).strip()}\nSee: duchenne --help", markup=False)
@@ -46,6 +50,13 @@ def run(arguments: list[str]) -> int:
         console.print("duchenne: interrupted.", markup=False)
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _with_standard_input_last(arguments: list[str]) -> list[str]:
+    """Return the arguments with "-" behind "--": the parser takes a lone hyphen for an option that it does not know."""
+    if "-" not in arguments or "--" in arguments:
+        return arguments
+    return [word for word in arguments if word != "-"] + ["--", "-"]
 
 
 def main() -> None:
