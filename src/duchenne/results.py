@@ -184,7 +184,6 @@ class TerminalTable:
 
     def _block(self, face: FaceAUs, marks: tuple[str, str, str, str]) -> Iterable[Text]:
         pose = face.pose
-        yield Text(f"{face.source}", style="bold", overflow="fold")
         yield Text(
             f"face {face.face_id}, confidence {face.box.confidence:.2f}   "
             f"yaw {pose.yaw_deg:+.1f}  pitch {pose.pitch_deg:+.1f}  roll {pose.roll_deg:+.1f} degrees"
