@@ -69,7 +69,11 @@ def write_gallery(folder: Path, seed: int = 0) -> list[Path]:
 def _picture(head: Head, aus: dict[str, Sides], text: str, pose: HeadPose | None = None) -> Picture:
     background = np.full((SIDE_PX, SIDE_PX, 3), int(255 * _GREY), np.uint8)
     camera = Camera(SIDE_PX, SIDE_PX, 14.0, 86.0, (SIDE_PX / 2, SIDE_PX / 2))
-    bright = Light(sky=np.full(3, 0.45), ground=np.full(3, 0.25))
+    more = 1 + 0.25 * max(0, head.identity.tone - 5)  # As a camera would: longer exposure for darker skin.
+    bright = Light(
+        key_colour=np.full(3, 0.8 * more), fill_colour=np.full(3, 0.25 * more), sky=np.full(3, 0.4 * more),
+        ground=np.full(3, 0.25 * more),
+    )  # fmt: skip
     scene = Scene(aus, pose or HeadPose(0.0, 0.0, 0.0), Gaze(), camera, bright, background)
     picture = render(head, scene).pixels.copy()
     for colour, width in ((0, 3), (255, 1)):
@@ -82,10 +86,10 @@ def _sheet(rows: Sequence[Sequence[Picture]]) -> Picture:
 
 
 def _action_units(heads: Sequence[Head]) -> Picture:
-    """Return one row for each action unit at intensity C and the neutral face, one column for each person."""
-    rows = [[_picture(head, {}, "neutral") for head in heads]]
-    rows += [[_picture(head, {au: (3.0, 3.0)}, f"{au} C") for head in heads] for au in AU_NAMES]
-    return _sheet(rows)
+    """Return the neutral face and each action unit at intensity C in two blocks of twelve columns, a row per person."""
+    faces: list[tuple[str, dict[str, Sides]]] = [("neutral", {}), *((f"{au} C", {au: (3.0, 3.0)}) for au in AU_NAMES)]
+    blocks = (faces[: len(faces) // 2], faces[len(faces) // 2 :])
+    return _sheet([[_picture(head, aus, text) for text, aus in block] for block in blocks for head in heads])
 
 
 def _intensities(head: Head) -> Picture:

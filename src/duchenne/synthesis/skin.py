@@ -47,7 +47,7 @@ def position_map() -> Float[np.ndarray, "960 512 3"]:
     weights = np.concatenate([bary, 1 - bary.sum(2, keepdims=True)], 2)
     places = (corners * weights[..., None]).sum(2)
     places[owner < 0] = 99.0
-    return places
+    return places.astype(np.float32)
 
 
 @cache
@@ -60,7 +60,7 @@ def lip_mask() -> Map:
     side = picture.shape[0]
     left, low, right, high = (int(v * side) for v in UV_BOX)
     crop = cv2.resize(picture[::-1][low:high, left:right], (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
-    return cv2.GaussianBlur(crop.astype(np.float64) / 255, (0, 0), 1.2)
+    return cv2.GaussianBlur(crop.astype(np.float32) / 255, (0, 0), 1.2)
 
 
 def smooth_step(x: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -80,7 +80,7 @@ def _noise(rng: np.random.Generator, sigma: float) -> Map:
     small = rng.normal(size=(ROWS // shrink, COLUMNS // shrink)).astype(np.float32)
     blurred = cv2.GaussianBlur(small, (0, 0), sigma / shrink)
     out = cv2.resize(blurred, (COLUMNS, ROWS), interpolation=cv2.INTER_CUBIC)
-    return (out / out.std()).astype(np.float64)
+    return out / out.std()
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def paint_skin(identity: Identity) -> Skin:
     tone = tone * (1 + 0.015 * rng.normal(size=3)) + (tone.mean() - tone) * rng.uniform(0, 0.25)
     tone = tone * (1 - np.array([0.04, 0.15, 0.22]) * rng.uniform(0.5, 1.1) * np.clip((7 - identity.tone) / 6, 0, 1))
     hair = _hair_colour(identity, rng)
-    colour = np.broadcast_to(tone, (ROWS, COLUMNS, 3)).copy()
+    colour = np.broadcast_to(tone.astype(np.float32), (ROWS, COLUMNS, 3)).copy()
     colour = _mottle(colour, identity, rng, x, y, z)
     colour = _lips(colour, identity, rng)
     scalp = _scalp(x, y, z, rng)
@@ -167,7 +167,8 @@ def _left_side() -> Float[np.ndarray, "960 512"]:
 
 
 def _over(colour: np.ndarray, paint: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    return colour * (1 - opacity[..., None]) + np.asarray(paint) * opacity[..., None]
+    share = opacity.astype(np.float32)[..., None]
+    return colour + (np.asarray(paint, np.float32) - colour) * share
 
 
 def _hair_colour(identity: Identity, rng: np.random.Generator) -> Float[np.ndarray, "3"]:
@@ -274,12 +275,17 @@ def _lid_lines(
 
 def _furrow(ax: np.ndarray, y: np.ndarray, path: list[tuple[float, float]], width: float) -> np.ndarray:
     """Return a furrow of a given half width along a polyline of (|x|, y)."""
-    nearest = np.full(ax.shape, 9.0)
+    (low_x, low_y), (high_x, high_y) = np.min(path, 0) - 4 * width, np.max(path, 0) + 4 * width
+    near = (ax > low_x) & (ax < high_x) & (y > low_y) & (y < high_y)  # Farther away the furrow is below 1e-6.
+    px, py = ax[near], y[near]
+    nearest = np.full(px.shape, 9.0, np.float32)
     for (x0, y0), (x1, y1) in pairwise(path):
         length = (x1 - x0) ** 2 + (y1 - y0) ** 2
-        t = np.clip(((ax - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length, 0, 1)
-        nearest = np.minimum(nearest, np.hypot(ax - x0 - t * (x1 - x0), y - y0 - t * (y1 - y0)))
-    return ridge(nearest, width)
+        t = np.clip(((px - x0) * (x1 - x0) + (py - y0) * (y1 - y0)) / length, 0, 1)
+        nearest = np.minimum(nearest, np.hypot(px - x0 - t * (x1 - x0), py - y0 - t * (y1 - y0)))
+    furrow = np.zeros(ax.shape, np.float32)
+    furrow[near] = ridge(nearest, width)
+    return furrow
 
 
 def _wrinkles(
