@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 
 from duchenne.synthesis.apertures import clear_of_eyes, fitted
 from duchenne.synthesis.expression import Habit, Sides, draw_habit, express, gaze_units, unit_weights
@@ -52,6 +53,7 @@ class Head:
     habit: Habit
     skin: Skin
     eye: np.ndarray
+    hair: np.ndarray
     hair_shell: Float[np.ndarray, " s"]
     centre: Float[np.ndarray, "3"]
     clothes: Float[np.ndarray, "3"]
@@ -88,7 +90,18 @@ def make_head(subject: int, person: Person | None = None) -> Head:
     bare = skin.texture[..., :3].reshape(-1, 3).mean(0)
     clothes = bare if rng.random() < 0.35 else rng.uniform(20, 220) * 0.7 + rng.uniform(0, 255, 3) * 0.3
     habit = fitted(draw_habit(identity), identity.vertices)
-    return Head(identity, habit, skin, eye, _shell(skin, rng), _centre(identity.vertices), clothes)
+    return Head(
+        identity, habit, skin, eye, _strands(skin, subject), _shell(skin, rng), _centre(identity.vertices), clothes
+    )
+
+
+def _strands(skin: Skin, subject: int) -> UInt8[np.ndarray, "_ _ 4"]:
+    """Return the hair's texture: streaks along the strands."""
+    rng = np.random.default_rng([subject, 5])
+    grain = cv2.GaussianBlur(rng.normal(size=(480, 256)).astype(np.float32), (0, 0), sigmaX=3.0, sigmaY=0.5)
+    grain /= grain.std()
+    colour = skin.hair_colour * (1 + 0.22 * grain[..., None])
+    return np.clip(np.dstack([colour, 128 + 22 * grain]), 0, 255).astype(np.uint8)
 
 
 def _centre(vertices: Vertices) -> Float[np.ndarray, "3"]:

@@ -212,7 +212,7 @@ def _textures(head: Head, aus: Mapping[str, Sides]) -> tuple[np.ndarray, np.ndar
         Material.EYE: head.eye,
         Material.TEETH: _flat(np.array([216.0, 206.0, 186.0])),
         Material.TONGUE: _flat(np.array([132.0, 62.0, 62.0])),
-        Material.HAIR: _strands(head),
+        Material.HAIR: head.hair,
     }
     sizes = [pictures[m].size for m in Material]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -222,14 +222,6 @@ def _textures(head: Head, aus: Mapping[str, Sides]) -> tuple[np.ndarray, np.ndar
 
 def _flat(colour: Float[np.ndarray, "3"]) -> UInt8[np.ndarray, "2 2 4"]:
     return np.broadcast_to(np.append(np.clip(colour, 0, 255), 128).astype(np.uint8), (2, 2, 4)).copy()
-
-
-def _strands(head: Head) -> UInt8[np.ndarray, "_ _ 4"]:
-    rng = np.random.default_rng([head.identity.subject, 5])
-    grain = cv2.GaussianBlur(rng.normal(size=(480, 256)).astype(np.float32), (0, 0), sigmaX=3.0, sigmaY=0.5)
-    grain /= grain.std()
-    colour = head.skin.hair_colour * (1 + 0.22 * grain[..., None])
-    return np.clip(np.dstack([colour, 128 + 22 * grain]), 0, 255).astype(np.uint8)
 
 
 _SURFACES = np.array(
