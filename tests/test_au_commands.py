@@ -1,0 +1,71 @@
+"""The training command's refusals, and the portrait check on a detector whose answers are known."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from duchenne.errors import TrainingError
+from duchenne.training import au_network, portrait_check
+from toy_faces import stills, write_stills
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import sys\nfrom duchenne.training.au_network import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--epochs" in done.stdout
+
+
+def test_an_empty_folder_of_stills_is_named(tmp_path):
+    with pytest.raises(TrainingError, match=r"no \*\.parquet files in .*train"):
+        au_network.main(tmp_path, tmp_path / "work")
+
+
+def test_a_subject_in_both_splits_is_refused_before_the_first_step(tmp_path):
+    write_stills(stills(8, 0, "same"), tmp_path / "train" / "stills-000.parquet")
+    write_stills(stills(8, 1, "same"), tmp_path / "valid" / "stills-000.parquet")
+    with pytest.raises(TrainingError, match="same0 is in train and in valid"):
+        au_network.main(tmp_path, tmp_path / "work")
+
+
+class _Detector:
+    """Sees a smile in every picture whose name says so, and no face in one."""
+
+    aus = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU12", "AU25", "AU26")
+
+    def __init__(self, options):
+        pass
+
+    def detect(self, path):
+        if "nobody" in path.name:
+            return []
+        return [SimpleNamespace(probability=np.where(np.array(self.aus) == "AU12", "smile" in path.name, 0.5))]
+
+
+def test_the_portrait_check_counts_pairs(tmp_path, monkeypatch, capsys):
+    files = ["smile1.jpg", "smile2.jpg", "plain.jpg", "smile3.jpg", "nobody.jpg"]
+    emotions = ["happiness", "happiness", "neutral", "neutral", "neutral"]
+    pd.DataFrame({"file": files, "person": range(5), "emotion": emotions}).to_csv(tmp_path / "index.csv", index=False)
+    monkeypatch.setattr(portrait_check, "AUDetector", _Detector)
+    portrait_check.main(tmp_path, result=tmp_path / "result.json")
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert found == json.loads(capsys.readouterr().out)
+    assert found["without_a_face"] == 1
+    assert found["faces_by_emotion"] == {"happiness": 2, "neutral": 2}
+    assert found["area_under_roc"]["AU12 happiness against neutral"] == 0.75
+    assert found["area_under_roc"]["AU01 surprise against neutral"] is None
+
+
+def test_an_index_without_emotions_is_refused(tmp_path):
+    pd.DataFrame({"file": ["x"], "person": [0], "emotion": [None]}).to_csv(tmp_path / "index.csv", index=False)
+    with pytest.raises(TrainingError, match="has no picture labelled"):
+        portrait_check.main(tmp_path)
