@@ -20,6 +20,7 @@ from duchenne.shape import derotate, mean_shape
 from duchenne.training.aligned_store import AlignedStore
 from duchenne.training.augmentation import Augmentation, augment
 from duchenne.training.losses import masked_cross_entropy, skew
+from duchenne.training.memory import keep_freed_memory
 
 Report = Callable[[str], None]
 
@@ -125,13 +126,14 @@ class _Fitting:
         else:
             self.network = RegionNetwork(recipe.network)
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, recipe.learning_rate, total_steps=self.steps, pct_start=recipe.warm_up
         )
 
     def run(self) -> FittedNetwork:
+        keep_freed_memory()
         first = self._load()
         start_s = kept_s = time.monotonic()
         smooth: float | None = None
