@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from duchenne.alignment import EYE_CORNERS_IN_CROP, align
+from duchenne.alignment import EYE_CORNERS_IN_CROP, align, eye_span_px
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.networks.region import PatchLayer, RegionConfig
@@ -73,6 +73,16 @@ def test_the_store_keeps_what_the_stills_say(shard, store):
     assert_allclose(store.intensity[0], first.intensity)
     assert store.subject[:5].tolist() == ["a0", "a0", "a0", "a0", "a1"]
     assert store.crops(np.array([5, 3])).shape == (2, 120, 120, 3)
+
+
+def test_located_points_lie_in_the_same_crop(shard, tmp_path):
+    shifted = [3.0, -2.0, 1.0]
+    prepare_store([shard], tmp_path, lambda still: still.points + shifted)
+    found = AlignedStore(tmp_path, [shard.stem])
+    still = next(read_stills(shard))
+    per_pixel = 80 / eye_span_px(still.points[:, :2])
+    way = np.linalg.norm((found.located - found.points)[0], axis=1)
+    assert_allclose(way, per_pixel * np.linalg.norm(shifted), rtol=1e-3)
 
 
 def test_an_untouched_face_gives_the_windows_of_detection(shard):

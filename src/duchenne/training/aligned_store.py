@@ -6,7 +6,7 @@ a margin around the 200 x 200 face, since training moves the crop as a landmarke
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,15 @@ class Still:
     points: Float[np.ndarray, "49 3"]
     intensity: Float[np.ndarray, " a"]
     labels: dict[str, Any]
+
+
+Locate = Callable[[Still], Float[np.ndarray, "49 3"]]
+"""Gives the points and depth of a still's face in its pixels."""
+
+
+def exact(still: Still) -> Float[np.ndarray, "49 3"]:
+    """Return the points that the renderer knows."""
+    return still.points
 
 
 def read_stills(shard: Path) -> Iterator[Still]:
@@ -95,8 +104,13 @@ def with_depth(points: Float[np.ndarray, "49 2"], solid: Float[np.ndarray, "49 3
     return np.column_stack([points, centred[:, 2] * pixels_per_unit])
 
 
-def prepare_store(shards: Sequence[Path], folder: Path) -> int:
+def prepare_store(shards: Sequence[Path], folder: Path, locate: Locate = exact) -> int:
     """Align the shards that the folder does not hold yet; return the number of faces left out as too small.
+
+    Args:
+        shards: Parquet files of stills.
+        folder: Where the aligned faces go.
+        locate: Gives the points that the store keeps as `located`: what detection would see.
 
     Raises:
         TrainingError: As `read_stills`, or there are no shards.
@@ -104,7 +118,7 @@ def prepare_store(shards: Sequence[Path], folder: Path) -> int:
     if not shards:
         raise TrainingError(f"There are no shards of stills to align into {folder}. Render some first.")
     folder.mkdir(parents=True, exist_ok=True)
-    return sum(_prepare_shard(shard, folder) for shard in shards if not _labels_path(shard, folder).exists())
+    return sum(_prepare_shard(shard, folder, locate) for shard in shards if not _labels_path(shard, folder).exists())
 
 
 def align_with_margin(still: Still) -> tuple[UInt8[np.ndarray, "s s 3"], Float[np.ndarray, "49 3"]]:
@@ -116,8 +130,11 @@ def align_with_margin(still: Still) -> tuple[UInt8[np.ndarray, "s s 3"], Float[n
     crop_from_image = crop_transform(still.points[:, :2])
     wide = cut(still.pixels, shift(MARGIN_PX, MARGIN_PX) @ crop_from_image, CROP_SIDE_PX + 2 * MARGIN_PX)
     small = cv2.resize(wide, (STORED_SIDE_PX, STORED_SIDE_PX), interpolation=cv2.INTER_AREA)
-    depth = still.points[:, 2] * scale_of(crop_from_image)
-    return small.astype(np.uint8), np.column_stack([transform_points(crop_from_image, still.points[:, :2]), depth])
+    return small.astype(np.uint8), _into_crop(crop_from_image, still.points)
+
+
+def _into_crop(crop_from_image: Transform, points: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
+    return np.column_stack([transform_points(crop_from_image, points[:, :2]), points[:, 2] * scale_of(crop_from_image)])
 
 
 def crop_from_stored() -> Transform:
@@ -129,7 +146,8 @@ class AlignedStore:
     """The faces of prepared shards.
 
     Attributes:
-        points: (n, 49, 3), pixels of the 200 x 200 crop; depth in the same unit.
+        points: (n, 49, 3), pixels of the 200 x 200 crop; depth in the same unit; those that the renderer knows.
+        located: (n, 49, 3), likewise, as `prepare_store` was told to locate them.
         occurrence, known: (n, 23), by the rules of `losses.labels_from_intensity` and `losses.with_parted_lips`.
         subject: (n,), identity.
         pose_deg: (n, 3), yaw, pitch, roll.
@@ -150,7 +168,7 @@ class AlignedStore:
             self._crops.append(np.load(folder / f"{name}.crops.npy", mmap_mode="r"))
         self._labels = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
         self._starts = np.cumsum([0, *map(len, self._crops)])
-        self.points = self._labels["points"]
+        self.points, self.located = self._labels["points"], self._labels["located"]
         self.intensity = self._labels["intensity"]
         self.occurrence, self.known = with_parted_lips(*labels_from_intensity(self.intensity))
         self.subject = self._labels["subject"]
@@ -168,7 +186,7 @@ class AlignedStore:
     def fingerprint(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of points, intensities and subjects."""
         digest = hashlib.sha256()
-        for values in (self.points, self.intensity, self.subject.astype("S")):
+        for values in (self.points, self.located, self.intensity, self.subject.astype("S")):
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()[:16]
 
@@ -190,16 +208,17 @@ def require_disjoint(named_subjects: dict[str, np.ndarray]) -> None:
             seen[subject] = split
 
 
-def _prepare_shard(shard: Path, folder: Path) -> int:
+def _prepare_shard(shard: Path, folder: Path, locate: Locate) -> int:
     crops, rows, left_out = [], [], 0
     for still in read_stills(shard):
         try:
             crop, points = align_with_margin(still)
+            located = _into_crop(crop_transform(still.points[:, :2]), locate(still))
         except LandmarkError:
             left_out += 1
             continue
         crops.append(crop)
-        rows.append(_labels_of(still, points))
+        rows.append(_labels_of(still, points, located))
     if not rows:
         raise TrainingError(f"{shard} holds no face that is large enough to align.")
     crops_path = folder / f"{shard.stem}.crops.npy"
@@ -210,10 +229,11 @@ def _prepare_shard(shard: Path, folder: Path) -> int:
     return left_out
 
 
-def _labels_of(still: Still, points: np.ndarray) -> dict[str, object]:
+def _labels_of(still: Still, points: np.ndarray, located: np.ndarray) -> dict[str, object]:
     label = still.labels
     found: dict[str, object] = {
         "points": points.astype(np.float32),
+        "located": located.astype(np.float32),
         "intensity": still.intensity.astype(np.float32),
         "subject": str(label["subject"]),
         "pose_deg": np.array([label["yaw_deg"], label["pitch_deg"], label["roll_deg"]], np.float32),

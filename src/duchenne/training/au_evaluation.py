@@ -15,11 +15,9 @@ from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.landmarks import FaceLandmarks
 from duchenne.recognition import AURecognizer
-from duchenne.training.aligned_store import Still, read_stills
+from duchenne.training.aligned_store import Locate, Still, read_stills
 from duchenne.training.losses import labels_from_intensity, with_parted_lips
 from duchenne.training.scores import area_under_roc, best_threshold, f1
-
-Locate = Callable[[Still], Float[np.ndarray, "49 3"]]
 
 POSE_GROUPS: dict[str, tuple[float, float]] = {
     "frontal": (0.0, 20.0),
@@ -53,11 +51,6 @@ class Predictions:
         return Predictions(
             self.probability[chosen], self.intensity[chosen], self.subject[chosen], self.pose_deg[chosen], self.left_out
         )
-
-
-def exact(still: Still) -> Float[np.ndarray, "49 3"]:
-    """Return the points that the renderer knows."""
-    return still.points
 
 
 def by_landmarker(find: Callable[[Picture, FaceBox], FaceLandmarks]) -> Locate:

@@ -41,6 +41,7 @@ class AURecipe:
         learning_rate: Peak of the one cycle.
         weight_decay: Decoupled, of AdamW.
         warm_up: Share of the steps in which the rate rises.
+        located_share: Share of faces whose points are the landmarker's; the others keep the renderer's.
         seed: Of weights, order, augmentation and dropout.
         augmentation: What faces go through.
         keep_every_s: Seconds between checkpoints.
@@ -53,6 +54,7 @@ class AURecipe:
     learning_rate: float = 2e-3
     weight_decay: float = 2e-2
     warm_up: float = 0.15
+    located_share: float = 0.7
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     keep_every_s: float = 60.0
@@ -120,7 +122,7 @@ class _Fitting:
         torch.manual_seed(recipe.seed)
         self.reference: np.ndarray | None = None
         if recipe.network.shape_width:
-            self.reference, spread = shape_statistics(store.points, store.pose_deg, recipe.seed)
+            self.reference, spread = shape_statistics(store.located, store.pose_deg, recipe.seed)
             mean = torch.from_numpy(self.reference).float()
             self.network = RegionNetwork(recipe.network, mean, torch.from_numpy(spread).float())
         else:
@@ -172,7 +174,9 @@ class _Fitting:
     def _draw(self, rows: Int[np.ndarray, " k"], rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:
         config, amounts = self.recipe.network, self.recipe.augmentation
         windows, shapes = [], []
-        for crop, points in zip(self.store.crops(rows), self.store.points[rows].astype(float), strict=True):
+        located = rng.random((len(rows), 1, 1)) < self.recipe.located_share
+        chosen = np.where(located, self.store.located[rows], self.store.points[rows]).astype(float)
+        for crop, points in zip(self.store.crops(rows), chosen, strict=True):
             cut, moved = augment(crop, points, config.layout, amounts, grey=config.grey, rng=rng)
             windows.append(cut)
             if self.reference is not None:

@@ -94,9 +94,11 @@ def _prepared(train: list[Path], valid: list[Path], work: Path) -> "AlignedStore
     import numpy as np
     from fastparquet import ParquetFile
 
+    from duchenne.landmarks import Landmarker
     from duchenne.training.aligned_store import AlignedStore, prepare_store, require_disjoint
+    from duchenne.training.au_evaluation import by_landmarker
 
-    left_out = prepare_store(train, work / "aligned")
+    left_out = prepare_store(train, work / "aligned", by_landmarker(Landmarker().locate))
     store = AlignedStore(work / "aligned", [shard.stem for shard in train])
     others = [ParquetFile(str(shard)).to_pandas(columns=["subject"])["subject"] for shard in valid]
     require_disjoint({"train": store.subject, "valid": np.concatenate(others).astype(str)})
@@ -145,7 +147,8 @@ def _finish(store: "AlignedStore", valid: list[Path], recipe: "AURecipe", fitted
 def _predictions(recognizer: "AURecognizer", valid: list[Path]) -> dict[str, "Predictions"]:
     """Return what the network says with the landmarker's points, and with the renderer's."""
     from duchenne.landmarks import Landmarker
-    from duchenne.training.au_evaluation import by_landmarker, exact, predict
+    from duchenne.training.aligned_store import exact
+    from duchenne.training.au_evaluation import by_landmarker, predict
 
     return {
         "landmarker": predict(recognizer, valid, by_landmarker(Landmarker().locate)),

@@ -39,8 +39,8 @@ class Augmentation:
         jpeg_quality: Lowest and highest quality.
     """
 
-    landmark_error: float = 0.03
-    depth_error: float = 0.03
+    landmark_error: float = 0.02
+    depth_error: float = 0.02
     mirror: float = 0.5
     gamma: float = 0.2
     contrast: float = 0.2
