@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose
 
 from duchenne.alignment import align
 from duchenne.errors import WeightsError
-from duchenne.facs import AU_NAMES
 from duchenne.geometry import scale_of
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout, cut_windows
