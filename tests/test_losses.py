@@ -1,12 +1,11 @@
-"""The loss against torch's own, its gradient against the printed formula, and the label rule by hand."""
+"""The loss against torch's own, its gradient against the printed formula."""
 
 import numpy as np
 import pytest
 import torch
 
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
-from duchenne.training.losses import labels_from_intensity, masked_cross_entropy, skew, with_parted_lips
+from duchenne.training.losses import masked_cross_entropy, skew
 
 
 def batch(faces=7, aus=5):
@@ -69,42 +68,3 @@ def test_an_au_with_one_class_only_is_refused(value):
 def test_an_au_without_any_known_label_is_refused():
     with pytest.raises(TrainingError, match="0 positive and 0 negative"):
         skew(np.array([[True], [False]]), np.zeros((2, 1), bool))
-
-
-def test_a_trace_is_unknown_and_b_occurs():
-    intensity = np.array([[0.0, 0.49, 0.5, 1.0, 1.49, 1.5, 2.0, 5.0]])
-    occurrence, known = labels_from_intensity(intensity)
-    assert known.tolist() == [[True, True, False, False, False, True, True, True]]
-    assert occurrence.tolist() == [[False] * 5 + [True] * 3]
-
-
-@pytest.mark.parametrize("value", [-0.1, 5.1, np.nan, 9.0])
-def test_an_intensity_outside_the_scale_is_refused(value):
-    with pytest.raises(TrainingError, match="between 0 and 5"):
-        labels_from_intensity(np.array([[value]]))
-
-
-@pytest.mark.parametrize(
-    ("shown", "expected"),
-    [
-        ({}, (False, True)),
-        ({"AU25": 3}, (True, True)),
-        ({"AU25": 1}, (False, False)),
-        ({"AU26": 3}, (True, True)),
-        ({"AU27": 2}, (True, True)),
-        ({"AU26": 1}, (False, False)),
-        ({"AU22": 3}, (False, False)),
-        ({"AU22": 3, "AU25": 4}, (True, True)),
-        ({"AU25": 1, "AU27": 5}, (True, True)),
-        ({"AU12": 5}, (False, True)),
-    ],
-)
-def test_lips_that_a_jaw_parts_are_au25(shown, expected):
-    intensity = np.array([[float(shown.get(name, 0)) for name in AU_NAMES]])
-    plain = labels_from_intensity(intensity)
-    occurrence, known = with_parted_lips(*plain)
-    column = AU_NAMES.index("AU25")
-    assert (occurrence[0, column], known[0, column]) == expected
-    others = np.arange(len(AU_NAMES)) != column
-    assert (occurrence[:, others] == plain[0][:, others]).all()
-    assert (known[:, others] == plain[1][:, others]).all()

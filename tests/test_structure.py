@@ -12,7 +12,7 @@ import duchenne
 ROOT = Path(duchenne.__file__).parent
 ORDER = (
     "errors facs geometry shape weights cropping media faces tracking landmarks alignment patches recognition results "
-    "result_files detector overlay diagnosis synthesis networks training detection commands __main__"
+    "result_files detector overlay diagnosis synthesis datasets networks training detection commands __main__"
 ).split()  # noqa: SIM905
 HEAVY = {"torch", "cv2", "numba", "scipy", "anny", "sklearn", "matplotlib", "onnx"}
 LIGHT_FLOORS = ORDER[: ORDER.index("synthesis")]

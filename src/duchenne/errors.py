@@ -7,6 +7,7 @@
     ├── LandmarkError       landmarks carry no scale or are not finite             exit code 1
     ├── WeightsError        a weights file is missing, altered or of another kind  exit code 1
     ├── SynthesisError      a head cannot be drawn as asked, or its data is absent exit code 1
+    ├── DatasetError        a data set or a prepared store cannot be used   exit code 1
     └── TrainingError       training data or a checkpoint cannot be used           exit code 1
 
 Messages name what was found, what was expected and what to do about it.
@@ -43,6 +44,10 @@ class WeightsError(DuchenneError):
 
 class SynthesisError(DuchenneError):
     """A head cannot be drawn as asked, or the data to draw it from is absent."""
+
+
+class DatasetError(DuchenneError):
+    """A data set, its labels or a prepared store cannot be used."""
 
 
 class TrainingError(DuchenneError):

@@ -20,10 +20,10 @@ from PIL import Image
 
 from duchenne.alignment import CROP_SIDE_PX, crop_transform
 from duchenne.cropping import Picture, cut
+from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
 from duchenne.errors import LandmarkError, TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import Transform, scale_of, shift, transform_points
-from duchenne.training.losses import labels_from_intensity, with_parted_lips
 
 MARGIN_PX = 20
 """Margin on each side of the face, in pixels of the 200 x 200 crop."""
@@ -148,7 +148,7 @@ class AlignedStore:
     Attributes:
         points: (n, 49, 3), pixels of the 200 x 200 crop; depth in the same unit; those that the renderer knows.
         located: (n, 49, 3), likewise, as `prepare_store` was told to locate them.
-        occurrence, known: (n, 23), by the rules of `losses.labels_from_intensity` and `losses.with_parted_lips`.
+        occurrence, known: (n, 23), by the rules of `labels.labels_from_intensity` and `labels.with_parted_lips`.
         subject: (n,), identity.
         pose_deg: (n, 3), yaw, pitch, roll.
 

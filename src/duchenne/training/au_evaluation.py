@@ -10,13 +10,13 @@ from jaxtyping import Bool, Float, Shaped
 
 from duchenne.alignment import align
 from duchenne.cropping import Picture
+from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
 from duchenne.errors import LandmarkError, TrainingError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.landmarks import FaceLandmarks
 from duchenne.recognition import AURecognizer
 from duchenne.training.aligned_store import Locate, Still, read_stills
-from duchenne.training.losses import labels_from_intensity, with_parted_lips
 from duchenne.training.scores import area_under_roc, best_threshold, f1
 
 POSE_GROUPS: dict[str, tuple[float, float]] = {
