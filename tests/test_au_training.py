@@ -23,9 +23,10 @@ from duchenne.training.aligned_store import (
     require_disjoint,
     with_depth,
 )
+from duchenne.training.amounts import Augmentation
 from duchenne.training.au_evaluation import Predictions, held_out, tabulate, thresholds_of
 from duchenne.training.au_fitting import AURecipe, fit
-from duchenne.training.augmentation import Augmentation, augment, mirror, move_points, realign, tint
+from duchenne.training.augmentation import augment, mirror, move_points, realign, tint
 from duchenne.training.scores import area_under_roc, best_threshold, f1
 from toy_faces import head, stills, write_stills
 

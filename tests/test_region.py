@@ -182,3 +182,39 @@ def test_shape_is_asked_for_where_the_config_has_it_and_refused_elsewhere():
 def test_nonsense_is_refused(wrong, message):
     with pytest.raises(UsageError, match=message):
         dataclasses.replace(PAPER, **wrong)
+
+
+SIDED = dataclasses.replace(SMALL, aus=("AU01", "AU12"), head="ordinal")
+
+
+def test_intensity_and_occurrence_come_from_one_latent_and_never_contradict():
+    network = RegionNetwork(SIDED)
+    with torch.no_grad():
+        network.scale.steps.normal_(0, 3)
+    latents = torch.linspace(-9, 9, 200)[:, None].expand(-1, 2)
+    grades, cuts = network.scale.grade_logits(latents), network.scale.cuts()
+    assert (cuts.diff(dim=1) > 0).all()
+    assert torch.equal(grades[..., 1], latents)
+    assert (grades.diff(dim=-1) < 0).all()
+    assert (network.scale.intensity(latents).diff(dim=0) > 0).all()
+    by_hand = sum(1 / (1 + np.exp(cuts[1, k].item() - 0.5)) for k in range(5))
+    assert network.scale.intensity(torch.tensor([[0.0, 0.5]]))[0, 1].item() == pytest.approx(by_hand)
+
+
+def test_only_aus_with_sides_have_two_latents_and_the_face_is_the_stronger_side():
+    network = RegionNetwork(SIDED).eval()
+    latents = network.latents(noise(SIDED, 3))
+    assert torch.equal(latents[:, 0, 0], latents[:, 0, 1])
+    assert not torch.equal(latents[:, 1, 0], latents[:, 1, 1])
+    assert torch.equal(network(noise(SIDED, 3)), latents.amax(2))
+    with pytest.raises(UsageError, match="no ordinal head"):
+        RegionNetwork(SMALL).latents(noise(SMALL))
+
+
+def test_a_patch_set_to_zero_changes_the_logits_and_none_changes_nothing():
+    network = RegionNetwork(SMALL).eval()
+    windows = noise(SMALL, 2)
+    assert torch.allclose(network.read_features(network.patch_features(windows)), network(windows), atol=1e-6)
+    features = network.patch_features(windows, without=1)
+    assert (features[:, 1] == 0).all()
+    assert not torch.equal(network.read_features(features), network(windows))

@@ -6,7 +6,6 @@ its map and trains 23 times faster. The layers that patches do not share are one
 Source: paper, section 2; docs/method.md for what the paper leaves out.
 """
 
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
@@ -14,112 +13,20 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from duchenne.errors import UsageError
-from duchenne.facs import AU_NAMES, LANDMARK_COUNT
-from duchenne.patches import PatchLayout
+from duchenne.facs import LANDMARK_COUNT
+from duchenne.networks.ordinal import OrdinalScale
+from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
+from duchenne.networks.standard import standardise
 
-LUMINANCE = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue. Source: ITU-R BT.601."""
-MIN_CONTRAST = 4.0
-"""Grey levels added to the standard deviation, so that a flat picture is not blown up."""
-
-
-@dataclass(frozen=True)
-class PatchLayer:
-    """A valid convolution with weights of its own for each patch.
-
-    Attributes:
-        channels: Maps per patch.
-        kernel: Side of the square kernel.
-        stride: Step.
-    """
-
-    channels: int
-    kernel: int
-    stride: int = 1
-
-
-@dataclass(frozen=True)
-class RegionConfig:
-    """Sizes of a region network.
-
-    Attributes:
-        aus: One logit each, in this order.
-        layout: The windows that it reads.
-        grey: Whether colour is averaged away first.
-        shared_channels: Maps of the layer that all patches share.
-        shared_kernel: Its kernel's side.
-        patch_layers: The layers that patches do not share.
-        widths: Fully connected layers before the output.
-        dropout: Share of units set to zero after each of them.
-        feature_dropout: Share of values set to zero before the first of them.
-        batch_norm: Whether patch layers are normalised over the batch (no bias then).
-        shape_width: Units that read the derotated landmarks beside the patches; 0 for none.
-    """
-
-    aus: tuple[str, ...] = AU_NAMES
-    layout: PatchLayout = field(default_factory=PatchLayout)
-    grey: bool = False
-    shared_channels: int = 32
-    shared_kernel: int = 11
-    patch_layers: tuple[PatchLayer, ...] = (
-        PatchLayer(32, 7),
-        PatchLayer(16, 7),
-        PatchLayer(16, 5, 2),
-        PatchLayer(16, 3),
-        PatchLayer(8, 3),
-    )
-    widths: tuple[int, ...] = (2048, 1024)
-    dropout: float = 0.5
-    feature_dropout: float = 0.0
-    batch_norm: bool = False
-    shape_width: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.aus or set(self.aus) - set(AU_NAMES):
-            raise UsageError(f"The network needs at least one AU, each of {' '.join(AU_NAMES)}; got {self.aus}.")
-        if not all(0 <= share < 1 for share in (self.dropout, self.feature_dropout)):
-            raise UsageError(
-                f"Dropout is a share, at least 0 and below 1; got {self.dropout} and {self.feature_dropout}."
-            )
-        if self.map_sides()[-1] < 1:
-            raise UsageError(
-                f"Windows of {self.layout.side_px} px are too small: the maps would have sides {self.map_sides()}."
-            )
-
-    def map_sides(self) -> tuple[int, ...]:
-        """Return the side of the maps after the shared layer and after each patch layer."""
-        sides = [self.layout.side_px - self.shared_kernel + 1]
-        for layer in self.patch_layers:
-            sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
-        return tuple(sides)
-
-    @property
-    def patches(self) -> int:
-        """Number of patches."""
-        return len(self.layout.landmarks)
-
-    @property
-    def feature_count(self) -> int:
-        """Values that the patches hand to the fully connected layers."""
-        return self.patches * self.patch_layers[-1].channels * self.map_sides()[-1] ** 2
-
-
-PAPER = RegionConfig()
-"""The paper's size; 55,903,260 parameters at its 12 AUs."""
-
-COMPACT = RegionConfig(
-    layout=PatchLayout(side_px=28, reduction=2),
-    grey=True,
-    shared_channels=16,
-    shared_kernel=5,
-    patch_layers=(PatchLayer(32, 3, 2), PatchLayer(16, 3), PatchLayer(16, 3, 2), PatchLayer(8, 1)),
-    widths=(256,),
-    dropout=0.4,
-    feature_dropout=0.4,
-    batch_norm=True,
-    shape_width=128,
-)
-"""The size that ships; docs/method.md says why."""
+__all__ = [
+    "COMPACT",
+    "PAPER",
+    "PatchLayer",
+    "RegionConfig",
+    "RegionNetwork",
+    "multiply_accumulates",
+    "parameter_count",
+]
 
 
 class RegionNetwork(nn.Module):
@@ -149,7 +56,8 @@ class RegionNetwork(nn.Module):
         self.feature_dropout = nn.Dropout(config.feature_dropout)
         sizes = (config.feature_count + config.shape_width, *config.widths)
         self.full = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        self.output = nn.Linear(sizes[-1], len(config.aus))
+        self.scale = OrdinalScale(config.aus) if config.head == "ordinal" else None
+        self.output = nn.Linear(sizes[-1], self.scale.latents if self.scale else len(config.aus))
         if config.shape_width:
             self.shape_layer = nn.Linear(LANDMARK_COUNT * 3, config.shape_width)
             self.register_buffer("shape_mean", torch.zeros(LANDMARK_COUNT, 3) if shape_mean is None else shape_mean)
@@ -162,12 +70,7 @@ class RegionNetwork(nn.Module):
 
         Ours: the paper states no normalisation. Windows with one channel are taken as grey already.
         """
-        planes = windows.float()
-        if self.config.grey and planes.shape[-1] == len(LUMINANCE):
-            planes = (planes * planes.new_tensor(LUMINANCE)).sum(-1, keepdim=True)
-        mean = planes.mean((1, 2, 3, 4), keepdim=True)
-        spread = (planes - mean).square().mean((1, 2, 3, 4), keepdim=True).sqrt()
-        return ((planes - mean) / (spread + MIN_CONTRAST)).permute(0, 1, 4, 2, 3)
+        return standardise(windows, self.config.grey).permute(0, 1, 4, 2, 3)
 
     def patch_maps(self, planes: Float[Tensor, "n p k s s"]) -> Float[Tensor, "n m h h"]:
         """Return the maps of the last patch layer; patch after patch along the second axis."""
@@ -180,7 +83,7 @@ class RegionNetwork(nn.Module):
     def forward(
         self, windows: Shaped[Tensor, "n p s s c"], shape: Float[Tensor, "n 49 3"] | None = None
     ) -> Float[Tensor, "n a"]:
-        """Return the logits.
+        """Return the logits of occurrence; with an ordinal head, of the stronger side.
 
         Args:
             windows: As `patches.cut_windows` cuts them, values 0-255.
@@ -189,9 +92,45 @@ class RegionNetwork(nn.Module):
         Raises:
             UsageError: The network reads shapes and got none, or the other way round.
         """
+        values = self._read(windows, shape)
+        return values if self.scale is None else self.scale.sides(values).amax(2)
+
+    def latents(
+        self, windows: Shaped[Tensor, "n p s s c"], shape: Float[Tensor, "n 49 3"] | None = None
+    ) -> Float[Tensor, "n a 2"]:
+        """Return the latent of each AU on the subject's left and right; `networks.ordinal` says how to read it.
+
+        Raises:
+            UsageError: As `forward`, or the head is not ordinal.
+        """
+        if self.scale is None:
+            raise UsageError("This network has no ordinal head, so it knows neither sides nor intensities.")
+        return self.scale.sides(self._read(windows, shape))
+
+    def patch_features(
+        self, windows: Shaped[Tensor, "n p s s c"], without: int | None = None
+    ) -> Float[Tensor, "n p f"]:
+        """Return what each patch hands on, flattened; the patch number `without` (from 0) set to zero."""
+        maps = self.patch_maps(self.standardise(windows))
+        features = maps.reshape(len(maps), self.config.patches, -1)
+        if without is not None:
+            features = features.clone()
+            features[:, without] = 0
+        return features
+
+    def read_features(
+        self, features: Float[Tensor, "n p f"], shape: Float[Tensor, "n 49 3"] | None = None
+    ) -> Float[Tensor, "n a"]:
+        """Return the logits that follow from `patch_features`."""
+        values = self._read_flat(features.flatten(1), shape)
+        return values if self.scale is None else self.scale.sides(values).amax(2)
+
+    def _read(self, windows: Tensor, shape: Tensor | None) -> Tensor:
+        return self._read_flat(self.patch_maps(self.standardise(windows)).flatten(1), shape)
+
+    def _read_flat(self, features: Tensor, shape: Tensor | None) -> Tensor:
         if (shape is not None) != bool(self.config.shape_width):
             raise UsageError("Hand over derotated landmarks if, and only if, the network's shape_width is not 0.")
-        features = self.patch_maps(self.standardise(windows)).flatten(1)
         if shape is not None:
             scaled = ((shape - self.shape_mean) / self.shape_spread).flatten(1)
             features = torch.cat([features, torch.relu(self.shape_layer(scaled))], 1)
@@ -229,6 +168,7 @@ def multiply_accumulates(config: RegionConfig) -> int:
     for layer, side in zip(config.patch_layers, sides[1:], strict=True):
         total += config.patches * side**2 * layer.kernel**2 * channels * layer.channels
         channels = layer.channels
-    widths = (config.feature_count + config.shape_width, *config.widths, len(config.aus))
+    outputs = OrdinalScale(config.aus).latents if config.head == "ordinal" else len(config.aus)
+    widths = (config.feature_count + config.shape_width, *config.widths, outputs)
     total += LANDMARK_COUNT * 3 * config.shape_width
     return total + sum(a * b for a, b in pairwise(widths))

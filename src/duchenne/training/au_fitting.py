@@ -18,7 +18,8 @@ from duchenne.facs import AU_NAMES
 from duchenne.networks.region import COMPACT, RegionConfig, RegionNetwork
 from duchenne.shape import derotate, mean_shape
 from duchenne.training.aligned_store import AlignedStore
-from duchenne.training.augmentation import Augmentation, augment
+from duchenne.training.amounts import Augmentation
+from duchenne.training.augmentation import augment
 from duchenne.training.losses import masked_cross_entropy, skew
 from duchenne.training.memory import keep_freed_memory
 

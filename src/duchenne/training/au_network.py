@@ -69,7 +69,7 @@ def main(
     from duchenne.training.au_fitting import AURecipe, fit
 
     torch.set_num_threads(threads)
-    network = COMPACT if shape else replace(COMPACT, shape_width=0)
+    network = replace(COMPACT, head="occurrence", shape_width=COMPACT.shape_width if shape else 0)
     recipe = AURecipe(network=network, epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
     train, valid = _shards(stills / "train")[:shards], _shards(stills / "valid")
     store = _prepared(train, valid, work)

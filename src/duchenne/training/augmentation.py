@@ -4,8 +4,6 @@ Landmarks are moved as a landmarker errs, and the face is aligned again by the m
 Everything is drawn from the generator handed in, so the same seed gives the same windows.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,40 +13,12 @@ from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import Transform, scale_of, shift, transform_points
 from duchenne.patches import PatchLayout, windows_of
 from duchenne.training.aligned_store import crop_from_stored
+from duchenne.training.amounts import Augmentation
 
 Crop = UInt8[np.ndarray, "s s c"]
 Points = Float[np.ndarray, "49 3"]
 
 _GROUP_OF = np.repeat(np.arange(len(LANDMARK_GROUPS)), [len(group) for group in LANDMARK_GROUPS.values()])
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How much of what. Zero switches a part off.
-
-    Attributes:
-        landmark_error: Mean distance of moved from true points, as a share of the root of the area of the points' box.
-        depth_error: Spread of the error of a feature's depth in the same unit; large, since landmarkers disagree on it.
-        mirror: Share of faces that are flipped left to right.
-        gamma: Spread of the logarithm of the exponent on grey values.
-        contrast: Spread of the logarithm of the contrast.
-        brightness: Spread of the shift of brightness, of 255.
-        low_resolution: Share of faces that are made small and large again.
-        min_side_px: Smallest side for that, of a face crop at half scale.
-        jpeg: Share of faces that are compressed.
-        jpeg_quality: Lowest and highest quality.
-    """
-
-    landmark_error: float = 0.02
-    depth_error: float = 0.02
-    mirror: float = 0.5
-    gamma: float = 0.2
-    contrast: float = 0.2
-    brightness: float = 0.06
-    low_resolution: float = 0.5
-    min_side_px: int = 40
-    jpeg: float = 0.3
-    jpeg_quality: tuple[int, int] = (30, 90)
 
 
 def augment(

@@ -1,0 +1,123 @@
+"""Sizes of the region network, without torch, so that recipes can be listed quickly.
+
+Source: paper, section 2; docs/method.md for what the paper leaves out.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from duchenne.errors import UsageError
+from duchenne.facs import AU_NAMES
+from duchenne.networks.view import View
+from duchenne.patches import PatchLayout
+
+
+@dataclass(frozen=True)
+class PatchLayer:
+    """A valid convolution with weights of its own for each patch.
+
+    Attributes:
+        channels: Maps per patch.
+        kernel: Side of the square kernel.
+        stride: Step.
+    """
+
+    channels: int
+    kernel: int
+    stride: int = 1
+
+
+@dataclass(frozen=True)
+class RegionConfig:
+    """Sizes of a region network.
+
+    Attributes:
+        aus: One logit each, in this order.
+        layout: The windows that it reads.
+        grey: Whether colour is averaged away first.
+        shared_channels: Maps of the layer that all patches share.
+        shared_kernel: Its kernel's side.
+        patch_layers: The layers that patches do not share.
+        widths: Fully connected layers before the output.
+        dropout: Share of units set to zero after each of them.
+        feature_dropout: Share of values set to zero before the first of them.
+        batch_norm: Whether patch layers are normalised over the batch (no bias then).
+        shape_width: Units that read the derotated landmarks beside the patches; 0 for none.
+        head: "occurrence" for one logit per AU; "ordinal" for one latent per AU and side, read as occurrence and as
+            intensity (`networks.ordinal`).
+        grid: Whether the windows lie on a uniform grid instead of on the landmarks: the paper's Fig. 1 compares.
+    """
+
+    aus: tuple[str, ...] = AU_NAMES
+    layout: PatchLayout = field(default_factory=PatchLayout)
+    grey: bool = False
+    shared_channels: int = 32
+    shared_kernel: int = 11
+    patch_layers: tuple[PatchLayer, ...] = (
+        PatchLayer(32, 7),
+        PatchLayer(16, 7),
+        PatchLayer(16, 5, 2),
+        PatchLayer(16, 3),
+        PatchLayer(8, 3),
+    )
+    widths: tuple[int, ...] = (2048, 1024)
+    dropout: float = 0.5
+    feature_dropout: float = 0.0
+    batch_norm: bool = False
+    shape_width: int = 0
+    head: Literal["occurrence", "ordinal"] = "occurrence"
+    grid: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.view
+        if not self.aus or set(self.aus) - set(AU_NAMES):
+            raise UsageError(f"The network needs at least one AU, each of {' '.join(AU_NAMES)}; got {self.aus}.")
+        if not all(0 <= share < 1 for share in (self.dropout, self.feature_dropout)):
+            raise UsageError(
+                f"Dropout is a share, at least 0 and below 1; got {self.dropout} and {self.feature_dropout}."
+            )
+        if self.map_sides()[-1] < 1:
+            raise UsageError(
+                f"Windows of {self.layout.side_px} px are too small: the maps would have sides {self.map_sides()}."
+            )
+
+    def map_sides(self) -> tuple[int, ...]:
+        """Return the side of the maps after the shared layer and after each patch layer."""
+        sides = [self.layout.side_px - self.shared_kernel + 1]
+        for layer in self.patch_layers:
+            sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
+        return tuple(sides)
+
+    @property
+    def view(self) -> View:
+        """What the network reads of a face."""
+        return View(layout=self.layout, grey=self.grey, grid=self.grid, shape=bool(self.shape_width))
+
+    @property
+    def patches(self) -> int:
+        """Number of patches."""
+        return len(self.layout.landmarks)
+
+    @property
+    def feature_count(self) -> int:
+        """Values that the patches hand to the fully connected layers."""
+        return self.patches * self.patch_layers[-1].channels * self.map_sides()[-1] ** 2
+
+
+PAPER = RegionConfig()
+"""The paper's size; 55,903,260 parameters at its 12 AUs."""
+
+COMPACT = RegionConfig(
+    layout=PatchLayout(side_px=28, reduction=2),
+    grey=True,
+    shared_channels=16,
+    shared_kernel=5,
+    patch_layers=(PatchLayer(32, 3, 2), PatchLayer(16, 3), PatchLayer(16, 3, 2), PatchLayer(8, 1)),
+    widths=(256,),
+    dropout=0.4,
+    feature_dropout=0.4,
+    batch_norm=True,
+    shape_width=128,
+    head="ordinal",
+)
+"""The size that ships; docs/method.md says why."""

@@ -1,0 +1,23 @@
+"""The only normalisation of pixels in the project: each face against its own mean and spread. Part of every network."""
+
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue. Source: ITU-R BT.601."""
+MIN_CONTRAST = 4.0
+"""Grey levels added to the standard deviation, so that a flat picture is not blown up."""
+
+
+def standardise(pixels: Shaped[Tensor, "n ... c"], grey: bool = False) -> Float[Tensor, "n ... k"]:
+    """Return each face's pixels with mean 0 and spread about 1 over all of them; channels stay last.
+
+    Ours: the paper states no normalisation. Pixels with one channel are taken as grey already.
+    """
+    planes = pixels.float()
+    if grey and planes.shape[-1] == len(LUMINANCE):
+        planes = (planes * planes.new_tensor(LUMINANCE)).sum(-1, keepdim=True)
+    axes = tuple(range(1, planes.ndim))
+    mean = planes.mean(axes, keepdim=True)
+    spread = (planes - mean).square().mean(axes, keepdim=True).sqrt()
+    return (planes - mean) / (spread + MIN_CONTRAST)
