@@ -1,15 +1,17 @@
 """Openings of eyes and mouth: lids that meet, lips that part, in every person; no skin sinks into an eyeball."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from duchenne.synthesis.expression import MAX_INTENSITY, Habit, express, unit, unit_weights
+from duchenne.synthesis.expression import MAX_INTENSITY, Habit, Sides, express, unit_weights
 from duchenne.synthesis.face_points import landmark_vertices
 from duchenne.synthesis.parts import eye_vertices
 from duchenne.synthesis.rig import Vertices, base_mesh
+from duchenne.synthesis.units import unit
 
 _LIDS = {"Left": ((26, 30), (27, 29)), "Right": ((21, 23), (20, 24))}
 """Landmarks of the upper and the lower lid that meet, on the subject's sides."""
@@ -18,24 +20,58 @@ _CLEARANCE = 1.07
 _REACH = 1.6
 
 
-_LIPS = (44, 47)
+_LIPS, _CORNERS = (44, 47), (31, 37)
 _PARTED = 0.15
 """Gap between the lips at AU25's intensity E without a jaw drop, decimetres."""
+_CORNER_SPREAD = 0.006
+"""Spread of the height of resting mouth corners over the seam, decimetres; level on average, so no face rests sad."""
+_OPENINGS = {"AU06": (0.58, 0.0), "AU07": (0.36, 0.0), "AU05": (1.0, 0.036)}
+"""What is left of the eye's opening at intensity E (factor) and what is added to it (decimetres)."""
 
 
-def fitted(habit: Habit, neutral: Vertices) -> Habit:
-    """Return the habit with lids that close at AU43's intensity E and lips that part by `_PARTED` at AU25's."""
-    closed = replace(habit, closing=closing_weights(neutral, habit))
-    points = landmark_vertices()[list(_LIPS)]
+def fitted(habit: Habit, neutral: Vertices, rng: np.random.Generator) -> Habit:
+    """Return the habit with openings that say how strong a movement is, whatever the shape of eyes and mouth.
 
-    def gap(intensity: float) -> float:
-        upper, lower = express(neutral, unit_weights({"AU25": (intensity, intensity)}, closed))[points, 1]
-        return float(upper - lower)
+    Resting mouth corners are level on average; lids meet at AU43's intensity E; AU5, AU6 and AU7 change the eye's
+    opening as `_OPENINGS` says; lips part by `_PARTED` at AU25's.
+    """
+    level = _with_level_corners(habit, neutral, float(np.clip(rng.normal(), -2, 2)) * _CORNER_SPREAD)
+    reach = dict(level.reach)
+    resting = _eye_opening(neutral, level, {})
+    for au, (share, more) in _OPENINGS.items():
+        wanted = resting * (share - 1) + more * float(rng.uniform(0.8, 1.2))
+        moved = _eye_opening(neutral, level, {au: (MAX_INTENSITY, MAX_INTENSITY)}) - resting
+        reach[au] *= float(np.clip(wanted / (moved if abs(moved) > 1e-3 else np.copysign(1e-3, wanted)), 0.4, 2.5))
+    closed = replace(level, closing=closing_weights(neutral, level), reach=reach)
+    parted = {"AU25": (MAX_INTENSITY, MAX_INTENSITY)}
+    rest = _lip_gap(neutral, closed, {})
+    factor = (_PARTED - rest) / max(_lip_gap(neutral, closed, parted) - rest, 0.03)
+    return replace(closed, reach={**reach, "AU25": reach["AU25"] * float(np.clip(factor, 0.7, 2.5))})
 
-    rest, parted = gap(0.0), gap(MAX_INTENSITY)
-    factor = (_PARTED - rest) / max(parted - rest, 0.03)
-    reach = {**closed.reach, "AU25": closed.reach.get("AU25", 1.0) * float(np.clip(factor, 0.7, 2.5))}
-    return replace(closed, reach=reach)
+
+def _points(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> Float[np.ndarray, "49 3"]:
+    return express(neutral, unit_weights(aus, habit))[landmark_vertices()]
+
+
+def _eye_opening(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> float:
+    height = _points(neutral, habit, aus)[:, 1]
+    return float(np.mean([height[upper] - height[lower] for pairs in _LIDS.values() for upper, lower in pairs]))
+
+
+def _lip_gap(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> float:
+    upper, lower = _points(neutral, habit, aus)[list(_LIPS), 1]
+    return float(upper - lower)
+
+
+def _with_level_corners(habit: Habit, neutral: Vertices, wanted: float) -> Habit:
+    height = _points(neutral, habit, {})[:, 1]
+    over = height[list(_CORNERS)].mean() - height[list(_LIPS)].mean()
+    lift = unit("own:corner-lift")
+    rises = np.zeros(len(neutral))
+    rises[lift.index] = lift.shift[:, 1]
+    points = landmark_vertices()
+    step = rises[points[list(_CORNERS)]].mean() - rises[points[list(_LIPS)]].mean()
+    return replace(habit, rest={**habit.rest, "own:corner-lift": float(np.clip((wanted - over) / step, -1.5, 2.5))})
 
 
 def closing_weights(neutral: Vertices, habit: Habit) -> tuple[float, float]:

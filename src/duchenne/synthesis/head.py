@@ -89,7 +89,7 @@ def make_head(subject: int, person: Person | None = None) -> Head:
     eye = paint_eye(iris_colour(identity, rng), rng)
     bare = skin.texture[..., :3].reshape(-1, 3).mean(0)
     clothes = bare if rng.random() < 0.35 else rng.uniform(20, 220) * 0.7 + rng.uniform(0, 255, 3) * 0.3
-    habit = fitted(draw_habit(identity), identity.vertices)
+    habit = fitted(draw_habit(identity), identity.vertices, np.random.default_rng([subject, 10]))
     return Head(
         identity, habit, skin, eye, _strands(skin, subject), _shell(skin, rng), _centre(identity.vertices), clothes
     )

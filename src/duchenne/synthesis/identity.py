@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.errors import UsageError
+from duchenne.synthesis.recipes import Style
 from duchenne.synthesis.rig import Vertices, base_mesh, displacement, target_names
 
 ANCESTRIES = ("caucasian", "asian", "african")
@@ -56,11 +57,13 @@ class Person:
         tone: Monk skin tone, 1-10.
         sex: "female" or "male".
         age: Years, 18-80.
+        recipe: Which units lead the recipes of their action units; never None.
     """
 
     tone: int | None = None
     sex: str | None = None
     age: float | None = None
+    recipe: Style = Style.MIXED
 
     def __post_init__(self) -> None:
         if self.tone is not None and self.tone not in TONES:
@@ -82,6 +85,7 @@ class Identity:
         age: Years.
         ancestry: Weights over `ANCESTRIES`, which shape the skull and the features.
         vertices: (19158, 3), the neutral head.
+        recipe: Which units lead the recipes of their action units.
     """
 
     subject: int
@@ -90,6 +94,7 @@ class Identity:
     age: float
     ancestry: dict[str, float]
     vertices: Vertices
+    recipe: Style = Style.MIXED
 
 
 def draw_identity(subject: int, person: Person | None = None) -> Identity:
@@ -106,7 +111,7 @@ def draw_identity(subject: int, person: Person | None = None) -> Identity:
     _add_asymmetry(vertices, rng)
     for name, shift in _TEETH_SHIFT.items():
         vertices[np.unique(base_mesh().quads[base_mesh().groups[name]])] += shift
-    return Identity(subject, tone, sex, age, ancestry, vertices)
+    return Identity(subject, tone, sex, age, ancestry, vertices, person.recipe)
 
 
 def _ancestry(rng: np.random.Generator, tone: int) -> dict[str, float]:

@@ -1,0 +1,104 @@
+"""Which expression units an action unit is made of, in two styles, and what happens where action units meet.
+
+Weights are for intensity E (5); an AU at intensity i gives i / 5 of them. "*" stands for the subject's side; names are
+explained in `units`.
+
+Source of the directions: Ekman, Friesen and Hager, FACS manual (2002). The weights are ours, tuned by eye.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+Recipe = Mapping[str, float]
+
+
+class Style(StrEnum):
+    """Which units lead the recipes: those of ARKit's kind, those of MPFB2, or a blend drawn per person and AU."""
+
+    ARKIT = "arkit"
+    MPFB = "mpfb"
+    MIXED = "mixed"
+
+
+_PIT = {"own:corner-pit": 1.9, "own:corner-bulge": 0.7}
+_PRESS = {"own:lips-pressed": 1.7, "own:lip-bulge": 1.2}
+ARKIT: Mapping[str, Recipe] = {
+    "AU01": {"browInnerUp": 1.35, "own:inner-oblique": 1.0},
+    "AU02": {"browOuterUp*": 1.0, "own:outer-arch": 1.0},
+    "AU04": {"browDown*": 1.1, "own:brow-adduction": 1.8},
+    "AU05": {"eyeWide*": 1.0},
+    "AU06": {"cheekSquint*": 1.7, "own:cheek-lift": 2.0, "own:orbit-squeeze": 1.0, "eyeSquint*": 0.3},
+    "AU07": {"eyeSquint*": 1.3},
+    "AU09": {"noseSneer*": 1.5, "own:nose-root-down": 2.2, "own:nasolabial-lift": 1.0},
+    "AU10": {"mouthUpperUp*": 0.95, "own:nasolabial-lift": 1.7},
+    "AU12": {"mouthSmile*": 1.25, "own:smile-cheek": 1.0, "own:corner-pit": 0.3},
+    "AU14": {"mouthDimple*": 1.1, **_PIT},
+    "AU15": {"mouthFrown*": 1.05, "own:corner-down": 0.6},
+    "AU16": {"mouthLowerDown*": 1.4, "own:lower-lip-out": 0.6},
+    "AU17": {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.3, "own:chin-boss": 1.5},
+    "AU18": {"mouthPucker": 1.3},
+    "AU20": {"mouthStretch*": 1.9, "mouthDimple*": 0.5, "own:lips-flat": 0.7},
+    "AU22": {"mouthFunnel": 1.1},
+    "AU23": {"own:lips-tight": 1.5, "mouthRollUpper": 0.12, "mouthRollLower": 0.1},
+    "AU24": {**_PRESS, "mouthRollLower": 0.15, "mouthRollUpper": 0.12},
+    "AU25": {"mouthLowerDown*": 0.8, "mouthUpperUp*": 0.5},
+    "AU26": {"jawOpen": 0.55},
+    "AU27": {"jawOpen": 1.1, "mouthStretch*": 0.1},
+    "AU28": {"mouthRollLower": 1.4, "mouthRollUpper": 1.3, "jawOpen": 0.1},
+    "AU43": {"eyeBlink*": 1.0},
+}
+MPFB: Mapping[str, Recipe] = {
+    "AU01": {"mh:eyebrows-*-inner-up": 1.5, "browInnerUp": 0.3, "own:inner-oblique": 0.6},
+    "AU02": {"mh:eyebrows-*-extern-up": 1.3, "browOuterUp*": 0.2},
+    "AU04": {"mh:eyebrows-*-down": 1.1, "own:brow-adduction": 1.9},
+    "AU05": {"mh:eye-*-opened-up": 1.0},
+    "AU06": {"own:cheek-lift": 2.5, "cheekSquint*": 0.9, "own:orbit-squeeze": 1.3, "mh:eye-*-slit": 0.25},
+    "AU07": {"mh:eye-*-slit": 1.0},
+    "AU09": {"mh:nose-*-elevation": 1.9, "own:nose-root-down": 2.5, "own:nasolabial-lift": 1.3, "noseSneer*": 0.4},
+    "AU10": {"mh:mouth-elevation": 0.75, "mh:nose-*-elevation": 0.4, "own:nasolabial-lift": 1.5},
+    "AU12": {"mh:mouth-corner-puller": 0.8, "mh:mouth-retraction": 0.4, "own:smile-cheek": 1.1},
+    "AU14": {"mh:mouth-retraction": 0.55, **_PIT},
+    "AU15": {"mh:mouth-depression": 0.85, "mouthFrown*": 0.2},
+    "AU16": {"mh:mouth-depression-retraction": 0.45, "mouthLowerDown*": 0.6, "own:lower-lip-out": 0.6},
+    "AU17": {"mh:mouth-eversion": 0.75, "mouthShrugLower": 0.25, "own:chin-boss": 1.6},
+    "AU18": {"mh:mouth-pursing": 0.95},
+    "AU20": {"mh:mouth-retraction": 0.7, "mouthStretch*": 1.3, "own:lips-flat": 0.8},
+    "AU22": {"mh:mouth-protusion": 0.9},
+    "AU23": {"own:lips-tight": 1.5, "mh:mouth-pursing": 0.12},
+    "AU24": {**_PRESS, "mh:mouth-compression": 0.12},
+    "AU25": {"mh:mouth-parling": 1.0, "mouthLowerDown*": 0.3},
+    "AU26": {"mh:mouth-open": 0.4, "jawOpen": 0.1},
+    "AU27": {"mh:mouth-open": 0.95},
+    "AU28": {"mouthRollLower": 1.4, "mouthRollUpper": 1.3, "jawOpen": 0.1},
+    "AU43": {"eyeBlink*": 1.0},
+}
+
+TOGETHER: Mapping[tuple[str, str], float] = {
+    ("AU04", "AU01"): 0.75, ("AU04", "AU02"): 0.75, ("AU01", "AU09"): 0.8,
+    ("AU06", "AU07"): 0.7, ("AU07", "AU06"): 0.6, ("AU07", "AU09"): 0.8,
+    ("AU10", "AU09"): 0.6, ("AU10", "AU25"): 0.85, ("AU25", "AU10"): 0.6, ("AU25", "AU16"): 0.6,
+    ("AU25", "AU26"): 0.6, ("AU10", "AU12"): 0.75, ("AU12", "AU15"): 0.75, ("AU15", "AU12"): 0.85,
+    ("AU14", "AU12"): 0.7, ("AU20", "AU12"): 0.6, ("AU14", "AU20"): 0.7, ("AU20", "AU14"): 0.7,
+    ("AU15", "AU20"): 0.8, ("AU18", "AU22"): 0.6, ("AU22", "AU18"): 0.6, ("AU23", "AU24"): 0.55,
+    ("AU24", "AU23"): 0.55, ("AU23", "AU25"): 0.7, ("AU15", "AU17"): 0.9, ("AU17", "AU25"): 0.7,
+    ("AU17", "AU26"): 0.7, ("AU16", "AU26"): 0.7, ("AU22", "AU26"): 0.8,
+}  # fmt: skip
+"""Factor on the first where the second is at intensity E: muscles that pull the same skin do not add up."""
+
+JOINT: Mapping[tuple[str, str], Recipe] = {
+    ("AU01", "AU02"): {"mh:eyebrows-*-up": 0.35, "own:fold-up": 1.0},
+    ("AU01", "AU04"): {"own:brow-adduction": 0.4},
+    ("AU12", "AU25"): {"mouthUpperUp*": 0.25},
+}
+"""What two AUs do beyond their sum, at intensity E of both: raised brows unfold the lids; a grin bares upper teeth."""
+
+OTHER_MOTION: Mapping[str, Recipe] = {
+    "jaw-left": {"jawLeft": 1.0},
+    "jaw-right": {"jawRight": 1.0},
+    "mouth-left": {"mouthLeft": 1.0},
+    "mouth-right": {"mouthRight": 1.0},
+    "cheek-puff": {"cheekPuff": 1.0},
+    "tongue-out": {"tongueOut": 1.0},
+    "half-blink": {"eyeBlink*": 0.4},
+}
+"""Movements that are none of the coded action units, at 5."""
