@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from duchenne.synthesis import head, scene, stills
+from duchenne.synthesis import head, scene, shots, stills
 
 STAGES = {
     "identity, skin, habit (once a person)": (stills, "make_head"),
@@ -25,7 +25,7 @@ STAGES = {
     "shadow": (scene, "_shadow"),
     "textures and wrinkles": (scene, "_textures"),
     "shading": (scene, "shade"),
-    "background": (stills, "draw_background"),
+    "background": (shots, "draw_background"),
     "camera effects": (stills, "photograph"),
     "JPEG": (stills, "encode_jpeg"),
 }
@@ -33,12 +33,12 @@ STAGES = {
 
 def draw(people: range, pictures: int) -> tuple[float, float, float]:
     """Return clock seconds, CPU seconds and peak memory (MB) for pictures of each person, once compiled."""
-    stills.draw_row(stills.make_head(people[0]), 0)
+    stills.draw_row(stills.make_head(people[0]), stills.draw_shots(people[0], 1)[0], 0)
     clock, cpu = time.perf_counter(), time.process_time()
     for subject in people:
         face = stills.make_head(subject)
-        for picture in range(pictures):
-            stills.draw_row(face, picture)
+        for picture, shot in enumerate(stills.draw_shots(face.identity.subject, pictures)):
+            stills.draw_row(face, shot, picture)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return time.perf_counter() - clock, time.process_time() - cpu, peak_mb
 
@@ -59,7 +59,7 @@ def stages(people: range, pictures: int) -> dict[str, float]:
     spent: dict[str, float] = defaultdict(float)
     for stage, (owner, name) in STAGES.items():
         setattr(owner, name, timed(getattr(owner, name), spent, stage))
-    stills.draw_row(stills.make_head(people[0]), 0)
+    stills.draw_row(stills.make_head(people[0]), stills.draw_shots(people[0], 1)[0], 0)
     spent.clear()
     draw(people, pictures)
     return dict(spent)

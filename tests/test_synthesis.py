@@ -13,8 +13,10 @@ from duchenne.synthesis.expression import recipe_aus
 from duchenne.synthesis.face_points import landmark_vertices
 from duchenne.synthesis.head import Gaze, Head, make_head
 from duchenne.synthesis.identity import Person
+from duchenne.synthesis.recipes import OTHER_MOTION
 from duchenne.synthesis.sampling import PAPER_AUS, Company, draw_aus, draw_people, fig_5_matrix, table_1_rates
 from duchenne.synthesis.scene import SUPERSAMPLING, Camera, Scene, render
+from duchenne.synthesis.shots import GRID, MIX, Poses, draw_shots
 from duchenne.synthesis.stills import PER_FILE, StillsPlan, draw_row, file_name, read_stills, write_stills
 
 HEADS = 20
@@ -145,6 +147,62 @@ def test_independent_faces_have_no_company():
     assert np.abs(correlations - np.eye(4)).max() < 0.06
 
 
+def test_independent_action_units_are_equally_frequent_after_conflicts_and_grades_uniform():
+    rng = np.random.default_rng(1)
+    faces = [draw_aus(rng, Company.INDEPENDENT, 0.14) for _ in range(8000)]
+    labels = np.array([[au in face for au in AU_NAMES] for face in faces])
+    assert_allclose(labels.mean(0), 0.14, atol=0.015)  # 3.9 standard errors
+    grades = np.floor([max(sides) + 0.5 for face in faces for sides in face.values()])
+    assert_allclose(np.bincount(grades.astype(int), minlength=6)[:6] / len(grades), [0, *[0.2] * 5], atol=0.01)
+
+
+def test_a_mixed_set_has_its_shares():
+    drawn = [shot.company for subject in range(150) for shot in draw_shots(subject, 10)]
+    shares = {company: drawn.count(company) / len(drawn) for company in set(drawn)}
+    assert shares == pytest.approx(MIX, abs=0.04)
+
+
+def test_pairs_share_everything_but_one_action_unit():
+    shots = draw_shots(4, 10, Company.PAIRS)
+    for one, other in zip(shots[::2], shots[1::2], strict=True):
+        assert (one.scene.pose, one.scene.gaze, one.scene.camera) == (
+            other.scene.pose,
+            other.scene.gaze,
+            other.scene.camera,
+        )
+        assert one.scene.light is other.scene.light
+        assert one.scene.background is other.scene.background
+        changed = {a for a in {**one.scene.aus, **other.scene.aus} if one.scene.aus.get(a) != other.scene.aus.get(a)}
+        assert changed == set(one.differs) == set(other.differs)
+        assert one.group == other.group
+
+
+def test_a_grid_shows_each_face_under_fifteen_poses():
+    shots = draw_shots(5, 15, poses=Poses.GRID)
+    assert [(s.scene.pose.yaw_deg, s.scene.pose.pitch_deg) for s in shots] == list(GRID)
+    assert len({str(sorted(s.scene.aus.items())) for s in shots}) == 1
+    assert StillsPlan(count=240, poses=Poses.GRID).files == 1
+    paired = StillsPlan(company=Company.PAIRS, poses=Poses.GRID)
+    assert (paired.per_person, paired.per_file) == (30, 240)
+
+
+def test_frontal_faces_look_at_the_camera():
+    poses = [shot.scene.pose for shot in draw_shots(6, 30, poses=Poses.FRONTAL)]
+    assert max(abs(v) for p in poses for v in (p.yaw_deg, p.pitch_deg, p.roll_deg)) <= 10
+
+
+def test_other_motion_is_rare_and_no_action_unit():
+    shots = [shot for subject in range(60) for shot in draw_shots(subject, 10)]
+    others = [name for shot in shots for name in shot.scene.aus if name not in AU_NAMES]
+    assert 0.03 < len(others) / len(shots) < 0.15
+    assert set(others) <= set(OTHER_MOTION)
+
+
+def test_unknown_movements_are_refused(heads):
+    with pytest.raises(UsageError, match="no action unit 'AU99'"):
+        heads[0].move({"AU99": (1.0, 1.0)}, Gaze())
+
+
 def test_single_and_neutral_faces():
     rng = np.random.default_rng(0)
     assert {len(draw_aus(rng, Company.SINGLE)) for _ in range(50)} == {1}
@@ -163,8 +221,9 @@ def test_unknown_people_are_refused(asked):
 
 
 def test_the_same_seed_gives_the_same_bytes(heads):
-    again = draw_row(make_head(heads[0].identity.subject), 3)
-    assert again == draw_row(heads[0], 3)
+    subject = heads[0].identity.subject
+    again = draw_row(make_head(subject), draw_shots(subject, 4)[3], 3)
+    assert again == draw_row(heads[0], draw_shots(subject, 4)[3], 3)
 
 
 def test_stills_continue_and_do_not_mix(tmp_path, monkeypatch):

@@ -23,6 +23,9 @@ def render(
     tone: int | None = None,
     sex: Literal["female", "male"] | None = None,
     age: float | None = None,
+    recipe: Literal["arkit", "mpfb", "mixed"] = "mixed",
+    company: Literal["mix", "independent", "people", "single", "neutral", "pairs"] = "mix",
+    poses: Literal["free", "frontal", "grid"] = "free",
 ) -> int:
     """Draw heads with known action units, with exact labels.
 
@@ -54,30 +57,43 @@ def render(
         For everybody; both equally often otherwise.
     age
         Years, 18-80, for everybody; spread evenly otherwise.
+    recipe
+        Which displacements lead the action units: those of ARKit's kind, those of MPFB2, or a blend drawn for each
+        person and action unit.
+    company
+        How action units go together (stills). independent: each as often as any other. people: rates and correlations
+        of BP4D. single: one alone. neutral: none. pairs: two pictures that differ in one action unit only. mix: of all.
+    poses
+        Head poses (stills). free: up to 60 degrees of yaw. frontal: within 10 degrees. grid: each face under fifteen
+        poses, yaw -40, 0, 40 and pitch -40 to 40.
     """
     from duchenne.synthesis.identity import Person
+    from duchenne.synthesis.recipes import Style
 
-    console, person = Console(stderr=True), Person(tone, sex, age)
+    console, person = Console(stderr=True), Person(tone, sex, age, Style(recipe))
     if protocol == "gallery":
         from duchenne.synthesis.gallery import write_gallery
 
         said = ", ".join(str(path) for path in write_gallery(folder, seed))
     elif protocol == "stills":
-        said = _stills(console, folder, count, seed, workers, person)
+        said = _stills(console, folder, (count, seed, person, company, poses), workers)
     else:
         said = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
     console.print(said, markup=False)
     return 0
 
 
-def _stills(console: Console, folder: Path, count: int, seed: int, workers: int, person: object) -> str:
-    from duchenne.synthesis.stills import PER_FILE, StillsPlan, write_stills
+def _stills(console: Console, folder: Path, asked: tuple[int, int, object, str, str], workers: int) -> str:
+    from duchenne.synthesis.sampling import Company
+    from duchenne.synthesis.shots import Poses
+    from duchenne.synthesis.stills import StillsPlan, write_stills
 
-    plan = StillsPlan(count, seed, person)  # type: ignore[arg-type]
+    count, seed, person, company, poses = asked
+    plan = StillsPlan(count, seed, person, Company(company), Poses(poses))  # type: ignore[arg-type]
     whole = min(sum(1 for _ in folder.glob("stills-*.parquet")), plan.files)
-    with _progress(console, "pictures", plan.files * PER_FILE, whole * PER_FILE) as advance:
-        drawn = write_stills(plan, folder, workers, lambda _: advance(PER_FILE))
-    return f"{drawn * PER_FILE} pictures drawn; {folder} holds {plan.files} files."
+    with _progress(console, "pictures", plan.files * plan.per_file, whole * plan.per_file) as advance:
+        drawn = write_stills(plan, folder, workers, lambda _: advance(plan.per_file))
+    return f"{drawn * plan.per_file} pictures drawn; {folder} holds {plan.files} files."
 
 
 def _clips(

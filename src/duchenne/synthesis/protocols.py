@@ -142,7 +142,12 @@ def write_clips(plan: ClipsPlan, folder: Path, workers: int = 1, on_sequence: Ca
 
 def _claim(plan: ClipsPlan, folder: Path) -> None:
     wanted = {key: getattr(plan, key) for key in ("layout", "seed", "seconds", "fps", "width", "height")}
-    wanted |= {"tone": plan.person.tone, "sex": plan.person.sex, "age": plan.person.age}
+    wanted |= {
+        "tone": plan.person.tone,
+        "sex": plan.person.sex,
+        "age": plan.person.age,
+        "recipe": plan.person.recipe.value,
+    }
     note = folder / "plan.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -99,6 +99,6 @@ OTHER_MOTION: Mapping[str, Recipe] = {
     "mouth-right": {"mouthRight": 1.0},
     "cheek-puff": {"cheekPuff": 1.0},
     "tongue-out": {"tongueOut": 1.0},
-    "half-blink": {"eyeBlink*": 0.4},
+    "lid-droop": {"eyeBlink*": 0.12},
 }
-"""Movements that are none of the coded action units, at 5."""
+"""Movements that are none of the coded action units, at 5; a drooping lid stays below AU43's intensity A."""

@@ -1,7 +1,8 @@
 """Single pictures of many people in a folder of Parquet files, for training at speed: drawn from one seed, resumable.
 
-A file holds 250 pictures of 25 people. It is written under another name and renamed when it is whole, so a folder can
-be continued at any time; the bytes depend on the seed and the file's number alone, not on the number of workers.
+A file holds 250 pictures of 25 people (a grid of poses: 240 of 16). It is written under another name and renamed when
+it is whole, so a folder can be continued at any time; the bytes depend on the seed and the file's number alone, not on
+the number of workers.
 """
 
 import json
@@ -17,18 +18,16 @@ import numpy as np
 import pandas as pd
 
 from duchenne.errors import SynthesisError, UsageError
-from duchenne.geometry import HeadPose
-from duchenne.synthesis.head import Gaze, Head, make_head
+from duchenne.facs import AU_NAMES
+from duchenne.synthesis.head import Head, make_head
 from duchenne.synthesis.identity import Person
-from duchenne.synthesis.sampling import Company, draw_aus
-from duchenne.synthesis.scene import Camera, Rendered, Scene, render
-from duchenne.synthesis.surroundings import draw_background, draw_light, encode_jpeg, photograph
+from duchenne.synthesis.sampling import Company
+from duchenne.synthesis.scene import Rendered, render
+from duchenne.synthesis.shots import Poses, Shot, draw_shots, group_size
+from duchenne.synthesis.surroundings import encode_jpeg, photograph
 
 PER_FILE, PER_PERSON = 250, 10
-SIDE_PX = 256
 SUBJECTS_PER_SEED = 100_000
-_COMPANIES = (Company.INDEPENDENT, Company.PEOPLE, Company.SINGLE, Company.NEUTRAL)
-_COMPANY_SHARES = (0.6, 0.2, 0.12, 0.08)
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,18 @@ class StillsPlan:
     """Which pictures a folder holds.
 
     Attributes:
-        count: Pictures; rounded up to whole files of 250.
+        count: Pictures; rounded up to whole files of 250, or of 240 for a grid of poses.
         seed: 0-9999; other seeds draw other people.
         person: What is asked of every person; balanced otherwise.
+        company: How action units go together; a mix of all by default.
+        poses: Free, within 10 degrees of frontal, or each face under fifteen poses.
     """
 
     count: int = 1000
     seed: int = 1
     person: Person = field(default_factory=Person)
+    company: Company = Company.MIX
+    poses: Poses = Poses.FREE
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= SUBJECTS_PER_SEED * PER_PERSON:
@@ -56,7 +59,17 @@ class StillsPlan:
     @property
     def files(self) -> int:
         """How many files the folder will hold."""
-        return -(-self.count // PER_FILE)
+        return -(-self.count // self.per_file)
+
+    @property
+    def per_person(self) -> int:
+        """How many pictures of each person there are; whole groups of pictures that belong together."""
+        return PER_PERSON if self.poses is not Poses.GRID else group_size(self.company, self.poses)
+
+    @property
+    def per_file(self) -> int:
+        """How many pictures a file holds: whole people."""
+        return PER_FILE // self.per_person * self.per_person
 
 
 def file_name(number: int) -> str:
@@ -109,6 +122,7 @@ def read_stills(folder: Path, columns: list[str] | None = None) -> Iterator[pd.D
 def _claim(plan: StillsPlan, folder: Path) -> None:
     person = plan.person
     wanted = {"seed": plan.seed, "tone": person.tone, "sex": person.sex, "age": person.age}
+    wanted |= {"recipe": person.recipe.value, "company": plan.company.value, "poses": plan.poses.value}
     note = folder / "plan.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,11 +140,13 @@ def _claim(plan: StillsPlan, folder: Path) -> None:
 
 
 def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
-    first = plan.seed * SUBJECTS_PER_SEED + number * (PER_FILE // PER_PERSON)
+    people = plan.per_file // plan.per_person
+    first = plan.seed * SUBJECTS_PER_SEED + number * people
     rows: list[dict[str, object]] = []
-    for subject in range(first, first + PER_FILE // PER_PERSON):
+    for subject in range(first, first + people):
         head = make_head(subject, plan.person)
-        rows += [draw_row(head, k) for k in range(PER_PERSON)]
+        shots = draw_shots(subject, plan.per_person, plan.company, plan.poses)
+        rows += [draw_row(head, shot, k) for k, shot in enumerate(shots)]
     target = folder / file_name(number)
     partial = folder / f".{target.name}.{os.getpid()}"
     try:
@@ -143,37 +159,25 @@ def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
         ) from error
 
 
-def draw_scene(rng: np.random.Generator) -> tuple[Scene, Company]:
-    """Return a random scene: AUs, pose, gaze, camera, light, background."""
-    company = Company(rng.choice([c.value for c in _COMPANIES], p=_COMPANY_SHARES))
-    aus = draw_aus(rng, company, rate=float(rng.uniform(0.06, 0.28)))
-    if rng.random() < 0.4:
-        pose = HeadPose(*(float(v) for v in rng.normal(size=3) * [9, 7, 5]))
-    else:
-        pose = HeadPose(float(rng.uniform(-60, 60)), float(rng.uniform(-45, 35)), float(rng.uniform(-22, 22)))
-    gaze = Gaze(*(float(v) for v in np.clip(rng.normal(size=2) * [9, 6], -28, 28))) if rng.random() < 0.7 else Gaze()
-    face_px = float(np.exp(rng.uniform(np.log(50), np.log(123))))
-    room = max(0.0, 128 - 0.85 * face_px)
-    centre = tuple(float(128 + rng.uniform(-1, 1) * 0.8 * room) for _ in range(2))
-    camera = Camera(SIDE_PX, SIDE_PX, float(rng.uniform(10, 34)), face_px, (centre[0], centre[1]))
-    return Scene(aus, pose, gaze, camera, draw_light(rng), draw_background(rng, SIDE_PX, SIDE_PX)), company
-
-
-def draw_row(head: Head, picture: int) -> dict[str, object]:
+def draw_row(head: Head, shot: Shot, picture: int) -> dict[str, object]:
     """Return one row of a file: the k-th picture of a person."""
-    rng = np.random.default_rng([head.identity.subject, 6, picture])
-    scene, company = draw_scene(rng)
-    drawn = render(head, scene)
+    drawn = render(head, shot.scene)
+    rng = np.random.default_rng([head.identity.subject, 11, shot.group])
     pixels = photograph(rng, drawn.pixels, drawn.landmarks)
-    return _row(head, picture, drawn, encode_jpeg(pixels, int(rng.integers(55, 96))), scene, company)
+    return _row(head, picture, drawn, encode_jpeg(pixels, int(rng.integers(55, 96))), shot)
 
 
-def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, scene: Scene, company: Company) -> dict[str, object]:
+def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, shot: Shot) -> dict[str, object]:
+    scene = shot.scene
     identity = head.identity
     solid = np.column_stack([drawn.landmarks, drawn.depth_px]).astype(np.float32)
     params = {
-        "aus": {au: [round(v, 3) for v in sides] for au, sides in scene.aus.items()},
-        "company": company.value,
+        "aus": {au: [round(v, 3) for v in sides] for au, sides in scene.aus.items() if au in AU_NAMES},
+        "other_motion": {name: round(sides[0], 3) for name, sides in scene.aus.items() if name not in AU_NAMES},
+        "company": shot.company.value,
+        "group": shot.group,
+        "differs": list(shot.differs),
+        "recipe": identity.recipe.value,
         "ancestry": {name: round(share, 3) for name, share in identity.ancestry.items()},
         "field_deg": round(scene.camera.field_deg, 3),
         "face_px": round(scene.camera.face_px, 3),

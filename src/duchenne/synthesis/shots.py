@@ -1,0 +1,134 @@
+"""What each picture of a person shows: action units in their company, pose, gaze, camera, light, background.
+
+A shot is what one picture shows. Pictures that belong together (a pair that differs in one action unit, one face under
+fifteen poses) share everything else and follow each other.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from duchenne.geometry import HeadPose
+from duchenne.synthesis.expression import Sides
+from duchenne.synthesis.head import Gaze
+from duchenne.synthesis.recipes import OTHER_MOTION
+from duchenne.synthesis.sampling import Company, draw_aus, draw_pair
+from duchenne.synthesis.scene import Camera, Scene
+from duchenne.synthesis.surroundings import draw_background, draw_light
+
+SIDE_PX = 256
+MIX = {Company.INDEPENDENT: 0.45, Company.PEOPLE: 0.2, Company.SINGLE: 0.12, Company.NEUTRAL: 0.08, Company.PAIRS: 0.15}
+"""Shares of the pictures of a mixed set."""
+GRID = tuple((yaw, pitch) for yaw in (-40, 0, 40) for pitch in (-40, -20, 0, 20, 40))
+"""Yaw and pitch in degrees of the fifteen poses of a grid."""
+_OTHER_MOTION_RATE = 0.12
+_CONFLICTS = {
+    "cheek-puff": ("AU25", "AU26", "AU27", "AU12", "AU22", "AU28"),
+    "lid-droop": ("AU43", "AU05", "AU07", "AU06"),
+    "mouth-left": ("AU27", "AU28"),
+    "mouth-right": ("AU27", "AU28"),
+}
+
+
+class Poses(StrEnum):
+    """Which head poses a set of pictures shows."""
+
+    FREE = "free"
+    FRONTAL = "frontal"
+    GRID = "grid"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What one picture shows.
+
+    Attributes:
+        scene: All that is drawn.
+        company: How its action units were drawn.
+        group: Seed of what pictures of one group share: blur, noise, JPEG.
+        differs: Of a pair: the action units in which its two pictures differ.
+    """
+
+    scene: Scene
+    company: Company
+    group: int
+    differs: tuple[str, ...] = ()
+
+
+def group_size(company: Company, poses: Poses) -> int:
+    """Return how many consecutive pictures belong together at most."""
+    paired = 2 if company is Company.PAIRS else 1
+    return paired * (len(GRID) if poses is Poses.GRID else 1)
+
+
+def draw_shots(subject: int, count: int, company: Company = Company.MIX, poses: Poses = Poses.FREE) -> list[Shot]:
+    """Return what the pictures of a person show.
+
+    Args:
+        subject: The number of the person.
+        count: Pictures.
+        company: How action units go together; a mix draws it for each group of pictures.
+        poses: A grid shows each face under fifteen poses; its mix has no pairs.
+    """
+    shots: list[Shot] = []
+    while len(shots) < count:
+        rng = np.random.default_rng([subject, 6, len(shots)])
+        room = count - len(shots)
+        kind = _draw_company(rng, pairs=poses is not Poses.GRID and room > 1) if company is Company.MIX else company
+        shots += _draw_group(rng, kind, poses, len(shots))
+    return shots[:count]
+
+
+def _draw_company(rng: np.random.Generator, pairs: bool) -> Company:
+    kinds = [kind for kind in MIX if pairs or kind is not Company.PAIRS]
+    # A pair makes two pictures, and the last picture of a person is none; the factor makes up for both.
+    odds = np.array([MIX[kind] * (0.55 if kind is Company.PAIRS else 1.0) for kind in kinds])
+    return kinds[rng.choice(len(kinds), p=odds / odds.sum())]
+
+
+def _draw_group(rng: np.random.Generator, company: Company, poses: Poses, group: int) -> list[Shot]:
+    faces, differs = _draw_faces(rng, company)
+    scene = _draw_scene(rng)
+    if poses is Poses.GRID:
+        shown = [HeadPose(float(yaw), float(pitch), 0.0) for yaw, pitch in GRID]
+    else:
+        shown = [_frontal(rng) if poses is Poses.FRONTAL else scene.pose]
+    return [
+        Shot(replace(scene, aus=aus, pose=pose), company, group, differs) for pose in shown for aus in faces
+    ]  # fmt: skip
+
+
+def _draw_faces(rng: np.random.Generator, company: Company) -> tuple[list[dict[str, Sides]], tuple[str, ...]]:
+    """Return one face, or the two of a pair and the action units in which they differ."""
+    if company is Company.PAIRS:
+        faces = list(draw_pair(rng))
+        differs = tuple(au for au in {**faces[0], **faces[1]} if faces[0].get(au) != faces[1].get(au))
+    else:
+        faces, differs = [draw_aus(rng, company)], ()
+    if rng.random() < _OTHER_MOTION_RATE:
+        name = str(rng.choice(list(OTHER_MOTION)))
+        strong = float(rng.uniform(0.5, 4.0))
+        shown = {au for face in faces for au in face}
+        possible = not shown & set(_CONFLICTS.get(name, ()))
+        if possible and (name != "tongue-out" or all({"AU25", "AU26", "AU27"} & set(face) for face in faces)):
+            faces = [{**face, name: (strong, strong)} for face in faces]
+    return faces, differs
+
+
+def _frontal(rng: np.random.Generator) -> HeadPose:
+    return HeadPose(*(float(v) for v in rng.uniform(-10, 10, 3)))
+
+
+def _draw_scene(rng: np.random.Generator) -> Scene:
+    """Return pose, gaze, camera, light and background."""
+    if rng.random() < 0.4:
+        pose = HeadPose(*(float(v) for v in rng.normal(size=3) * [9, 7, 5]))
+    else:
+        pose = HeadPose(float(rng.uniform(-60, 60)), float(rng.uniform(-45, 35)), float(rng.uniform(-22, 22)))
+    gaze = Gaze(*(float(v) for v in np.clip(rng.normal(size=2) * [9, 6], -28, 28))) if rng.random() < 0.7 else Gaze()
+    face_px = float(np.exp(rng.uniform(np.log(50), np.log(123))))
+    room = max(0.0, 128 - 0.85 * face_px)
+    centre = tuple(float(128 + rng.uniform(-1, 1) * 0.8 * room) for _ in range(2))
+    camera = Camera(SIDE_PX, SIDE_PX, float(rng.uniform(10, 34)), face_px, (centre[0], centre[1]))
+    return Scene({}, pose, gaze, camera, draw_light(rng), draw_background(rng, SIDE_PX, SIDE_PX))
