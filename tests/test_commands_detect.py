@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from duchenne.commands import run
-from duchenne.diagnosis import SAMPLE
+from duchenne.diagnosis import SAMPLE, Finding
 
 
 @pytest.fixture
@@ -228,3 +228,10 @@ def test_doctor_is_content(capsys):
     out = capsys.readouterr().out
     assert "self-check" in out
     assert "sha256" in out
+
+
+def test_doctor_names_the_extra_to_install(capsys, monkeypatch):
+    missing = "not installed (pip install 'duchenne[train]'); not needed to detect"
+    monkeypatch.setattr("duchenne.commands.doctor.diagnose", lambda: [Finding("extra train", missing, None)])
+    assert run(["doctor"]) == 0
+    assert "duchenne[train]" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """`duchenne doctor`: what is installed, which weights with which hash, and a self-check on a rendered face."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from duchenne.diagnosis import Finding, diagnose
@@ -25,5 +26,5 @@ def _table(findings: list[Finding]) -> Table:
     table = Table("", "what", "found", box=None, pad_edge=False)
     marks = {True: "[green]ok[/]", False: "[red]FAILED[/]", None: "-"}
     for finding in findings:
-        table.add_row(marks[finding.ok], finding.what, finding.found)
+        table.add_row(marks[finding.ok], escape(finding.what), escape(finding.found))
     return table
