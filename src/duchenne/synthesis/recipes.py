@@ -20,8 +20,8 @@ class Style(StrEnum):
     MIXED = "mixed"
 
 
-_PIT = {"own:corner-pit": 1.9, "own:corner-bulge": 0.7}
-_PRESS = {"own:lips-pressed": 1.7, "own:lip-bulge": 1.2}
+_PIT = {"own:corner-pit": 1.7, "own:corner-bulge": 0.6}
+_PRESS = {"own:lips-pressed": 1.95, "own:lip-bulge": 2.0}
 ARKIT: Mapping[str, Recipe] = {
     "AU01": {"browInnerUp": 1.35, "own:inner-oblique": 1.0},
     "AU02": {"browOuterUp*": 1.0, "own:outer-arch": 1.0},
@@ -35,7 +35,7 @@ ARKIT: Mapping[str, Recipe] = {
     "AU14": {"mouthDimple*": 1.1, **_PIT},
     "AU15": {"mouthFrown*": 1.05, "own:corner-down": 0.6},
     "AU16": {"mouthLowerDown*": 1.4, "own:lower-lip-out": 0.6},
-    "AU17": {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.3, "own:chin-boss": 1.5},
+    "AU17": {"mouthShrugLower": 1.25, "mouthShrugUpper": 0.4, "own:chin-boss": 1.8},
     "AU18": {"mouthPucker": 1.3},
     "AU20": {"mouthStretch*": 1.9, "mouthDimple*": 0.5, "own:lips-flat": 0.7},
     "AU22": {"mouthFunnel": 1.1},
@@ -60,7 +60,7 @@ MPFB: Mapping[str, Recipe] = {
     "AU14": {"mh:mouth-retraction": 0.55, **_PIT},
     "AU15": {"mh:mouth-depression": 0.85, "mouthFrown*": 0.2},
     "AU16": {"mh:mouth-depression-retraction": 0.45, "mouthLowerDown*": 0.6, "own:lower-lip-out": 0.6},
-    "AU17": {"mh:mouth-eversion": 0.75, "mouthShrugLower": 0.25, "own:chin-boss": 1.6},
+    "AU17": {"mh:mouth-eversion": 0.9, "mouthShrugLower": 0.3, "own:chin-boss": 1.9},
     "AU18": {"mh:mouth-pursing": 0.95},
     "AU20": {"mh:mouth-retraction": 0.7, "mouthStretch*": 1.3, "own:lips-flat": 0.8},
     "AU22": {"mh:mouth-protusion": 0.9},

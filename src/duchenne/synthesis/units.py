@@ -111,7 +111,7 @@ def _lips_and_chin() -> Fields:
         "lips-tight": (inwards * 0.045 * _bump(ax - 0.25, 0.14) * lips, 0.62 * to_seam,
                        0.022 * lips * _bump(ax, 0.2)),
         # AU24: both lips press flat against each other; the mouth neither shortens nor rolls in.
-        "lips-pressed": (none, 0.46 * to_seam + 0.009 * (1 - 2 * upper) * lips, -0.045 * red * _bump(ax, 0.26)),
+        "lips-pressed": (none, 0.44 * to_seam + 0.009 * (1 - 2 * upper) * lips, -0.045 * red * _bump(ax, 0.26)),
         # Pressed lips push the skin above and below them out.
         "lip-bulge": (none, none, 0.03 * around),
         "lips-flat": (none, 0.35 * to_seam, -0.015 * red),
