@@ -21,7 +21,7 @@ class Style(StrEnum):
 
 
 _PIT = {"own:corner-pit": 1.7, "own:corner-bulge": 0.6}
-_PRESS = {"own:lips-pressed": 1.95, "own:lip-bulge": 2.0}
+_PRESS = {"own:lips-pressed": 1.95, "own:lip-bulge": 1.6}
 ARKIT: Mapping[str, Recipe] = {
     "AU01": {"browInnerUp": 1.35, "own:inner-oblique": 1.0},
     "AU02": {"browOuterUp*": 1.0, "own:outer-arch": 1.0},

@@ -102,7 +102,7 @@ def _lips_and_chin() -> Fields:
     red = _bump(y - _LIP_Y, 0.105) * _bump(ax, 0.3) * front
     upper = 0.5 + 0.5 * np.tanh((y - _LIP_Y) / 0.016)
     to_seam = (_LIP_Y - y) * red
-    around = (_bump(y - _LIP_Y - 0.14, 0.055) + _bump(y - _LIP_Y + 0.15, 0.06)) * _bump(ax, 0.22) * front
+    around = (_bump(y - _LIP_Y - 0.115, 0.035) + _bump(y - _LIP_Y + 0.14, 0.05)) * _bump(ax, 0.17) * front
     return {
         # The chin's boss flattens and rises.
         "chin-boss": (none, 0.03 * _bump(y - 6.36, 0.1) * _bump(ax, 0.2) * front,
