@@ -25,7 +25,7 @@ _PARTED = 0.15
 """Gap between the lips at AU25's intensity E without a jaw drop, decimetres."""
 _CORNER_SPREAD = 0.006
 """Spread of the height of resting mouth corners over the seam, decimetres; level on average, so no face rests sad."""
-_OPENINGS = {"AU06": (0.58, 0.0), "AU07": (0.36, 0.0), "AU05": (1.0, 0.036)}
+_OPENINGS = {"AU06": (0.62, 0.0), "AU07": (0.48, 0.0), "AU05": (1.0, 0.036)}
 """What is left of the eye's opening at intensity E (factor) and what is added to it (decimetres)."""
 
 
@@ -41,7 +41,7 @@ def fitted(habit: Habit, neutral: Vertices, rng: np.random.Generator) -> Habit:
     for au, (share, more) in _OPENINGS.items():
         wanted = resting * (share - 1) + more * float(rng.uniform(0.8, 1.2))
         moved = _eye_opening(neutral, level, {au: (MAX_INTENSITY, MAX_INTENSITY)}) - resting
-        reach[au] *= float(np.clip(wanted / (moved if abs(moved) > 1e-3 else np.copysign(1e-3, wanted)), 0.4, 2.5))
+        reach[au] *= float(np.clip(wanted / (moved if abs(moved) > 1e-3 else np.copysign(1e-3, wanted)), 0.4, 1.9))
     closed = replace(level, closing=closing_weights(neutral, level), reach=reach)
     parted = {"AU25": (MAX_INTENSITY, MAX_INTENSITY)}
     rest = _lip_gap(neutral, closed, {})
