@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from duchenne.alignment import EYE_CORNERS_IN_CROP, align, eye_span_px
+from duchenne.datasets.stills import with_depth
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.networks.region import PatchLayer, RegionConfig
@@ -21,7 +22,6 @@ from duchenne.training.aligned_store import (
     prepare_store,
     read_stills,
     require_disjoint,
-    with_depth,
 )
 from duchenne.training.amounts import Augmentation
 from duchenne.training.au_evaluation import Predictions, held_out, tabulate, thresholds_of

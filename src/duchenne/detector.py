@@ -10,20 +10,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.alignment import AlignedFace, align
+from duchenne.alignment import align
 from duchenne.cropping import Picture
-from duchenne.errors import LandmarkError, MediaError, UsageError
-from duchenne.faces import FaceBox, FaceFinder
+from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES
-from duchenne.geometry import HeadPose
-from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
+from duchenne.location import FaceLocator, LocatedFace
 from duchenne.media import Frame, frame_from_array, open_video, read_picture
 from duchenne.recognition import AURecognizer
 from duchenne.results import FaceAUs
 from duchenne.tracking import FaceTracker
-
-MIN_FACE_CONFIDENCE = 0.5
-"""The landmarker's own doubt: a box whose crop looks less like a face than this is dropped."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,6 @@ class DetectionOptions:
             raise UsageError(f"The smallest face is {self.min_face_px:g} px; it must be at least 1 px.")
 
 
-@dataclass(frozen=True)
-class _LocatedFace:
-    box: FaceBox
-    landmarks: FaceLandmarks
-    pose: HeadPose
-    aligned: AlignedFace
-
-
 class AUDetector:
     """Find faces and their action units in pictures and videos.
 
@@ -82,8 +69,7 @@ class AUDetector:
     def __init__(self, options: DetectionOptions | None = None, workers: int | None = None) -> None:
         self.options = options or DetectionOptions()
         self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        self._finder = FaceFinder()
-        self._landmarker = Landmarker()
+        self._locator = FaceLocator()
         self._recognizer = AURecognizer()
         self.aus = self._choose_aus()
         self._columns = [self._recognizer.aus.index(name) for name in self.aus]
@@ -107,7 +93,7 @@ class AUDetector:
     def detect_frame(self, frame: Frame) -> list[FaceAUs]:
         """Return the faces of one frame; `face_id` counts them in order of confidence."""
         located = self._locate(frame.pixels)
-        probabilities = self._recognize(located)
+        probabilities = self._recognize(frame.pixels, located)
         return [self._result(frame, k, face, p) for k, (face, p) in enumerate(zip(located, probabilities, strict=True))]
 
     def detect_frames(
@@ -173,31 +159,17 @@ class AUDetector:
             )
         return tuple(wanted)
 
-    def _locate(self, pixels: Picture) -> list[_LocatedFace]:
-        boxes = self._finder.find(pixels, min_face_px=self.options.min_face_px)
-        located = [face for box in boxes if (face := self._locate_one(pixels, box)) is not None]
-        if self.options.largest_face and located:
-            return [max(located, key=lambda face: float(face.box.box[2] * face.box.box[3]))]
-        return located
+    def _locate(self, pixels: Picture) -> list[LocatedFace]:
+        located, _ = self._locator.locate(pixels, self.options.min_face_px)
+        return [max(located, key=lambda face: face.area_px)] if self.options.largest_face and located else located
 
-    def _locate_one(self, pixels: Picture, box: FaceBox) -> _LocatedFace | None:
-        """Return the face in a box; None where the landmarker sees none, or one too small to align."""
-        landmarks = self._landmarker.locate(pixels, box)
-        if landmarks.confidence < MIN_FACE_CONFIDENCE:
-            return None
-        try:
-            aligned = align(pixels, landmarks.points)
-            return _LocatedFace(box, landmarks, head_pose(landmarks), aligned)
-        except LandmarkError:
-            return None
-
-    def _recognize(self, faces: Sequence[_LocatedFace]) -> Float[np.ndarray, "n a"]:
+    def _recognize(self, pixels: Picture, faces: Sequence[LocatedFace]) -> Float[np.ndarray, "n a"]:
         if not faces:
             return np.zeros((0, len(self.aus)))
-        depth = [face.landmarks.depth for face in faces]
-        return self._recognizer.recognize([face.aligned for face in faces], depth)[:, self._columns]
+        aligned = [align(pixels, face.landmarks.points) for face in faces]
+        return self._recognizer.recognize(aligned, [face.landmarks.depth for face in faces])[:, self._columns]
 
-    def _result(self, frame: Frame, face_id: int, face: _LocatedFace, probability: np.ndarray) -> FaceAUs:
+    def _result(self, frame: Frame, face_id: int, face: LocatedFace, probability: np.ndarray) -> FaceAUs:
         occurrence = probability >= np.array([self.thresholds[name] for name in self.aus])
         return FaceAUs(
             frame.source, frame.index, frame.timestamp_s, face_id, face.box, face.landmarks, face.pose,

@@ -26,6 +26,7 @@ app.command(
     "duchenne.commands.detect:detect", help="Find faces and their action units in pictures, videos or a camera."
 )
 app.command("duchenne.commands.doctor:doctor", help="Say what is installed and check that detection works here.")
+app.command("duchenne.commands.prepare:prepare", help="Align the faces of data sets into a store for training.")
 app.command("duchenne.commands.render:render", help="Draw heads with known action units, with exact labels.")
 
 

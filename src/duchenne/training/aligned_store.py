@@ -21,6 +21,7 @@ from PIL import Image
 from duchenne.alignment import CROP_SIDE_PX, crop_transform
 from duchenne.cropping import Picture, cut
 from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
+from duchenne.datasets.stills import with_depth
 from duchenne.errors import LandmarkError, TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import Transform, scale_of, shift, transform_points
@@ -90,18 +91,6 @@ def read_stills(shard: Path) -> Iterator[Still]:
             pixels = np.asarray(picture.convert("RGB"))
         labels = {str(key): value for key, value in row.items()}
         yield Still(pixels, with_depth(points, solid), np.clip(intensity, 0, 5), labels)
-
-
-def with_depth(points: Float[np.ndarray, "49 2"], solid: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
-    """Return image points with their depth in pixels, 0 at the mean (weak perspective).
-
-    Args:
-        points: Image pixels.
-        solid: The same points along the camera's axes, in any unit.
-    """
-    flat, centred = points - points.mean(0), solid - solid.mean(0)
-    pixels_per_unit = float((flat * centred[:, :2]).sum() / (centred[:, :2] ** 2).sum())
-    return np.column_stack([points, centred[:, 2] * pixels_per_unit])
 
 
 def prepare_store(shards: Sequence[Path], folder: Path, locate: Locate = exact) -> int:

@@ -1,0 +1,107 @@
+"""`duchenne prepare`: data sets to a store of aligned faces."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def prepare(
+    *sources: str,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    data: Literal["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills", "generic"] | None = None,
+    landmarks: Literal["detector", "exact"] = "detector",
+    sampling: Literal["all", "paper", "drml"] = "all",
+    step: int = 1,
+    seed: int = 1,
+    prefix: str = "",
+    workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 1,
+    restart: bool = False,
+) -> int:
+    """Find, align and crop every labelled frame once, into a store that training and evaluation read.
+
+    Frames go the way that detection goes. A preparation that was stopped goes on where it stopped when the same
+    command is given again, and ends with the same bytes, whatever the workers. Frames that give no face are counted by
+    reason, subject and pose in STORE/report.json. docs/datasets.md shows how each data set must lie on disk.
+
+    Parameters
+    ----------
+    sources
+        Folders of data sets; also a CSV file of your own (path, subject, AU columns).
+    out
+        Folder of the store.
+    data
+        What the sources are; told by their folders otherwise.
+    landmarks
+        detector: what detection will see. exact: what the renderer knows (rendered stills alone; for studies).
+    sampling
+        all: every labelled frame. paper: the sampling behind the paper's Table 1. drml: up to 100 frames with and 200
+        without each AU in each sequence.
+    step
+        Of these, look at every step-th.
+    seed
+        Of the sampling.
+    prefix
+        Put before the names of subjects, to tell apart sets that name other people alike.
+    workers
+        Processes side by side; one per core is best.
+    restart
+        Throw away what an earlier preparation left in the folder.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from duchenne.datasets.loaders import load_all
+    from duchenne.datasets.prepare import PrepareOptions, done_frames
+    from duchenne.datasets.prepare import prepare as prepare_store
+    from duchenne.errors import UsageError
+
+    if not sources:
+        raise UsageError("Nothing to prepare. Name the folder of a data set; see duchenne prepare --help.")
+    if workers < 1:
+        raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
+    options = PrepareOptions(landmarks, sampling, step, seed, prefix)
+    console = Console(stderr=True)
+    with console.status("Reading labels"):
+        releases = load_all(sources, data)
+        done, total = (0, None) if restart else done_frames(releases, out, options)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("frames", total=total, completed=done)
+        report = prepare_store(
+            releases, out, options, workers=workers, restart=restart, on_frames=lambda n: progress.advance(task, n)
+        )
+    for problem in report["problems"]:
+        console.print(f"duchenne: {problem['where']}: {problem['what']}", markup=False, highlight=False)
+    Console().print(_table(report))
+    console.print(f"{report['kept']} faces of {report['labelled']} frames in {out}", markup=False)
+    return 1 if report["problems"] else 0
+
+
+def _table(report: dict[str, Any]) -> "Table":
+    """Return what was lost: in all, by pose where there are poses, and for the subjects that lost most."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    reasons = list(report["lost"])
+    for heading in ("", "frames", "faces", "lost", *reasons):
+        table.add_column(heading, justify="left" if not heading else "right")
+    poses = [group for group in report["by_pose"] if group["pose_number"]]
+    worst = sorted(report["by_subject"], key=lambda group: group["kept"] / group["labelled"])
+    named = [(f"pose {group['pose_number']}", group) for group in poses]
+    named += [(f"subject {group['subject']}", group) for group in worst[:5] if group["kept"] < group["labelled"]]
+    for name, group in [("all", report), *named]:
+        share = 1 - group["kept"] / group["labelled"]
+        counts = [str(group["lost"].get(reason, 0)) for reason in reasons]
+        table.add_row(name, str(group["labelled"]), str(group["kept"]), f"{100 * share:.1f}%", *counts)
+    return table

@@ -1,0 +1,50 @@
+"""From a folder or file to the data set in it: which loader reads what."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from duchenne.datasets.recording import Release
+from duchenne.datasets.stills import load_stills
+from duchenne.errors import DatasetError, UsageError
+
+LOADERS: dict[str, Callable[[Path], Release]] = {
+    "stills": load_stills,
+}
+
+
+def load(source: str | Path, kind: str | None = None) -> Release:
+    """Return the data set at a path.
+
+    Args:
+        source: A folder, or for "stills" and "generic" a file.
+        kind: One of `LOADERS`; None to tell by what lies there.
+
+    Raises:
+        UsageError: There is no such loader.
+        DatasetError: Nothing lies there, or nothing that a loader knows.
+    """
+    path = Path(source)
+    if kind is not None and kind not in LOADERS:
+        raise UsageError(f"There is no data set {kind!r}; known: {', '.join(LOADERS)}.")
+    if not path.exists():
+        raise DatasetError(f"{source}: there is no such file or folder. Relative paths start at {Path.cwd()}.")
+    return LOADERS[kind or kind_of_release(path)](path)
+
+
+def load_all(sources: Sequence[str | Path], kind: str | None = None) -> list[Release]:
+    """Return the data sets of several paths; errors as `load`."""
+    return [load(source, kind) for source in sources]
+
+
+def kind_of_release(path: Path) -> str:
+    """Return the loader for what lies at a path.
+
+    Raises:
+        DatasetError: No loader knows it.
+    """
+    if path.suffix == ".parquet" or any(path.glob("stills-*.parquet")):
+        return "stills"
+    raise DatasetError(
+        f"{path} is no data set known here. Expected a folder of one of {', '.join(LOADERS)} (docs/datasets.md shows "
+        "each layout); name it with --data if its folders have other names."
+    )

@@ -1,0 +1,291 @@
+"""Releases to a prepared store: every frame once, in parallel, continued after an interruption.
+
+Recordings are worked on in batches of about 250 frames; each becomes a shard in STORE/shards, and when all are there
+they are merged. A batch is whole or not there, so a preparation may be killed at any time.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, count_losses, into_crop, prepare_recording
+from duchenne.datasets.recording import Recording, Release
+from duchenne.datasets.samplings import SAMPLINGS, sample_frames
+from duchenne.datasets.store_files import STORE_NAME, merge_shards, read_report, write_shard
+from duchenne.errors import DatasetError, OutputError, UsageError
+from duchenne.weights import sha256_of, weights_path
+
+BATCH_FRAMES = 250
+PLAN_NAME, SHARDS_NAME = "plan.json", "shards"
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How frames become faces.
+
+    Attributes:
+        landmarks: "detector" for what detection will see, "exact" for what a renderer knows.
+        sampling: Which labelled frames are looked at; one of `samplings.SAMPLINGS`.
+        step: Of these, every step-th.
+        seed: Of the sampling.
+        prefix: Put before each subject's name, to tell apart sets that use the same names for other people.
+    """
+
+    landmarks: str = "detector"
+    sampling: str = "all"
+    step: int = 1
+    seed: int = 1
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.landmarks not in LANDMARK_SOURCES:
+            raise UsageError(f"There are no landmarks {self.landmarks!r}; known: {', '.join(LANDMARK_SOURCES)}.")
+        if self.sampling not in SAMPLINGS:
+            raise UsageError(f"There is no sampling {self.sampling!r}; known: {', '.join(SAMPLINGS)}.")
+        if self.step < 1:
+            raise UsageError(f"The step is {self.step}; it must be 1 (every frame) or more.")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Recordings that are worked on together: number `index` of a preparation."""
+
+    index: int
+    recordings: tuple[Recording, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many frames it looks at."""
+        return sum(map(len, self.recordings))
+
+    def shard(self, folder: Path) -> Path:
+        """Return where its faces go."""
+        return folder / SHARDS_NAME / f"{self.index:06d}.npz"
+
+
+def make_batches(releases: Sequence[Release], options: PrepareOptions) -> list[Batch]:
+    """Return the frames that are looked at, in order.
+
+    Raises:
+        DatasetError: There is none.
+    """
+    groups: list[list[Recording]] = [[]]
+    for release in releases:
+        for recording in release.recordings:
+            if not len(chosen := _chosen(recording, options)):
+                continue
+            if sum(map(len, groups[-1])) >= BATCH_FRAMES:
+                groups.append([])
+            groups[-1].append(chosen)
+    if not groups[0]:
+        raise DatasetError("There is no labelled frame in the sources. See what is missing with: duchenne data check.")
+    return [Batch(index, tuple(group)) for index, group in enumerate(groups)]
+
+
+def _chosen(recording: Recording, options: PrepareOptions) -> Recording:
+    labels = recording.labels
+    kept = sample_frames(options.sampling, labels.occurrence, labels.known, options.seed, recording.sequence)
+    return recording.subset(np.flatnonzero(kept)[:: options.step])
+
+
+def prepare(
+    releases: Sequence[Release],
+    folder: Path,
+    options: PrepareOptions | None = None,
+    *,
+    workers: int = 1,
+    restart: bool = False,
+    on_frames: Progress | None = None,
+) -> dict[str, Any]:
+    """Prepare all frames of the releases into a store; return its report.
+
+    Args:
+        releases: What loaders found.
+        folder: Of the store; made if it is not there. An interrupted preparation there is continued.
+        options: How frames become faces.
+        workers: Processes side by side.
+        restart: Throw away what an earlier preparation left, whole or not.
+        on_frames: Called with the number of frames that were done.
+
+    Raises:
+        UsageError: The folder holds another preparation, or exact landmarks are asked for where there are none.
+        DatasetError: There is no labelled frame, or no face in any.
+        OutputError: The folder cannot be written.
+    """
+    options = options or PrepareOptions()
+    batches = make_batches(releases, options)
+    plan = {**asdict(options), "batches": len(batches), "digest": _digest(batches)}
+    try:
+        if _claim(folder, plan, restart):
+            _work(batches, folder, options, workers, on_frames or (lambda _: None))
+            _finish(batches, folder, releases, plan)
+        return dict(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written: {error.strerror or error}. What is whole stays; make room and run the same "
+            "command again to go on."
+        ) from error
+
+
+def done_frames(releases: Sequence[Release], folder: Path, options: PrepareOptions) -> tuple[int, int]:
+    """Return how many frames of a preparation are done, and how many there are."""
+    batches = make_batches(releases, options)
+    whole = (folder / STORE_NAME).exists()
+    return sum(b.frames for b in batches if whole or b.shard(folder).exists()), sum(b.frames for b in batches)
+
+
+def _claim(folder: Path, plan: dict[str, Any], restart: bool) -> bool:
+    """Take the folder for this preparation; return whether anything is left to do."""
+    if restart:
+        shutil.rmtree(folder / SHARDS_NAME, ignore_errors=True)
+        for path in [folder / STORE_NAME, folder / PLAN_NAME]:
+            path.unlink(missing_ok=True)
+    (folder / SHARDS_NAME).mkdir(parents=True, exist_ok=True)
+    note = folder / PLAN_NAME
+    found = json.loads(note.read_text(encoding="utf-8")) if note.exists() else plan
+    if found != plan:
+        changed = sorted(key for key in plan if found.get(key) != plan[key])
+        raise UsageError(
+            f"{folder} holds another preparation (it differs in {', '.join(changed)}). Name another --out, repeat the "
+            "earlier command, or throw that one away with --restart."
+        )
+    note.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+    for partial in (folder / SHARDS_NAME).glob(".*"):
+        partial.unlink(missing_ok=True)
+    if (folder / STORE_NAME).exists():
+        shutil.rmtree(folder / SHARDS_NAME)
+        return False
+    return True
+
+
+def _work(batches: Sequence[Batch], folder: Path, options: PrepareOptions, workers: int, on_frames: Progress) -> None:
+    left = [batch for batch in batches if not batch.shard(folder).exists()]
+    if workers <= 1:
+        for batch in left:
+            on_frames(_prepare_batch(batch, folder, options))
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    try:
+        for job in as_completed([pool.submit(_prepare_batch, batch, folder, options) for batch in left]):
+            on_frames(job.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_for, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_for(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+def _prepare_batch(batch: Batch, folder: Path, options: PrepareOptions) -> int:
+    faces: list[PreparedFace] = []
+    tables, report = [], []
+    for recording in batch.recordings:
+        kept, lost = prepare_recording(recording, options.landmarks)
+        faces += kept
+        report.append(
+            {
+                "subject": options.prefix + recording.subject, "sequence": recording.sequence,
+                "pose_number": recording.pose_number, "labelled": len(recording), "kept": len(kept),
+                "lost": count_losses(list(lost.values())),
+            }
+        )  # fmt: skip
+        if kept:
+            tables.append(_columns(recording, kept, options.prefix))
+    columns = {key: np.concatenate([table[key] for table in tables]) for key in _shared(tables)}
+    write_shard(batch.shard(folder), [face.jpeg for face in faces], columns, report)
+    return batch.frames
+
+
+def _shared(tables: Sequence[dict[str, np.ndarray]]) -> list[str]:
+    return [key for key in tables[0] if all(key in table for table in tables)] if tables else []
+
+
+def _columns(recording: Recording, faces: Sequence[PreparedFace], prefix: str) -> dict[str, np.ndarray]:
+    rows, count = np.array([face.row for face in faces]), len(faces)
+    labels = recording.labels.subset(rows)
+    columns = {
+        "points": np.stack([face.points for face in faces]).astype(np.float32),
+        "pose_deg": np.stack([face.pose_deg for face in faces]).astype(np.float32),
+        "occurrence": labels.occurrence & labels.known,
+        "known": labels.known,
+        "intensity": labels.intensity.astype(np.float32),
+        "intensity_known": labels.intensity_known,
+        "sides_known": labels.sides_known,
+        "frame": labels.frame.astype(np.int64),
+        "subject": np.full(count, prefix + recording.subject),
+        "sequence": np.full(count, recording.sequence),
+        "pose_number": np.full(count, recording.pose_number, np.int64),
+    }
+    for name, values in recording.extra.items():
+        columns[f"extra_{name}"] = np.array(values[rows].tolist())
+    if recording.truth is not None:
+        points = recording.truth.points[rows]
+        true = [into_crop(face.crop_from_image, known) for face, known in zip(faces, points, strict=True)]
+        columns["extra_true_points"] = np.stack(true).astype(np.float32)
+    return columns
+
+
+def _finish(batches: Sequence[Batch], folder: Path, releases: Sequence[Release], plan: dict[str, Any]) -> None:
+    paths = [batch.shard(folder) for batch in batches]
+    rows = [row for path in paths for row in read_report(path)]
+    problems = [{"data": r.name, **asdict(problem)} for r in releases for problem in r.problems]
+    report = {**_totals(rows), "by_pose": _grouped(rows, "pose_number"), "by_subject": _grouped(rows, "subject")}
+    report |= {"by_subject_and_pose": _grouped(rows, "subject", "pose_number"), "problems": problems}
+    merge_shards(paths, folder, {"plan": plan}, report)
+    shutil.rmtree(folder / SHARDS_NAME)
+
+
+def _grouped(rows: Sequence[dict[str, Any]], *keys: str) -> list[dict[str, Any]]:
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return [dict(zip(keys, group, strict=True)) | _totals(groups[group]) for group in sorted(groups)]
+
+
+def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    lost: dict[str, int] = {}
+    for row in rows:
+        for reason, count in row["lost"].items():
+            lost[reason] = lost.get(reason, 0) + count
+    counts = {key: sum(row[key] for row in rows) for key in ("labelled", "kept")}
+    return {**counts, "lost": dict(sorted(lost.items()))}
+
+
+def _digest(batches: Sequence[Batch]) -> str:
+    """Return what changes with the frames, their labels, their files and the weights that find faces."""
+    digest = hashlib.sha256()
+    for recording in (recording for batch in batches for recording in batch.recordings):
+        digest.update(f"{recording.subject}|{recording.sequence}|{recording.pose_number}".encode())
+        for values in _arrays(recording):
+            digest.update(np.ascontiguousarray(values).tobytes())
+    for path in dict.fromkeys(p for b in batches for r in b.recordings for p in r.pictures.files):
+        digest.update(f"{path}|{path.stat().st_size if path.is_file() else None}".encode())
+    for name in ("finder", "landmarker"):
+        digest.update(sha256_of(weights_path(f"{name}.onnx")).encode())
+    return digest.hexdigest()[:16]
+
+
+def _arrays(recording: Recording) -> Iterator[np.ndarray]:
+    labels = recording.labels
+    yield from (labels.frame, labels.occurrence, labels.known, labels.intensity, labels.intensity_known)

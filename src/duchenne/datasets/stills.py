@@ -1,0 +1,132 @@
+"""Rendered stills: the Parquet files of `duchenne render --protocol stills`, with exact labels, points and pose."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import fastparquet
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from duchenne.cropping import Picture
+from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
+from duchenne.datasets.recording import Labels, Loss, Problem, Recording, Release, Truth
+from duchenne.errors import DatasetError, MediaError
+from duchenne.facs import LANDMARK_COUNT
+from duchenne.media import read_picture
+
+_NEEDED = ("image", "subject", "yaw_deg", "pitch_deg", "roll_deg", "landmarks", "landmarks_3d", "au_left", "au_right")
+_EXTRA = ("tone", "sex", "age", "params")
+
+
+@dataclass(frozen=True)
+class StillsFile:
+    """Pictures inside a Parquet file.
+
+    Attributes:
+        path: The file.
+    """
+
+    path: Path
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return (self.path,)
+
+    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | Loss]:
+        """Yield the picture of each row of the file, or why there is none."""
+        images = _images(self.path, self.path.stat().st_mtime_ns)
+        for row in frames.tolist():
+            try:
+                yield read_picture(images[row]).pixels
+            except MediaError:
+                yield Loss.BROKEN
+
+
+@lru_cache(maxsize=1)
+def _images(path: Path, changed_ns: int) -> list[bytes]:
+    """Return the column of pictures; several people of a file ask for it one after another."""
+    return list(_table(path, ["image"])["image"])
+
+
+def load_stills(source: Path) -> Release:
+    """Return the stills of a folder or of one file; `frame` is the row in the file, `sequence` the file and person.
+
+    Raises:
+        DatasetError: There is no file of stills.
+    """
+    paths = [source] if source.is_file() else sorted(source.glob("stills-*.parquet"))
+    if not paths:
+        raise DatasetError(f"{source} holds no stills-*.parquet. Draw some with: duchenne render --protocol stills.")
+    recordings: list[Recording] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            recordings += _recordings(path)
+        except DatasetError as error:
+            problems.append(Problem(str(path), str(error)))
+    return Release("stills", tuple(recordings), tuple(problems))
+
+
+def with_depth(points: Float[np.ndarray, "49 2"], solid: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
+    """Return image points with their depth in pixels, 0 at the mean (weak perspective).
+
+    Args:
+        points: Image pixels.
+        solid: The same points along the camera's axes, in any unit.
+    """
+    flat, centred = points - points.mean(0), solid - solid.mean(0)
+    pixels_per_unit = float((flat * centred[:, :2]).sum() / (centred[:, :2] ** 2).sum())
+    return np.column_stack([points, centred[:, 2] * pixels_per_unit])
+
+
+def _table(path: Path, columns: list[str]) -> Any:
+    try:
+        file = fastparquet.ParquetFile(str(path))
+        missing = sorted(set(columns) - set(file.columns))
+        table = None if missing else file.to_pandas(columns=columns)
+    except Exception as error:  # fastparquet's errors on damaged files are of many types.
+        raise DatasetError(f"{path} is no readable Parquet file of stills: {error}. Render it again.") from error
+    if table is None:
+        raise DatasetError(f"{path} lacks the columns {', '.join(missing)}. Render it with: duchenne render.")
+    return table
+
+
+def _recordings(path: Path) -> Iterator[Recording]:
+    """Yield one recording a person of a file, as its rows lie."""
+    held = set(fastparquet.ParquetFile(str(path)).columns) if path.stat().st_size else set()
+    table = _table(path, [*_NEEDED[1:], *(name for name in _EXTRA if name in held)])
+    if not held.issuperset(_NEEDED[:1]):
+        raise DatasetError(f"{path} lacks the column image. Render it with: duchenne render.")
+    flat = _unpacked(table["landmarks"], (LANDMARK_COUNT, 2))
+    solid = _unpacked(table["landmarks_3d"], (LANDMARK_COUNT, 3))
+    points = np.stack([with_depth(p, s) for p, s in zip(flat, solid, strict=True)])
+    pose = table[["yaw_deg", "pitch_deg", "roll_deg"]].to_numpy(float)
+    sides = np.stack([_unpacked(table[name], (-1,)) for name in ("au_left", "au_right")], 2).clip(0, 5)
+    labels = _labels(sides)
+    subjects = table["subject"].astype(str).to_numpy()
+    extra = {name: table[name].to_numpy() for name in _EXTRA if name in held}
+    for subject in dict.fromkeys(subjects.tolist()):
+        rows = np.flatnonzero(subjects == subject)
+        yield Recording(
+            subject,
+            f"{path.stem}/{subject}",
+            StillsFile(path),
+            labels.subset(rows),
+            moving=False,
+            truth=Truth(points[rows], pose[rows]),
+            extra={name: values[rows] for name, values in extra.items()},
+        )
+
+
+def _labels(sides: Float[np.ndarray, "k 23 2"]) -> Labels:
+    occurrence, known = with_parted_lips(*labels_from_intensity(sides.max(2)))
+    graded, count = np.ones_like(known), len(sides)
+    return Labels(np.arange(count), occurrence, known, sides.astype(np.float32), graded, np.ones(count, bool))
+
+
+def _unpacked(column: Any, shape: tuple[int, ...]) -> Shaped[np.ndarray, "..."]:
+    return np.stack([np.frombuffer(values, np.float32).astype(float).reshape(shape) for values in column])

@@ -1,0 +1,204 @@
+"""From stills to a store and back: same bytes whatever happened on the way, same faces as detection sees."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+import duchenne
+from duchenne.alignment import align
+from duchenne.commands import run
+from duchenne.datasets import prepare as preparing
+from duchenne.datasets.faces import FaceStore
+from duchenne.datasets.loaders import load
+from duchenne.datasets.prepare import PrepareOptions, prepare
+from duchenne.datasets.stills import load_stills
+from duchenne.datasets.store import PreparedStore
+from duchenne.detector import AUDetector
+from duchenne.errors import DatasetError, UsageError
+from duchenne.geometry import scale_of, transform_points
+from duchenne.media import read_picture
+from toy_faces import stills, write_stills
+
+EXACT = PrepareOptions(landmarks="exact")
+SAMPLE = Path(duchenne.__file__).parent / "samples"
+
+
+def everything(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stills")
+    for number in range(3):
+        write_stills(stills(12, number, f"s{number}-"), folder / f"stills-0000{number}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(shards):
+    """The store of an undisturbed preparation, made one recording a batch."""
+    folder = shards.parent / f"{shards.name}-store"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparing, "BATCH_FRAMES", 1)
+        prepare([load(shards)], folder, EXACT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sample_still(tmp_path_factory):
+    """The rendered face of the package as a still, and its truth."""
+    truth = json.loads((SAMPLE / "face.json").read_text())
+    table = stills(1, 0, "a")
+    points = np.array(truth["landmarks"], np.float32)
+    table["image"] = [(SAMPLE / "face.jpg").read_bytes()]
+    table["landmarks"] = [points.tobytes()]
+    table["landmarks_3d"] = [np.column_stack([points, np.zeros(49)]).astype(np.float32).tobytes()]
+    path = tmp_path_factory.mktemp("sample") / "stills-00000.parquet"
+    write_stills(table, path)
+    return path
+
+
+def test_a_store_is_a_face_store(whole):
+    store = PreparedStore(whole)
+    assert isinstance(store, FaceStore)
+    assert len(store) == 36 == len(store.subject)
+    assert set(store.subject) == {f"s{n}-{k}" for n in range(3) for k in range(3)}
+    assert store.occurrence.shape == store.known.shape == store.intensity_known.shape == (36, 23)
+
+
+def test_columns_are_those_of_the_stills(shards, whole):
+    store, tables = PreparedStore(whole), [pd.read_parquet(p) for p in sorted(shards.glob("*.parquet"))]
+    table = pd.concat(tables, ignore_index=True)
+    left = np.stack([np.frombuffer(v, np.float32) for v in table["au_left"]])
+    assert_array_equal(store.intensity[:, :, 0], left)
+    assert_array_equal(store.intensity[:, :, 1], 0)
+    assert store.sides_known.all()
+    assert_allclose(store.pose_deg, table[["yaw_deg", "pitch_deg", "roll_deg"]].to_numpy(), rtol=1e-6)
+    assert store.extra("tone").tolist() == table["tone"].tolist()
+    assert store.extra("sex").tolist() == table["sex"].tolist()
+    assert_allclose(store.extra("true_points"), store.points, atol=1e-3)
+
+
+def test_crops_show_what_alignment_shows(sample_still, tmp_path):
+    prepare([load_stills(sample_still)], tmp_path / "store")
+    pixels = read_picture(SAMPLE / "face.jpg").pixels
+    face = AUDetector().detect(pixels)[0]
+    aligned = align(pixels, face.landmarks.points)
+    store = PreparedStore(tmp_path / "store")
+    assert_allclose(store.points[0, :, :2], aligned.landmarks, atol=1e-3)
+    assert_allclose(store.points[0, :, 2], face.landmarks.depth * scale_of(aligned.crop_from_image), atol=1e-3)
+    corner = -transform_points(store.crop_from_stored, np.zeros((1, 2)))[0].astype(int)
+    inner = store.crops(np.array([0]))[0, corner[1] : corner[1] + 200, corner[0] : corner[0] + 200]
+    error = inner.astype(float) - aligned.pixels
+    assert np.sqrt((error**2).mean()) < 3
+    error_px = np.linalg.norm(store.extra("true_points")[0, :, :2] - store.points[0, :, :2], axis=1)
+    assert error_px.mean() < 4
+
+
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_reduced_crops_are_block_averages(whole, reduction):
+    full, small = PreparedStore(whole), PreparedStore(whole, reduction)
+    rows = np.array([3, 0])
+    blocks = full.crops(rows).astype(float).reshape(2, small.side_px, reduction, small.side_px, reduction, 3)
+    assert np.abs(blocks.mean((2, 4)) - small.crops(rows)).mean() < 1.5
+    corner = np.array([[0.0, 0.0], [10.0, 20.0]])
+    full_px = transform_points(full.crop_from_stored, corner * reduction)
+    assert_allclose(transform_points(small.crop_from_stored, corner), full_px)
+
+
+def test_a_subset_keeps_rows_together(whole):
+    store = PreparedStore(whole, 4)
+    chosen = store.subset(np.array([7, 2, 20])).subset(np.array([True, False, True]))
+    assert len(chosen) == 2
+    assert chosen.subject.tolist() == store.subject[[7, 20]].tolist()
+    assert_array_equal(chosen.crops(np.array([1])), store.crops(np.array([20])))
+    assert_array_equal(chosen.points, store.points[[7, 20]])
+    assert chosen.fingerprint not in (store.fingerprint, store.subset(np.array([20, 7])).fingerprint)
+
+
+def test_workers_change_no_byte(shards, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparing, "BATCH_FRAMES", 5)
+    prepare([load(shards)], tmp_path / "two", EXACT, workers=2)
+    theirs, ours = everything(whole), everything(tmp_path / "two")
+    for about in (theirs, ours):
+        about.pop("plan.json")
+        described = json.loads(about["store.json"])
+        described["plan"].pop("batches")
+        about["store.json"] = described
+    assert ours == theirs
+
+
+def test_a_killed_preparation_goes_on_and_ends_with_the_same_bytes(shards, whole, tmp_path):
+    folder = tmp_path / "store"
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom duchenne.datasets import prepare as p\n"
+        "from duchenne.datasets.loaders import load\np.BATCH_FRAMES = 1\n"
+        "wait = lambda frames: time.sleep(0.5)\n"
+        "p.prepare([load(sys.argv[1])], Path(sys.argv[2]), p.PrepareOptions('exact'), on_frames=wait)"
+    )
+    started = subprocess.Popen([sys.executable, "-c", code, shards, folder])
+    until = time.monotonic() + 60
+    while len(list(folder.glob("shards/0*.npz"))) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    done = sorted(path.name for path in folder.glob("shards/0*.npz"))
+    assert 2 <= len(done) < 9
+    assert not (folder / "store.json").exists()
+    with pytest.raises(DatasetError, match="stopped; run the same command again"):
+        PreparedStore(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparing, "BATCH_FRAMES", 1)
+        frames = []
+        prepare([load(shards)], folder, EXACT, on_frames=frames.append)
+    assert sum(frames) == 36 - 4 * len(done)
+    assert everything(folder) == everything(whole)
+
+
+def test_frames_without_a_face_are_counted_by_reason_and_subject(shards, tmp_path):
+    report = prepare([load(shards / "stills-00000.parquet")], tmp_path / "none", EXACT)
+    assert (report["labelled"], report["kept"], report["lost"]) == (12, 12, {})
+    table = stills(4, 5, "b")
+    table["image"] = [b"no picture", *table["image"][1:]]
+    write_stills(table, tmp_path / "stills-00000.parquet")
+    report = prepare([load(tmp_path)], tmp_path / "some", EXACT)
+    assert report["lost"] == {"picture unreadable": 1}
+    assert report["by_subject"] == [{"subject": "b0", "labelled": 4, "kept": 3, "lost": {"picture unreadable": 1}}]
+    blank = io.BytesIO()
+    Image.new("RGB", (64, 64), "grey").save(blank, "PNG")
+    table["image"] = [blank.getvalue()] * 4
+    write_stills(table, tmp_path / "stills-00000.parquet")
+    with pytest.raises(DatasetError, match="Not one face"):
+        prepare([load(tmp_path)], tmp_path / "detector")
+
+
+def test_another_preparation_is_not_overwritten(shards, whole, tmp_path):
+    with pytest.raises(UsageError, match=r"another preparation .* step"):
+        prepare([load(shards)], whole, PrepareOptions(landmarks="exact", step=2))
+    with pytest.raises(DatasetError, match="no prepared store"):
+        PreparedStore(tmp_path)
+    with pytest.raises(UsageError, match="reduced by 3"):
+        PreparedStore(whole, 3)
+
+
+def test_the_command_prepares_and_continues(sample_still, tmp_path, capsys):
+    words = ["prepare", str(sample_still), "--out", str(tmp_path / "store")]
+    assert run(words) == 0
+    before = everything(tmp_path / "store")
+    assert run(words) == 0
+    assert everything(tmp_path / "store") == before
+    assert "1 faces of 1 frames" in capsys.readouterr().err
+    assert run(["prepare", str(sample_still), "--out", str(tmp_path / "store"), "--step", "0"]) == 2
+    assert run(["prepare", str(tmp_path / "nothing"), "--out", str(tmp_path / "store")]) == 1
