@@ -7,8 +7,9 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
-from duchenne.synthesis.expression import MAX_INTENSITY, Habit, Sides, express, unit_weights
+from duchenne.synthesis.expression import MAX_INTENSITY, Habit, Sides, draw_habit, express, unit_weights
 from duchenne.synthesis.face_points import landmark_vertices
+from duchenne.synthesis.identity import Identity
 from duchenne.synthesis.parts import eye_vertices
 from duchenne.synthesis.rig import Vertices, base_mesh
 from duchenne.synthesis.units import unit
@@ -27,6 +28,11 @@ _CORNER_SPREAD = 0.006
 """Spread of the height of resting mouth corners over the seam, decimetres; level on average, so no face rests sad."""
 _OPENINGS = {"AU06": (0.62, 0.0), "AU07": (0.48, 0.0), "AU05": (1.0, 0.036)}
 """What is left of the eye's opening at intensity E (factor) and what is added to it (decimetres)."""
+
+
+def fitted_habit(identity: Identity) -> Habit:
+    """Return how a person moves, fitted to their head."""
+    return fitted(draw_habit(identity), identity.vertices, np.random.default_rng([identity.subject, 10]))
 
 
 def fitted(habit: Habit, neutral: Vertices, rng: np.random.Generator) -> Habit:

@@ -11,12 +11,14 @@ import numpy as np
 
 from duchenne.errors import UsageError
 from duchenne.facs import ACTION_UNITS, AU_NAMES
+from duchenne.synthesis.face_points import landmark_vertices
 from duchenne.synthesis.identity import ANCESTRIES, Identity
 from duchenne.synthesis.recipes import ARKIT, JOINT, MPFB, OTHER_MOTION, TOGETHER, Recipe, Style
 from duchenne.synthesis.rig import Vertices
 from duchenne.synthesis.units import unit
 
 MAX_INTENSITY = 5.0
+_LANDMARK_WEIGHT = 20.0
 Sides = tuple[float, float]
 """Intensity 0-5 on the subject's left and right."""
 
@@ -69,8 +71,8 @@ def draw_habit(identity: Identity) -> Habit:
 def _draw_recipe(rng: np.random.Generator, au: str, identity: Identity) -> Recipe:
     """Return one person's recipe of an AU: a style or a blend, units that take part more or less, the same strength.
 
-    The strength, the root of the summed squares of all displacements, is that of the blended styles; so nobody's
-    movement vanishes because the units that they use happen to be weak.
+    The strength is that of the blended styles, so nobody's movement vanishes because the units that they use happen to
+    be weak.
     """
     blend = {Style.ARKIT: 0.0, Style.MPFB: 1.0}.get(identity.recipe)
     drawn = float(np.clip(rng.uniform(-0.3, 1.3), 0, 1))
@@ -80,7 +82,7 @@ def _draw_recipe(rng: np.random.Generator, au: str, identity: Identity) -> Recip
     arkit, mpfb = (_of_ancestry(recipes[au], ancestry) for recipes in (ARKIT, MPFB))
     wanted = (1 - blend) * strength(arkit) + blend * strength(mpfb)
     mixed = {name: (1 - blend) * arkit.get(name, 0.0) + blend * mpfb.get(name, 0.0) for name in {**arkit, **mpfb}}
-    first = max(mixed, key=lambda name: mixed[name])
+    first = max(mixed, key=lambda name: strength({name: mixed[name]}))
     personal = {}
     for name, weight in mixed.items():
         factor = float(np.exp(rng.normal() * 0.28))
@@ -95,10 +97,13 @@ def _of_ancestry(recipe: Recipe, ancestry: str) -> Recipe:
 
 
 def strength(recipe: Recipe) -> float:
-    """Return the root of the summed squares of a recipe's displacements on the subject's left, decimetres."""
+    """Return the root of the summed squares of a recipe's displacements on the subject's left, decimetres.
+
+    Landmarks count `_LANDMARK_WEIGHT` times: what moves them is what is seen first.
+    """
     names = [name for name, weight in recipe.items() if weight]
     weights = np.array([recipe[name] for name in names])
-    products = np.array([[_product(one, other) for other in names] for one in names]).reshape(len(names), -1)
+    products = np.array([[_product(one, other) for other in names] for one in names]).reshape(len(names), len(names))
     return float(np.sqrt(max(weights @ products @ weights, 0.0)))
 
 
@@ -109,7 +114,8 @@ def _product(one: str, other: str) -> float:
     (first, _), (second, _) = _resolve(one, (1.0, 0.0))[0], _resolve(other, (1.0, 0.0))[0]
     a, b = unit(first), unit(second)
     _, at_a, at_b = np.intersect1d(a.index, b.index, return_indices=True)
-    return float((a.shift[at_a] * b.shift[at_b]).sum())
+    products = (a.shift[at_a] * b.shift[at_b]).sum(1)
+    return float(products.sum() + _LANDMARK_WEIGHT * products[np.isin(a.index[at_a], landmark_vertices())].sum())
 
 
 def unit_weights(aus: Mapping[str, Sides], habit: Habit) -> dict[str, float]:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from duchenne.synthesis.apertures import clear_of_eyes, fitted
-from duchenne.synthesis.expression import Habit, Sides, draw_habit, express, gaze_units, unit_weights
+from duchenne.synthesis.apertures import clear_of_eyes, fitted_habit
+from duchenne.synthesis.expression import Habit, Sides, express, gaze_units, unit_weights
 from duchenne.synthesis.eyes import paint_eye
 from duchenne.synthesis.identity import Identity, Person, draw_identity, iris_colour
 from duchenne.synthesis.parts import HeadParts, Material, eye_vertices, head_parts
@@ -89,7 +89,7 @@ def make_head(subject: int, person: Person | None = None) -> Head:
     eye = paint_eye(iris_colour(identity, rng), rng)
     bare = skin.texture[..., :3].reshape(-1, 3).mean(0)
     clothes = bare if rng.random() < 0.35 else rng.uniform(20, 220) * 0.7 + rng.uniform(0, 255, 3) * 0.3
-    habit = fitted(draw_habit(identity), identity.vertices, np.random.default_rng([subject, 10]))
+    habit = fitted_habit(identity)
     return Head(
         identity, habit, skin, eye, _strands(skin, subject), _shell(skin, rng), _centre(identity.vertices), clothes
     )

@@ -1,6 +1,6 @@
 """Single pictures of many people in a folder of Parquet files, for training at speed: drawn from one seed, resumable.
 
-A file holds 250 pictures of 25 people (a grid of poses: 240 of 16). It is written under another name and renamed when
+A file holds 250 pictures of 25 people (a grid of poses: 375). It is written under another name and renamed when
 it is whole, so a folder can be continued at any time; the bytes depend on the seed and the file's number alone, not on
 the number of workers.
 """
@@ -26,8 +26,9 @@ from duchenne.synthesis.scene import Rendered, render
 from duchenne.synthesis.shots import Poses, Shot, draw_shots, group_size
 from duchenne.synthesis.surroundings import encode_jpeg, photograph
 
-PER_FILE, PER_PERSON = 250, 10
-SUBJECTS_PER_SEED = 100_000
+PER_PERSON = 10
+SUBJECTS_PER_SEED, STILLS_SUBJECTS = 100_000, 50_000
+"""How many people a seed has, and how many of them stand for stills; the others act in clips."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,12 @@ class StillsPlan:
     """Which pictures a folder holds.
 
     Attributes:
-        count: Pictures; rounded up to whole files of 250, or of 240 for a grid of poses.
+        count: Pictures; rounded up to whole files.
         seed: 0-9999; other seeds draw other people.
         person: What is asked of every person; balanced otherwise.
         company: How action units go together; a mix of all by default.
         poses: Free, within 10 degrees of frontal, or each face under fifteen poses.
+        people_per_file: How many people share a file.
     """
 
     count: int = 1000
@@ -47,14 +49,16 @@ class StillsPlan:
     person: Person = field(default_factory=Person)
     company: Company = Company.MIX
     poses: Poses = Poses.FREE
+    people_per_file: int = 25
 
     def __post_init__(self) -> None:
-        if not 1 <= self.count <= SUBJECTS_PER_SEED * PER_PERSON:
-            raise UsageError(
-                f"{self.count} pictures are asked for; 1 to {SUBJECTS_PER_SEED * PER_PERSON} can be drawn."
-            )
+        most = STILLS_SUBJECTS * self.per_person
+        if not 1 <= self.count <= most:
+            raise UsageError(f"{self.count} pictures are asked for; 1 to {most} of one seed can be drawn.")
         if not 0 <= self.seed < 10_000:
             raise UsageError(f"The seed is {self.seed}; it must lie in 0-9999.")
+        if self.people_per_file < 1:
+            raise UsageError(f"{self.people_per_file} people in a file are asked for; there must be at least one.")
 
     @property
     def files(self) -> int:
@@ -69,7 +73,7 @@ class StillsPlan:
     @property
     def per_file(self) -> int:
         """How many pictures a file holds: whole people."""
-        return PER_FILE // self.per_person * self.per_person
+        return self.people_per_file * self.per_person
 
 
 def file_name(number: int) -> str:
@@ -122,17 +126,24 @@ def read_stills(folder: Path, columns: list[str] | None = None) -> Iterator[pd.D
 def _claim(plan: StillsPlan, folder: Path) -> None:
     person = plan.person
     wanted = {"seed": plan.seed, "tone": person.tone, "sex": person.sex, "age": person.age}
-    wanted |= {"recipe": person.recipe.value, "company": plan.company.value, "poses": plan.poses.value}
+    wanted |= {
+        "people_per_file": plan.people_per_file,
+        "recipe": person.recipe.value,
+        "company": plan.company.value,
+        "poses": plan.poses.value,
+    }
     note = folder / "plan.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if note.exists():
-            found = json.loads(note.read_text(encoding="utf-8"))
+            found = {"people_per_file": 25, **json.loads(note.read_text(encoding="utf-8"))}
             if found != wanted:
                 raise SynthesisError(
                     f"{folder} holds pictures of another plan, {found}. Name another folder for {wanted}."
                 )
         note.write_text(json.dumps(wanted), encoding="utf-8")
+        for cut_short in folder.glob(".stills-*.parquet.*"):  # What a stop while a file was written leaves behind.
+            cut_short.unlink()
     except OSError as error:
         raise SynthesisError(
             f"{folder} cannot be written: {error.strerror}. Name a folder on a disk with room."
@@ -140,10 +151,9 @@ def _claim(plan: StillsPlan, folder: Path) -> None:
 
 
 def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
-    people = plan.per_file // plan.per_person
-    first = plan.seed * SUBJECTS_PER_SEED + number * people
+    first = plan.seed * SUBJECTS_PER_SEED + number * plan.people_per_file
     rows: list[dict[str, object]] = []
-    for subject in range(first, first + people):
+    for subject in range(first, first + plan.people_per_file):
         head = make_head(subject, plan.person)
         shots = draw_shots(subject, plan.per_person, plan.company, plan.poses)
         rows += [draw_row(head, shot, k) for k, shot in enumerate(shots)]

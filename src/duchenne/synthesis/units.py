@@ -69,6 +69,8 @@ def _upper_face() -> Fields:
         # Infraorbital triangle up and out: AU6's pouch below the lid.
         "cheek-lift": (none, 0.045 * _bump(y - 7.06, 0.13) * _bump(ax - 0.42, 0.2) * front,
                        0.034 * _bump(y - 7.08, 0.1) * _bump(ax - 0.40, 0.18) * front),
+        # AU7: the lower lid's skin rises and tightens.
+        "lower-lid": (none, 0.02 * _bump(y - 7.165, 0.045) * _bump(ax - 0.32, 0.14) * front, none),
         "nose-root-down": (inwards * 0.012 * _bump(y - 7.4, 0.12) * _bump(ax - 0.15, 0.12) * front,
                            -0.028 * _bump(y - 7.4, 0.12) * _bump(ax, 0.2) * front,
                            0.012 * _bump(y - 7.28, 0.08) * _bump(ax, 0.1) * front),
