@@ -11,6 +11,7 @@ class Augmentation:
         landmark_error: Mean distance of moved from true points, as a share of the root of the area of the points' box.
         depth_error: Spread of the error of a feature's depth in the same unit; large, since landmarkers disagree on it.
         mirror: Share of faces that are flipped left to right.
+        tint: Spread of the logarithm of each colour's gain; above 0, a grey picture is mixed by random weights.
         gamma: Spread of the logarithm of the exponent on grey values.
         contrast: Spread of the logarithm of the contrast.
         brightness: Spread of the shift of brightness, of 255.
@@ -23,6 +24,7 @@ class Augmentation:
     landmark_error: float = 0.02
     depth_error: float = 0.02
     mirror: float = 0.5
+    tint: float = 0.1
     gamma: float = 0.2
     contrast: float = 0.2
     brightness: float = 0.06

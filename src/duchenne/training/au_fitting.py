@@ -16,19 +16,16 @@ from torch import Tensor
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.networks.region import COMPACT, RegionConfig, RegionNetwork
-from duchenne.shape import derotate, mean_shape
-from duchenne.training.aligned_store import AlignedStore
+from duchenne.patches import windows_of
+from duchenne.shape import derotate
+from duchenne.training.aligned_store import AlignedStore, crop_from_stored
 from duchenne.training.amounts import Augmentation
-from duchenne.training.augmentation import augment
+from duchenne.training.augmentation import change
 from duchenne.training.losses import masked_cross_entropy, skew
 from duchenne.training.memory import keep_freed_memory
+from duchenne.training.shapes import shape_statistics
 
 Report = Callable[[str], None]
-
-SHAPE_SAMPLE = 2000
-"""Faces from which the mean shape and its spread are taken."""
-MIN_SPREAD = 0.01
-"""Least spread of a shape coordinate, in eye spans, so that stable points are not blown up."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +91,6 @@ def fit(store: AlignedStore, recipe: AURecipe, checkpoint: Path, report: Report)
             class only.
     """
     return _Fitting(store, recipe, checkpoint, report).run()
-
-
-def shape_statistics(
-    points: Float[np.ndarray, "n 49 3"], pose_deg: Float[np.ndarray, "n 3"], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the reference head (49, 3) and the spread (49, 3) of derotated shapes around it, in eye spans."""
-    rows = np.random.default_rng(seed).permutation(len(points))[:SHAPE_SAMPLE]
-    rows = rows[np.argsort(np.abs(pose_deg[rows]).sum(1), kind="stable")]
-    sample = points[rows].astype(float)
-    reference = mean_shape(sample)
-    spread = np.std([derotate(face, reference) for face in sample], axis=0)
-    return reference, np.maximum(spread, MIN_SPREAD)
 
 
 class _Fitting:
@@ -178,10 +163,10 @@ class _Fitting:
         located = rng.random((len(rows), 1, 1)) < self.recipe.located_share
         chosen = np.where(located, self.store.located[rows], self.store.points[rows]).astype(float)
         for crop, points in zip(self.store.crops(rows), chosen, strict=True):
-            cut, moved = augment(crop, points, config.layout, amounts, grey=config.grey, rng=rng)
-            windows.append(cut)
+            face = change(crop, points, crop_from_stored(), config.layout.reduction, amounts, grey=config.grey, rng=rng)
+            windows.append(windows_of(face.pixels, face.points[:, :2], config.layout))
             if self.reference is not None:
-                shapes.append(derotate(moved, self.reference))
+                shapes.append(derotate(face.points, self.reference))
         shape = torch.from_numpy(np.stack(shapes)).float() if shapes else None
         return torch.from_numpy(np.stack(windows)), shape
 

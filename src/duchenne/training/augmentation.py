@@ -4,6 +4,8 @@ Landmarks are moved as a landmarker errs, and the face is aligned again by the m
 Everything is drawn from the generator handed in, so the same seed gives the same windows.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -11,42 +13,74 @@ from jaxtyping import Float, UInt8
 from duchenne.alignment import CROP_SIDE_PX, crop_transform
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import Transform, scale_of, shift, transform_points
-from duchenne.patches import PatchLayout, windows_of
-from duchenne.training.aligned_store import crop_from_stored
 from duchenne.training.amounts import Augmentation
 
 Crop = UInt8[np.ndarray, "s s c"]
 Points = Float[np.ndarray, "49 3"]
 
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue. Source: ITU-R BT.601."""
 _GROUP_OF = np.repeat(np.arange(len(LANDMARK_GROUPS)), [len(group) for group in LANDMARK_GROUPS.values()])
 
 
-def augment(
-    crop: Crop, points: Points, layout: PatchLayout, amounts: Augmentation, *, grey: bool, rng: np.random.Generator
-) -> tuple[UInt8[np.ndarray, "p w w k"], Points]:
-    """Return the windows of a changed face and its moved points in pixels of the new 200 x 200 crop.
+@dataclass(frozen=True)
+class ChangedFace:
+    """A face as training shows it.
+
+    Attributes:
+        pixels: Aligned by the moved points, at the scale of the view.
+        points: In pixels of the new 200 x 200 crop.
+        mirrored: Whether left and right have changed places.
+    """
+
+    pixels: UInt8[np.ndarray, "s s k"]
+    points: Points
+    mirrored: bool
+
+
+def change(
+    crop: Crop,
+    points: Points,
+    crop_from_stored: Transform,
+    reduction: int,
+    amounts: Augmentation,
+    *,
+    grey: bool,
+    rng: np.random.Generator,
+) -> ChangedFace:
+    """Return a face changed at random, and aligned again by its moved points.
 
     Args:
         crop: As the store keeps it, with its margin.
         points: In pixels of the 200 x 200 crop.
-        layout: The windows.
+        crop_from_stored: From pixels of the stored crop to those of the 200 x 200 crop.
+        reduction: Whole number by which the 200 x 200 crop is reduced.
         amounts: How much of what.
-        grey: Whether colours are mixed to one channel, by random weights.
+        grey: Whether colours are mixed to one channel.
         rng: Source of every random choice.
     """
-    if rng.random() < amounts.mirror:
-        crop, points = mirror(crop, points)
+    mirrored = bool(rng.random() < amounts.mirror)
+    if mirrored:
+        points = mirror_points(points)
     found = move_points(points, amounts, rng)
-    reduced, found = realign(tint(crop, grey, rng), found, layout.reduction)
-    reduced = degrade(relight(reduced, amounts, rng), amounts, rng)
-    return windows_of(reduced, found[:, :2], layout), found
+    stored = tint(crop, grey, rng, amounts.tint)
+    if mirrored:
+        # Flipping the transform instead of the pixels saves a copy of them.
+        crop_from_stored = np.array([[-1.0, 0, CROP_SIDE_PX], [0, 1, 0], [0, 0, 1]]) @ crop_from_stored
+    pixels, found = realign(stored, found, reduction, crop_from_stored)
+    return ChangedFace(degrade(relight(pixels, amounts, rng), amounts, rng), found, mirrored)
 
 
 def mirror(crop: Crop, points: Points) -> tuple[Crop, Points]:
     """Return the face flipped left to right, its points renamed so that each keeps its meaning."""
+    return np.ascontiguousarray(crop[:, ::-1]), mirror_points(points)
+
+
+def mirror_points(points: Points) -> Points:
+    """Return the points of the 200 x 200 crop flipped left to right and renamed."""
     flipped = points[MIRROR_LANDMARKS].copy()
     flipped[:, 0] = CROP_SIDE_PX - flipped[:, 0]
-    return np.ascontiguousarray(crop[:, ::-1]), flipped
+    return flipped
 
 
 def move_points(points: Points, amounts: Augmentation, rng: np.random.Generator) -> Points:
@@ -72,22 +106,29 @@ def move_points(points: Points, amounts: Augmentation, rng: np.random.Generator)
     return moved
 
 
-def tint(crop: Crop, grey: bool, rng: np.random.Generator) -> UInt8[np.ndarray, "s s k"]:
-    """Return the crop as one channel mixed by random weights, or with a random gain on each colour."""
+def tint(
+    crop: UInt8[np.ndarray, "s s 3"], grey: bool, rng: np.random.Generator, amount: float = 0.1
+) -> UInt8[np.ndarray, "s s k"]:
+    """Return the crop as one channel mixed by random weights, or with a random gain on each colour.
+
+    An amount of 0 takes the weights of luminance, or leaves colours as they are.
+    """
     if not grey:
-        return np.clip(crop * np.exp(rng.normal(size=3) * 0.1), 0, 255).astype(np.uint8)
-    weights = rng.dirichlet([3.6, 6.0, 2.4])[None]
+        return np.clip(crop * np.exp(rng.normal(size=3) * amount), 0, 255).astype(np.uint8) if amount else crop
+    weights = rng.dirichlet([3.6, 6.0, 2.4])[None] if amount else np.array([LUMINANCE])
     return cv2.transform(crop, weights)[..., None].astype(np.uint8)
 
 
-def realign(crop: Crop, points: Points, reduction: int) -> tuple[UInt8[np.ndarray, "t t c"], Points]:
+def realign(
+    crop: Crop, points: Points, reduction: int, crop_from_stored: Transform
+) -> tuple[UInt8[np.ndarray, "t t c"], Points]:
     """Return the face aligned by these points, at the scale of the layout, and the points in its 200 x 200 pixels.
 
     Raises:
         LandmarkError: As `alignment.crop_transform`.
     """
     new_from_old = crop_transform(points[:, :2])
-    small_from_stored = np.diag([1 / reduction, 1 / reduction, 1.0]) @ new_from_old @ crop_from_stored()
+    small_from_stored = np.diag([1 / reduction, 1 / reduction, 1.0]) @ new_from_old @ crop_from_stored
     side = CROP_SIDE_PX // reduction
     warped = cv2.warpAffine(crop, _between_pixel_centres(small_from_stored)[:2], (side, side), flags=cv2.INTER_LINEAR)
     depth = points[:, 2] * scale_of(new_from_old)
@@ -96,6 +137,8 @@ def realign(crop: Crop, points: Points, reduction: int) -> tuple[UInt8[np.ndarra
 
 def relight(crop: Crop, amounts: Augmentation, rng: np.random.Generator) -> Crop:
     """Return the crop with another gamma, contrast and brightness."""
+    if not (amounts.gamma or amounts.contrast or amounts.brightness):
+        return crop
     gamma = np.exp(rng.normal() * amounts.gamma)
     contrast, lift = np.exp(rng.normal() * amounts.contrast), rng.normal() * amounts.brightness
     levels = (np.linspace(0, 1, 256) ** gamma - 0.5) * contrast + 0.5 + lift

@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from duchenne.errors import TrainingError
+from duchenne.networks.ordinal import GRADES, OCCURS_FROM, OrdinalScale
+from duchenne.training.labels import Labels
 
 
 def skew(occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]) -> Float[np.ndarray, " a"]:
@@ -45,3 +47,41 @@ def masked_cross_entropy(
     present = -torch.nn.functional.logsigmoid(logits) * positive_weight
     absent = -torch.nn.functional.logsigmoid(-logits)
     return torch.where(known, torch.where(occurrence, present, absent), 0.0).sum() / len(logits)
+
+
+def ordinal_cross_entropy(
+    scale: OrdinalScale, latents: Float[Tensor, "n a 2"], labels: Labels, positive_weight: Float[Tensor, " a"]
+) -> Float[Tensor, ""]:
+    """Return the cross-entropy of intensity >= A, C, D, E of the face, and of >= A to E on either side; mean over cuts.
+
+    Faces in which the AU occurs weigh a_j, as in `masked_cross_entropy`, so that both see the same population. Cut B of
+    the face is left to that function. Where intensity contradicts the occurrence (lips parted by the jaw), intensity
+    does not count; a trace says nothing about B.
+    """
+    strength = labels.intensity.amax(2)
+    agrees = ~labels.known | ((strength >= _lowest(OCCURS_FROM)) == labels.occurrence)
+    face_known = (labels.intensity_known & agrees)[..., None].repeat(1, 1, GRADES)
+    face_known[..., OCCURS_FROM - 1] = False
+    face = _grade_terms(scale.grade_logits(latents.amax(2)), strength, positive_weight)
+    by_side = _grade_terms(
+        scale.grade_logits(latents.movedim(2, 0)), labels.intensity.movedim(2, 0), positive_weight
+    ).movedim(0, 2)
+    trace = (labels.intensity >= _lowest(1)) & (labels.intensity < _lowest(OCCURS_FROM))
+    side_known = (labels.sides_known & agrees)[..., None, None].repeat(1, 1, 2, GRADES)
+    side_known[..., OCCURS_FROM - 1] &= ~trace
+    total = (face * face_known).sum() / (GRADES - 1) + (by_side * side_known).sum() / (2 * GRADES)
+    return total / len(latents)
+
+
+def _lowest(grade: int) -> float:
+    """Return the smallest intensity that rounds to the grade, halves up."""
+    return grade - 0.5
+
+
+def _grade_terms(
+    logits: Float[Tensor, "*n a 5"], intensity: Float[Tensor, "*n a"], positive_weight: Float[Tensor, " a"]
+) -> Float[Tensor, "*n a 5"]:
+    grades = torch.arange(1, GRADES + 1, device=intensity.device)
+    reached = (intensity[..., None] >= grades - 0.5).float()
+    terms = torch.nn.functional.binary_cross_entropy_with_logits(logits, reached, reduction="none")
+    return terms * torch.where(intensity >= _lowest(OCCURS_FROM), positive_weight, 1.0)[..., None]

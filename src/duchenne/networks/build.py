@@ -1,0 +1,29 @@
+"""From sizes to a network."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from duchenne.networks.region import RegionNetwork
+from duchenne.networks.region_config import RegionConfig
+
+NetworkConfig = RegionConfig
+"""Sizes of any network here. Each has `aus` and a `view`."""
+
+
+def build_network(
+    config: NetworkConfig,
+    shape_mean: Float[np.ndarray, "49 3"] | None = None,
+    shape_spread: Float[np.ndarray, "49 3"] | None = None,
+) -> nn.Module:
+    """Return an untrained network; called with the inputs of its view, it returns one logit for each AU.
+
+    Args:
+        config: Sizes.
+        shape_mean: Mean derotated shape, for networks that read shapes.
+        shape_spread: Its spread.
+    """
+    if shape_mean is None or shape_spread is None or not config.view.shape:
+        return RegionNetwork(config)
+    return RegionNetwork(config, torch.from_numpy(shape_mean).float(), torch.from_numpy(shape_spread).float())

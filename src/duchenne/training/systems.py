@@ -1,0 +1,69 @@
+"""Train any recipe, load any trained system: what evaluation and the command line call."""
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from duchenne.datasets.faces import FaceStore
+from duchenne.training.deep import load_deep
+from duchenne.training.fitting import fit
+from duchenne.training.machine import Machine
+from duchenne.training.progress import Report, silent
+from duchenne.training.recipes import Recipe
+from duchenne.training.starting import Start
+
+
+@runtime_checkable
+class System(Protocol):
+    """Anything that scores faces.
+
+    Networks also have `network`, `config`, and, with patches, `patch_features`.
+    """
+
+    @property
+    def name(self) -> str:
+        """The recipe's name."""
+
+    @property
+    def aus(self) -> tuple[str, ...]:
+        """The AUs that `scores` returns, in its order."""
+
+    def scores(self, store: FaceStore) -> Float[np.ndarray, "n a"]:
+        """Return a probability, or a score between 0 and 1, of each AU in each face."""
+
+
+def train_system(
+    recipe: Recipe,
+    train: FaceStore,
+    valid: FaceStore,
+    folder: Path,
+    report: Report = silent,
+    machine: Machine | None = None,
+    start: Start | None = None,
+) -> System:
+    """Train a recipe and keep the system in the folder; a run that was stopped goes on from there.
+
+    Args:
+        recipe: One of `recipes.RECIPES`, or a variant of one.
+        train: Faces to learn from.
+        valid: Faces of other subjects, which say when to stop.
+        folder: For checkpoint, log and the trained system.
+        report: Told how far the run is.
+        machine: Where networks are trained; this machine's default unless given.
+        start: A trained system to begin from; random weights unless given.
+
+    Raises:
+        TrainingError: The data cannot teach this recipe, or the folder holds something of another one.
+    """
+    return fit(recipe, train, valid, folder, report, machine, start)
+
+
+def load_system(folder: Path) -> System:
+    """Return the trained system that lies in the folder.
+
+    Raises:
+        TrainingError: There is none, or this version cannot read it.
+    """
+    return load_deep(folder)

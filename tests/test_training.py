@@ -1,0 +1,242 @@
+"""Training systems: refusals, the loop, killed and continued, two processes as one, fine-tuning, sides."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from duchenne.errors import TrainingError, UsageError
+from duchenne.facs import AU_NAMES
+from duchenne.networks.region import PatchLayer, RegionConfig
+from duchenne.patches import PatchLayout
+from duchenne.training.checkpoints import plain, read_tensors, unplain
+from duchenne.training.checks import require_trainable
+from duchenne.training.drawing import BatchReader, balanced_chances
+from duchenne.training.fitting import fit
+from duchenne.training.machine import Machine
+from duchenne.training.progress import silent
+from duchenne.training.recipes import KINDS, RECIPES, Adadelta, AdamW, DeepRecipe, recipe_named, with_settings
+from duchenne.training.scores import area_under_roc
+from duchenne.training.starting import Start
+from duchenne.training.systems import load_system, train_system
+from toy_store import SMILE, toy_store
+
+TINY = RegionConfig(
+    aus=("AU04", "AU12"),
+    layout=PatchLayout(landmarks=(3, 8, 32, 38), side_px=16, reduction=2),
+    grey=True,
+    shared_channels=4,
+    shared_kernel=3,
+    patch_layers=(PatchLayer(4, 3, 2), PatchLayer(4, 3)),
+    widths=(16,),
+    dropout=0.1,
+    shape_width=8,
+    head="ordinal",
+)
+RECIPE = DeepRecipe(
+    "tiny", "for tests", TINY, AdamW(learning_rate=1e-2), batch=16, epochs=30, patience=0, validate_every=10, bf16=False
+)
+CPU = Machine("cpu")
+
+
+@pytest.fixture(scope="module")
+def stores():
+    return toy_store(96), toy_store(32, 1, "b")
+
+
+@pytest.fixture(scope="module")
+def trained(stores, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    return fit(RECIPE, *stores, folder, silent, CPU), folder
+
+
+def test_training_learns_and_the_loaded_system_says_the_same(stores, trained):
+    system, folder = trained
+    scores = system.scores(stores[1])
+    assert area_under_roc(stores[1].occurrence[:, SMILE], scores[:, 1]) > 0.9
+    loaded = load_system(folder)
+    assert (loaded.name, loaded.aus) == ("tiny", ("AU04", "AU12"))
+    assert_allclose(loaded.scores(stores[1]), scores, atol=1e-7)
+    told = read_tensors(folder / "network.safetensors")[1]
+    assert told["data"] == stores[0].fingerprint
+    assert told["steps"] == 180
+    assert any((folder / "log").iterdir())
+
+
+def test_the_sides_are_told_apart_and_change_places_in_a_mirror(stores, trained):
+    system, _ = trained
+    valid = stores[1]
+    with torch.no_grad():
+        latents = system.network.latents(*system.inputs(valid, np.arange(len(valid))))[:, 1].numpy().astype(float)
+    for side in range(2):
+        assert area_under_roc(valid.intensity[:, SMILE, side] >= 1.5, latents[:, side]) > 0.8
+
+
+def test_recipes_survive_being_written():
+    for recipe in RECIPES.values():
+        assert unplain(plain(recipe), KINDS) == recipe
+    with pytest.raises(TrainingError, match="Nonsense"):
+        unplain({"is": "Nonsense"}, KINDS)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_training import CPU, RECIPE, silent, toy_store, fit
+import dataclasses
+recipe = dataclasses.replace(RECIPE, epochs=20, keep_every_s=0.0)
+fit(recipe, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, CPU)
+"""
+
+
+def test_killed_in_mid_training_it_goes_on_to_the_same_bits(stores, tmp_path):
+    recipe = dataclasses.replace(RECIPE, epochs=20, keep_every_s=0.0)
+    broken = tmp_path / "broken"
+    code = SCRIPT.format(tests=str(Path(__file__).parent), folder=str(broken))
+    child = subprocess.Popen([sys.executable, "-c", code])
+    step = 0
+    while step < 20:
+        time.sleep(0.02)
+        assert child.poll() is None, "training ended before it could be killed"
+        if (broken / "checkpoint.safetensors").exists():
+            step = read_tensors(broken / "checkpoint.safetensors")[1]["step"]
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert not (broken / "network.safetensors").exists()
+    resumed = fit(recipe, *stores, broken, silent, CPU)
+    whole = fit(recipe, *stores, tmp_path / "whole", silent, CPU)
+    for name, values in whole.network.state_dict().items():
+        assert torch.equal(values, resumed.network.state_dict()[name]), name
+
+
+def test_a_folder_of_another_recipe_is_refused(stores, trained):
+    with pytest.raises(TrainingError, match="another recipe"):
+        fit(dataclasses.replace(RECIPE, epochs=2), *stores, trained[1], silent, CPU)
+
+
+def test_early_stopping_keeps_the_best_weights_and_a_finished_run_does_not_go_on(stores, tmp_path):
+    recipe = dataclasses.replace(RECIPE, optimiser=Adadelta(), epochs=50, patience=2, validate_every=1)
+    told = fit(recipe, *stores, tmp_path, silent, CPU).told
+    assert told["steps"] < 50 * 6
+    assert told["steps"] - told["best_step"] == 2 * 6
+    assert fit(recipe, *stores, tmp_path, silent, CPU).told["steps"] == told["steps"]
+
+
+def test_one_step_of_the_papers_optimiser_is_the_one_computed_by_hand():
+    from duchenne.training.optimisers import build_optimiser
+
+    weight = torch.tensor([2.0, -1.0], dtype=torch.double, requires_grad=True)
+    optimiser, schedule = build_optimiser(RECIPES["paper"].optimiser, [weight], 5)
+    square, delta, value = np.zeros(2), np.zeros(2), np.array([2.0, -1.0])
+    for given in (np.array([0.5, -3.0]), np.array([0.1, 2.0])):
+        weight.grad = torch.tensor(given)
+        optimiser.step()
+        gradient = given + 5e-4 * value
+        square = 0.95 * square + 0.05 * gradient**2
+        change = np.sqrt(delta + 1e-6) / np.sqrt(square + 1e-6) * gradient
+        delta = 0.95 * delta + 0.05 * change**2
+        value = value - 1.0 * change
+        assert_allclose(weight.detach().numpy(), value, rtol=1e-12)
+    assert schedule is None
+
+
+def test_the_papers_settings_are_the_papers():
+    paper = RECIPES["paper"]
+    assert paper.optimiser == Adadelta(1.0, 0.95, 1e-6, 5e-4)
+    assert (paper.batch, paper.network.dropout, len(paper.aus), paper.weighted) == (128, 0.5, 12, True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda s: s.intensity.__setitem__((slice(None), SMILE), 3.0), "AU12 has 96 positive and 0 negative"),
+        (lambda s: s.known.__setitem__((slice(None), SMILE), False), "AU12: all 96 training labels are unknown"),
+        (lambda s: s.subject.__setitem__(0, "b3"), "Subject b3 and 0 more are in training and in validation"),
+        (lambda s: s.points.__setitem__((5, 3), np.nan), "1 training faces have landmarks that are no numbers"),
+    ],
+)
+def test_data_that_cannot_teach_is_refused_before_the_first_step(stores, tmp_path, spoil, message):
+    train = toy_store(96)
+    spoil(train)
+    train.__post_init__()
+    with pytest.raises(TrainingError, match=message):
+        fit(RECIPE, train, stores[1], tmp_path, silent, CPU)
+    assert not list(tmp_path.iterdir())
+
+
+def test_pixels_that_are_no_numbers_are_refused(stores):
+    train = toy_store(96)
+    train.pixels = np.where(np.arange(96)[:, None, None, None] == 0, np.nan, train.pixels)
+    with pytest.raises(TrainingError, match="float64, 1 of 64 looked at with NaN"):
+        require_trainable(train, stores[1], TINY.aus)
+
+
+def test_unknown_labels_do_not_count(stores, tmp_path):
+    train = toy_store(96)
+    train.known[::3] = False
+    train.__post_init__()
+    other = dataclasses.replace(train, intensity=np.where(train.known[..., None], train.intensity, 5 - train.intensity))
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    a, b = (fit(recipe, s, stores[1], tmp_path / str(k), silent, CPU) for k, s in enumerate((train, other)))
+    for name, values in a.network.state_dict().items():
+        assert torch.equal(values, b.network.state_dict()[name]), name
+
+
+def test_balanced_sampling_gives_rare_aus_as_much_as_common_ones():
+    occurrence = np.zeros((1000, 2), bool)
+    occurrence[:10, 0], occurrence[10:510, 1] = True, True
+    chances = balanced_chances(occurrence, np.ones_like(occurrence))
+    assert chances.sum() == pytest.approx(1)
+    assert chances[:10].sum() == pytest.approx(0.5 * 0.01 + 0.25)
+    assert chances[10:510].sum() == pytest.approx(0.5 * 0.5 + 0.25)
+
+
+def test_processes_that_share_a_batch_draw_what_one_would(stores):
+    whole = BatchReader(RECIPE, stores[0], np.zeros((49, 3)) + stores[0].points[0], 6).read(3)
+    parts = [BatchReader(RECIPE, stores[0], np.zeros((49, 3)) + stores[0].points[0], 6, r, 2).read(3) for r in (0, 1)]
+    for rank, (inputs, labels) in enumerate(parts):
+        assert torch.equal(inputs[0], whole[0][0][rank::2])
+        assert torch.equal(labels.occurrence, whole[1].occurrence[rank::2])
+
+
+def test_fine_tuning_keeps_what_is_frozen_and_takes_shared_outputs(stores, trained, tmp_path):
+    network = dataclasses.replace(TINY, aus=("AU12", "AU25"))
+    recipe = dataclasses.replace(RECIPE, network=network, epochs=1, freeze=("shared", "patch_layers"))
+    tuned = train_system(recipe, *stores, tmp_path, silent, CPU, Start(trained[1]))
+    before, after = trained[0].network.state_dict(), tuned.network.state_dict()
+    for name in before:
+        if name.startswith(("shared", "patch_layers", "shape_mean")):
+            assert torch.equal(before[name], after[name]), name
+    assert not torch.equal(before["full.0.weight"], after["full.0.weight"])
+    assert (after["output.weight"][0] - before["output.weight"][1]).abs().max() < 0.2
+    with pytest.raises(TrainingError, match="No parameter begins with 'nose'"):
+        train_system(dataclasses.replace(recipe, freeze=("nose",)), *stores, tmp_path / "x", silent, CPU)
+    wider = dataclasses.replace(recipe, network=dataclasses.replace(network, shared_channels=5))
+    with pytest.raises(TrainingError, match="changes AUs, not sizes"):
+        train_system(wider, *stores, tmp_path / "y", silent, CPU, Start(trained[1]))
+
+
+def test_what_is_no_system_is_named(tmp_path):
+    with pytest.raises(TrainingError, match=r"network\.safetensors"):
+        load_system(tmp_path)
+    with pytest.raises(UsageError, match="batch of 2"):
+        dataclasses.replace(RECIPE, batch=1)
+    assert set(RECIPES["compact"].aus) == set(AU_NAMES)
+
+
+def test_settings_of_the_command_line_change_a_recipe_and_nonsense_is_named():
+    changed = with_settings(recipe_named("paper"), "12,4", epochs=3.0, seed=None)
+    assert (changed.aus, changed.epochs, changed.seed) == (("AU04", "AU12"), 3.0, 0)
+    with pytest.raises(UsageError, match=r"no recipe 'papper'\. Known: paper, compact"):
+        recipe_named("papper")
+    with pytest.raises(UsageError, match="has no trees"):
+        with_settings(RECIPES["paper"], trees=5)
