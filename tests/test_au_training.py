@@ -14,11 +14,12 @@ from duchenne.datasets.stills import with_depth
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.networks.region import PatchLayer, RegionConfig
-from duchenne.patches import PatchLayout, cut_windows
+from duchenne.patches import PatchLayout, cut_windows, windows_of
 from duchenne.training import au_fitting
 from duchenne.training.aligned_store import (
     AlignedStore,
     align_with_margin,
+    crop_from_stored,
     prepare_store,
     read_stills,
     require_disjoint,
@@ -26,13 +27,20 @@ from duchenne.training.aligned_store import (
 from duchenne.training.amounts import Augmentation
 from duchenne.training.au_evaluation import Predictions, held_out, tabulate, thresholds_of
 from duchenne.training.au_fitting import AURecipe, fit
-from duchenne.training.augmentation import augment, mirror, move_points, realign, tint
+from duchenne.training.augmentation import change, mirror, move_points, realign, tint
 from duchenne.training.scores import area_under_roc, best_threshold, f1
 from toy_faces import head, stills, write_stills
 
 LAYOUT = PatchLayout(side_px=28, reduction=2)
+
+
+def augment(crop, points, layout, amounts, *, grey, rng):
+    face = change(crop, points, crop_from_stored(), layout.reduction, amounts, grey=grey, rng=rng)
+    return windows_of(face.pixels, face.points[:, :2], layout), face.points
+
+
 NOTHING = Augmentation(
-    landmark_error=0, depth_error=0, mirror=0, gamma=0, contrast=0, brightness=0, low_resolution=0, jpeg=0
+    landmark_error=0, depth_error=0, mirror=0, gamma=0, contrast=0, brightness=0, low_resolution=0, jpeg=0, tint=0
 )
 TINY = RegionConfig(
     layout=PatchLayout(landmarks=(32, 35, 38, 41), side_px=12, reduction=2),
@@ -110,7 +118,7 @@ def test_moved_points_are_aligned_again_by_the_moved_corners(store):
     rng = np.random.default_rng(0)
     points = store.points[0].astype(float)
     moved = move_points(points, Augmentation(), rng)
-    small, found = realign(store.crops(np.array([0]))[0], moved, 2)
+    small, found = realign(store.crops(np.array([0]))[0], moved, 2, crop_from_stored())
     assert small.shape == (100, 100, 3)
     assert_allclose(found[[19, 28], :2], EYE_CORNERS_IN_CROP, atol=1e-6)
 

@@ -240,3 +240,9 @@ def test_settings_of_the_command_line_change_a_recipe_and_nonsense_is_named():
         recipe_named("papper")
     with pytest.raises(UsageError, match="has no trees"):
         with_settings(RECIPES["paper"], trees=5)
+
+
+def test_bfloat16_trains_too(stores, tmp_path):
+    system = fit(dataclasses.replace(RECIPE, bf16=True, epochs=1), *stores, tmp_path, silent, CPU)
+    assert system.told["steps"] == 6
+    assert next(system.network.parameters()).dtype == torch.float32

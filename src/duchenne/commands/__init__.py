@@ -28,6 +28,7 @@ app.command(
 app.command("duchenne.commands.doctor:doctor", help="Say what is installed and check that detection works here.")
 app.command("duchenne.commands.prepare:prepare", help="Align the faces of data sets into a store for training.")
 app.command("duchenne.commands.render:render", help="Draw heads with known action units, with exact labels.")
+app.command("duchenne.commands.train:train", help="Train a network or a classical system on prepared faces.")
 
 
 def run(arguments: list[str]) -> int:

@@ -36,7 +36,7 @@ class BatchReader:
         self.recipe, self.store, self.steps_per_epoch = recipe, store, steps_per_epoch
         self.rank, self.processes = rank, processes
         self.view, self.labels = ViewReader(recipe.network.view, store, reference), LabelReader(store, recipe.aus)
-        self.located = getattr(store, "located", None)
+        self.true_points = true_points(store)
         self.chances = None
         if recipe.sampling == "balanced":
             columns = [AU_NAMES.index(name) for name in recipe.aus]
@@ -63,10 +63,16 @@ class BatchReader:
         return tuple(torch.from_numpy(values) for values in drawn.inputs), self.labels.read(rows, drawn.mirrored)
 
     def _points(self, rows: Int[np.ndarray, " k"], rngs: list[np.random.Generator]) -> np.ndarray | None:
-        if self.located is None:
+        if self.true_points is None:
             return None
-        chosen = np.array([rng.random() < self.recipe.located_share for rng in rngs])[:, None, None]
-        return np.where(chosen, self.located[rows], self.store.points[rows])
+        located = np.array([rng.random() < self.recipe.located_share for rng in rngs])[:, None, None]
+        return np.where(located, self.store.points[rows], self.true_points[rows])
+
+
+def true_points(store: FaceStore) -> Float[np.ndarray, "n 49 3"] | None:
+    """Return the points that a renderer knows, where the store keeps them beside the landmarker's."""
+    extra = getattr(store, "extra", None)
+    return extra("true_points") if extra is not None and "true_points" in store.extra_names else None  # type: ignore[attr-defined]
 
 
 def balanced_chances(occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]) -> Float[np.ndarray, " n"]:

@@ -83,8 +83,9 @@ class LossModule(nn.Module):
         self.network, self.share = network, recipe.intensity_share
         self.register_buffer("weight", weight)
 
-    def forward(self, inputs: tuple[Tensor, ...], labels: Labels) -> Tensor:
-        """Return the loss of a batch."""
+    def forward(self, inputs: tuple[Tensor, ...], given: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of a batch; the labels come as plain tensors, since Fabric moves and casts only those."""
+        labels = Labels(*given)
         scale: OrdinalScale | None = getattr(self.network, "scale", None)
         if scale is None:
             return masked_cross_entropy(self.network(*inputs).float(), labels.occurrence, labels.known, self.weight)
@@ -136,9 +137,8 @@ class _Fitting:
         recipe = self.recipe
         torch.manual_seed(recipe.seed)
         self.reference, spread = None, None
-        points = getattr(self.train, "located", self.train.points)
         if recipe.network.view.shape or recipe.network.view.frontal:
-            self.reference, spread = shape_statistics(points, self.train.pose_deg, recipe.seed)
+            self.reference, spread = shape_statistics(self.train.points, self.train.pose_deg, recipe.seed)
         self.network = build_network(recipe.network, self.reference, spread)
         if start is not None:
             self.reference = begin_from(start, self.network, recipe.aus, self.reference)
@@ -189,8 +189,8 @@ class _Fitting:
         torch.manual_seed(self.recipe.seed * 1_000_003 + step)
         self.loss.train()
         device = self.fabric.device
-        moved = Labels(*(values.to(device) for values in vars(labels).values()))
-        loss = self.loss(tuple(values.to(device) for values in inputs), moved)
+        given = tuple(values.to(device) for values in vars(labels).values())
+        loss = self.loss(tuple(values.to(device) for values in inputs), given)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.steps_of.step()

@@ -71,7 +71,7 @@ class DeepRecipe:
         weighted: Whether a positive weighs negatives / positives of its AU.
         sampling: "all": each face once an epoch; "balanced": drawn with replacement, faces with rare AUs more often.
         intensity_share: Weight of the intensity and side terms, for networks with an ordinal head.
-        located_share: Share of faces whose points are the landmarker's, where the store has both kinds.
+        located_share: Share of faces whose points are the landmarker's; the others' are the renderer's, if known.
         seed: Of weights, order, augmentation and dropout.
         bf16: Whether layers compute in bfloat16.
         keep_every_s: Seconds between checkpoints.
@@ -107,6 +107,11 @@ class DeepRecipe:
     def aus(self) -> tuple[str, ...]:
         """The AUs that it learns, in the order of its scores."""
         return self.network.aus
+
+    @property
+    def reduction(self) -> int:
+        """Whole number by which the 200 x 200 crop can be reduced before this system reads it."""
+        return self.network.view.reduction
 
 
 Recipe = DeepRecipe

@@ -1,0 +1,126 @@
+"""`duchenne train`: a recipe on prepared faces."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from duchenne.training.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from duchenne.training.progress import Progress
+
+_RECIPES_HELP = "What is trained, and how. " + " ".join(f"{name}: {recipe.what}" for name, recipe in RECIPES.items())
+
+
+def train(
+    recipe: Annotated[str, Parameter(help=_RECIPES_HELP)],
+    /,
+    *,
+    data: list[Path],
+    out: Path = Path("trained"),
+    valid: list[Path] | None = None,
+    valid_share: float = 0.2,
+    aus: str | None = None,
+    epochs: float | None = None,
+    batch: int | None = None,
+    seed: int | None = None,
+    sampling: Literal["all", "balanced"] | None = None,
+    start: Path | None = None,
+    freeze: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    accelerator: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    threads: int = 0,
+) -> int:
+    """Train a recipe on prepared faces.
+
+    A run that was stopped, or killed, goes on where it was when the same command is given again, to the same weights.
+    The log folder can be read by TensorBoard. Validation never shares a subject with training.
+
+    Parameters
+    ----------
+    recipe
+        What is trained, and how.
+    data
+        Folders that `duchenne prepare` has written; several make one set.
+    out
+        Folder for the trained system, its checkpoint and its log; the recipe's name is added.
+    valid
+        Folders with the faces that say when to stop; a share of the subjects in --data unless given.
+    valid_share
+        Share of the subjects that are kept for validation where --valid is not given.
+    aus
+        Action units to learn, for example 1,2,4; the recipe's own unless given.
+    epochs
+        Times that each face is seen, at most; the recipe's own unless given.
+    batch
+        Faces in a step; the recipe's own unless given.
+    seed
+        Of every random choice; the recipe's own unless given.
+    sampling
+        all: each face once an epoch. balanced: faces with rare action units more often.
+    start
+        Folder of a trained system to begin from: fine-tuning.
+    freeze
+        Beginnings of names of parameters that do not learn, for example patch_layers.
+    accelerator
+        auto, cpu, cuda or mps, as Lightning Fabric names them.
+    devices
+        Processes on this machine, one device each.
+    nodes
+        Machines that train together.
+    threads
+        Threads of torch in each process; 0 leaves the choice to torch.
+    """
+    from dataclasses import replace
+
+    from duchenne.training.machine import Machine
+    from duchenne.training.recipes import recipe_named, with_settings
+    from duchenne.training.starting import Start
+    from duchenne.training.stores import read_stores
+    from duchenne.training.systems import train_system
+
+    chosen = with_settings(recipe_named(recipe), aus, epochs=epochs, batch=batch, seed=seed, sampling=sampling)
+    if freeze:
+        chosen = replace(chosen, freeze=freeze)
+    train_faces, valid_faces = read_stores(data, valid, valid_share, chosen.seed, chosen.reduction)
+    console = Console(stderr=True, highlight=False)
+    console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
+    folder = out / chosen.name
+    machine = Machine(accelerator, devices, nodes, threads=threads)
+    with _progress(console) as report:
+        train_system(chosen, train_faces, valid_faces, folder, report, machine, Start(start) if start else None)
+    print(folder)
+    return 0
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[["Progress"], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), console=console) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def report(progress: "Progress") -> None:
+            bar.update(task, completed=progress.step, total=progress.steps, description=_said(progress))
+
+        yield report
+
+
+def _said(progress: "Progress") -> str:
+    parts = [progress.remark]
+    if progress.loss is not None:
+        parts.append(f"loss {progress.loss:.3f}")
+    if progress.score is not None:
+        parts.append(f"score {progress.score:.3f}")
+    if progress.per_s is not None:
+        parts.append(f"{progress.per_s:.0f} faces/s")
+    if progress.left_s is not None:
+        minutes, seconds = divmod(round(progress.left_s), 60)
+        parts.append(f"{minutes}:{seconds:02d} left")
+    return "  ".join(part for part in parts if part)
