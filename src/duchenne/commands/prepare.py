@@ -81,11 +81,12 @@ def prepare(
         report = prepare_store(
             releases, out, options, workers=workers, restart=restart, on_frames=lambda n: progress.advance(task, n)
         )
-    for problem in report["problems"]:
+    problems = [problem for problem in report["problems"] if problem["severe"]]
+    for problem in problems:
         console.print(f"duchenne: {problem['where']}: {problem['what']}", markup=False, highlight=False)
     Console().print(_table(report))
     console.print(f"{report['kept']} faces of {report['labelled']} frames in {out}", markup=False)
-    return 1 if report["problems"] else 0
+    return 1 if problems else 0
 
 
 def _table(report: dict[str, Any]) -> "Table":

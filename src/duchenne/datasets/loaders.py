@@ -3,12 +3,23 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from duchenne.datasets.bp4d import OCCURRENCE, load_bp4d
+from duchenne.datasets.ck_plus import load_ck_plus
+from duchenne.datasets.disfa import load_disfa, load_disfa_plus
+from duchenne.datasets.fera17 import load_fera17
+from duchenne.datasets.generic import load_generic
 from duchenne.datasets.recording import Release
 from duchenne.datasets.stills import load_stills
 from duchenne.errors import DatasetError, UsageError
 
 LOADERS: dict[str, Callable[[Path], Release]] = {
+    "bp4d": load_bp4d,
+    "fera17": load_fera17,
+    "disfa": load_disfa,
+    "disfa+": load_disfa_plus,
+    "ck+": load_ck_plus,
     "stills": load_stills,
+    "generic": load_generic,
 }
 
 
@@ -36,14 +47,29 @@ def load_all(sources: Sequence[str | Path], kind: str | None = None) -> list[Rel
     return [load(source, kind) for source in sources]
 
 
+_MARKS: tuple[tuple[str, str], ...] = (
+    ("stills", "stills-*.parquet"),
+    ("bp4d", OCCURRENCE.as_posix()),
+    ("fera17", "Train_Occ"),
+    ("fera17", "Valid_Occ"),
+    ("disfa", "ActionUnit_Labels"),
+    ("ck+", "cohn-kanade-images"),
+    ("disfa+", "Labels/*/*/AU*.txt"),
+    ("disfa+", "*/*/AU*.txt"),
+)
+
+
 def kind_of_release(path: Path) -> str:
-    """Return the loader for what lies at a path.
+    """Return the loader for what lies at a path, told by its ending or by a folder that only this data set has.
 
     Raises:
         DatasetError: No loader knows it.
     """
-    if path.suffix == ".parquet" or any(path.glob("stills-*.parquet")):
-        return "stills"
+    if path.suffix.lower() in (".parquet", ".csv"):
+        return "stills" if path.suffix.lower() == ".parquet" else "generic"
+    for kind, mark in _MARKS:
+        if any(path.glob(mark)):
+            return kind
     raise DatasetError(
         f"{path} is no data set known here. Expected a folder of one of {', '.join(LOADERS)} (docs/datasets.md shows "
         "each layout); name it with --data if its folders have other names."

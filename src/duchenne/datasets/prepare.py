@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, count_losses, into_crop, prepare_recording
-from duchenne.datasets.recording import Recording, Release
+from duchenne.datasets.recording import Loss, Problem, Recording, Release
 from duchenne.datasets.samplings import SAMPLINGS, sample_frames
 from duchenne.datasets.store_files import STORE_NAME, merge_shards, read_report, write_shard
 from duchenne.errors import DatasetError, OutputError, UsageError
@@ -250,10 +250,19 @@ def _finish(batches: Sequence[Batch], folder: Path, releases: Sequence[Release],
     paths = [batch.shard(folder) for batch in batches]
     rows = [row for path in paths for row in read_report(path)]
     problems = [{"data": r.name, **asdict(problem)} for r in releases for problem in r.problems]
+    problems += [asdict(problem) for row in rows for problem in _unread(row)]
     report = {**_totals(rows), "by_pose": _grouped(rows, "pose_number"), "by_subject": _grouped(rows, "subject")}
     report |= {"by_subject_and_pose": _grouped(rows, "subject", "pose_number"), "problems": problems}
     merge_shards(paths, folder, {"plan": plan}, report)
     shutil.rmtree(folder / SHARDS_NAME)
+
+
+def _unread(row: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what could not be read of a recording, so that its files are named and not only counted."""
+    pose = f", pose {row['pose_number']}" if row["pose_number"] else ""
+    for loss in (Loss.MISSING, Loss.BROKEN, Loss.BREAKS_OFF, Loss.BEYOND):
+        if count := row["lost"].get(loss.value, 0):
+            yield Problem(f"{row['sequence']}{pose}", f"{count} of {row['labelled']} frames: {loss.value}")
 
 
 def _grouped(rows: Sequence[dict[str, Any]], *keys: str) -> list[dict[str, Any]]:

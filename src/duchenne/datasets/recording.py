@@ -44,10 +44,12 @@ class Problem:
     Attributes:
         where: The sequence, subject or file.
         what: What was found, in plain words.
+        severe: False for what is usual in a whole release, such as frames outside the coded part.
     """
 
     where: str
     what: str
+    severe: bool = True
 
 
 @dataclass(frozen=True)

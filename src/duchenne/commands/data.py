@@ -1,0 +1,86 @@
+"""`duchenne data check`: what a data set on disk holds and lacks."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from duchenne.datasets.audit import Audit
+
+
+def check(
+    *sources: str,
+    data: Literal["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills", "generic"] | None = None,
+    json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Audit data sets: label counts and skew beside the published ones, and all that is missing.
+
+    Ends with 1 if anything is missing or damaged; the rest can be prepared all the same.
+
+    Parameters
+    ----------
+    sources
+        Folders of data sets, or a CSV file of your own.
+    data
+        What the sources are; told by their folders otherwise.
+    json_output
+        Print JSON instead of tables.
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from duchenne.datasets.audit import audit
+    from duchenne.datasets.loaders import load
+    from duchenne.errors import UsageError
+
+    if not sources:
+        raise UsageError("Nothing to check. Name the folder of a data set; see duchenne data check --help.")
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    with errors.status("Reading labels"):
+        found = [audit(load(source, data), source) for source in sources]
+    if json_output:
+        print(json.dumps([asdict(one) for one in found], indent=1))
+    for one in [] if json_output else found:
+        _show(one)
+    for one in found:
+        for problem in one.problems:
+            word = "duchenne" if problem.severe else "note"
+            errors.print(f"{word}: {problem.where}: {problem.what}", markup=False)
+    return 1 if any(problem.severe for one in found for problem in one.problems) else 0
+
+
+def _show(audit: "Audit") -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    of = f" of {audit.published_frames} in the whole release" if audit.published_frames else ""
+    console.print(
+        f"{audit.name} in {audit.source}: {audit.subjects} subjects, {audit.sequences} sequences, "
+        f"{audit.recordings} recordings, {audit.frames} labelled frames{of}",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+    console.print(_table(audit))
+
+
+def _table(audit: "Audit") -> "Table":
+    from rich.table import Table
+
+    table, published = Table(box=None, pad_edge=False), audit.published_skew
+    headings = ["AU", "present", "absent", "unknown", "intensity", "skew"]
+    if published:
+        headings += ["present, published", "skew, published"]
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "AU" else "right")
+    for count in audit.aus:
+        numbers = [count.positives, count.negatives, count.unknown, count.graded]
+        cells = [str(number) for number in numbers]
+        cells.append("-" if count.skew is None else f"{count.skew:.2f}")
+        if published:
+            skew = published.get(count.au)
+            cells += ["-" if count.published is None else str(count.published), "-" if skew is None else f"{skew:.2f}"]
+        table.add_row(count.au, *cells)
+    return table
