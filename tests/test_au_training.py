@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import stats
 
 from duchenne.alignment import EYE_CORNERS_IN_CROP, align, eye_span_px
 from duchenne.datasets.stills import with_depth
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
+from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.region import PatchLayer, RegionConfig
 from duchenne.patches import PatchLayout, cut_windows, windows_of
 from duchenne.training import au_fitting
@@ -28,7 +28,6 @@ from duchenne.training.amounts import Augmentation
 from duchenne.training.au_evaluation import Predictions, held_out, tabulate, thresholds_of
 from duchenne.training.au_fitting import AURecipe, fit
 from duchenne.training.augmentation import change, mirror, move_points, realign, tint
-from duchenne.training.scores import area_under_roc, best_threshold, f1
 from toy_faces import head, stills, write_stills
 
 LAYOUT = PatchLayout(side_px=28, reduction=2)
@@ -232,22 +231,6 @@ def test_training_learns_a_lifted_mouth(store, tmp_path):
         logits = fitted.network(torch.from_numpy(np.stack(windows)), torch.from_numpy(np.stack(shapes)).float())
     column = AU_NAMES.index("AU12")
     assert area_under_roc(store.occurrence[:, column], logits[:, column].double().numpy()) > 0.95
-
-
-def test_area_under_the_roc_equals_scipys_u_statistic():
-    rng = np.random.default_rng(0)
-    truth, score = rng.random(200) < 0.3, np.round(rng.normal(size=200), 1)
-    u = stats.mannwhitneyu(score[truth], score[~truth]).statistic
-    assert area_under_roc(truth, score) == pytest.approx(u / (truth.sum() * (~truth).sum()))
-    assert area_under_roc(np.ones(3, bool), np.zeros(3)) is None
-
-
-def test_best_threshold_beats_every_other():
-    rng = np.random.default_rng(1)
-    truth, score = rng.random(100) < 0.4, np.round(rng.random(100), 1)
-    best = f1(truth, score >= best_threshold(truth, score))
-    assert best == pytest.approx(max(f1(truth, score >= t) for t in np.linspace(-0.05, 1.05, 23)))
-    assert f1(np.zeros(3, bool), np.ones(3, bool)) is None
 
 
 def test_the_table_counts_faces_by_pose_and_leaves_traces_out():

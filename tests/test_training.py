@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose
 
 from duchenne.errors import TrainingError, UsageError
 from duchenne.facs import AU_NAMES
+from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.region import PatchLayer, RegionConfig
 from duchenne.patches import PatchLayout
 from duchenne.training.checkpoints import plain, read_tensors, unplain
@@ -24,7 +25,6 @@ from duchenne.training.fitting import fit
 from duchenne.training.machine import Machine
 from duchenne.training.progress import silent
 from duchenne.training.recipes import KINDS, RECIPES, Adadelta, AdamW, DeepRecipe, recipe_named, with_settings
-from duchenne.training.scores import area_under_roc
 from duchenne.training.starting import Start
 from duchenne.training.systems import load_system, train_system
 from toy_store import SMILE, toy_store

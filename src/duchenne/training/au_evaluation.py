@@ -15,9 +15,9 @@ from duchenne.errors import LandmarkError, TrainingError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.landmarks import FaceLandmarks
+from duchenne.measures.ranking import area_under_roc, best_threshold, counts_at
 from duchenne.recognition import AURecognizer
 from duchenne.training.aligned_store import Locate, Still, read_stills
-from duchenne.training.scores import area_under_roc, best_threshold, f1
 
 POSE_GROUPS: dict[str, tuple[float, float]] = {
     "frontal": (0.0, 20.0),
@@ -131,8 +131,8 @@ def _group_scores(aus: Sequence[str], thresholds: np.ndarray, faces: Predictions
             "positives": int(truth.sum()),
             "negatives": int((~truth).sum()),
             "aroc": _rounded(area_under_roc(truth, score)),
-            "f1": _rounded(f1(truth, score >= thresholds[column])),
-            "f1_all_positive": _rounded(f1(truth, np.ones_like(truth))),
+            "f1": _rounded(counts_at(truth, score >= thresholds[column]).f1),
+            "f1_all_positive": _rounded(counts_at(truth, np.ones_like(truth)).f1),
         }
     means = {}
     for label, names in (("mean_23", aus), ("mean_12", PAPER_AUS)):

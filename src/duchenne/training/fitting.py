@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from duchenne.datasets.faces import FaceStore
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
+from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.build import build_network
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.networks.region import RegionNetwork
@@ -40,7 +41,6 @@ from duchenne.training.memory import keep_freed_memory
 from duchenne.training.optimisers import build_optimiser
 from duchenne.training.progress import Progress, Report
 from duchenne.training.recipes import DeepRecipe
-from duchenne.training.scores import area_under_roc
 from duchenne.training.shapes import shape_statistics
 from duchenne.training.starting import Start, begin_from
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from duchenne.detector import AUDetector, DetectionOptions
 from duchenne.errors import DuchenneError, TrainingError
-from duchenne.training.scores import area_under_roc
+from duchenne.measures.ranking import area_under_roc
 
 EXPECTED: tuple[tuple[str, str], ...] = (
     ("AU12", "happiness"),
