@@ -13,6 +13,7 @@ from duchenne.synthesis.expression import recipe_aus
 from duchenne.synthesis.face_points import landmark_vertices
 from duchenne.synthesis.head import Gaze, Head, make_head
 from duchenne.synthesis.identity import Person
+from duchenne.synthesis.measure import visibility_agreement
 from duchenne.synthesis.sampling import PAPER_AUS, Company, draw_aus, draw_people, fig_5_matrix, table_1_rates
 from duchenne.synthesis.scene import SUPERSAMPLING, Camera, Scene, render
 
@@ -51,6 +52,24 @@ def test_visibility_agrees_with_the_depth_buffer(heads):
     brow_away = list(LANDMARK_GROUPS["eye_image_right"])  # turned to the image's right: that eye goes first
     assert (~drawn.visible[brow_away]).sum() >= 2
     assert drawn.visible[list(LANDMARK_GROUPS["eye_image_left"])].all()
+
+
+def test_rays_through_the_triangles_confirm_what_is_visible(heads):
+    poses = (HeadPose(0.0, 0.0, 0.0), HeadPose(50.0, 10.0, 0.0), HeadPose(-60.0, -30.0, 10.0))
+    assert visibility_agreement(heads[1], [Scene(pose=pose) for pose in poses]) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"pose": HeadPose(200.0, 0.0, 0.0)}, "head pose"),
+        ({"pose": HeadPose(float("nan"), 0.0, 0.0)}, "head pose"),
+        ({"aus": {"AU12": (6.0, 0.0)}}, "Intensities run"),
+    ],
+)
+def test_impossible_scenes_are_refused(wrong, match):
+    with pytest.raises(UsageError, match=match):
+        Scene(**wrong)
 
 
 def test_every_action_unit_has_a_recipe():

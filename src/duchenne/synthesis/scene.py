@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from duchenne.cropping import Picture
+from duchenne.errors import UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose, rotation_from_pose
-from duchenne.synthesis.expression import Sides
+from duchenne.synthesis.expression import MAX_INTENSITY, Sides
 from duchenne.synthesis.face_points import landmark_vertices
 from duchenne.synthesis.head import Gaze, Head, MovedHead, look_along, render_parts, sky_share
 from duchenne.synthesis.parts import Material
@@ -21,7 +22,7 @@ SUPERSAMPLING = 2
 SHADOW_SIDE = 320
 INNER_LIPS = (44, 47)
 """The middle points of the inner lips, upper and lower."""
-_HIDDEN_BEYOND = 0.05
+HIDDEN_BEYOND = 0.05
 """A landmark that lies this far (decimetres) behind what the depth buffer shows is hidden."""
 
 
@@ -101,6 +102,16 @@ class Scene:
     camera: Camera = field(default_factory=Camera)
     light: Light = field(default_factory=Light)
     background: Picture | None = None
+
+    def __post_init__(self) -> None:
+        angles = (self.pose.yaw_deg, self.pose.pitch_deg, self.pose.roll_deg)
+        if not all(-180 <= angle <= 180 for angle in angles):
+            raise UsageError(
+                f"A head pose of yaw, pitch, roll {angles} degrees is asked for; they run from -180 to 180."
+            )
+        wrong = {name: sides for name, sides in self.aus.items() if not all(0 <= v <= MAX_INTENSITY for v in sides)}
+        if wrong:
+            raise UsageError(f"Intensities run from 0 to {MAX_INTENSITY:g} on either side; found {wrong}.")
 
 
 @dataclass(frozen=True)
@@ -256,4 +267,4 @@ def _visible(flat: np.ndarray, depth: np.ndarray, buffer: np.ndarray) -> Bool[np
             x, y = np.clip(at[:, 0] + dx, 0, columns - 1), np.clip(at[:, 1] + dy, 0, rows - 1)
             found = buffer[y, x]
             nearest = np.maximum(nearest, np.where(found < FAR / 2, found, -np.inf))
-    return inside & (depth <= nearest + _HIDDEN_BEYOND)
+    return inside & (depth <= nearest + HIDDEN_BEYOND)
