@@ -16,11 +16,12 @@ from numpy.testing import assert_allclose
 from duchenne.errors import TrainingError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
-from duchenne.networks.region import PatchLayer, RegionConfig
+from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
 from duchenne.training.checkpoints import plain, read_tensors, unplain
 from duchenne.training.checks import require_trainable
 from duchenne.training.drawing import BatchReader, balanced_chances
+from duchenne.training.export_system import export_system
 from duchenne.training.fitting import fit
 from duchenne.training.machine import Machine
 from duchenne.training.progress import silent
@@ -246,3 +247,31 @@ def test_bfloat16_trains_too(stores, tmp_path):
     system = fit(dataclasses.replace(RECIPE, bf16=True, epochs=1), *stores, tmp_path, silent, CPU)
     assert system.told["steps"] == 6
     assert next(system.network.parameters()).dtype == torch.float32
+
+
+def test_the_exported_file_says_the_same_with_intensities_and_sides(stores, trained, tmp_path):
+    import onnxruntime
+
+    from duchenne.recognition import AURecognizer
+
+    system, valid = trained[0], stores[1]
+    done = export_system(system, valid, tmp_path / "au.onnx")
+    assert done.difference < 1e-4
+    recognizer = AURecognizer(done.path)
+    assert recognizer.aus == system.aus
+    assert recognizer.card["data"] == stores[0].fingerprint
+    rows = np.arange(5)
+    inputs = dict(zip(("windows", "shape"), (values.numpy() for values in system.inputs(valid, rows)), strict=True))
+    session = onnxruntime.InferenceSession(str(done.path))
+    probability, intensity, by_side, side_intensity = session.run(None, inputs)
+    assert_allclose(probability, system.scores(valid)[:5], atol=1e-4)
+    assert_allclose(probability, by_side.max(2), atol=1e-6)
+    assert_allclose(intensity, side_intensity.max(2), atol=1e-5)
+    order = np.argsort(probability[:, 1])
+    assert (np.diff(intensity[order, 1]) >= 0).all()
+    only_smiles = valid.subset(np.flatnonzero(valid.occurrence[:, SMILE]))
+    with pytest.raises(TrainingError, match="AU12 has one class only"):
+        export_system(system, only_smiles, tmp_path / "other.onnx")
+    grid = dataclasses.replace(system, network=RegionNetwork(dataclasses.replace(RECIPES["grid"].network)))
+    with pytest.raises(UsageError, match="no region network on landmarks"):
+        export_system(grid, valid, tmp_path / "other.onnx")

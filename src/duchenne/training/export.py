@@ -19,8 +19,13 @@ OPSET = 17
 LICENCE = "Apache-2.0"
 
 
-class _Probabilities(nn.Module):
-    """The network with the sigmoid behind it."""
+PLAIN_OUTPUTS = ("probability",)
+ORDINAL_OUTPUTS = ("probability", "intensity", "side_probability", "side_intensity")
+"""(n, a) twice, then (n, a, 2) twice: the subject's left and right. Intensities are expected values, 0-5."""
+
+
+class _Outputs(nn.Module):
+    """The network with what users read behind it."""
 
     network: RegionNetwork
 
@@ -28,8 +33,19 @@ class _Probabilities(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, windows: Tensor, shape: Tensor | None = None) -> Tensor:
-        return torch.sigmoid(self.network(windows, shape))
+    def forward(self, windows: Tensor, shape: Tensor | None = None) -> tuple[Tensor, ...]:
+        scale = self.network.scale
+        if scale is None:
+            return (torch.sigmoid(self.network(windows, shape)),)
+        latents = self.network.latents(windows, shape)
+        face = latents.amax(2)
+        sides = scale.intensity(latents.movedim(2, 0)).movedim(0, 2)
+        return torch.sigmoid(face), scale.intensity(face), torch.sigmoid(latents), sides
+
+
+def output_names(network: RegionNetwork) -> tuple[str, ...]:
+    """Return the names of the ONNX file's outputs; `probability` is always the first."""
+    return PLAIN_OUTPUTS if network.scale is None else ORDINAL_OUTPUTS
 
 
 def description(
@@ -52,17 +68,18 @@ def description(
         "side_px": config.layout.side_px,
         "reduction": config.layout.reduction,
         "reference_shape": None if reference is None else np.round(reference, 5).tolist(),
+        "outputs": list(output_names(network)),
         "card": {"licence": LICENCE, "input": "RGB windows, uint8; standardised inside the graph", **card},
     }
 
 
 def export_network(network: RegionNetwork, described: dict[str, Any], path: Path, tolerance: float = 1e-4) -> float:
-    """Write the ONNX file; return the largest difference of a probability between it and torch.
+    """Write the ONNX file; return the largest difference between it and torch, over all outputs.
 
     Raises:
         WeightsError: The difference exceeds the tolerance; no file is left then.
     """
-    module = _Probabilities(network).eval()
+    module, outputs = _Outputs(network).eval(), list(output_names(network))
     inputs = _example(network, 2)
     names = ["windows", "shape"][: len(inputs)]
     unfinished = path.with_suffix(".unfinished")
@@ -71,8 +88,8 @@ def export_network(network: RegionNetwork, described: dict[str, Any], path: Path
         inputs,
         str(unfinished),
         input_names=names,
-        output_names=["probability"],
-        dynamic_axes={name: {0: "faces"} for name in (*names, "probability")},
+        output_names=outputs,
+        dynamic_axes={name: {0: "faces"} for name in (*names, *outputs)},
         opset_version=OPSET,
         dynamo=False,
     )
@@ -87,13 +104,14 @@ def export_network(network: RegionNetwork, described: dict[str, Any], path: Path
     return difference
 
 
-def _difference(module: _Probabilities, path: Path) -> float:
+def _difference(module: _Outputs, path: Path) -> float:
     inputs = _example(module.network, 5)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
-    found = session.run(None, {name: values.numpy() for name, values in zip(names, inputs, strict=True)})[0]
+    found = session.run(None, {name: values.numpy() for name, values in zip(names, inputs, strict=True)})
     with torch.no_grad():
-        return float(np.abs(module(*inputs).numpy() - found).max())
+        expected = module(*inputs)
+    return max(float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, found, strict=True))
 
 
 def _example(network: RegionNetwork, faces: int) -> tuple[Tensor, ...]:
