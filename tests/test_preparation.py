@@ -1,0 +1,99 @@
+"""Which face of a frame is the subject's; rendered layouts through the real loaders into a store."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import duchenne
+from duchenne.datasets.loaders import load
+from duchenne.datasets.preparation import prepare_recording
+from duchenne.datasets.prepare import prepare
+from duchenne.datasets.recording import Labels, Loss, Recording, labels_from_columns
+from duchenne.datasets.store import PreparedStore
+from duchenne.errors import UsageError
+from duchenne.media import read_picture
+from duchenne.synthesis import protocols
+from duchenne.synthesis.protocols import ClipsPlan, write_clips
+
+FACE = read_picture(Path(duchenne.__file__).parent / "samples" / "face.jpg").pixels
+LARGE_PX, SMALL_PX = 240, 110
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Pictures in memory."""
+
+    pixels: tuple[np.ndarray | Loss, ...]
+    files: tuple[Path, ...] = field(default=())
+
+    def read(self, frames: np.ndarray) -> Iterator[np.ndarray | Loss]:
+        yield from self.pixels
+
+
+def scene(*faces):
+    """Return a picture with the sample face pasted: (left, side) each."""
+    canvas = Image.new("RGB", (480, 256), "grey")
+    for left, side in faces:
+        canvas.paste(Image.fromarray(FACE).resize((side, side)), (left, 8))
+    return np.asarray(canvas)
+
+
+def labels(count: int) -> Labels:
+    return labels_from_columns(np.arange(count), {"AU12": np.ones(count, int)}, {})
+
+
+def recording(*pictures, moving=True):
+    return Recording("a", "a1", Arrays(pictures), labels(len(pictures)), moving=moving)
+
+
+def side_px(face):
+    return 240 / np.sqrt(abs(np.linalg.det(face.crop_from_image[:2, :2])))
+
+
+def test_the_face_that_is_largest_over_the_recording_is_kept():
+    both, small, none = scene((0, LARGE_PX), (340, SMALL_PX)), scene((340, SMALL_PX)), scene()
+    kept, lost = prepare_recording(recording(both, both, small, none, Loss.BROKEN, both))
+    assert [face.row for face in kept] == [0, 1, 5]
+    assert lost == {2: Loss.LESSER, 3: Loss.NO_FACE, 4: Loss.BROKEN}
+    large = prepare_recording(recording(scene((0, LARGE_PX))))[0][0]
+    assert all(abs(side_px(face) / side_px(large) - 1) < 0.1 for face in kept)
+
+
+def test_someone_who_passes_by_close_to_the_camera_is_not_the_subject():
+    subject = (0, 150)
+    pictures = [scene(subject)] * 5 + [scene(subject, (240, LARGE_PX))]
+    kept, lost = prepare_recording(recording(*pictures))
+    assert not lost
+    sides = [side_px(face) for face in kept]
+    assert max(sides) / min(sides) < 1.1
+    single, _ = prepare_recording(recording(pictures[-1], moving=False))
+    assert side_px(single[0]) > 1.4 * sides[0]  # a picture alone: the largest
+
+
+def test_exact_landmarks_need_a_renderer():
+    with pytest.raises(UsageError, match="a1 was not rendered"):
+        prepare_recording(recording(scene()), "exact")
+
+
+@pytest.mark.parametrize("layout", ["bp4d", "fera17"])
+def test_rendered_layouts_are_read_by_the_loaders_of_the_real_ones(layout, tmp_path, monkeypatch):
+    monkeypatch.setattr(protocols, f"{layout.upper()}_TASKS", 1)
+    write_clips(ClipsPlan(layout, subjects=1, seed=3, seconds=0.2, fps=10, width=200, height=200), tmp_path / "data")
+    release = load(tmp_path / "data")
+    assert (release.name, release.subjects) == (layout, ("F001",))
+    assert not release.problems
+    report = prepare([release], tmp_path / "store")
+    assert report["labelled"] == (18 if layout == "fera17" else 2)
+    assert report["problems"] == []
+    store = PreparedStore(tmp_path / "store")
+    assert len(store) == report["kept"] >= 0.5 * report["labelled"]
+    if layout == "fera17":
+        frontal, left, right = (store.pose_deg[store.pose_number == pose, 0] for pose in (6, 3, 9))
+        assert frontal.mean() == pytest.approx(0, abs=12)
+        assert left.mean() < -25
+        assert right.mean() > 25
+        assert {row["pose_number"] for row in report["by_pose"]} == set(range(1, 10))
