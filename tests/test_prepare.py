@@ -187,10 +187,35 @@ def test_frames_without_a_face_are_counted_by_reason_and_subject(shards, tmp_pat
 def test_another_preparation_is_not_overwritten(shards, whole, tmp_path):
     with pytest.raises(UsageError, match=r"another preparation .* step"):
         prepare([load(shards)], whole, PrepareOptions(landmarks="exact", step=2))
+    assert not (whole / "shards").exists()
     with pytest.raises(DatasetError, match="no prepared store"):
         PreparedStore(tmp_path)
     with pytest.raises(UsageError, match="reduced by 3"):
         PreparedStore(whole, 3)
+
+
+def test_a_restart_leaves_nothing_of_the_store_before(shards, whole, tmp_path):
+    folder = tmp_path / "store"
+    prepare([load(shards)], folder, EXACT)
+    (folder / "extra_old.npy").write_bytes(b"old")
+    only = prepare([load(shards / "stills-00001.parquet")], folder, EXACT, restart=True)
+    assert only["kept"] == len(PreparedStore(folder)) == 12
+    assert set(everything(folder)) == set(everything(whole))
+
+
+def test_damaged_files_of_stills_are_named_and_the_rest_loaded(shards, tmp_path):
+    source = shards / "stills-00000.parquet"
+    data = source.read_bytes()
+    (tmp_path / "stills-00000.parquet").write_bytes(data)
+    (tmp_path / "stills-00001.parquet").write_bytes(data[: len(data) // 2])
+    (tmp_path / "stills-00002.parquet").write_bytes(b"")
+    write_stills(stills(4, 0, "z").drop(columns=["image"]), tmp_path / "stills-00003.parquet")
+    release = load(tmp_path)
+    assert [p.where[-8 - len("00001") :] for p in release.problems] == [f"0000{n}.parquet" for n in (1, 2, 3)]
+    assert "the columns image are missing" in release.problems[2].what
+    assert len(release.recordings) == 3
+    with pytest.raises(DatasetError, match=r"holds no stills-\*\.parquet"):
+        load_stills(tmp_path / "nowhere")
 
 
 def test_the_command_prepares_and_continues(sample_still, tmp_path, capsys):

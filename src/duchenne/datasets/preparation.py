@@ -7,7 +7,6 @@ median side is none of the subject's. Of several faces in a single picture the l
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -170,8 +169,3 @@ def _choose(seen: dict[int, list[_Candidate]]) -> tuple[list[PreparedFace], dict
         else:
             kept.append(best.face)
     return kept, lesser
-
-
-def count_losses(losses: Sequence[Loss]) -> dict[str, int]:
-    """Return how often each reason occurred, in the order of `Loss`."""
-    return {loss.value: losses.count(loss) for loss in Loss if loss in losses}

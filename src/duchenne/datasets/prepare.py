@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, count_losses, into_crop, prepare_recording
-from duchenne.datasets.recording import Loss, Problem, Recording, Release
+from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, into_crop, prepare_recording
+from duchenne.datasets.prepare_report import make_report, row_of
+from duchenne.datasets.recording import Recording, Release
 from duchenne.datasets.samplings import SAMPLINGS, sample_frames
-from duchenne.datasets.store_files import STORE_NAME, merge_shards, read_report, write_shard
+from duchenne.datasets.store_files import REPORT_NAME, STORE_FILES, STORE_NAME, merge_shards, read_report, write_shard
 from duchenne.errors import DatasetError, OutputError, UsageError
 from duchenne.weights import sha256_of, weights_path
 
@@ -97,7 +98,8 @@ def make_batches(releases: Sequence[Release], options: PrepareOptions) -> list[B
 def _chosen(recording: Recording, options: PrepareOptions) -> Recording:
     labels = recording.labels
     kept = sample_frames(options.sampling, labels.occurrence, labels.known, options.seed, recording.sequence)
-    return recording.subset(np.flatnonzero(kept)[:: options.step])
+    rows = np.flatnonzero(kept)[:: options.step]
+    return recording if len(rows) == len(recording) else recording.subset(rows)
 
 
 def prepare(
@@ -131,7 +133,7 @@ def prepare(
         if _claim(folder, plan, restart):
             _work(batches, folder, options, workers, on_frames or (lambda _: None))
             _finish(batches, folder, releases, plan)
-        return dict(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+        return dict(json.loads((folder / REPORT_NAME).read_text(encoding="utf-8")))
     except OSError as error:
         raise OutputError(
             f"{folder} cannot be written: {error.strerror or error}. What is whole stays; make room and run the same "
@@ -150,9 +152,9 @@ def _claim(folder: Path, plan: dict[str, Any], restart: bool) -> bool:
     """Take the folder for this preparation; return whether anything is left to do."""
     if restart:
         shutil.rmtree(folder / SHARDS_NAME, ignore_errors=True)
-        for path in [folder / STORE_NAME, folder / PLAN_NAME]:
-            path.unlink(missing_ok=True)
-    (folder / SHARDS_NAME).mkdir(parents=True, exist_ok=True)
+        (folder / STORE_NAME).unlink(missing_ok=True)
+        for path in [p for pattern in STORE_FILES for p in folder.glob(pattern)]:
+            path.unlink()
     note = folder / PLAN_NAME
     found = json.loads(note.read_text(encoding="utf-8")) if note.exists() else plan
     if found != plan:
@@ -161,6 +163,7 @@ def _claim(folder: Path, plan: dict[str, Any], restart: bool) -> bool:
             f"{folder} holds another preparation (it differs in {', '.join(changed)}). Name another --out, repeat the "
             "earlier command, or throw that one away with --restart."
         )
+    (folder / SHARDS_NAME).mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
     for partial in (folder / SHARDS_NAME).glob(".*"):
         partial.unlink(missing_ok=True)
@@ -203,13 +206,7 @@ def _prepare_batch(batch: Batch, folder: Path, options: PrepareOptions) -> int:
     for recording in batch.recordings:
         kept, lost = prepare_recording(recording, options.landmarks)
         faces += kept
-        report.append(
-            {
-                "subject": options.prefix + recording.subject, "sequence": recording.sequence,
-                "pose_number": recording.pose_number, "labelled": len(recording), "kept": len(kept),
-                "lost": count_losses(list(lost.values())),
-            }
-        )  # fmt: skip
+        report.append(row_of(recording, options.prefix, len(kept), list(lost.values())))
         if kept:
             tables.append(_columns(recording, kept, options.prefix))
     columns = {key: np.concatenate([table[key] for table in tables]) for key in _shared(tables)}
@@ -248,37 +245,9 @@ def _columns(recording: Recording, faces: Sequence[PreparedFace], prefix: str) -
 
 def _finish(batches: Sequence[Batch], folder: Path, releases: Sequence[Release], plan: dict[str, Any]) -> None:
     paths = [batch.shard(folder) for batch in batches]
-    rows = [row for path in paths for row in read_report(path)]
-    problems = [{"data": r.name, **asdict(problem)} for r in releases for problem in r.problems]
-    problems += [asdict(problem) for row in rows for problem in _unread(row)]
-    report = {**_totals(rows), "by_pose": _grouped(rows, "pose_number"), "by_subject": _grouped(rows, "subject")}
-    report |= {"by_subject_and_pose": _grouped(rows, "subject", "pose_number"), "problems": problems}
+    report = make_report([row for path in paths for row in read_report(path)], releases)
     merge_shards(paths, folder, {"plan": plan}, report)
     shutil.rmtree(folder / SHARDS_NAME)
-
-
-def _unread(row: dict[str, Any]) -> Iterator[Problem]:
-    """Yield what could not be read of a recording, so that its files are named and not only counted."""
-    pose = f", pose {row['pose_number']}" if row["pose_number"] else ""
-    for loss in (Loss.MISSING, Loss.BROKEN, Loss.BREAKS_OFF, Loss.BEYOND):
-        if count := row["lost"].get(loss.value, 0):
-            yield Problem(f"{row['sequence']}{pose}", f"{count} of {row['labelled']} frames: {loss.value}")
-
-
-def _grouped(rows: Sequence[dict[str, Any]], *keys: str) -> list[dict[str, Any]]:
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return [dict(zip(keys, group, strict=True)) | _totals(groups[group]) for group in sorted(groups)]
-
-
-def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    lost: dict[str, int] = {}
-    for row in rows:
-        for reason, count in row["lost"].items():
-            lost[reason] = lost.get(reason, 0) + count
-    counts = {key: sum(row[key] for row in rows) for key in ("labelled", "kept")}
-    return {**counts, "lost": dict(sorted(lost.items()))}
 
 
 def _digest(batches: Sequence[Batch]) -> str:

@@ -83,24 +83,28 @@ def with_depth(points: Float[np.ndarray, "49 2"], solid: Float[np.ndarray, "49 3
     return np.column_stack([points, centred[:, 2] * pixels_per_unit])
 
 
+def _open(path: Path) -> fastparquet.ParquetFile:
+    try:
+        return fastparquet.ParquetFile(str(path))
+    except Exception as error:  # fastparquet's errors on damaged files are of many types.
+        raise DatasetError(f"no readable Parquet file ({error or type(error).__name__}). Render it again.") from error
+
+
 def _table(path: Path, columns: list[str]) -> Any:
     try:
-        file = fastparquet.ParquetFile(str(path))
-        missing = sorted(set(columns) - set(file.columns))
-        table = None if missing else file.to_pandas(columns=columns)
-    except Exception as error:  # fastparquet's errors on damaged files are of many types.
-        raise DatasetError(f"{path} is no readable Parquet file of stills: {error}. Render it again.") from error
-    if table is None:
-        raise DatasetError(f"{path} lacks the columns {', '.join(missing)}. Render it with: duchenne render.")
-    return table
+        return _open(path).to_pandas(columns=columns)
+    except DatasetError:
+        raise
+    except Exception as error:  # As above.
+        raise DatasetError(f"a damaged Parquet file ({error or type(error).__name__}). Render it again.") from error
 
 
 def _recordings(path: Path) -> Iterator[Recording]:
     """Yield one recording a person of a file, as its rows lie."""
-    held = set(fastparquet.ParquetFile(str(path)).columns) if path.stat().st_size else set()
+    held = set(_open(path).columns)
+    if missing := [name for name in _NEEDED if name not in held]:
+        raise DatasetError(f"the columns {', '.join(missing)} are missing. Render it with: duchenne render.")
     table = _table(path, [*_NEEDED[1:], *(name for name in _EXTRA if name in held)])
-    if not held.issuperset(_NEEDED[:1]):
-        raise DatasetError(f"{path} lacks the column image. Render it with: duchenne render.")
     flat = _unpacked(table["landmarks"], (LANDMARK_COUNT, 2))
     solid = _unpacked(table["landmarks_3d"], (LANDMARK_COUNT, 3))
     points = np.stack([with_depth(p, s) for p, s in zip(flat, solid, strict=True)])

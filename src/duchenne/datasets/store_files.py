@@ -26,6 +26,9 @@ from duchenne.errors import DatasetError
 
 VERSION = 1
 STORE_NAME, CROPS_NAME, OFFSETS_NAME, REPORT_NAME = "store.json", "crops.bin", "crops.offsets.npy", "report.json"
+STORE_FILES = ("plan.json", REPORT_NAME, CROPS_NAME, "*.npy", "*.names.json")
+"""Patterns of everything else that a store holds."""
+_HASHED_ROWS = 65536
 _JPEG, _LENGTH, _REPORT = "jpeg", "length", "report"
 
 Table = Mapping[str, np.ndarray]
@@ -131,7 +134,9 @@ class _Columns:
         """Bring the columns to the disk, add them to the digest, and return the kind of each: number or text."""
         for name in self._names:
             self._arrays[name].flush()
-            digest.update(name.encode() + self._arrays[name].tobytes())
+            digest.update(name.encode())
+            for start in range(0, self._count, _HASHED_ROWS):
+                digest.update(self._arrays[name][start : start + _HASHED_ROWS].tobytes())
             if name in self._codes:
                 texts = json.dumps(list(self._codes[name]), ensure_ascii=False)
                 digest.update(texts.encode())

@@ -1,0 +1,59 @@
+"""What became of the frames of a preparation: kept, or lost and why; by subject, by pose, by both."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from duchenne.datasets.recording import Loss, Problem, Recording, Release
+
+Row = dict[str, Any]
+_UNREAD = (Loss.MISSING, Loss.BROKEN, Loss.BREAKS_OFF, Loss.BEYOND)
+
+
+def row_of(recording: Recording, prefix: str, kept: int, losses: Sequence[Loss]) -> Row:
+    """Return the counts of one recording, as JSON holds them."""
+    return {
+        "subject": prefix + recording.subject,
+        "sequence": recording.sequence,
+        "pose_number": recording.pose_number,
+        "labelled": len(recording),
+        "kept": kept,
+        "lost": {loss.value: losses.count(loss) for loss in Loss if loss in losses},
+    }
+
+
+def make_report(rows: Sequence[Row], releases: Sequence[Release]) -> dict[str, Any]:
+    """Return the report of a preparation.
+
+    Args:
+        rows: One a recording, in order.
+        releases: What loaders found, for their problems.
+    """
+    problems = [{"data": release.name, **asdict(problem)} for release in releases for problem in release.problems]
+    problems += [asdict(problem) for row in rows for problem in _unread(row)]
+    report = {**_totals(rows), "by_pose": _grouped(rows, "pose_number"), "by_subject": _grouped(rows, "subject")}
+    return {**report, "by_subject_and_pose": _grouped(rows, "subject", "pose_number"), "problems": problems}
+
+
+def _unread(row: Row) -> Iterator[Problem]:
+    """Yield what could not be read of a recording, so that its files are named and not only counted."""
+    pose = f", pose {row['pose_number']}" if row["pose_number"] else ""
+    for loss in _UNREAD:
+        if count := row["lost"].get(loss.value, 0):
+            yield Problem(f"{row['sequence']}{pose}", f"{count} of {row['labelled']} frames: {loss.value}")
+
+
+def _grouped(rows: Sequence[Row], *keys: str) -> list[Row]:
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return [dict(zip(keys, group, strict=True)) | _totals(groups[group]) for group in sorted(groups)]
+
+
+def _totals(rows: Sequence[Row]) -> Row:
+    lost: dict[str, int] = {}
+    for row in rows:
+        for reason, count in row["lost"].items():
+            lost[reason] = lost.get(reason, 0) + count
+    counts = {key: sum(row[key] for row in rows) for key in ("labelled", "kept")}
+    return {**counts, "lost": dict(sorted(lost.items()))}
