@@ -1,15 +1,36 @@
 """From sizes to a network."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import nn
 
+from duchenne.networks.alexnet import AlexNet
+from duchenne.networks.convnet import ConvNet
+from duchenne.networks.drml import Drml
+from duchenne.networks.eac import EacNet
+from duchenne.networks.frontal import FrontalNet
 from duchenne.networks.region import RegionNetwork
 from duchenne.networks.region_config import RegionConfig
+from duchenne.networks.rival_config import (
+    AlexNetConfig,
+    ConvNetConfig,
+    DrmlConfig,
+    EacConfig,
+    FrontalConfig,
+    NetworkConfig,
+)
 
-NetworkConfig = RegionConfig
-"""Sizes of any network here. Each has `aus` and a `view`."""
+_RIVALS: dict[type, Callable[[Any], nn.Module]] = {
+    ConvNetConfig: ConvNet,
+    DrmlConfig: Drml,
+    AlexNetConfig: AlexNet,
+    EacConfig: EacNet,
+    FrontalConfig: FrontalNet,
+}
 
 
 def build_network(
@@ -24,6 +45,8 @@ def build_network(
         shape_mean: Mean derotated shape, for networks that read shapes.
         shape_spread: Its spread.
     """
+    if not isinstance(config, RegionConfig):
+        return _RIVALS[type(config)](config)
     if shape_mean is None or shape_spread is None or not config.view.shape:
         return RegionNetwork(config)
     return RegionNetwork(config, torch.from_numpy(shape_mean).float(), torch.from_numpy(shape_spread).float())

@@ -21,3 +21,8 @@ def standardise(pixels: Shaped[Tensor, "n ... c"], grey: bool = False) -> Float[
     mean = planes.mean(axes, keepdim=True)
     spread = (planes - mean).square().mean(axes, keepdim=True).sqrt()
     return (planes - mean) / (spread + MIN_CONTRAST)
+
+
+def planes_of(face: Shaped[Tensor, "n s s c"]) -> Float[Tensor, "n c s s"]:
+    """Return whole faces standardised, channels first."""
+    return standardise(face).permute(0, 3, 1, 2)

@@ -10,6 +10,14 @@ from typing import Any, Literal
 from duchenne.errors import UsageError
 from duchenne.facs import PAPER_AUS, parse_aus
 from duchenne.networks.region_config import COMPACT, PatchLayer, RegionConfig
+from duchenne.networks.rival_config import (
+    AlexNetConfig,
+    ConvNetConfig,
+    DrmlConfig,
+    EacConfig,
+    FrontalConfig,
+    NetworkConfig,
+)
 from duchenne.patches import PatchLayout
 from duchenne.training.amounts import Augmentation
 
@@ -80,7 +88,7 @@ class DeepRecipe:
 
     name: str
     what: str
-    network: RegionConfig
+    network: NetworkConfig
     optimiser: Adadelta | AdamW = field(default_factory=AdamW)
     batch: int = 128
     epochs: float = 20.0
@@ -145,11 +153,56 @@ RECIPES: dict[str, Recipe] = {
             Adadelta(),
             augmentation=NONE,
         ),
+        DeepRecipe(
+            "convnet",
+            "The paper's convnet: the same filters over the whole face.",
+            ConvNetConfig(),
+            Adadelta(),
+            augmentation=NONE,
+        ),
+        DeepRecipe(
+            "drml",
+            "DRML: a layer of 8 x 8 regions on a uniform grid; unweighted loss.",
+            DrmlConfig(),
+            AdamW(learning_rate=5e-4),
+            weighted=False,
+        ),
+        DeepRecipe(
+            "drml-convnet",
+            "DRML without its region layer.",
+            DrmlConfig(middle="none"),
+            AdamW(learning_rate=5e-4),
+            weighted=False,
+        ),
+        DeepRecipe(
+            "lcn",
+            "DRML with untied filters in its region layer's place.",
+            DrmlConfig(middle="local"),
+            AdamW(learning_rate=5e-4),
+            weighted=False,
+        ),
+        DeepRecipe("alexnet", "AlexNet from random weights.", AlexNetConfig(), AdamW(learning_rate=5e-4)),
+        DeepRecipe("eac", "EAC-Net: attention from landmarks, regions at AU centres.", EacConfig(), AdamW()),
+        DeepRecipe("toser", "A small network on the face turned to the front.", FrontalConfig(), AdamW()),
     )
 }
 
 KINDS: dict[str, type] = {
-    kind.__name__: kind for kind in (DeepRecipe, Adadelta, AdamW, Augmentation, RegionConfig, PatchLayer, PatchLayout)
+    kind.__name__: kind
+    for kind in (
+        DeepRecipe,
+        Adadelta,
+        AdamW,
+        Augmentation,
+        RegionConfig,
+        PatchLayer,
+        PatchLayout,
+        ConvNetConfig,
+        DrmlConfig,
+        AlexNetConfig,
+        EacConfig,
+        FrontalConfig,
+    )
 }
 """The dataclasses that a recipe is made of, by name: what a saved recipe is read back with."""
 

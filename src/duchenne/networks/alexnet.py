@@ -1,0 +1,54 @@
+"""AlexNet: five convolutions, three fully connected layers, one column.
+
+Source: Krizhevsky, Sutskever and Hinton, NIPS 2012; widths of one column, arXiv 1404.5997.
+"""
+
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from duchenne.networks.rival_config import AlexNetConfig
+from duchenne.networks.standard import planes_of
+
+
+class AlexNet(nn.Module):
+    """Logits of AUs from the whole aligned face.
+
+    Args:
+        config: Sizes.
+    """
+
+    def __init__(self, config: AlexNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        one, two, three, four, five = config.channels
+        self.maps = nn.Sequential(
+            nn.Conv2d(3, one, 11, 4, 2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(one, two, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(two, three, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(three, four, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(four, five, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+        )
+        side = (config.side_px + 4 - 11) // 4 + 1
+        for _ in range(3):
+            side = (side - 3) // 2 + 1
+        self.full = nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(five * side * side, config.width),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.width, config.width),
+            nn.ReLU(),
+        )
+        self.output = nn.Linear(config.width, len(config.aus))
+
+    def forward(self, face: UInt8[Tensor, "n s s 3"]) -> Float[Tensor, "n a"]:
+        """Return the logits."""
+        return self.output(self.full(self.maps(planes_of(face)).flatten(1)))

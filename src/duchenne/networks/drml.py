@@ -1,0 +1,107 @@
+"""DRML, its ConvNet and LCN: one network with three middles.
+
+Source: Zhao, Chu and Zhang, Deep Region and Multi-label Learning, CVPR 2016.
+"""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from duchenne.networks.rival_config import DrmlConfig
+from duchenne.networks.standard import planes_of
+
+GRID = 8
+"""Regions along each side."""
+
+
+class RegionLayer(nn.Module):
+    """8 x 8 regions, each with batch normalisation, ReLU and a 3 x 3 convolution of its own; what was read is added.
+
+    The regions are groups of one grouped convolution.
+
+    Args:
+        channels: Maps read and given.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        groups = GRID * GRID
+        self.norm = nn.BatchNorm2d(groups * channels)
+        self.filters = nn.Conv2d(groups * channels, groups * channels, 3, padding=1, groups=groups)
+
+    def forward(self, maps: Float[Tensor, "n c s s"]) -> Float[Tensor, "n c s s"]:
+        """Return the maps with each region's own answer added."""
+        faces, channels, side, _ = maps.shape
+        part = side // GRID
+        parts = maps.reshape(faces, channels, GRID, part, GRID, part).permute(0, 2, 4, 1, 3, 5)
+        flat = parts.reshape(faces, GRID * GRID * channels, part, part)
+        changed = self.filters(torch.relu(self.norm(flat)))
+        back = changed.reshape(faces, GRID, GRID, channels, part, part).permute(0, 3, 1, 4, 2, 5)
+        return torch.relu(maps + back.reshape(maps.shape))
+
+
+class LocalLayer(nn.Module):
+    """3 x 3 filters that differ at every place of the map.
+
+    Args:
+        channels: Maps read and given.
+        side: Of the map.
+    """
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        spread = (9 * channels) ** -0.5
+        self.filters = nn.Parameter(torch.empty(side * side, channels, channels * 9).uniform_(-spread, spread))
+        self.bias = nn.Parameter(torch.zeros(channels, side * side))
+
+    def forward(self, maps: Float[Tensor, "n c s s"]) -> Float[Tensor, "n c s s"]:
+        """Return the filtered maps, rectified."""
+        seen = nn.functional.unfold(maps, 3, padding=1)
+        told = torch.einsum("nkp,pck->ncp", seen, self.filters.to(seen.dtype)) + self.bias
+        return torch.relu(told.reshape(maps.shape))
+
+
+class Drml(nn.Module):
+    """Logits of AUs from the whole aligned face.
+
+    Args:
+        config: Sizes, and which middle.
+    """
+
+    def __init__(self, config: DrmlConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels, later, side = config.channels, config.later_channels, config.side_px - 10
+        middle: list[nn.Module] = []
+        if config.middle == "region":
+            middle = [RegionLayer(channels)]
+        pooled: list[nn.Module] = [LocalLayer(channels, side // 2)] if config.middle == "local" else []
+        self.maps = nn.Sequential(
+            nn.Conv2d(3, channels, 11),
+            nn.ReLU(),
+            *middle,
+            nn.MaxPool2d(2),
+            *pooled,
+            nn.Conv2d(channels, later, 8),
+            nn.ReLU(),
+            nn.Conv2d(later, later, 8),
+            nn.ReLU(),
+            nn.Conv2d(later, later, 6, 2),
+            nn.ReLU(),
+            nn.Conv2d(later, later, 5),
+            nn.ReLU(),
+        )
+        last = (side // 2 - 14 - 6) // 2 + 1 - 4
+        sizes = (later * last * last, *config.widths)
+        self.full = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(sizes[-1], len(config.aus))
+
+    def forward(self, face: UInt8[Tensor, "n s s 3"]) -> Float[Tensor, "n a"]:
+        """Return the logits."""
+        features = self.maps(planes_of(face)).flatten(1)
+        for layer in self.full:
+            features = self.dropout(torch.relu(layer(features)))
+        return self.output(features)
