@@ -80,6 +80,7 @@ def test_a_damaged_bp4d_is_named_and_the_rest_loaded(tmp_path):
     release = load(tmp_path)
     text = "\n".join(severe(release))
     assert "40 of 41 subjects of the release are missing: F002" in text
+    assert "F001: no trace of T8" in text
     assert "F001_T1: no label file AUCoding/AU_OCC/F001_T1.csv" in text
     assert "F001_T2: F001_T2.csv (occurrence) lacks 3 frames that F001_T2_AU12.csv has" in text
     assert "F001_T3: F001_T3.csv: lines 3 are damaged" in text
@@ -106,7 +107,13 @@ def test_fera17_has_nine_views_and_one_label_file(tmp_path):
     release = load(tmp_path)
     assert release.name == "fera17"
     assert release.subjects == ("F001", "M003", "VA_F001")
-    assert severe(release) == ["VA_F001_T2: no video of pose 1, 2, 3, 4, 5, 7, 8"]
+    assert severe(release) == [
+        "fera17 Train: 2 of 41 subjects of the release were found",
+        "fera17 Train: 2 of 328 sequences of the release were found",
+        "fera17 Valid: 1 of 20 subjects of the release were found",
+        "fera17 Valid: 1 of 159 sequences of the release were found",
+        "VA_F001_T2: no video of pose 1, 2, 3, 4, 5, 7, 8",
+    ]
     views = recordings(release)
     assert len(views) == 20
     assert views["TR_M003_T2", 9].subject == "M003"
@@ -135,7 +142,7 @@ def test_a_damaged_fera17_is_named_and_the_rest_loaded(tmp_path):
     text = "\n".join(severe(release))
     assert "TR_F001_T2: pose 3 cannot be read: " in text
     assert "TR_F002_T2: no label file Train_Occ/FERA17_TR_F002_T2.csv; its 9 videos" in text
-    assert "TR_F003_T2: pose 1 has 4 frames, its labels 2" in text
+    assert "TR_F003_T2: pose 1, 2, 3, 4, 5, 6, 7, 8, 9 has 4 frames, its labels 2" in text
     assert "TR_F004_T2: FERA17_TR_F004_T2_AU06_Int.csv lacks 3 of 4 frames" in text
     assert "TR_F004_T2: pose 6 has 2 frames, its labels 4" in text
     views = recordings(release)
@@ -346,7 +353,7 @@ def test_published_counts_give_the_published_skew(tmp_path):
 def test_views_of_a_sequence_count_once_in_an_audit(tmp_path):
     write_fera17(tmp_path)
     found = audit(load(tmp_path), tmp_path)
-    assert (found.sequences, found.recordings, found.frames) == (1, 9, 4)
+    assert (found.subjects, found.sequences, found.recordings, found.frames) == (1, 1, 9, 4)
     assert next(count for count in found.aus if count.au == "AU04").positives == 1
 
 

@@ -75,9 +75,9 @@ class Audit:
 def audit(release: Release, source: str | Path) -> Audit:
     """Return what a release holds. The views of a sequence share their labels, so these are counted once."""
     known = {} if is_rendered(Path(source)) else releases().get(release.name, {})
-    once: dict[str, Any] = {}
+    once: dict[tuple[str, str], Any] = {}
     for recording in release.recordings:
-        once.setdefault(recording.sequence, recording.labels)
+        once.setdefault((recording.subject, recording.sequence), recording.labels)
     counts = _counts(list(once.values()))
     published = known.get("positives", {})
     aus = []

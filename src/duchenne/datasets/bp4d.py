@@ -18,7 +18,7 @@ from duchenne.datasets.recording import (
     labels_from_columns,
     require,
 )
-from duchenne.datasets.releases import missing_subjects
+from duchenne.datasets.releases import missing_subjects, missing_tasks
 from duchenne.datasets.tables import FrameTable, read_frame_table
 
 OCCURRENCE, INTENSITY = Path("AUCoding", "AU_OCC"), Path("AUCoding", "AU_INT")
@@ -37,6 +37,7 @@ def load_bp4d(root: Path) -> Release:
     recorded = {(s.name, t.name) for s in _folders(root, _SUBJECT) for t in _folders(s, _TASK)}
     recordings: list[Recording] = []
     problems = missing_subjects("bp4d", root, {subject for subject, _ in labelled & recorded})
+    problems += missing_tasks("bp4d", root, {(str(s), str(t)) for s, t in labelled | recorded})
     for subject, task in sorted({(str(s), str(t)) for s, t in labelled | recorded}, key=_order):
         where = f"{subject}_{task}"
         if (subject, task) not in labelled:

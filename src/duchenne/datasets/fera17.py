@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from duchenne.datasets.recording import Labels, Problem, Recording, Release, VideoFile, few, labels_from_columns
+from duchenne.datasets.releases import missing_sequences
 from duchenne.datasets.tables import FrameTable, read_frame_table
 from duchenne.errors import DatasetError, MediaError
 from duchenne.media import open_video
@@ -41,7 +42,9 @@ def load_fera17(root: Path) -> Release:
     for part in parts:
         views = _views(root / f"FERA17_{part}_MV")
         names = {match.groups() for p in (root / f"{part}_Occ").iterdir() if (match := _LABELS.fullmatch(p.name))}
-        for subject, task in sorted({(str(s), str(t)) for s, t in names} | set(views)):
+        sequences = {(str(s), str(t)) for s, t in names} | set(views)
+        problems += missing_sequences("fera17", part, root, sequences)
+        for subject, task in sorted(sequences):
             found, faults = _load_sequence(root, part, subject, task, views.get((subject, task), {}))
             recordings += found
             problems += [Problem(f"{_PARTS[part]}_{subject}_{task}", what) for what in faults]
@@ -99,6 +102,7 @@ def _labels(folder: Path, stem: str, table: FrameTable) -> tuple[Labels, list[st
 def _lengths(views: dict[int, Path], labelled: int) -> list[str]:
     """Return what is wrong with the videos, told by their headers."""
     faults = []
+    others: dict[int, list[int]] = defaultdict(list)
     for pose, path in sorted(views.items()):
         try:
             with open_video(path) as video:
@@ -107,5 +111,5 @@ def _lengths(views: dict[int, Path], labelled: int) -> list[str]:
             faults.append(f"pose {pose} cannot be read: {error}")
             continue
         if count is not None and count != labelled:
-            faults.append(f"pose {pose} has {count} frames, its labels {labelled}")
-    return faults
+            others[count].append(pose)
+    return faults + [f"pose {few(p, 9)} has {count} frames, its labels {labelled}" for count, p in others.items()]

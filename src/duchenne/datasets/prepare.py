@@ -13,6 +13,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,20 @@ from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, into_c
 from duchenne.datasets.prepare_report import make_report, row_of
 from duchenne.datasets.recording import Recording, Release
 from duchenne.datasets.samplings import SAMPLINGS, sample_frames
-from duchenne.datasets.store_files import REPORT_NAME, STORE_FILES, STORE_NAME, merge_shards, read_report, write_shard
+from duchenne.datasets.store_files import (
+    REPORT_NAME,
+    SHARDS_NAME,
+    STORE_FILES,
+    STORE_NAME,
+    merge_shards,
+    read_report,
+    write_shard,
+)
 from duchenne.errors import DatasetError, OutputError, UsageError
 from duchenne.weights import sha256_of, weights_path
 
 BATCH_FRAMES = 250
-PLAN_NAME, SHARDS_NAME = "plan.json", "shards"
+PLAN_NAME = "plan.json"
 Progress = Callable[[int], None]
 
 
@@ -128,9 +137,9 @@ def prepare(
     """
     options = options or PrepareOptions()
     batches = make_batches(releases, options)
-    plan = {**asdict(options), "batches": len(batches), "digest": _digest(batches)}
+    plan = {**asdict(options), "data": [release.name for release in releases], "frames": _digest(batches)}
     try:
-        if _claim(folder, plan, restart):
+        if _claim(folder, plan, len(batches), restart):
             _work(batches, folder, options, workers, on_frames or (lambda _: None))
             _finish(batches, folder, releases, plan)
         return dict(json.loads((folder / REPORT_NAME).read_text(encoding="utf-8")))
@@ -148,29 +157,35 @@ def done_frames(releases: Sequence[Release], folder: Path, options: PrepareOptio
     return sum(b.frames for b in batches if whole or b.shard(folder).exists()), sum(b.frames for b in batches)
 
 
-def _claim(folder: Path, plan: dict[str, Any], restart: bool) -> bool:
+def _claim(folder: Path, plan: dict[str, Any], batches: int, restart: bool) -> bool:
     """Take the folder for this preparation; return whether anything is left to do."""
+    shards, whole = folder / SHARDS_NAME, folder / STORE_NAME
     if restart:
-        shutil.rmtree(folder / SHARDS_NAME, ignore_errors=True)
-        (folder / STORE_NAME).unlink(missing_ok=True)
-        for path in [p for pattern in STORE_FILES for p in folder.glob(pattern)]:
-            path.unlink()
-    note = folder / PLAN_NAME
-    found = json.loads(note.read_text(encoding="utf-8")) if note.exists() else plan
-    if found != plan:
-        changed = sorted(key for key in plan if found.get(key) != plan[key])
+        shutil.rmtree(shards, ignore_errors=True)
+        for path in [whole, *(p for pattern in STORE_FILES for p in folder.glob(pattern))]:
+            path.unlink(missing_ok=True)
+    note, wanted = shards / PLAN_NAME, {**plan, "batches": batches}
+    if whole.exists():
+        _compare(folder, json.loads(whole.read_text(encoding="utf-8")).get("plan", {}), plan)
+        shutil.rmtree(shards, ignore_errors=True)
+        return False
+    if note.exists():
+        _compare(folder, json.loads(note.read_text(encoding="utf-8")), wanted)
+    shards.mkdir(parents=True, exist_ok=True)
+    for partial in shards.glob(".*"):
+        partial.unlink(missing_ok=True)
+    partial = shards / f".{PLAN_NAME}"
+    partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    partial.replace(note)
+    return True
+
+
+def _compare(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    if changed := sorted(key for key in wanted if found.get(key) != wanted[key]):
         raise UsageError(
             f"{folder} holds another preparation (it differs in {', '.join(changed)}). Name another --out, repeat the "
             "earlier command, or throw that one away with --restart."
         )
-    (folder / SHARDS_NAME).mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
-    for partial in (folder / SHARDS_NAME).glob(".*"):
-        partial.unlink(missing_ok=True)
-    if (folder / STORE_NAME).exists():
-        shutil.rmtree(folder / SHARDS_NAME)
-        return False
-    return True
 
 
 def _work(batches: Sequence[Batch], folder: Path, options: PrepareOptions, workers: int, on_frames: Progress) -> None:
@@ -184,6 +199,11 @@ def _work(batches: Sequence[Batch], folder: Path, options: PrepareOptions, worke
     try:
         for job in as_completed([pool.submit(_prepare_batch, batch, folder, options) for batch in left]):
             on_frames(job.result())
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            f"A worker was ended from outside, perhaps for lack of memory. What is whole stays in {folder}; run the "
+            "same command again to go on, with fewer --workers."
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

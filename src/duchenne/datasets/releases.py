@@ -28,5 +28,27 @@ def missing_subjects(name: str, root: Path, found: Set[str]) -> list[Problem]:
     if absent := sorted(set(known.get("subjects", [])) - found):
         what = f"{len(absent)} of {len(known['subjects'])} subjects of the release are missing: {few(absent, 41)}"
         return [Problem(name, what)]
-    count = known.get("subject_count", 0)
-    return [Problem(name, f"{len(found)} of {count} subjects of the release were found")] if len(found) < count else []
+    return _too_few(name, known, {"subject": len(found)})
+
+
+def missing_tasks(name: str, root: Path, found: Set[tuple[str, str]]) -> list[Problem]:
+    """Return a problem for each subject of a folder that lacks tasks of the release altogether."""
+    tasks = [] if is_rendered(root) else releases().get(name, {}).get("tasks", [])
+    subjects = sorted({subject for subject, _ in found})
+    absent = {subject: [task for task in tasks if (subject, task) not in found] for subject in subjects}
+    return [Problem(subject, f"no trace of {few(missing, 8)}") for subject, missing in absent.items() if missing]
+
+
+def missing_sequences(name: str, part: str, root: Path, found: Set[tuple[str, str]]) -> list[Problem]:
+    """Return a problem if a part of a release has fewer subjects or sequences than is published."""
+    known = {} if is_rendered(root) else releases().get(name, {}).get(part, {})
+    return _too_few(
+        f"{name} {part}", known, {"subject": len({subject for subject, _ in found}), "sequence": len(found)}
+    )
+
+
+def _too_few(where: str, known: dict[str, Any], found: dict[str, int]) -> list[Problem]:
+    counts = [(count, known.get(f"{what}_count", 0), what) for what, count in found.items()]
+    return [
+        Problem(where, f"{count} of {of} {what}s of the release were found") for count, of, what in counts if count < of
+    ]

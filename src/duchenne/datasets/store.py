@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from PIL import Image
 
 from duchenne.datasets.preparation import MARGIN_PX, STORED_SIDE_PX
-from duchenne.datasets.store_files import CROPS_NAME, OFFSETS_NAME, REPORT_NAME, STORE_NAME, VERSION
+from duchenne.datasets.store_files import CROPS_NAME, OFFSETS_NAME, REPORT_NAME, SHARDS_NAME, STORE_NAME, VERSION
 from duchenne.errors import DatasetError, UsageError
 from duchenne.geometry import Transform, shift
 
@@ -187,7 +187,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
     try:
         about = json.loads((folder / STORE_NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        unfinished = (folder / "plan.json").exists()
+        unfinished = (folder / SHARDS_NAME).exists()
         raise DatasetError(
             f"{folder} holds no prepared store"
             + (" yet: its preparation was stopped; " if unfinished else "; ")

@@ -25,8 +25,9 @@ import numpy as np
 from duchenne.errors import DatasetError
 
 VERSION = 1
+SHARDS_NAME = "shards"
 STORE_NAME, CROPS_NAME, OFFSETS_NAME, REPORT_NAME = "store.json", "crops.bin", "crops.offsets.npy", "report.json"
-STORE_FILES = ("plan.json", REPORT_NAME, CROPS_NAME, "*.npy", "*.names.json")
+STORE_FILES = (REPORT_NAME, CROPS_NAME, "*.npy", "*.names.json")
 """Patterns of everything else that a store holds."""
 _HASHED_ROWS = 65536
 _JPEG, _LENGTH, _REPORT = "jpeg", "length", "report"
