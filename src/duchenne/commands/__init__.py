@@ -29,6 +29,7 @@ app.command("duchenne.commands.doctor:doctor", help="Say what is installed and c
 data = App(name="data", help="Look after data sets on disk.")
 data.command("duchenne.commands.data:check", help="Say what a data set holds and lacks.")
 app.command(data)
+app.command("duchenne.commands.evaluate:evaluate", help="Judge a trained system on prepared faces, by every measure.")
 app.command("duchenne.commands.export:export", help="Write a trained network as the file that detection reads.")
 app.command("duchenne.commands.prepare:prepare", help="Align the faces of data sets into a store for training.")
 app.command("duchenne.commands.render:render", help="Draw heads with known action units, with exact labels.")

@@ -1,0 +1,177 @@
+"""Published numbers, relations and runs."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from duchenne.errors import EvaluationError, UsageError
+from duchenne.evaluation.evaluating import read_scores
+from duchenne.evaluation.judging import Origin, faces_of, judge, thresholds_on
+from duchenne.evaluation.published import printed, printed_relations, published
+from duchenne.evaluation.relations import relate, relation_distance, relation_matrix
+from duchenne.evaluation.runs import commit_here, read_run, read_runs, write_run
+from duchenne.facs import AU_NAMES, PAPER_AUS
+from duchenne.measures.intervals import Bootstrap
+from duchenne.measures.ranking import all_positive_f1
+from toy_store import toy_store
+
+AUS = ("AU01", "AU04", "AU12")
+ROUNDING = 0.005
+ORIGIN = Origin("toy", "toys", "all", seed=3, command="none")
+
+
+def test_the_two_printed_relation_matrices_are_as_far_apart_as_the_paper_says():
+    aus, labels = printed_relations("labels")
+    same, network = printed_relations("ours")
+    assert aus == same == PAPER_AUS
+    assert np.array_equal(labels, labels.T)
+    assert np.array_equal(network, network.T)
+    assert relation_distance(labels, network) == pytest.approx(0.00411, abs=5e-6)
+    assert round(relation_distance(labels, network), 3) == printed("ours", "BP4D train", "relation distance")["all"]
+    with pytest.raises(UsageError, match="labels' and 'ours"):
+        printed_relations("drml")
+
+
+def reachable(f1, skew, other_skew):
+    """Return the least and the largest F1 at another skew, over all rates (a, b) with the given F1."""
+    a = np.linspace(f1 / 2, 1, 2001)
+    b = (2 * a / f1 - 1 - a) / skew
+    fits = (b >= -1e-9) & (b <= a)
+    values = 2 * a[fits] / (1 + a[fits] + other_skew * np.clip(b[fits], 0, 1))
+    return (values.min(), values.max()) if fits.any() else (np.inf, -np.inf)
+
+
+def consistent(f1, nf1, skew):
+    """Whether maxima over the threshold can be F1 and nF1: each one's best point must not beat the other maximum."""
+    f1_values = np.linspace(f1 - ROUNDING, f1 + ROUNDING, 11)
+    skews = np.linspace(skew - 0.05, skew + 0.05, 5)
+    for value in f1_values:
+        for s in skews:
+            if value >= all_positive_f1(s) - 1e-9 and reachable(value, s, 1.0)[0] <= nf1 + ROUNDING:
+                return reachable(nf1, 1.0, s)[0] <= f1 + ROUNDING and nf1 >= 2 / 3 - ROUNDING
+    return False
+
+
+def test_normalised_f1_of_table_2_fits_f1_and_skew():
+    f1, nf1 = printed("ours", "BP4D", "f1"), printed("ours", "BP4D", "nf1")
+    skew = printed("labels", "BP4D", "skew")
+    assert [au for au in PAPER_AUS if not consistent(f1[au], nf1[au], skew[au])] == []
+    assert not consistent(0.81, 0.75, 3.0)
+
+
+def test_table_3_fits_under_the_corrected_header_only():
+    f1, nf1 = printed("ours", "FERA17 to BP4D", "f1"), printed("ours", "FERA17 to BP4D", "nf1")
+    right = printed("labels", "BP4D", "skew")
+    as_printed = list(printed("labels", "FERA17 to BP4D", "skew").values())
+    aus = [au for au in f1 if au != "mean"]
+    assert aus == ["AU01", "AU02", "AU04", "AU06", "AU07", "AU10", "AU12", "AU14", "AU15", "AU17"]
+    assert [au for au in aus if not consistent(f1[au], nf1[au], right[au])] == []
+    assert sum(not consistent(f1[au], nf1[au], s) for au, s in zip(aus, as_printed, strict=True)) == 4
+
+
+def test_means_of_tables_2_and_3_are_those_printed():
+    for data in ("BP4D", "FERA17 to BP4D"):
+        for measure in ("f1", "nf1", "apr", "napr", "aroc"):
+            values = printed("ours", data, measure)
+            mean = values.pop("mean")
+            assert np.mean(list(values.values())) == pytest.approx(mean, abs=0.011), (data, measure)
+
+
+def test_the_claim_of_9_to_42_percent_compares_maxima_with_a_fixed_threshold():
+    ours, baseline = printed("ours", "FERA17", "f1"), printed("fera17", "FERA17", "f1")
+    gain = {au: ours[au] - baseline[au] for au in baseline}
+    assert min(gain.values()) == pytest.approx(0.09)
+    assert max(gain.values()) == pytest.approx(0.42)
+    skew = printed("labels", "FERA17", "skew")
+    floor_alone = [au for au in baseline if all_positive_f1(skew[au]) > baseline[au]]
+    assert len(floor_alone) == 7, "calling every face positive beats a baseline that has a fixed threshold"
+    notes = {row.note for row in published() if row.system == "fera17"}
+    assert notes == {"fixed threshold"}
+
+
+def test_relation_matrix_is_numpys_and_leaves_constant_aus_out():
+    rng = np.random.default_rng(0)
+    truth = rng.random((60, 4)) < [0.3, 0.5, 0.6, 0.0]
+    known = np.ones((60, 4), bool)
+    known[:10, 0] = False
+    found = relate(("AU01", "AU02", "AU04", "AU05"), truth, known, truth)
+    assert found.aus == ("AU01", "AU02", "AU04")
+    assert found.left_out == ("AU05",)
+    assert found.faces == 50
+    assert np.allclose(found.labels, np.corrcoef(truth[10:, :3].T))
+    assert found.distance == 0
+    assert relate(("AU01",), truth[:, :1], known[:, :1] & False, truth[:, :1]).distance is None
+    assert np.allclose(relation_matrix(truth[:, :2].astype(float)).diagonal(), 1)
+
+
+@pytest.fixture(scope="module")
+def store():
+    faces = toy_store(80)
+    faces.pose_number = 1 + np.arange(80) % 9
+    faces.known[:5, AU_NAMES.index("AU01")] = False
+    faces.occurrence[:, AU_NAMES.index("AU04")] = False
+    return faces
+
+
+@pytest.fixture(scope="module")
+def run(store):
+    rng = np.random.default_rng(0)
+    truth = store.occurrence[:, [AU_NAMES.index(name) for name in AUS]]
+    scores = np.clip(0.3 * rng.random(truth.shape) + 0.5 * truth, 0, 1)
+    faces = faces_of(scores, AUS, store)
+    return judge(faces, ORIGIN, store.fingerprint, thresholds_on(faces), Bootstrap(50))
+
+
+def test_a_run_counts_by_au_pose_and_subject(store, run):
+    au12 = run["aus"]["AU12"]
+    assert au12["aroc"] == 1.0
+    assert run["aus"]["AU01"]["unknown"] == 5
+    for rule in ("best", "half", "validation"):
+        at = au12["at"][rule]
+        assert at["true_positive"] + at["false_negative"] == au12["positives"]
+        assert at["false_positive"] + at["true_negative"] == au12["negatives"]
+    poses = run["by_pose"]["poses"]
+    assert sum(pose["faces"] for pose in poses.values()) == 80
+    assert list(poses) == [str(k) for k in range(1, 10)]
+    assert run["by_pose"]["deviation_kept"]["AU12"]["aroc"] == 0
+    assert set(run["by_subject"]) == set(store.subject)
+    assert au12["interval"]["aroc"] == [1.0, 1.0]
+
+
+def test_an_au_with_one_kind_is_named_and_left_out_of_the_means(run):
+    assert run["aus"]["AU04"]["missing"] == "no positive face"
+    assert run["aus"]["AU04"]["aroc"] is None
+    assert run["mean"]["left_out"] == ["AU04"]
+    assert run["mean"]["aus"] == 2
+    assert run["mean"]["aroc"] == pytest.approx((run["aus"]["AU01"]["aroc"] + run["aus"]["AU12"]["aroc"]) / 2)
+    assert "NaN" not in json.dumps(run)
+
+
+def test_runs_come_back_from_disk_and_others_are_refused(run, tmp_path):
+    write_run(run, tmp_path / "a" / "run.json")
+    assert read_runs(tmp_path) == [run]
+    (tmp_path / "b.json").write_text('{"format": "other"}')
+    with pytest.raises(EvaluationError, match="no run of this version"):
+        read_run(tmp_path / "b.json")
+    with pytest.raises(EvaluationError, match="holds no run"):
+        read_runs(tmp_path / "nothing")
+    assert commit_here() is None or len(commit_here()) >= 7
+
+
+def test_scores_that_do_not_fit_are_refused(store):
+    with pytest.raises(EvaluationError, match="79 x 3, but there are 80 faces"):
+        faces_of(np.zeros((79, 3)), AUS, store)
+    with pytest.raises(EvaluationError, match="no numbers from 0 to 1"):
+        faces_of(np.full((80, 3), 1.5), AUS, store)
+
+
+def test_scores_are_read_from_a_table(tmp_path):
+    pd.DataFrame({"AU12_p": [0.1, 0.9], "AU04_p": [0.2, 0.3], "x": 1}).to_csv(tmp_path / "s.csv")
+    aus, scores = read_scores(tmp_path / "s.csv")
+    assert aus == ("AU04", "AU12")
+    assert scores.tolist() == [[0.2, 0.1], [0.3, 0.9]]
+    (tmp_path / "empty.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(EvaluationError, match="no column of scores"):
+        read_scores(tmp_path / "empty.csv")

@@ -1,0 +1,120 @@
+"""Tables, claims, figures and pages from runs."""
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from duchenne.errors import EvaluationError
+from duchenne.evaluation.claims import claims_table, verdict
+from duchenne.evaluation.judging import Origin, faces_of, judge, thresholds_on
+from duchenne.evaluation.report import write_report
+from duchenne.evaluation.tables import by_role, comparison_table, system_table
+from duchenne.facs import AU_NAMES, PAPER_AUS
+from duchenne.measures.intervals import Bootstrap
+from toy_store import toy_store
+
+COLUMNS = [AU_NAMES.index(name) for name in PAPER_AUS]
+
+
+def toy_run(store, system, role, seed, strength):
+    rng = np.random.default_rng(seed)
+    truth = store.occurrence[:, COLUMNS]
+    scores = np.clip(0.5 + strength * (truth - 0.5) + 0.35 * rng.normal(size=truth.shape), 0, 1)
+    faces = faces_of(scores, PAPER_AUS, store)
+    training = {"skew": {"AU01": 2.5}}
+    return judge(
+        faces,
+        Origin(system, "toys", "toy faces", role, seed, "none", None, training),
+        "f00d",
+        thresholds_on(faces),
+        Bootstrap(20),
+    )
+
+
+@pytest.fixture(scope="module")
+def runs():
+    store = toy_store(180)
+    store.pose_number = 1 + np.arange(180) % 9
+    strengths = {"region": 0.5, "convnet": 0.2, "region-grid": 0.3, "drml": 0.25}
+    return [
+        toy_run(store, system, role, seed, strength)
+        for role in ("within", "across", "poses")
+        for system, strength in strengths.items()
+        for seed in (0, 1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(runs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    write_report(runs, folder, ["Toy faces."])
+    return folder
+
+
+def rows_of(table):
+    return {row["AU"]: row for row in csv.DictReader(io.StringIO(table.csv()))}
+
+
+def test_table_2_has_ours_and_the_papers_numbers_in_columns_of_their_own(runs):
+    mine = by_role(runs)["within"]["region"]
+    rows = rows_of(system_table("table2", "Table 2", "within", mine))
+    assert list(rows) == [*PAPER_AUS, "mean"]
+    assert rows["AU12"]["F1, printed"] == "0.810"
+    assert rows["mean"]["AROC, printed"] == "0.790"
+    ours = np.mean([run["aus"]["AU12"]["aroc"] for run in mine])
+    assert rows["AU12"]["AROC"].startswith(f"{ours:.3f} [")
+    assert "±" in rows["AU12"]["AROC"]
+    assert float(rows["AU12"]["all-positive F1"]) == pytest.approx(2 / (2 + mine[0]["aus"]["AU12"]["skew"]), abs=1e-3)
+
+
+def test_table_4_shows_what_was_lost_as_missing(runs):
+    rows = rows_of(comparison_table("t", "t", "poses", "f1", by_role(runs)["poses"]))
+    assert rows["AU01"]["fera17, printed"] == "0.150"
+    assert rows["AU01"]["convnet, printed"] == "0.500"
+    assert rows["AU23"]["paper, printed"] == ""
+    assert rows["AU02"]["paper, printed"] == ""
+
+
+def test_verdicts_follow_the_spread_of_seeds(runs):
+    assert verdict(0.1, 0.02) == "holds"
+    assert verdict(-0.1, 0.02) == "does not hold"
+    assert verdict(0.1, 0.09).startswith("undecided")
+    assert verdict(0.1, None) == "undecided: one seed"
+    table = claims_table(by_role(runs))
+    said = {(row[0], row[1]): row[-1] for row in table.rows}
+    assert said["Regions beat the convnet (region against convnet)", "aroc"] == "holds"
+    assert said["Own weights beat shared ones (region against region-shared)", "aroc"] == "not measured"
+
+
+def test_the_report_is_complete(folder):
+    names = {path.name for path in folder.iterdir()}
+    tables = ["claims", "table1", "table2", "table3", *(f"table4{letter}" for letter in "abcde"), "systems_poses"]
+    assert {f"{name}.csv" for name in tables} <= names
+    for name in ("figure5", "figure6", "figure6_systems", "figure7"):
+        with Image.open(folder / f"{name}.png") as picture:
+            assert min(picture.size) > 700
+            assert np.asarray(picture.convert("L")).std() > 5
+        assert (folder / f"{name}.svg").read_text().startswith("<?xml")
+
+
+def test_the_page_needs_nothing_from_elsewhere(folder):
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/svg+xml;base64,") == 4
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "header of Table 3 is wrong" in page
+    assert "Toy faces." in page
+
+
+def test_latex_closes_what_it_opens(folder):
+    text = (folder / "report.tex").read_text()
+    assert text.count(r"\begin{") == text.count(r"\end{")
+    assert not re.search(r"(?<!\\)%(?!\n)", text)
+
+
+def test_runs_of_no_experiment_make_no_report(runs, tmp_path):
+    with pytest.raises(EvaluationError, match="--role within"):
+        write_report([{**runs[0], "role": "other"}], tmp_path)
