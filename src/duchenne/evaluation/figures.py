@@ -48,7 +48,9 @@ def relations_figure(run: Found) -> Figure:
         axis.set_yticklabels(numbers, fontsize=7)
         if len(numbers) <= 12:
             _write_values(axis, np.array(found[key]))
-    figure.colorbar(shown, ax=axes, orientation="horizontal", shrink=0.5, label="Pearson correlation")
+    figure.colorbar(
+        shown, ax=axes, orientation="horizontal", shrink=0.5, label="Pearson correlation", ticks=[-1, -0.5, 0, 0.5, 1]
+    )
     figure.suptitle(
         f"Relations among AUs, {run['data']}, {found['faces']} faces; distance {found['distance']:.4f}", fontsize=10
     )
@@ -81,7 +83,7 @@ def poses_figure(run: Found) -> Figure:
                 color=YAW_COLOURS[yaw],
                 markersize=4,
                 markerfacecolor=YAW_COLOURS[yaw] if number in KEPT_POSES else "none",
-                label=f"{number}: yaw {yaw:+d}°, pitch {pitch:+d}°" + ("" if number in KEPT_POSES else " *"),
+                label=f"{number}: yaw {yaw}°, pitch {pitch}°" + ("" if number in KEPT_POSES else " *"),
             )
         axis.axhline(2 / 3 if measure == "nf1" else 0.5, color="0.6", linewidth=0.8, linestyle=":")
         axis.set_ylabel(MEASURE_TITLES[measure])
@@ -89,7 +91,7 @@ def poses_figure(run: Found) -> Figure:
     axes[-1].set_xlabel("AU   (dotted: a system that knows nothing; *: poses that the paper leaves out)")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7, title="pose", title_fontsize=8)
-    figure.suptitle(f"{run['system']}, {run['data']}, seed {run['seed']}", fontsize=10)
+    axes[0].set_title(f"{run['system']}, {run['data']}, seed {run['seed']}", fontsize=9)
     return figure
 
 
@@ -142,7 +144,7 @@ def by_pose_figure(series: Mapping[str, Sequence[Found]]) -> Figure:
             label=system,
         )
     angles = [pose_angles_deg(number) for number in numbers]
-    axis.set_xticks(range(len(numbers)), [f"{n}\n{y:+d}°\n{p:+d}°" for n, (y, p) in zip(numbers, angles, strict=True)])
+    axis.set_xticks(range(len(numbers)), [f"{n}\n{y}°\n{p}°" for n, (y, p) in zip(numbers, angles, strict=True)])
     axis.set(xlabel="pose: number, yaw, pitch", ylabel="AROC, mean over AUs")
     axis.grid(axis="y", linewidth=0.3)
     figure.legend(loc="outside upper center", ncols=5, fontsize=7)

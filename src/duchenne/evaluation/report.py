@@ -140,13 +140,15 @@ def _latex(tables: Iterable[Table], shown: Iterable[str]) -> str:
 
 
 def _page(tables: Iterable[Table], shown: Iterable[str], about: Iterable[str], folder: Path) -> str:
-    figures = [
-        f'<figure><img alt="{CAPTIONS[name]}" src="data:image/svg+xml;base64,'
-        f'{base64.b64encode((folder / f"{name}.svg").read_bytes()).decode()}"><figcaption>{CAPTIONS[name]}</figcaption></figure>'
-        for name in shown
-    ]
+    figures = [_embedded(name, (folder / f"{name}.svg").read_bytes()) for name in shown]
     parts = [*(f"<p>{html.escape(text)}</p>" for text in about), *(table.html() for table in tables), *figures]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Duchenne: report</title>'
         f"<style>{_STYLE}</style></head>\n<body><h1>Report</h1>\n" + "\n".join(parts) + "</body></html>\n"
     )
+
+
+def _embedded(name: str, svg: bytes) -> str:
+    data, caption = base64.b64encode(svg).decode(), html.escape(CAPTIONS[name])
+    source = f"data:image/svg+xml;base64,{data}"
+    return f'<figure><img alt="{caption}" src="{source}"><figcaption>{caption}</figcaption></figure>'

@@ -1,4 +1,4 @@
-"""Tables of the report: ours from runs, printed numbers in columns of their own, written as Markdown, CSV, LaTeX, HTML."""
+"""Tables of the report: ours from runs, printed numbers in columns of their own; as Markdown, CSV, LaTeX and HTML."""
 
 import csv
 import html
@@ -30,10 +30,10 @@ _OTHER_DATA = (
 )
 SLIPS = {
     "within": "Table 1's skew is that of the paper's sampled training frames; BP4D's labelled frames have another.",
-    "across": "The paper's header of Table 3 is wrong: its ten columns are AU 1 2 4 6 7 10 12 14 15 17 (corrected here).",
+    "across": "The header of Table 3 is wrong: its ten columns are AU 1 2 4 6 7 10 12 14 15 17 (corrected here).",
     "poses": (
-        "Table 4 lost its last column, AU23. The claim of 9% to 42% over the FERA 2017 baseline compares F1 at the best "
-        "threshold with F1 at a fixed one; calling every face positive beats that baseline in seven of nine AUs."
+        "Table 4 lost its last column, AU23. The claim of 9% to 42% over the FERA 2017 baseline compares F1 at the "
+        "best threshold with F1 at a fixed one; calling every face positive beats that baseline in seven of nine AUs."
     ),
 }
 Series = Mapping[str, Sequence[Found]]
@@ -179,7 +179,7 @@ def systems_table(role: str, series: Series) -> Table:
         _origin(next(iter(series.values()))),
         _ORACLE,
         _INTERVALS,
-        "Last column: as printed by others for BP4D, three folds, fixed threshold; other data, never to be compared in level.",
+        "Last column: printed by others for BP4D, three folds, fixed threshold; other data, not comparable in level.",
         *_left_out([runs[0] for runs in series.values()]),
     )
     title = f"All systems, {role}: means over AUs"
