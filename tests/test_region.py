@@ -218,3 +218,19 @@ def test_a_patch_set_to_zero_changes_the_logits_and_none_changes_nothing():
     features = network.patch_features(windows, without=1)
     assert (features[:, 1] == 0).all()
     assert not torch.equal(network.read_features(features), network(windows))
+
+
+def test_shared_patch_layers_equal_own_ones_with_equal_weights():
+    config = dataclasses.replace(COMPACT, own_weights=False)
+    own, shared = RegionNetwork(COMPACT).eval(), RegionNetwork(config).eval()
+    state = {
+        name: values.repeat(config.patches, *[1] * (values.ndim - 1))
+        if name.startswith("patch_layers") and values.ndim
+        else values
+        for name, values in shared.state_dict().items()
+    }
+    own.load_state_dict(state)
+    with torch.no_grad():
+        found = shared(noise(config), shapes(config))
+        torch.testing.assert_close(own(noise(config), shapes(config)), found, atol=1e-4, rtol=1e-4)
+    assert parameter_count(shared) < parameter_count(own)

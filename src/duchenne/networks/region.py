@@ -75,10 +75,15 @@ class RegionNetwork(nn.Module):
     def patch_maps(self, planes: Float[Tensor, "n p k s s"]) -> Float[Tensor, "n m h h"]:
         """Return the maps of the last patch layer; patch after patch along the second axis."""
         maps = torch.relu(self.shared(planes.flatten(0, 1)))
-        maps = maps.reshape(-1, self.config.patches * self.config.shared_channels, *maps.shape[2:])
+        if self.config.own_weights:
+            maps = self._beside(maps)
         for layer in self.patch_layers:
             maps = torch.relu(layer(maps))
-        return maps
+        return maps if self.config.own_weights else self._beside(maps)
+
+    def _beside(self, maps: Float[Tensor, "np k h h"]) -> Float[Tensor, "n m h h"]:
+        """Return the maps of a face's patches along the second axis."""
+        return maps.reshape(-1, self.config.patches * maps.shape[1], *maps.shape[2:])
 
     def forward(
         self, windows: Shaped[Tensor, "n p s s c"], shape: Float[Tensor, "n 49 3"] | None = None
@@ -141,7 +146,7 @@ class RegionNetwork(nn.Module):
 
 
 def _patch_block(config: RegionConfig, channels: int, layer: PatchLayer) -> nn.Module:
-    groups = config.patches
+    groups = config.patches if config.own_weights else 1
     convolution = nn.Conv2d(
         groups * channels,
         groups * layer.channels,

@@ -45,6 +45,7 @@ class RegionConfig:
         shape_width: Units that read the derotated landmarks beside the patches; 0 for none.
         head: "occurrence" for one logit per AU; "ordinal" for one latent per AU and side, read as occurrence and as
             intensity (`networks.ordinal`).
+        own_weights: Whether each patch has patch layers of its own; else all patches share one set.
         grid: Whether the windows lie on a uniform grid instead of on the landmarks: the paper's Fig. 1 compares.
     """
 
@@ -67,6 +68,7 @@ class RegionConfig:
     shape_width: int = 0
     head: Literal["occurrence", "ordinal"] = "occurrence"
     grid: bool = False
+    own_weights: bool = True
 
     def __post_init__(self) -> None:
         _ = self.view

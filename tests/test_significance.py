@@ -1,0 +1,83 @@
+"""Patch significance: what silencing does, on networks whose answer is known."""
+
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from duchenne.alignment import align
+from duchenne.errors import EvaluationError
+from duchenne.evaluation.significance import Significance, faithfulness, halves, patch_significance
+from duchenne.evaluation.significance_map import significance_figure
+from duchenne.facs import AU_NAMES
+from toy_faces import head, picture_of
+from toy_store import toy_store
+
+LANDMARKS = (1, 10, 20, 32)
+
+
+class ReadsOnePatch(torch.nn.Module):
+    """AU12 is what patch 3 says, AU04 what patch 0 says; the others are noise."""
+
+    def patch_features(self, windows):
+        return windows
+
+    def read_features(self, features, shape=None):
+        return torch.stack([features[:, 3, 0], features[:, 0, 0]], 1)
+
+
+@pytest.fixture
+def store():
+    return toy_store(64)
+
+
+@pytest.fixture
+def system(store):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(64, 4, 2)).astype(np.float32)
+    for patch, name in ((3, "AU12"), (0, "AU04")):
+        features[:, patch, 0] = 3.0 * store.occurrence[:, AU_NAMES.index(name)]
+    return types.SimpleNamespace(
+        name="toy",
+        aus=("AU12", "AU04"),
+        config=types.SimpleNamespace(layout=types.SimpleNamespace(landmarks=LANDMARKS)),
+        network=ReadsOnePatch(),
+        patch_features=None,
+        inputs=lambda store, rows: (torch.from_numpy(features[rows]),),
+    )
+
+
+def test_the_patch_that_is_read_is_the_significant_one(system, store):
+    found = patch_significance(system, store, np.arange(64))
+    assert found.landmarks == LANDMARKS
+    assert found.most("AU12", 1) == (32,)
+    assert found.most("AU04", 1) == (1,)
+    rate = store.occurrence[:, AU_NAMES.index("AU12")].mean()
+    assert found.drop[3, 0] == pytest.approx(rate * (1 / (1 + np.exp(-3)) - 0.5), abs=1e-6)
+    assert found.drop[1:3].tolist() == [[0, 0], [0, 0]]
+
+
+def test_deleting_what_is_significant_hurts_and_the_rest_does_not(system, store):
+    making, checking = halves(store)
+    assert not set(store.subject[making]) & set(store.subject[checking])
+    checked = faithfulness(system, store, checking, patch_significance(system, store, making))
+    assert checked.intact == checked.without_least == 1.0
+    assert checked.without_most == 0.5
+    assert checked.silenced == 1
+
+
+def test_systems_without_patches_and_lone_subjects_are_refused(system, store):
+    with pytest.raises(EvaluationError, match="no patches"):
+        patch_significance(types.SimpleNamespace(name="convnet", aus=("AU12",)), store, np.arange(4))
+    with pytest.raises(EvaluationError, match="one alone"):
+        halves(store.subset(np.arange(4)))
+
+
+def test_the_map_shows_every_au():
+    points = head()[:, :2] * 1.2 + 128
+    face = align(picture_of(points, np.random.default_rng(0)), points)
+    found = Significance(("AU12", "AU04"), LANDMARKS, np.array([[0.1, 0.0], [0, 0.2], [0, 0], [-0.05, 0]]), 9)
+    figure = significance_figure(found, face, "toy")
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert titles == ["AU12 Lip corner puller\nlargest drop 0.100", "AU04 Brow lowerer\nlargest drop 0.200"]
