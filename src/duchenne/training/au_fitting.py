@@ -52,7 +52,7 @@ class AURecipe:
     learning_rate: float = 2e-3
     weight_decay: float = 2e-2
     warm_up: float = 0.15
-    located_share: float = 0.7
+    located_share: float = 0.35
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     keep_every_s: float = 60.0

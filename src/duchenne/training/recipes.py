@@ -98,7 +98,7 @@ class DeepRecipe:
     weighted: bool = True
     sampling: Literal["all", "balanced"] = "all"
     intensity_share: float = 0.5
-    located_share: float = 0.7
+    located_share: float = 0.35
     seed: int = 0
     bf16: bool = True
     keep_every_s: float = 60.0
