@@ -161,6 +161,27 @@ def test_a_killed_preparation_goes_on_and_ends_with_the_same_bytes(shards, whole
     assert everything(folder) == everything(whole)
 
 
+def test_workers_end_with_a_parent_that_is_killed():
+    code = (
+        "import multiprocessing, os, time\nfrom concurrent.futures import ProcessPoolExecutor\n"
+        "from duchenne.datasets.prepare import _end_with_parent\n"
+        "context = multiprocessing.get_context('spawn')\n"
+        "pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent)\n"
+        "print(pool.submit(os.getpid).result(), flush=True)\npool.submit(time.sleep, 100).result()"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    worker = Path("/proc") / parent.stdout.readline().strip()
+    if not Path("/proc/self").exists():
+        pytest.skip("no /proc here to see processes in")
+    assert worker.exists()
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 20
+    while worker.exists() and "Z" not in (worker / "stat").read_text().split()[2] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert time.monotonic() < until
+
+
 def test_frames_without_a_face_are_counted_by_reason_and_subject(shards, tmp_path):
     report = prepare([load(shards / "stills-00000.parquet")], tmp_path / "none", EXACT)
     assert (report["labelled"], report["kept"], report["lost"]) == (12, 12, {})
