@@ -9,7 +9,15 @@ from duchenne.datasets.samplings import SAMPLINGS, sample_frames
 from duchenne.datasets.splits import SPLITS, Split, make_splits
 from duchenne.errors import DatasetError, UsageError
 from duchenne.facs import AU_NAMES, PAPER_AUS
-from miniature_releases import write_bp4d, write_ck_plus, write_disfa, write_disfa_plus, write_fera17
+from miniature_releases import (
+    write_bp4d,
+    write_ck_plus,
+    write_disfa,
+    write_disfa_plus,
+    write_fera17,
+    write_picture,
+    write_rows,
+)
 from toy_faces import stills, write_stills
 
 BP4D = [f"F{k:03d}" for k in range(1, 24)] + [f"M{k:03d}" for k in range(1, 19)]
@@ -33,14 +41,18 @@ def make_release(kind, root):
         for subject in ("S005", "S010", "S011"):
             write_ck_plus(root, subject)
             write_ck_plus(root, subject, "002")
+    elif kind == "generic":
+        for subject in "abcd":
+            write_picture(root / f"{subject}.png", 0)
+        write_rows(root / "mine.csv", [("path", "subject", "AU12"), *((f"{s}.png", s, 1) for s in "abcd")])
     else:
         write_stills(stills(16, 0, "p"), root / "stills-00000.parquet")
 
 
-@pytest.mark.parametrize("kind", ["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills"])
+@pytest.mark.parametrize("kind", ["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills", "generic"])
 def test_no_subject_is_in_two_parts(kind, tmp_path):
     make_release(kind, tmp_path)
-    release = load(tmp_path)
+    release = load(tmp_path / "mine.csv" if kind == "generic" else tmp_path)
     assert release.name == kind
     subject = np.array([r.subject for r in release.recordings])
     made = [name for name in SPLITS if name != "fera17" or kind == "fera17"]
