@@ -76,8 +76,6 @@ def train(
     threads
         Threads of torch in each process; 0 leaves the choice to torch.
     """
-    from dataclasses import replace
-
     from duchenne.training.machine import Machine
     from duchenne.training.recipes import recipe_named, with_settings
     from duchenne.training.starting import Start
@@ -86,7 +84,7 @@ def train(
 
     chosen = with_settings(recipe_named(recipe), aus, epochs=epochs, batch=batch, seed=seed, sampling=sampling)
     if freeze:
-        chosen = replace(chosen, freeze=freeze)
+        chosen = with_settings(chosen, freeze=freeze)
     train_faces, valid_faces = read_stores(data, valid, valid_share, chosen.seed, chosen.reduction)
     console = Console(stderr=True, highlight=False)
     console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")

@@ -20,6 +20,7 @@ from duchenne.networks.rival_config import (
 )
 from duchenne.patches import PatchLayout
 from duchenne.training.amounts import Augmentation
+from duchenne.training.classical.recipes import Chain, ClassicalRecipe, Joint, PatchChoice, Svm
 
 LIGHT = Augmentation(landmark_error=0.01, depth_error=0.01, low_resolution=0.0, jpeg=0.0)
 """Mirror, small similarity jitter, light: for recipes that state none."""
@@ -122,7 +123,7 @@ class DeepRecipe:
         return self.network.view.reduction
 
 
-Recipe = DeepRecipe
+Recipe = DeepRecipe | ClassicalRecipe
 
 _PAPER = RegionConfig(aus=PAPER_AUS)
 RECIPES: dict[str, Recipe] = {
@@ -182,8 +183,16 @@ RECIPES: dict[str, Recipe] = {
             weighted=False,
         ),
         DeepRecipe("alexnet", "AlexNet from random weights.", AlexNetConfig(), AdamW(learning_rate=5e-4)),
-        DeepRecipe("eac", "EAC-Net: attention from landmarks, regions at AU centres.", EacConfig(), AdamW()),
-        DeepRecipe("toser", "A small network on the face turned to the front.", FrontalConfig(), AdamW()),
+        DeepRecipe(
+            "eac", "EAC-Net: attention from landmarks, regions at AU centres.", EacConfig(), AdamW(learning_rate=5e-4)
+        ),
+        DeepRecipe(
+            "toser", "A small network on the face turned to the front.", FrontalConfig(), AdamW(learning_rate=5e-4)
+        ),
+        ClassicalRecipe("svm", "Linear SVMs on gradient histograms at the landmarks.", Svm()),
+        ClassicalRecipe("apl", "Patches picked by a group lasso, then linear SVMs.", PatchChoice()),
+        ClassicalRecipe("jpml", "Logistic models, group lasso over patches, pairs of AUs.", Joint()),
+        ClassicalRecipe("fera17", "Landmark geometry and a chain over time.", Chain()),
     )
 }
 
@@ -202,6 +211,11 @@ KINDS: dict[str, type] = {
         AlexNetConfig,
         EacConfig,
         FrontalConfig,
+        ClassicalRecipe,
+        Svm,
+        PatchChoice,
+        Joint,
+        Chain,
     )
 }
 """The dataclasses that a recipe is made of, by name: what a saved recipe is read back with."""
@@ -228,5 +242,9 @@ def with_settings(recipe: Recipe, aus: str | None = None, **settings: Any) -> Re
     if unknown := sorted(set(changed) - {entry.name for entry in fields(recipe)}):
         raise UsageError(f"The recipe {recipe.name} has no {', '.join(unknown)}. Leave that out.")
     if aus is not None:
-        changed["network"] = replace(recipe.network, aus=parse_aus(aus))
+        chosen = parse_aus(aus)
+        if isinstance(recipe, ClassicalRecipe):
+            changed["aus"] = chosen
+        else:
+            changed["network"] = replace(recipe.network, aus=chosen)
     return replace(recipe, **changed)

@@ -7,11 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.datasets.faces import FaceStore
+from duchenne.errors import UsageError
+from duchenne.training.classical.system import SYSTEM_FILE, fit_classical, load_classical
 from duchenne.training.deep import load_deep
 from duchenne.training.fitting import fit
 from duchenne.training.machine import Machine
 from duchenne.training.progress import Report, silent
-from duchenne.training.recipes import Recipe
+from duchenne.training.recipes import DeepRecipe, Recipe
 from duchenne.training.starting import Start
 
 
@@ -55,9 +57,14 @@ def train_system(
         start: A trained system to begin from; random weights unless given.
 
     Raises:
+        UsageError: A classical system cannot begin from another one.
         TrainingError: The data cannot teach this recipe, or the folder holds something of another one.
     """
-    return fit(recipe, train, valid, folder, report, machine, start)
+    if isinstance(recipe, DeepRecipe):
+        return fit(recipe, train, valid, folder, report, machine, start)
+    if start is not None:
+        raise UsageError(f"{recipe.name} is no network, so it cannot begin from another system.")
+    return fit_classical(recipe, train, valid, folder, report)
 
 
 def load_system(folder: Path) -> System:
@@ -66,4 +73,4 @@ def load_system(folder: Path) -> System:
     Raises:
         TrainingError: There is none, or this version cannot read it.
     """
-    return load_deep(folder)
+    return load_classical(folder) if (folder / SYSTEM_FILE).exists() else load_deep(folder)

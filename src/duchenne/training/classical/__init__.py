@@ -1,0 +1,1 @@
+"""The rivals that are no networks; solvers come from scikit-learn, skglm and CRFsuite."""

@@ -1,0 +1,125 @@
+"""Training, scoring and keeping the classical systems."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from duchenne.datasets.faces import FaceStore
+from duchenne.errors import TrainingError
+from duchenne.facs import AU_NAMES
+from duchenne.training.checkpoints import commit, identity_of, plain, read_tensors, unplain, write_tensors
+from duchenne.training.checks import require_trainable
+from duchenne.training.classical.methods import METHODS, Arrays, Learning
+from duchenne.training.classical.recipes import Chain, ClassicalRecipe
+from duchenne.training.progress import Progress, Report, silent
+from duchenne.training.recipes import KINDS
+
+SYSTEM_FILE = "classical.safetensors"
+
+
+@dataclass(frozen=True)
+class ClassicalSystem:
+    """A trained classical system.
+
+    Attributes:
+        recipe: How it was trained.
+        arrays: What was learned, by name.
+        told: Data fingerprints, commit and number of faces.
+    """
+
+    recipe: ClassicalRecipe
+    arrays: Arrays
+    told: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The recipe's name."""
+        return self.recipe.name
+
+    @property
+    def aus(self) -> tuple[str, ...]:
+        """The AUs that `scores` returns, in its order."""
+        return self.recipe.aus
+
+    def scores(self, store: FaceStore) -> Float[np.ndarray, "n a"]:
+        """Return a score between 0 and 1 of each AU in each face."""
+        if not len(store):
+            return np.zeros((0, len(self.aus)))
+        method = METHODS[type(self.recipe.method)]
+        features = method.describe(store, np.arange(len(store)), silent)
+        return method.score(self.recipe.method, self.arrays, features, store)
+
+    def save(self, folder: Path) -> None:
+        """Write the system into the folder."""
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in self.arrays.items()}
+        write_tensors(folder / SYSTEM_FILE, tensors, {"recipe": plain(self.recipe), **self.told})
+
+
+def fit_classical(
+    recipe: ClassicalRecipe, train: FaceStore, valid: FaceStore, folder: Path, report: Report
+) -> ClassicalSystem:
+    """Train a classical system and keep it in the folder; one that lies there already, from the same data, is returned.
+
+    Raises:
+        TrainingError: The data cannot teach this recipe, or the folder holds a system of another recipe or other data.
+    """
+    require_trainable(train, valid, recipe.aus)
+    identity = identity_of(recipe, train.fingerprint, valid.fingerprint)
+    if (folder / SYSTEM_FILE).exists():
+        system = load_classical(folder)
+        if system.told["identity"] != identity:
+            raise TrainingError(f"{folder} holds a system of another recipe or other data. Name another folder.")
+        return system
+    rows = _rows(recipe, train)
+    method = METHODS[type(recipe.method)]
+    every = np.arange(len(valid))
+    learning = _learning(method.describe(train, rows, report), train, rows, recipe)
+    judging = _learning(method.describe(valid, every, report), valid, every, recipe)
+    report(Progress(0, 1, remark="fitting"))
+    arrays = method.fit(recipe.method, learning, judging, recipe.seed)
+    told = {
+        "identity": identity,
+        "data": train.fingerprint,
+        "validation_data": valid.fingerprint,
+        "commit": commit(),
+        "faces": len(rows),
+    }
+    system = ClassicalSystem(recipe, arrays, told)
+    system.save(folder)
+    return system
+
+
+def load_classical(folder: Path) -> ClassicalSystem:
+    """Return the system that lies in the folder.
+
+    Raises:
+        TrainingError: There is none, or this version cannot read it.
+    """
+    tensors, told = read_tensors(folder / SYSTEM_FILE)
+    recipe = unplain(told.pop("recipe"), KINDS)
+    if not isinstance(recipe, ClassicalRecipe):
+        raise TrainingError(f"{folder / SYSTEM_FILE} holds no classical system. Train again.")
+    return ClassicalSystem(recipe, {name: values.numpy() for name, values in tensors.items()}, told)
+
+
+def _learning(features: np.ndarray, store: FaceStore, rows: Int[np.ndarray, " k"], recipe: ClassicalRecipe) -> Learning:
+    columns = [AU_NAMES.index(name) for name in recipe.aus]
+    occurrence, known = store.occurrence[rows][:, columns], store.known[rows][:, columns]
+    return Learning(features, np.asarray(occurrence), np.asarray(known), store.sequence[rows], store.frame[rows])
+
+
+def _rows(recipe: ClassicalRecipe, store: FaceStore) -> Int[np.ndarray, " k"]:
+    """Return at most `max_faces` rows, in order; for chains, those of whole sequences."""
+    rng = np.random.default_rng(recipe.seed)
+    if len(store) <= recipe.max_faces:
+        return np.arange(len(store))
+    if not isinstance(recipe.method, Chain):
+        return np.sort(rng.permutation(len(store))[: recipe.max_faces])
+    names, counts = np.unique(store.sequence, return_counts=True)
+    order = rng.permutation(len(names))
+    fits = np.cumsum(counts[order]) <= recipe.max_faces
+    return np.flatnonzero(np.isin(store.sequence, names[order][fits]))

@@ -1,0 +1,98 @@
+"""The classical rivals against libraries, hand-worked cases and faces whose mouth tells the label."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import expit
+from skimage.feature import local_binary_pattern
+
+from duchenne.errors import TrainingError, UsageError
+from duchenne.measures.ranking import area_under_roc
+from duchenne.training.classical.chain import chains, geometry
+from duchenne.training.classical.descriptors import gradient_histograms, grey_of, pattern_histograms
+from duchenne.training.classical.joint import marginals, related_pairs
+from duchenne.training.progress import silent
+from duchenne.training.recipes import RECIPES
+from duchenne.training.starting import Start
+from duchenne.training.systems import load_system, train_system
+from toy_store import SMILE, toy_store
+
+RNG = np.random.default_rng(0)
+
+
+def test_local_binary_patterns_are_those_of_scikit_image():
+    face = RNG.integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    ours = pattern_histograms(face)
+    # scikit-image samples the circle between pixels; on the four straight neighbours and uniform codes both agree.
+    grey = np.round(grey_of(face)).astype(np.uint8)
+    flat = np.repeat(np.repeat(grey[::20, ::20], 20, 0), 20, 1)
+    codes = local_binary_pattern(flat, 8, 1, "nri_uniform")[1:-1, 1:-1]
+    found = pattern_histograms(np.repeat(flat[..., None], 3, 2))
+    assert found[:, 58].mean() == pytest.approx((codes == 58).mean(), abs=0.01)
+    assert_allclose(ours.sum(1), 1)
+    constant = pattern_histograms(np.full((200, 200, 3), 7, np.uint8))
+    assert ((constant > 0).sum(1) == 1).all()
+
+
+def test_a_step_edge_points_one_way_and_turning_it_turns_the_histogram():
+    face = np.zeros((200, 200, 3), np.uint8)
+    face[:, 100:] = 200
+    points = np.full((49, 2), 100.0)
+    across = gradient_histograms(face, points)[0].reshape(4, 4, 8)
+    down = gradient_histograms(face.transpose(1, 0, 2), points)[0].reshape(4, 4, 8)
+    assert across.sum((0, 1)).argmax() == 0
+    assert down.sum((0, 1)).argmax() == 2
+    assert_allclose(across[..., 0], down[..., 2].T)
+    outside = gradient_histograms(face, np.full((49, 2), -90.0))
+    assert (outside == 0).all()
+
+
+def test_geometry_forgets_place_and_size():
+    points = RNG.uniform(50, 150, (6, 49, 2))
+    sequence = np.array(["a", "a", "a", "b", "b", "b"])
+    assert_allclose(geometry(points * 2 + 7, sequence), geometry(points, sequence), atol=1e-9)
+
+
+def test_chains_follow_time_and_break_where_a_label_is_unknown():
+    sequence, frame = np.array(list("abaaab")), np.array([3, 1, 1, 2, 4, 0])
+    use = np.array([True, True, True, False, True, True])
+    assert [part.tolist() for part in chains(sequence, frame, use)] == [[2], [0, 4], [5, 1]]
+
+
+def test_pairs_pull_related_aus_and_none_leaves_the_logits_alone():
+    logits = np.array([[2.0, 0.0, -1.0]])
+    none = np.zeros((3, 3))
+    assert_allclose(marginals(logits, none, np.ones(3), np.zeros(3)), expit(logits))
+    pull = none.copy()
+    pull[0, 1] = pull[1, 0] = 1.5
+    found = marginals(logits, pull, np.ones(3), np.zeros(3))[0]
+    assert found[1] == pytest.approx(expit(1.5 * found[0]), abs=1e-4)
+    occurrence = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 0], [0, 0, 1]], bool)
+    assert related_pairs(occurrence, np.ones_like(occurrence)).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+
+
+@pytest.fixture(scope="module")
+def stores():
+    return toy_store(160, lift_px=14.0), toy_store(48, 1, "b", lift_px=14.0)
+
+
+@pytest.mark.parametrize("name", ["svm", "apl", "jpml", "fera17"])
+def test_each_learns_a_lifted_mouth_and_survives_being_written(name, stores, tmp_path):
+    recipe = dataclasses.replace(RECIPES[name], aus=("AU04", "AU12"))
+    system = train_system(recipe, *stores, tmp_path, silent)
+    scores = system.scores(stores[1])
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert area_under_roc(stores[1].occurrence[:, SMILE], scores[:, 1]) > 0.75
+    loaded = load_system(tmp_path)
+    assert loaded.name == name
+    assert_allclose(loaded.scores(stores[1]), scores, atol=1e-6)
+    assert train_system(recipe, *stores, tmp_path, silent).told == system.told
+    with pytest.raises(TrainingError, match="another recipe"):
+        train_system(dataclasses.replace(recipe, seed=1), *stores, tmp_path, silent)
+
+
+def test_a_classical_system_begins_from_nothing(stores, tmp_path):
+    with pytest.raises(UsageError, match="svm is no network"):
+        train_system(RECIPES["svm"], *stores, tmp_path, silent, None, Start(tmp_path))
