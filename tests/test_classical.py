@@ -75,7 +75,7 @@ def test_pairs_pull_related_aus_and_none_leaves_the_logits_alone():
 
 @pytest.fixture(scope="module")
 def stores():
-    return toy_store(160, lift_px=14.0), toy_store(48, 1, "b", lift_px=14.0)
+    return toy_store(480, lift_px=14.0), toy_store(48, 1, "b", lift_px=14.0)
 
 
 @pytest.mark.parametrize("name", ["svm", "apl", "jpml", "fera17"])
