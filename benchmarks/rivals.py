@@ -71,12 +71,18 @@ def main():
         minutes = (time.perf_counter() - start_s) / 60
         found |= {
             "what": "rendered stills; thresholds from validation subjects; f1_all_positive calls every face positive",
-            "command": "python benchmarks/rivals.py TRAIN VALID TEST WORK "
-            f"--epochs {told.epochs:g} --batch {told.batch} --threads {told.threads}",
+            "command": "python benchmarks/rivals.py TRAIN VALID TEST WORK NAME --epochs E --batch B --threads T",
             "faces": dict(zip(("train", "valid", "test"), map(len, stores), strict=True)),
             "fingerprints": [store.fingerprint for store in stores],
         }
-        found["systems"][name] = {"minutes": round(minutes, 1), "commit": commit(), **judged(system, *stores[1:])}
+        settings = {"epochs": told.epochs, "batch": told.batch} if isinstance(recipe, DeepRecipe) else {}
+        found["systems"][name] = {
+            **settings,
+            "threads": told.threads,
+            "minutes": round(minutes, 1),
+            "commit": commit(),
+            **judged(system, *stores[1:]),
+        }
         told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(name, f"{minutes:.1f} min", found["systems"][name]["mean"], flush=True)
 
