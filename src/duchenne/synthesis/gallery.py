@@ -11,7 +11,6 @@ import numpy as np
 
 from duchenne.cropping import Picture
 from duchenne.errors import SynthesisError
-from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.head import Gaze, Head, make_head
@@ -20,7 +19,8 @@ from duchenne.synthesis.protocols import FERA17_POSES
 from duchenne.synthesis.scene import Camera, Light, Scene, render
 from duchenne.synthesis.surroundings import encode_jpeg
 
-SIDE_PX = 168
+SIDE_PX = 216
+QUALITY = 80
 PEOPLE = tuple(
     (seed, Person(tone, sex, age))
     for seed, tone, sex, age in (
@@ -32,8 +32,28 @@ PEOPLE = tuple(
         (906, 10, "male", 70.0),
     )
 )
+SHEETS = {
+    "upper_face": ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU43"),
+    "mouth": ("AU10", "AU12", "AU14", "AU15", "AU16", "AU17", "AU18", "AU20"),
+    "lips_and_jaw": ("AU22", "AU23", "AU24", "AU25", "AU26", "AU27", "AU28"),
+}
+"""Which action units share a sheet."""
 SHOWN = ("AU01", "AU04", "AU06", "AU09", "AU12", "AU15", "AU17", "AU25")
 """Action units whose five intensities are shown."""
+TOGETHER = tuple(
+    tuple(f"AU{number:02d}" for number in numbers)
+    for numbers in (
+        (6, 12),
+        (6, 12, 25),
+        (1, 2, 5, 26),
+        (1, 4, 15, 17),
+        (4, 7, 23),
+        (9, 10, 17),
+        (12, 15),
+        (10, 12, 14),
+    )
+)
+"""Action units shown together."""
 _GREY = 0.62
 
 
@@ -41,9 +61,10 @@ def draw_gallery(seed: int = 0) -> dict[str, Picture]:
     """Return the sheets by name; other seeds draw other people of the same tones, sexes and ages."""
     heads = [make_head(number + 1000 * seed, person) for number, person in PEOPLE]
     return {
-        "action_units": _action_units(heads),
+        **{name: _action_units(heads, shown) for name, shown in SHEETS.items()},
         "intensities": _intensities(heads[1]),
         "poses": _poses(heads[3]),
+        "together": _together(heads[:4]),
     }
 
 
@@ -59,7 +80,7 @@ def write_gallery(folder: Path, seed: int = 0) -> list[Path]:
         for name, sheet in draw_gallery(seed).items():
             paths.append(folder / f"{name}.jpg")
             partial = folder / f".{name}.jpg"
-            partial.write_bytes(encode_jpeg(sheet, 85))
+            partial.write_bytes(encode_jpeg(sheet, QUALITY))
             partial.replace(paths[-1])
         return paths
     except OSError as error:
@@ -68,7 +89,7 @@ def write_gallery(folder: Path, seed: int = 0) -> list[Path]:
 
 def _picture(head: Head, aus: dict[str, Sides], text: str, pose: HeadPose | None = None) -> Picture:
     background = np.full((SIDE_PX, SIDE_PX, 3), int(255 * _GREY), np.uint8)
-    camera = Camera(SIDE_PX, SIDE_PX, 14.0, 86.0, (SIDE_PX / 2, SIDE_PX / 2))
+    camera = Camera(SIDE_PX, SIDE_PX, 14.0, 0.56 * SIDE_PX, (SIDE_PX / 2, 0.43 * SIDE_PX))
     more = 1 + 0.25 * max(0, head.identity.tone - 5)  # As a camera would: longer exposure for darker skin.
     bright = Light(
         key_colour=np.full(3, 0.8 * more), fill_colour=np.full(3, 0.25 * more), sky=np.full(3, 0.4 * more),
@@ -77,7 +98,7 @@ def _picture(head: Head, aus: dict[str, Sides], text: str, pose: HeadPose | None
     scene = Scene(aus, pose or HeadPose(0.0, 0.0, 0.0), Gaze(), camera, bright, background)
     picture = render(head, scene).pixels.copy()
     for colour, width in ((0, 3), (255, 1)):
-        cv2.putText(picture, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (colour,) * 3, width, cv2.LINE_AA)
+        cv2.putText(picture, text, (5, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (colour,) * 3, width, cv2.LINE_AA)
     return picture
 
 
@@ -85,11 +106,19 @@ def _sheet(rows: Sequence[Sequence[Picture]]) -> Picture:
     return np.vstack([np.hstack(list(row)) for row in rows])
 
 
-def _action_units(heads: Sequence[Head]) -> Picture:
-    """Return the neutral face and each action unit at intensity C in two blocks of twelve columns, a row per person."""
-    faces: list[tuple[str, dict[str, Sides]]] = [("neutral", {}), *((f"{au} C", {au: (3.0, 3.0)}) for au in AU_NAMES)]
-    blocks = (faces[: len(faces) // 2], faces[len(faces) // 2 :])
-    return _sheet([[_picture(head, aus, text) for text, aus in block] for block in blocks for head in heads])
+def _action_units(heads: Sequence[Head], shown: Sequence[str]) -> Picture:
+    """Return the neutral face and action units at intensity C, a row per person."""
+    faces: list[tuple[str, dict[str, Sides]]] = [("neutral", {}), *((f"{au} C", {au: (3.0, 3.0)}) for au in shown)]
+    return _sheet([[_picture(head, aus, text) for text, aus in faces] for head in heads])
+
+
+def _together(heads: Sequence[Head]) -> Picture:
+    """Return faces that show several action units at intensity D, a row per person."""
+    return _sheet([[_picture(h, {au: (4.0, 4.0) for au in aus}, _text(aus)) for aus in TOGETHER] for h in heads])
+
+
+def _text(aus: Sequence[str]) -> str:
+    return " ".join(str(int(au[2:])) for au in aus)
 
 
 def _intensities(head: Head) -> Picture:

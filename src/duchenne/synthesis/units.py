@@ -35,9 +35,12 @@ def _bump(d: Float[np.ndarray, " v"], width: float) -> Float[np.ndarray, " v"]:
 
 @cache
 def _own_units() -> dict[str, Displacement]:
-    """Return the displacements that no rig has, written as smooth fields over the base mesh."""
+    """Return the displacements that no rig has, written as smooth fields over the skin; eyes and teeth stay."""
     fields = {**_upper_face(), **_corners_and_cheeks(), **_lips_and_chin()}
-    return {name: _sparse(np.stack(parts, 1)) for name, parts in fields.items()}
+    mesh = base_mesh()
+    skin = np.zeros((len(mesh.vertices), 1))
+    skin[np.unique(mesh.quads[mesh.groups["body"]])] = 1
+    return {name: _sparse(skin * np.stack(parts, 1)) for name, parts in fields.items()}
 
 
 def _places() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
