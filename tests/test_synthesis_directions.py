@@ -19,6 +19,7 @@ from duchenne.synthesis.directions import (
 from duchenne.synthesis.face_points import landmark_vertices
 from duchenne.synthesis.identity import ANCESTRIES
 from duchenne.synthesis.recipes import Style
+from duchenne.synthesis.units import unit
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,14 @@ def test_resting_mouth_corners_are_level_on_average():
     over = points[:, [31, 37], 1].mean(1) - points[:, [44, 47], 1].mean(1)
     assert abs(over.mean()) < 0.004
     assert np.abs(over).max() < 0.02
+
+
+def test_folds_over_the_lids_differ_but_leave_eyes_open(heads):
+    hoods = [head.habit.rest["own:hood"] for head in heads]
+    assert np.std(hoods) > 0.3
+    fold, lids = unit("own:hood"), landmark_vertices()[[20, 21, 23, 24]]
+    at_lids = fold.shift[np.isin(fold.index, lids)]
+    assert np.abs(2 * at_lids).max(initial=0.0) < 0.004  # Less than half a millimetre at the deepest fold.
 
 
 def test_tight_lids_leave_a_slit_and_wide_eyes_show_more(heads):

@@ -65,6 +65,8 @@ def draw_habit(identity: Identity) -> Habit:
     reach = {au: float(np.clip(np.exp(rng.normal() * 0.1), 0.85, 1.2)) for au in AU_NAMES}
     side = (1.0, 1.0) if rng.random() < 0.5 else (1.0, float(rng.uniform(0.85, 1.0)))
     ancestry = max(ANCESTRIES, key=lambda name: identity.ancestry[name])
+    usual = 0.7 * identity.ancestry["asian"] + 0.3 * max(0.0, identity.age - 40) / 30
+    rest["own:hood"] = float(np.clip(usual + 0.6 * rng.normal(), -0.8, 2.0))
     return Habit(recipes, rest, side if rng.random() < 0.5 else side[::-1], reach, ancestry=ancestry)
 
 

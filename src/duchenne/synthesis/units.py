@@ -57,7 +57,8 @@ def _upper_face() -> Fields:
     none, brow = 0 * x, _bump(y - 7.42, 0.13) * front
     inner, outer = brow * _bump(ax - 0.13, 0.12), brow * _bump(ax - 0.46, 0.13)
     squeeze = _bump(y - 7.22, 0.14) * _bump(ax - 0.56, 0.11) * front
-    fold = _bump(y - 7.32, 0.05) * _bump(ax - 0.34, 0.17) * front
+    hood = _bump(y - 7.4, 0.035) * _bump(ax - 0.36, 0.15) * front
+    fold = _bump(y - 7.37, 0.045) * _bump(ax - 0.34, 0.17) * front
     return {
         # Brow heads towards the midline and a little down, skin between them bulging forwards.
         "brow-adduction": (inwards * 0.055 * _bump(ax - 0.2, 0.14) * brow, -0.012 * _bump(ax - 0.2, 0.16) * brow,
@@ -67,6 +68,8 @@ def _upper_face() -> Fields:
         "outer-arch": (none, 0.035 * outer, none),
         # The skin between lid and brow goes up: less hooded.
         "fold-up": (none, 0.02 * fold, -0.004 * fold),
+        # A resting fold that hangs over the upper lid without narrowing the eye.
+        "hood": (none, -0.03 * hood, 0.012 * hood),
         # AU6: the ring of the eye draws the temple's skin towards the eye and bags it over the outer corner.
         "orbit-squeeze": (inwards * 0.03 * squeeze, -0.012 * squeeze * _bump(y - 7.32, 0.1), 0.012 * squeeze),
         # Infraorbital triangle up and out: AU6's pouch below the lid.
