@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
-from duchenne.synthesis.expression import MAX_INTENSITY, Habit, Sides, draw_habit, express, unit_weights
+from duchenne.synthesis.expression import MAX_INTENSITY, Habit, Sides, draw_habit, unit_weights
 from duchenne.synthesis.face_points import landmark_vertices
 from duchenne.synthesis.identity import Identity
 from duchenne.synthesis.parts import eye_vertices
@@ -56,7 +56,18 @@ def fitted(habit: Habit, neutral: Vertices, rng: np.random.Generator) -> Habit:
 
 
 def _points(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> Float[np.ndarray, "49 3"]:
-    return express(neutral, unit_weights(aus, habit))[landmark_vertices()]
+    weights = {name: weight for name, weight in unit_weights(aus, habit).items() if weight}
+    shifts = np.stack([_at_landmarks(name) for name in weights])
+    return neutral[landmark_vertices()] + np.tensordot(np.array(list(weights.values())), shifts, 1)
+
+
+@cache
+def _at_landmarks(name: str) -> Float[np.ndarray, "49 3"]:
+    """Return how an expression unit shifts the landmarks."""
+    target = unit(name)
+    shift = np.zeros_like(base_mesh().vertices)
+    shift[target.index] = target.shift
+    return shift[landmark_vertices()]
 
 
 def _eye_opening(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> float:
@@ -72,26 +83,17 @@ def _lip_gap(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> float
 def _with_level_corners(habit: Habit, neutral: Vertices, wanted: float) -> Habit:
     height = _points(neutral, habit, {})[:, 1]
     over = height[list(_CORNERS)].mean() - height[list(_LIPS)].mean()
-    lift = unit("own:corner-lift")
-    rises = np.zeros(len(neutral))
-    rises[lift.index] = lift.shift[:, 1]
-    points = landmark_vertices()
-    step = rises[points[list(_CORNERS)]].mean() - rises[points[list(_LIPS)]].mean()
+    rises = _at_landmarks("own:corner-lift")[:, 1]
+    step = rises[list(_CORNERS)].mean() - rises[list(_LIPS)].mean()
     return replace(habit, rest={**habit.rest, "own:corner-lift": float(np.clip((wanted - over) / step, -1.5, 2.5))})
 
 
 def closing_weights(neutral: Vertices, habit: Habit) -> tuple[float, float]:
     """Return the weight of the blink units, on the left and the right, at which the lids of a resting face meet."""
-    resting, points = express(neutral, habit.rest), landmark_vertices()
-    weights = []
+    height, weights = _points(neutral, habit, {})[:, 1], []
     for side, pairs in _LIDS.items():
-        blink = np.zeros(len(neutral))
-        target = unit(f"eyeBlink{side}")
-        blink[target.index] = target.shift[:, 1]
-        needed = []
-        for upper, lower in pairs:
-            gap = resting[points[upper], 1] - resting[points[lower], 1]
-            needed.append(gap / max(blink[points[lower]] - blink[points[upper]], 0.02))
+        falls = _at_landmarks(f"eyeBlink{side}")[:, 1]
+        needed = [(height[up] - height[low]) / max(falls[low] - falls[up], 0.02) for up, low in pairs]
         weights.append(float(np.clip(max(needed) + 0.05, 0.6, 1.8)))
     return weights[0], weights[1]
 
