@@ -1,0 +1,47 @@
+"""Two processes that share a batch against one process with the whole batch."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from duchenne.training.checkpoints import read_tensors
+from duchenne.training.recipes import Adadelta
+from test_training import RECIPE
+
+STILL = dataclasses.replace(
+    RECIPE,
+    network=dataclasses.replace(RECIPE.network, dropout=0.0),
+    optimiser=Adadelta(learning_rate=1.0, weight_decay=0.0),
+    epochs=1 / 3,
+)
+"""Two steps without dropout, whose choices differ between processes."""
+
+CODE = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from duchenne.training.fitting import fit
+from duchenne.training.machine import Machine
+from duchenne.training.progress import silent
+from test_processes import STILL
+from toy_store import toy_store
+if __name__ == "__main__":
+    fit(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, Machine("cpu", devices={devices}))
+"""
+
+
+def trained(folder: Path, devices: int) -> dict[str, torch.Tensor]:
+    script = folder.with_suffix(".py")
+    script.write_text(CODE.format(tests=str(Path(__file__).parent), folder=str(folder), devices=devices))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return read_tensors(folder / "network.safetensors")[0]
+
+
+def test_two_processes_take_the_steps_of_one_with_the_whole_batch(tmp_path):
+    one, two = trained(tmp_path / "one", 1), trained(tmp_path / "two", 2)
+    for name, values in one.items():
+        torch.testing.assert_close(two[name], values, rtol=0, atol=1e-6, msg=name)
