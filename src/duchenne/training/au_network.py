@@ -118,7 +118,7 @@ def _finish(store: "AlignedStore", valid: list[Path], recipe: "AURecipe", fitted
     undecided = description(fitted.network, np.full(len(aus), 0.5), fitted.reference, card)
     export_network(fitted.network, undecided, out.weights)
     recognizer = AURecognizer(out.weights)
-    found = _predictions(recognizer, valid)
+    found = predictions(recognizer, valid)
     choosing = found["landmarker"].of(~held_out(found["landmarker"].subject))
     thresholds = thresholds_of(aus, choosing)
     decided = description(fitted.network, thresholds, fitted.reference, card)
@@ -144,7 +144,7 @@ def _finish(store: "AlignedStore", valid: list[Path], recipe: "AURecipe", fitted
     report(f"wrote {out.weights} and {out.result}; mean area under the ROC over the paper's 12 AUs: {means}")
 
 
-def _predictions(recognizer: "AURecognizer", valid: list[Path]) -> dict[str, "Predictions"]:
+def predictions(recognizer: "AURecognizer", valid: list[Path]) -> dict[str, "Predictions"]:
     """Return what the network says with the landmarker's points, and with the renderer's."""
     from duchenne.landmarks import Landmarker
     from duchenne.training.aligned_store import exact
