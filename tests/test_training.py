@@ -72,7 +72,7 @@ def test_training_learns_and_the_loaded_system_says_the_same(stores, trained):
     assert any((folder / "log").iterdir())
 
 
-def test_the_sides_are_told_apart_and_change_places_in_a_mirror(stores, trained):
+def test_the_sides_are_told_apart(stores, trained):
     system, _ = trained
     valid = stores[1]
     with torch.no_grad():

@@ -1,6 +1,6 @@
 """Numbers that others printed, for columns of their own beside ours; all of them lie in published.csv.
 
-Corrections of the paper's slips are in the file, with a note at each (docs/measures.md says how they were found).
+Corrections of the paper's slips are in the file, with a note at each.
 """
 
 import csv

@@ -4,7 +4,7 @@ All of them are read from `Curve`, the counts at each distinct score. With a = t
 rate and s = negatives / positives: precision = a / (a + s b), F1 = 2 a / (1 + a + s b); the normalised measures put
 s = 1, so that scores of AUs with different skew can be compared.
 
-Source: docs/measures.md; Jeni, Cohn and De la Torre, Facing imbalanced data, ACII 2013, for the normalised measures.
+Source: Jeni, Cohn and De la Torre, Facing imbalanced data, ACII 2013, for the normalised measures.
 """
 
 from dataclasses import dataclass

@@ -71,7 +71,7 @@ def main(
     torch.set_num_threads(threads)
     network = replace(COMPACT, head="occurrence", shape_width=COMPACT.shape_width if shape else 0)
     recipe = AURecipe(network=network, epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
-    train, valid = _shards(stills / "train")[:shards], _shards(stills / "valid")
+    train, valid = shards_in(stills / "train")[:shards], shards_in(stills / "valid")
     store = _prepared(train, valid, work)
     fitted = fit(store, recipe, work / "checkpoint.pt", report)
     _finish(store, valid, recipe, fitted, _Out(weights, result))
@@ -82,7 +82,12 @@ def report(remark: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {remark}", file=sys.stderr, flush=True)
 
 
-def _shards(folder: Path) -> list[Path]:
+def shards_in(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder of stills, in order.
+
+    Raises:
+        TrainingError: It holds none.
+    """
     found = sorted(folder.glob("*.parquet"))
     if not found:
         raise TrainingError(f"There are no *.parquet files in {folder}. Render stills into it first.")

@@ -36,14 +36,12 @@ def main(system: Path, stills: Path, *, weights: Path, result: Path) -> None:
 
     from duchenne.recognition import AURecognizer
     from duchenne.training.au_evaluation import held_out, tabulate, thresholds_of
-    from duchenne.training.au_network import predictions
+    from duchenne.training.au_network import predictions, shards_in
     from duchenne.training.deep import DeepSystem
     from duchenne.training.export import description, export_network
     from duchenne.training.systems import load_system
 
-    shards = sorted(stills.glob("*.parquet"))
-    if not shards:
-        raise TrainingError(f"There are no *.parquet files in {stills}. Render stills into it first.")
+    shards = shards_in(stills)
     loaded = load_system(system)
     if not isinstance(loaded, DeepSystem):
         raise TrainingError(f"{system} holds no network but the classical system {loaded.name}; it has no ONNX form.")
