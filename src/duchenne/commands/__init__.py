@@ -34,6 +34,9 @@ app.command("duchenne.commands.explain:explain", help="Show which patches each a
 app.command("duchenne.commands.export:export", help="Write a trained network as the file that detection reads.")
 app.command("duchenne.commands.prepare:prepare", help="Align the faces of data sets into a store for training.")
 app.command("duchenne.commands.render:render", help="Draw heads with known action units, with exact labels.")
+app.command(
+    "duchenne.commands.reproduce:reproduce", help="Run the paper's experiment and write its tables and figures."
+)
 app.command("duchenne.commands.train:train", help="Train a network or a classical system on prepared faces.")
 
 

@@ -33,6 +33,8 @@ class Relations:
 
 def relation_matrix(columns: Float[np.ndarray, "n a"]) -> Float[np.ndarray, "a a"]:
     """Return the Pearson correlations between columns that all vary."""
+    if not columns.size:
+        return np.zeros((columns.shape[1], columns.shape[1]))
     centred = columns - columns.mean(0)
     scaled = centred / np.sqrt((centred**2).sum(0))
     return scaled.T @ scaled

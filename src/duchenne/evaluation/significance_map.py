@@ -60,7 +60,8 @@ def _draw_au(axis: Axes, found: Significance, name: str, face: AlignedFace) -> N
         places[order, 0], places[order, 1], s=26, c=drop[order] / largest, cmap=COLOURS, vmin=-1, vmax=1,
         edgecolors="black", linewidths=0.4,
     )  # fmt: skip
-    for landmark in found.most(name, 5):
+    for landmark in found.most(name, 3):
         x, y = face.landmarks[landmark - 1]
         axis.annotate(str(landmark), (x, y), xytext=(2, 2), textcoords="offset points", fontsize=5.5, color="white")
+    axis.set(xlim=(25, 175), ylim=(165, 25))
     axis.set_title(f"{name} {AU_BY_NAME[name].title}\nlargest drop {drop.max():.3f}", fontsize=7)
