@@ -23,13 +23,16 @@ CODE = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
+import torch
 from duchenne.training.fitting import fit
 from duchenne.training.machine import Machine
 from duchenne.training.progress import silent
 from test_processes import STILL
 from toy_store import toy_store
 if __name__ == "__main__":
-    fit(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, Machine("cpu", devices={devices}))
+    machine = Machine("cpu", devices={devices}, threads=1)
+    fit(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, machine)
+    assert torch.get_num_threads() == 1
 """
 
 

@@ -45,7 +45,8 @@ TINY = RegionConfig(
 RECIPE = DeepRecipe(
     "tiny", "for tests", TINY, AdamW(learning_rate=1e-2), batch=16, epochs=30, patience=0, validate_every=10, bf16=False
 )
-CPU = Machine("cpu")
+CPU = Machine("cpu", threads=1)
+"""With a number of threads of its own, since bits depend on it and other tests may change torch's."""
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,20 @@ def test_killed_in_mid_training_it_goes_on_to_the_same_bits(stores, tmp_path):
     whole = fit(recipe, *stores, tmp_path / "whole", silent, CPU)
     for name, values in whole.network.state_dict().items():
         assert torch.equal(values, resumed.network.state_dict()[name]), name
+
+
+def test_a_continued_run_takes_the_threads_that_it_began_with(stores, tmp_path):
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    fit(recipe, *stores, tmp_path, silent, CPU)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        fit(recipe, *stores, tmp_path, silent, Machine("cpu"))
+        assert torch.get_num_threads() == 1
+        fit(recipe, *stores, tmp_path, silent, Machine("cpu", threads=2))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_folder_of_another_recipe_is_refused(stores, trained):

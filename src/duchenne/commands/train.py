@@ -74,7 +74,7 @@ def train(
     nodes
         Machines that train together.
     threads
-        Threads of torch in each process; 0 leaves the choice to torch.
+        Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
     """
     from duchenne.training.machine import Machine
     from duchenne.training.recipes import recipe_named, with_settings

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +20,6 @@ from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.build import build_network
-from duchenne.networks.ordinal import OrdinalScale
-from duchenne.networks.region import RegionNetwork
 from duchenne.training.checkpoints import (
     commit,
     identity_of,
@@ -35,7 +33,7 @@ from duchenne.training.deep import DeepSystem
 from duchenne.training.drawing import BatchReader
 from duchenne.training.labels import Labels
 from duchenne.training.logbook import Logbook
-from duchenne.training.losses import masked_cross_entropy, ordinal_cross_entropy, skew
+from duchenne.training.losses import LossModule, skew
 from duchenne.training.machine import Machine
 from duchenne.training.memory import keep_freed_memory
 from duchenne.training.optimisers import build_optimiser
@@ -67,33 +65,6 @@ def fit(
     return _Fitting(recipe, train, valid, folder, report, machine or Machine(), start).run()
 
 
-class LossModule(nn.Module):
-    """The network with its loss behind it, so that processes that share a batch see one call.
-
-    Args:
-        network: Any network here.
-        recipe: Says weights of the terms.
-        weight: (a,), of a positive.
-    """
-
-    weight: Tensor
-
-    def __init__(self, network: nn.Module, recipe: DeepRecipe, weight: Tensor) -> None:
-        super().__init__()
-        self.network, self.share = network, recipe.intensity_share
-        self.register_buffer("weight", weight)
-
-    def forward(self, inputs: tuple[Tensor, ...], given: tuple[Tensor, ...]) -> Tensor:
-        """Return the loss of a batch; the labels come as plain tensors, since Fabric moves and casts only those."""
-        labels = Labels(*given)
-        scale: OrdinalScale | None = getattr(self.network, "scale", None)
-        if scale is None:
-            return masked_cross_entropy(self.network(*inputs).float(), labels.occurrence, labels.known, self.weight)
-        latents = cast(RegionNetwork, self.network).latents(*inputs).float()
-        occurrence = masked_cross_entropy(latents.amax(2), labels.occurrence, labels.known, self.weight)
-        return occurrence + self.share * ordinal_cross_entropy(scale, latents, labels, self.weight)
-
-
 class _Fitting:
     """One training run."""
 
@@ -108,8 +79,7 @@ class _Fitting:
         start: Start | None,
     ) -> None:
         self.recipe, self.train, self.valid, self.folder, self.report = recipe, train, valid, folder, report
-        if machine.threads:
-            torch.set_num_threads(machine.threads)
+        self.machine = machine
         keep_freed_memory()
         precision: Any = "bf16-mixed" if recipe.bf16 else "32-true"
         self.fabric = Fabric(
@@ -121,6 +91,8 @@ class _Fitting:
         )
         if machine.devices * machine.nodes > 1:
             self.fabric.launch()
+        if machine.threads:
+            torch.set_num_threads(machine.threads)  # after the launch, which sets a number of its own
         self.identity = identity_of(recipe, train.fingerprint, valid.fingerprint, "" if start is None else start.hash)
         self.steps_per_epoch = len(train) // recipe.batch
         self.steps = max(2, round(recipe.epochs * self.steps_per_epoch))
@@ -251,6 +223,7 @@ class _Fitting:
             "groups": groups,
             "schedule": None if self.schedule is None else self.schedule.state_dict(),
             "best": [self.best, self.best_step, self.score, self.smooth],
+            "threads": torch.get_num_threads(),
             "data": self.train.fingerprint,
             "commit": commit(),
         }
@@ -271,6 +244,8 @@ class _Fitting:
         if self.schedule is not None:
             self.schedule.load_state_dict(told["schedule"])
         self.best, self.best_step, self.score, self.smooth = told["best"]
+        if not self.machine.threads and "threads" in told:  # sums over another number of threads round otherwise
+            torch.set_num_threads(told["threads"])
         return int(told["step"])
 
 

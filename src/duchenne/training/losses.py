@@ -3,14 +3,18 @@
 Source: paper, section 2.2, with the brackets that its formula lacks (docs/method.md).
 """
 
+from typing import cast
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from duchenne.errors import TrainingError
 from duchenne.networks.ordinal import GRADES, OCCURS_FROM, OrdinalScale
+from duchenne.networks.region import RegionNetwork
 from duchenne.training.labels import Labels
+from duchenne.training.recipes import DeepRecipe
 
 
 def skew(occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]) -> Float[np.ndarray, " a"]:
@@ -71,6 +75,33 @@ def ordinal_cross_entropy(
     side_known[..., OCCURS_FROM - 1] &= ~trace
     total = (face * face_known).sum() / (GRADES - 1) + (by_side * side_known).sum() / (2 * GRADES)
     return total / len(latents)
+
+
+class LossModule(nn.Module):
+    """The network with its loss behind it, so that processes that share a batch see one call.
+
+    Args:
+        network: Any network here.
+        recipe: Says weights of the terms.
+        weight: (a,), of a positive.
+    """
+
+    weight: Tensor
+
+    def __init__(self, network: nn.Module, recipe: DeepRecipe, weight: Tensor) -> None:
+        super().__init__()
+        self.network, self.share = network, recipe.intensity_share
+        self.register_buffer("weight", weight)
+
+    def forward(self, inputs: tuple[Tensor, ...], given: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of a batch; the labels come as plain tensors, since Fabric moves and casts only those."""
+        labels = Labels(*given)
+        scale: OrdinalScale | None = getattr(self.network, "scale", None)
+        if scale is None:
+            return masked_cross_entropy(self.network(*inputs).float(), labels.occurrence, labels.known, self.weight)
+        latents = cast(RegionNetwork, self.network).latents(*inputs).float()
+        occurrence = masked_cross_entropy(latents.amax(2), labels.occurrence, labels.known, self.weight)
+        return occurrence + self.share * ordinal_cross_entropy(scale, latents, labels, self.weight)
 
 
 def _lowest(grade: int) -> float:

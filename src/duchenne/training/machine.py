@@ -14,7 +14,7 @@ class Machine:
         devices: Processes on this machine, one device each.
         nodes: Machines.
         strategy: How processes work together, as Fabric names it; "auto" is plain data parallelism (DDP).
-        threads: Threads of torch in each process; 0 leaves torch's choice.
+        threads: Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
     """
 
     accelerator: str = "auto"
