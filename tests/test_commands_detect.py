@@ -1,6 +1,7 @@
 """The command line as a user meets it: good input, bad input, exit codes, files."""
 
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -67,7 +68,16 @@ def test_csv_has_the_documented_columns(sample, tmp_path):
     table = pd.read_csv(tmp_path / "r.csv")
     assert len(table) == 1
     assert list(table.columns[:4]) == ["source", "frame", "timestamp_s", "face_id"]
-    assert [c for c in table.columns if c.startswith("AU")] == ["AU06_p", "AU06_c", "AU12_p", "AU12_c"]
+    columns = ["AU06_p", "AU06_c", "AU06_i", "AU12_p", "AU12_c", "AU12_i"]
+    assert [c for c in table.columns if c.startswith("AU")] == columns
+
+
+def test_sides_are_written_where_asked_for(sample, tmp_path):
+    out = tmp_path / "r.jsonl"
+    assert run(["detect", str(sample), "--output", str(out), "--aus", "12", "--sides"]) == 0
+    row = json.loads(out.read_text(encoding="utf-8"))
+    assert row["AU12_p"] == max(row["AU12L_p"], row["AU12R_p"])
+    assert row["AU12_i"] == max(row["AU12L_i"], row["AU12R_i"])
 
 
 def test_the_three_formats_hold_the_same_numbers(sample, tmp_path):

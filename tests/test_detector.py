@@ -12,10 +12,14 @@ from PIL import Image
 
 from duchenne import AUDetector, DetectionOptions, to_dataframe
 from duchenne.alignment import eye_span_px
+from duchenne.columns import Columns
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.media import frame_from_array
+from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
+from duchenne.patches import PatchLayout
+from duchenne.training.export import description, export_network
 
 DATA = Path(__file__).parent / "data"
 
@@ -134,9 +138,42 @@ def test_senseless_options_are_refused(wrong):
 def test_no_face_gives_headers(detector):
     found = detector.detect(np.full((200, 300, 3), 128, np.uint8))
     assert found == []
-    table = to_dataframe(found, detector.aus)
+    table = to_dataframe(found, detector.columns)
     assert len(table) == 0
-    assert {f"{au}_p" for au in AU_NAMES} <= set(table.columns)
+    assert {f"{au}_{kind}" for au in AU_NAMES for kind in "pci"} <= set(table.columns)
+
+
+def test_sides_and_intensity_come_from_the_scale_of_the_probability(detector, face):
+    (plain,) = detector.detect(face)
+    (sided,) = AUDetector(DetectionOptions(aus=("AU17", "AU12"), sides=True)).detect(face)
+    assert plain.side_probability is None
+    assert sided.aus == ("AU17", "AU12")
+    for k, name in enumerate(sided.aus):
+        assert sided.probability[k] == pytest.approx(plain.probability_of(name), abs=1e-6)
+        assert sided.side_probability[k].max() == pytest.approx(sided.probability[k], abs=1e-6)
+        assert sided.side_intensity[k].max() == pytest.approx(plain.intensity_of(name), abs=1e-5)
+    assert sided.side_probability[0, 0] == sided.side_probability[0, 1]  # AU17 has no sides
+    assert 0 < plain.intensity_of("AU12") < 5
+
+
+def test_weights_of_occurrence_alone_work_and_refuse_sides(tmp_path, face):
+    path = occurrence_weights(tmp_path / "plain.onnx")
+    detector = AUDetector(DetectionOptions(weights=path))
+    (found,) = detector.detect(face)
+    assert (found.aus, found.intensity, detector.columns) == (("AU06", "AU12"), None, Columns(detector.aus, False))
+    assert list(to_dataframe([found]).filter(like="AU").columns) == ["AU06_p", "AU06_c", "AU12_p", "AU12_c"]
+    assert detector.weights[-1] == path
+    with pytest.raises(UsageError, match=r"plain\.onnx does not tell left from right"):
+        AUDetector(DetectionOptions(weights=path, sides=True))
+
+
+def occurrence_weights(path):
+    """Write an untrained network that knows occurrence alone."""
+    layout = PatchLayout((20, 29), side_px=12, reduction=2)
+    config = RegionConfig(("AU06", "AU12"), layout, True, 4, 3, (PatchLayer(4, 3, 2),), (8,))
+    network = RegionNetwork(config).eval()
+    export_network(network, description(network, np.array([0.5, 0.5]), None, {}), path)
+    return path
 
 
 def test_strange_sizes_do_not_break(detector, face):

@@ -1,6 +1,7 @@
 """Tables and files of results: right numbers in every format, whole or not there, continued without a seam."""
 
 import csv
+import dataclasses
 import errno
 import io
 import json
@@ -17,15 +18,17 @@ import pytest
 from rich.console import Console
 
 from duchenne import result_files
+from duchenne.columns import Columns
 from duchenne.errors import OutputError, UsageError
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 from duchenne.result_files import RESULT_ENDINGS, ResultFile
-from duchenne.results import FaceAUs, columns, terminal_table, to_dataframe, to_row
+from duchenne.results import FaceAUs, terminal_table, to_dataframe, to_row
 
 AUS = ("AU06", "AU12")
+COLUMNS = Columns(AUS, intensity=False)
 FORMATS = ("csv", "parquet", "jsonl")
 
 
@@ -35,6 +38,14 @@ def face(k=0, source="clip.mp4", aus=AUS, probability=None):
     box = FaceBox(rng.uniform(0, 500, 4), float(rng.uniform()), np.zeros((5, 2)))
     landmarks = FaceLandmarks(rng.uniform(0, 999, (49, 2)), np.zeros(49), rng.uniform(size=49), 0.9)
     return FaceAUs(source, k, k / 25, k % 2, box, landmarks, HeadPose(*rng.uniform(-60, 60, 3)), aus, p, p >= 0.5)
+
+
+def graded_face(k=0, aus=("AU12", "AU17"), sides=True):
+    """Return a face with intensities, and sides where asked for."""
+    rng = np.random.default_rng(k)
+    both = rng.uniform(0, 5, (len(aus), 2))
+    known = {"side_probability": both / 5, "side_intensity": both} if sides else {}
+    return dataclasses.replace(face(k, "a.png", aus, both.max(1) / 5), intensity=both.max(1), **known)
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -47,14 +58,14 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def write_all(path, faces, **options) -> Path:
-    with ResultFile.open(path, AUS, {}, **options) as file:
+    with ResultFile.open(path, COLUMNS, {}, **options) as file:
         file.write(faces)
         file.finish()
     return path
 
 
 def test_columns_are_the_documented_ones_in_order():
-    names = columns(AUS)
+    names = COLUMNS.names
     assert names[:5] == ("source", "frame", "timestamp_s", "face_id", "confidence")
     assert names[5:12] == ("left_px", "top_px", "width_px", "height_px", "yaw_deg", "pitch_deg", "roll_deg")
     assert names[12:18] == ("AU06_p", "AU06_c", "AU12_p", "AU12_c", "x_1", "x_2")
@@ -67,7 +78,7 @@ def test_columns_are_the_documented_ones_in_order():
 def test_a_row_holds_the_numbers_of_the_face_rounded():
     one = face(3)
     row = to_row(one)
-    assert tuple(row) == columns(AUS)
+    assert tuple(row) == COLUMNS.names
     assert (row["source"], row["frame"], row["timestamp_s"], row["face_id"]) == ("clip.mp4", 3, 0.12, 1)
     assert row["AU12_p"] == pytest.approx(one.probability[1], abs=5e-5)
     assert row["AU12_c"] == int(one.probability[1] >= 0.5)
@@ -77,12 +88,12 @@ def test_a_row_holds_the_numbers_of_the_face_rounded():
 
 
 def test_a_table_without_faces_has_headers_and_types():
-    empty, full = to_dataframe([], AUS), to_dataframe([face()], AUS)
-    assert list(empty.columns) == list(full.columns) == list(columns(AUS))
+    empty, full = to_dataframe([], COLUMNS), to_dataframe([face()], COLUMNS)
+    assert list(empty.columns) == list(full.columns) == list(COLUMNS.names)
     assert (empty.dtypes == full.dtypes).all()
     assert len(empty) == 0
     assert empty["AU12_c"].dtype.kind in "iu"
-    assert len(to_dataframe([]).columns) == len(columns(AU_NAMES))
+    assert len(to_dataframe([]).columns) == len(Columns(AU_NAMES).names)
 
 
 def test_a_table_of_different_aus_is_misuse():
@@ -97,6 +108,46 @@ def test_a_face_answers_for_its_aus_only():
         face().probability_of("AU01")
 
 
+def test_intensity_and_sides_have_columns_beside_the_probability():
+    one = graded_face()
+    names = one.columns.names[12:]
+    assert names[:7] == ("AU12_p", "AU12_c", "AU12_i", "AU12L_p", "AU12L_i", "AU12R_p", "AU12R_i")
+    assert names[7:11] == ("AU17_p", "AU17_c", "AU17_i", "x_1")  # FACS does not code AU17 by side
+    row = to_row(one)
+    assert tuple(row) == one.columns.names
+    assert row["AU12L_i"] == pytest.approx(one.side_intensity[0, 0], abs=5e-3)
+    assert row["AU12R_p"] == pytest.approx(one.side_probability[0, 1], abs=5e-5)
+    assert row["AU12_i"] == max(row["AU12L_i"], row["AU12R_i"])
+    assert graded_face(sides=False).columns.names[12:18] == tuple(f"{a}_{k}" for a in ("AU12", "AU17") for k in "pci")
+    with pytest.raises(UsageError, match="with intensity and sides"):
+        to_dataframe([graded_face(sides=False), one])
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_every_format_gives_back_intensity_and_sides(tmp_path, ending):
+    faces = [graded_face(k) for k in range(5)]
+    path = tmp_path / f"r.{ending}"
+    with ResultFile.open(path, faces[0].columns, {}) as file:
+        file.write(faces)
+        file.finish()
+    expected = to_dataframe(faces)
+    numbers = list(expected.columns)[1:]
+    np.testing.assert_array_equal(read(path)[numbers].to_numpy(float), expected[numbers].to_numpy(float))
+
+
+@pytest.mark.parametrize(
+    ("intensity", "probability", "letter"), [(4.6, 0.9, "E"), (3.4, 0.9, "C"), (0.9, 0.6, "B"), (3.4, 0.4, "")]
+)
+def test_the_letter_is_that_of_the_intensity_but_never_contradicts_the_occurrence(intensity, probability, letter):
+    one = dataclasses.replace(face(aus=("AU12",), probability=[probability]), intensity=np.array([intensity]))
+    assert one.letter_of("AU12") == letter
+    assert one.intensity_of("AU12") == intensity
+    (line,) = [line for line in printed([one]) if "AU12" in line]
+    assert line.endswith(f"{probability:.2f} {letter}".rstrip())
+    with pytest.raises(UsageError, match="no intensities"):
+        face().intensity_of("AU12")
+
+
 ODD_NAMES = ["a, b.png", 'say "x".png', "NA", "nan", "", "ünï 😀.png", "two\nlines.png", "0012", "=1+1.png"]
 
 
@@ -107,7 +158,7 @@ def test_every_format_gives_back_what_was_written(tmp_path, ending):
     found = read(write_all(tmp_path / f"r.{ending}", faces))
     assert list(found.columns) == list(expected.columns)
     assert list(found["source"]) == ODD_NAMES
-    numbers = list(columns(AUS))[1:]
+    numbers = list(COLUMNS.names)[1:]
     np.testing.assert_array_equal(found[numbers].to_numpy(float), expected[numbers].to_numpy(float))
     assert os.listdir(tmp_path) == [f"r.{ending}"]
 
@@ -115,7 +166,7 @@ def test_every_format_gives_back_what_was_written(tmp_path, ending):
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_no_face_gives_headers(tmp_path, ending):
     found = read(write_all(tmp_path / f"r.{ending}", []))
-    assert list(found.columns) == list(columns(AUS))
+    assert list(found.columns) == list(COLUMNS.names)
     assert len(found) == 0
 
 
@@ -128,7 +179,7 @@ def test_a_file_name_that_is_no_unicode_does_no_harm(tmp_path):
 def test_csv_is_rectangular_for_any_reader(tmp_path):
     path = write_all(tmp_path / "r.csv", [face(k, source) for k, source in enumerate(ODD_NAMES)])
     with path.open(encoding="utf-8", newline="") as stream:
-        assert {len(line) for line in csv.reader(stream)} == {len(columns(AUS))}
+        assert {len(line) for line in csv.reader(stream)} == {len(COLUMNS.names)}
 
 
 def test_parquet_of_many_row_groups_keeps_types_and_order(tmp_path, monkeypatch):
@@ -146,7 +197,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, ending, stops):
     whole = write_all(tmp_path / f"whole.{ending}", [face(k) for k in range(20)])
     path = tmp_path / f"r.{ending}"
     for stop in stops:
-        with ResultFile.open(path, AUS, {"a": 1}) as file:
+        with ResultFile.open(path, COLUMNS, {"a": 1}) as file:
             first = file.state["next"] if file.state else 0
             for k in range(first, stop):
                 file.write([face(k)])
@@ -155,7 +206,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, ending, stops):
             file.write([face(90)])
             file._flush()
         assert not path.exists()
-    with ResultFile.open(path, AUS, {"a": 1}) as file:
+    with ResultFile.open(path, COLUMNS, {"a": 1}) as file:
         file.write(face(k) for k in range(file.state["next"] if file.state else 0, 20))
         file.finish()
     assert path.read_bytes() == whole.read_bytes()
@@ -166,11 +217,11 @@ KILLED = """
 import os, signal, sys
 from duchenne import result_files
 from duchenne.result_files import ResultFile
-from test_results import AUS, face
+from test_results import COLUMNS, face
 
 path, row, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-with ResultFile.open(path, AUS, {"sources": ["clip.mp4"]}) as file:
+with ResultFile.open(path, COLUMNS, {"sources": ["clip.mp4"]}) as file:
     for k in range(file.state["next"] if file.state else 0, 30):
         if k == row and moment == "between frames":
             file._flush()
@@ -202,14 +253,14 @@ def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, ending):
         )
         assert done.returncode == -signal.SIGKILL
         assert not path.exists()
-    with ResultFile.open(path, AUS, {"sources": ["clip.mp4"]}) as file:
+    with ResultFile.open(path, COLUMNS, {"sources": ["clip.mp4"]}) as file:
         assert file.state == {"next": 30}
         file.finish()
     assert path.read_bytes() == write_all(tmp_path / f"whole.{ending}", [face(k) for k in range(30)]).read_bytes()
 
 
 def interrupted(path, fingerprint, rows=4):
-    with ResultFile.open(path, AUS, fingerprint) as file:
+    with ResultFile.open(path, COLUMNS, fingerprint) as file:
         file.write(face(k) for k in range(rows))
         file.checkpoint({"next": rows})
 
@@ -221,12 +272,12 @@ def test_rows_are_on_disk_after_a_checkpoint(tmp_path):
 
 
 def test_a_continuation_drops_what_no_checkpoint_covers(tmp_path):
-    with ResultFile.open(tmp_path / "r.csv", AUS, {}) as file:
+    with ResultFile.open(tmp_path / "r.csv", COLUMNS, {}) as file:
         file.write([face(0)])
         file.checkpoint({"next": 1})
     covered = (tmp_path / "r.csv.part").read_bytes()
     (tmp_path / "r.csv.part").write_bytes(covered + b"clip.mp4,1,0.03")
-    with ResultFile.open(tmp_path / "r.csv", AUS, {}) as file:
+    with ResultFile.open(tmp_path / "r.csv", COLUMNS, {}) as file:
         assert (tmp_path / "r.csv.part").read_bytes() == covered
         file.finish()
     assert len(read(tmp_path / "r.csv")) == 1
@@ -237,11 +288,13 @@ def test_another_run_is_not_continued_by_mistake(tmp_path):
     interrupted(path, {"weights": "a"})
     kept = (tmp_path / "r.csv.part").read_bytes()
     with pytest.raises(UsageError, match=r"weights.*--restart"):
-        ResultFile.open(path, AUS, {"weights": "b"})
+        ResultFile.open(path, COLUMNS, {"weights": "b"})
     with pytest.raises(UsageError, match="aus"):
-        ResultFile.open(path, ("AU01",), {"weights": "a"})
+        ResultFile.open(path, Columns(("AU01",), intensity=False), {"weights": "a"})
+    with pytest.raises(UsageError, match="intensity"):
+        ResultFile.open(path, Columns(AUS), {"weights": "a"})
     assert (tmp_path / "r.csv.part").read_bytes() == kept
-    with ResultFile.open(path, AUS, {"weights": "b"}, restart=True) as file:
+    with ResultFile.open(path, COLUMNS, {"weights": "b"}, restart=True) as file:
         assert file.state is None
         file.finish()
     assert len(read(path)) == 0
@@ -258,20 +311,20 @@ def test_a_damaged_part_is_not_continued(tmp_path, damage):
     else:
         part.write_bytes(part.read_bytes()[:-9])
     with pytest.raises(UsageError, match="--restart"):
-        ResultFile.open(path, AUS, {})
+        ResultFile.open(path, COLUMNS, {})
 
 
 def test_what_cannot_be_written_is_said_before_any_work(tmp_path):
     with pytest.raises(UsageError) as told:
-        ResultFile.open(tmp_path / "r.xlsx", AUS, {})
+        ResultFile.open(tmp_path / "r.xlsx", COLUMNS, {})
     assert all(ending in str(told.value) for ending in RESULT_ENDINGS)
     with pytest.raises(UsageError, match="no ending"):
-        ResultFile.open(tmp_path / "r", AUS, {})
+        ResultFile.open(tmp_path / "r", COLUMNS, {})
     with pytest.raises(OutputError, match="nowhere"):
-        ResultFile.open(tmp_path / "nowhere" / "r.csv", AUS, {})
+        ResultFile.open(tmp_path / "nowhere" / "r.csv", COLUMNS, {})
     (tmp_path / "d.csv").mkdir()
     with pytest.raises(OutputError, match="folder"):
-        ResultFile.open(tmp_path / "d.csv", AUS, {})
+        ResultFile.open(tmp_path / "d.csv", COLUMNS, {})
     assert os.listdir(tmp_path) == ["d.csv"]
 
 
@@ -279,8 +332,8 @@ def test_a_file_that_is_there_stays_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("precious")
     with pytest.raises(UsageError, match="--overwrite"):
-        ResultFile.open(path, AUS, {})
-    with ResultFile.open(path, AUS, {}, overwrite=True) as file:
+        ResultFile.open(path, COLUMNS, {})
+    with ResultFile.open(path, COLUMNS, {}, overwrite=True) as file:
         file.write([face()])
         file.checkpoint({})
         assert path.read_text() == "precious"
@@ -289,7 +342,7 @@ def test_a_file_that_is_there_stays_until_the_new_one_is_whole(tmp_path):
 
 
 def test_other_aus_than_the_file_has_are_misuse(tmp_path):
-    with ResultFile.open(tmp_path / "r.csv", AUS, {}) as file, pytest.raises(UsageError, match="AU01"):
+    with ResultFile.open(tmp_path / "r.csv", COLUMNS, {}) as file, pytest.raises(UsageError, match="AU01"):
         file.write([face(aus=("AU01",))])
 
 
@@ -307,7 +360,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, monkeypatch, ending, 
         real(file, data)
 
     def run():
-        with ResultFile.open(path, AUS, {}) as file:
+        with ResultFile.open(path, COLUMNS, {}) as file:
             for k in range(file.state["next"] if file.state else 0, 20):
                 file.write([face(k)])
                 file.checkpoint({"next": k + 1})
@@ -328,13 +381,13 @@ def test_a_full_disk_while_parquet_is_made_keeps_the_rows(tmp_path, monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(fastparquet, "write", full)
-    with ResultFile.open(tmp_path / "r.parquet", AUS, {}) as file:
+    with ResultFile.open(tmp_path / "r.parquet", COLUMNS, {}) as file:
         file.write([face(k) for k in range(5)])
         file.checkpoint({"next": 5})
         with pytest.raises(OutputError, match="disk is full"):
             file.finish()
     monkeypatch.undo()
-    with ResultFile.open(tmp_path / "r.parquet", AUS, {}) as file:
+    with ResultFile.open(tmp_path / "r.parquet", COLUMNS, {}) as file:
         assert file.state == {"next": 5}
         file.finish()
     assert len(read(tmp_path / "r.parquet")) == 5

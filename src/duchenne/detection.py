@@ -19,7 +19,7 @@ from duchenne.overlay import OverlayWriter
 from duchenne.result_files import ResultFile
 from duchenne.results import FaceAUs
 from duchenne.tracking import FaceTracker
-from duchenne.weights import NETWORKS, sha256_of, weights_path
+from duchenne.weights import sha256_of
 
 CHECKPOINT_S = 1.0
 
@@ -102,7 +102,7 @@ def run_detection(detector: AUDetector, sources: Sequence[Source], options: RunO
             print_of_run = fingerprint(detector, sources, options)
             file = stack.enter_context(
                 ResultFile.open(
-                    options.output, detector.aus, print_of_run, overwrite=options.overwrite, restart=restart
+                    options.output, detector.columns, print_of_run, overwrite=options.overwrite, restart=restart
                 )
             )
         run = _Run(detector, options, listener, file, overlay)
@@ -123,7 +123,7 @@ def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOpt
         "largest_face": detector.options.largest_face,
         "min_face_px": detector.options.min_face_px,
         "range": [options.start_s, options.end_s, options.step],
-        "weights": {name: sha256_of(weights_path(name)) for name in NETWORKS},
+        "weights": {path.name: sha256_of(path) for path in detector.weights},
     }
 
 

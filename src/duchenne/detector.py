@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
 from duchenne.alignment import align
+from duchenne.columns import Columns
 from duchenne.cropping import Picture
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.location import FaceLocator, LocatedFace
 from duchenne.media import Frame, frame_from_array, open_video, read_picture
-from duchenne.recognition import AURecognizer
+from duchenne.recognition import WEIGHTS_NAME, AURecognizer, Recognized
 from duchenne.results import FaceAUs
 from duchenne.tracking import FaceTracker
+from duchenne.weights import NETWORKS, weights_path
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,16 @@ class DetectionOptions:
         thresholds: Thresholds by AU name that replace the stored ones, each 0-1.
         largest_face: Keep only the largest face of each frame.
         min_face_px: Smallest face to look for; None for the finder's rule.
+        sides: Report the subject's left and right, too.
+        weights: An AU network that `duchenne export` has written; None for the package's own.
     """
 
     aus: tuple[str, ...] | None = None
     thresholds: Mapping[str, float] | None = None
     largest_face: bool = False
     min_face_px: float | None = None
+    sides: bool = False
+    weights: Path | None = None
 
     def __post_init__(self) -> None:
         for name, value in (self.thresholds or {}).items():
@@ -55,28 +60,39 @@ class AUDetector:
     Example:
         >>> detector = AUDetector()
         >>> faces = detector.detect("portrait.jpg")
-        >>> faces[0].probability_of("AU12")
+        >>> faces[0].probability_of("AU12"), faces[0].intensity_of("AU12")
+
+    Attributes:
+        aus: What is reported, in order.
+        thresholds: By AU name.
+        columns: Of a table of the faces; `to_dataframe` takes it where there may be none.
 
     Args:
-        options: What to look for; the defaults report everything.
+        options: What to look for; the defaults report everything but sides.
         workers: Frames of a video that are worked on side by side; None for one per core.
 
     Raises:
-        UsageError: An option names an AU that the weights do not know.
-        WeightsError: The weights in the package are missing or altered.
+        UsageError: An option names an AU that the weights do not know, or asks for sides that they do not tell apart.
+        WeightsError: The weights are missing or altered.
     """
 
     def __init__(self, options: DetectionOptions | None = None, workers: int | None = None) -> None:
         self.options = options or DetectionOptions()
         self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
         self._locator = FaceLocator()
-        self._recognizer = AURecognizer()
+        self._recognizer = AURecognizer(self.options.weights)
         self.aus = self._choose_aus()
-        self._columns = [self._recognizer.aus.index(name) for name in self.aus]
+        self.columns = self._choose_columns()
+        self._kept = [self._recognizer.aus.index(name) for name in self.aus]
         stored = dict(zip(self._recognizer.aus, self._recognizer.thresholds, strict=True))
         self.thresholds: dict[str, float] = {
             name: float((self.options.thresholds or {}).get(name, stored[name])) for name in self.aus
         }
+
+    @property
+    def weights(self) -> tuple[Path, ...]:
+        """The files of the networks in use."""
+        return *(weights_path(name) for name in NETWORKS if name != WEIGHTS_NAME), self._recognizer.path
 
     def detect(self, image: str | Path | np.ndarray) -> list[FaceAUs]:
         """Return the faces of one picture, the most certain first; an empty list when there is none.
@@ -93,8 +109,10 @@ class AUDetector:
     def detect_frame(self, frame: Frame) -> list[FaceAUs]:
         """Return the faces of one frame; `face_id` counts them in order of confidence."""
         located = self._locate(frame.pixels)
-        probabilities = self._recognize(frame.pixels, located)
-        return [self._result(frame, k, face, p) for k, (face, p) in enumerate(zip(located, probabilities, strict=True))]
+        if not located:
+            return []
+        found = self._recognize(frame.pixels, located)
+        return [self._result(frame, k, face, found) for k, face in enumerate(located)]
 
     def detect_frames(
         self, frames: Iterable[Frame], tracker: FaceTracker | None = None
@@ -163,17 +181,24 @@ class AUDetector:
         located, _ = self._locator.locate(pixels, self.options.min_face_px)
         return [max(located, key=lambda face: face.area_px)] if self.options.largest_face and located else located
 
-    def _recognize(self, pixels: Picture, faces: Sequence[LocatedFace]) -> Float[np.ndarray, "n a"]:
-        if not faces:
-            return np.zeros((0, len(self.aus)))
-        aligned = [align(pixels, face.landmarks.points) for face in faces]
-        return self._recognizer.recognize(aligned, [face.landmarks.depth for face in faces])[:, self._columns]
+    def _choose_columns(self) -> Columns:
+        known, sides = self._recognizer.outputs, self.options.sides
+        if sides and not {"side_probability", "side_intensity"} <= set(known):
+            raise UsageError(f"{self._recognizer.path.name} does not tell left from right. Leave sides out.")
+        return Columns(self.aus, "intensity" in known, sides)
 
-    def _result(self, frame: Frame, face_id: int, face: LocatedFace, probability: np.ndarray) -> FaceAUs:
+    def _recognize(self, pixels: Picture, faces: Sequence[LocatedFace]) -> Recognized:
+        aligned = [align(pixels, face.landmarks.points) for face in faces]
+        return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
+
+    def _result(self, frame: Frame, k: int, face: LocatedFace, found: Recognized) -> FaceAUs:
+        probability = found.probability[k, self._kept]
         occurrence = probability >= np.array([self.thresholds[name] for name in self.aus])
+        sides = (found.side_probability, found.side_intensity) if self.columns.sides else (None, None)
+        rest = [None if values is None else values[k, self._kept] for values in (found.intensity, *sides)]
         return FaceAUs(
-            frame.source, frame.index, frame.timestamp_s, face_id, face.box, face.landmarks, face.pose,
-            self.aus, probability, occurrence,
+            frame.source, frame.index, frame.timestamp_s, k, face.box, face.landmarks, face.pose,
+            self.aus, probability, occurrence, *rest,
         )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""From aligned faces to the probability of each action unit, on ONNX weights that describe themselves."""
+"""From aligned faces to probability, intensity and sides of action units, on ONNX weights that describe themselves."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,30 @@ WEIGHTS_NAME = "au_compact.onnx"
 METADATA_KEY = "duchenne"
 KIND = "action units"
 BATCH = 32
+_BY_SIDE: dict[str, tuple[int, ...]] = {
+    "probability": (),
+    "intensity": (),
+    "side_probability": (2,),
+    "side_intensity": (2,),
+}
+"""What a file may give, and what each AU of a face has of it: one value, or one for either side."""
+
+
+@dataclass(frozen=True)
+class Recognized:
+    """What the weights say of some faces. Sides are the subject's left and right.
+
+    Attributes:
+        probability: (n, a), of occurrence.
+        intensity: (n, a), expected, 0-5; None where the weights do not know it.
+        side_probability: (n, a, 2), likewise.
+        side_intensity: (n, a, 2), likewise.
+    """
+
+    probability: Float[np.ndarray, "n a"]
+    intensity: Float[np.ndarray, "n a"] | None = None
+    side_probability: Float[np.ndarray, "n a 2"] | None = None
+    side_intensity: Float[np.ndarray, "n a 2"] | None = None
 
 
 class AURecognizer:
@@ -30,6 +55,8 @@ class AURecognizer:
         aus: Names, in the order of the columns that `recognize` returns.
         thresholds: (a,), the probability from which an AU is said to occur.
         layout: The windows that the network reads.
+        reference: (49, 3) head that landmarks are derotated onto; None where the network reads no shape.
+        outputs: What `recognize_fully` returns, by name; weights of occurrence alone give "probability" only.
         reads_depth: Whether `recognize` needs the depth of the landmarks.
         card: Everything else that the file says of itself: licence, training data, command, scores.
 
@@ -49,8 +76,9 @@ class AURecognizer:
             self.aus: tuple[str, ...] = tuple(described["aus"])
             self.thresholds: Float[np.ndarray, " a"] = np.array(described["thresholds"], float)
             self.layout = PatchLayout(tuple(described["landmarks"]), described["side_px"], described["reduction"])
-            self._reference = _reference(described["reference_shape"])
+            self.reference = _reference(described["reference_shape"])
             self.card: Mapping[str, Any] = described["card"]
+            self.outputs = _outputs(described.get("outputs", ["probability"]), self._session)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.path} lacks or garbles what an AU network must say of itself: {error}."
@@ -64,12 +92,18 @@ class AURecognizer:
     @property
     def reads_depth(self) -> bool:
         """Whether `recognize` needs the depth of the landmarks."""
-        return self._reference is not None
+        return self.reference is not None
 
     def recognize(
         self, faces: Sequence[AlignedFace], depth: Sequence[Float[np.ndarray, "49"]] | None = None
     ) -> Float[np.ndarray, "n a"]:
-        """Return the probability of each AU in each face.
+        """Return the probability of each AU in each face; arguments and errors as `recognize_fully`."""
+        return self.recognize_fully(faces, depth).probability
+
+    def recognize_fully(
+        self, faces: Sequence[AlignedFace], depth: Sequence[Float[np.ndarray, "49"]] | None = None
+    ) -> Recognized:
+        """Return everything that the weights say of each face.
 
         Args:
             faces: Any number of them; each gets the numbers that it gets alone.
@@ -85,14 +119,16 @@ class AURecognizer:
             self._run(faces[start : start + BATCH], None if depth is None else depth[start : start + BATCH])
             for start in range(0, len(faces), BATCH)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.aus)))
+        if not parts:
+            parts = [[np.zeros((0, len(self.aus), *_BY_SIDE[name])) for name in self.outputs]]
+        return Recognized(**{name: np.concatenate(values) for name, *values in zip(self.outputs, *parts, strict=True)})
 
-    def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> np.ndarray:
+    def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> list[np.ndarray]:
         inputs = {"windows": np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces])}
-        if self._reference is not None and depth is not None:
-            shapes = [self._shape(face, z, self._reference) for face, z in zip(faces, depth, strict=True)]
+        if self.reference is not None and depth is not None:
+            shapes = [self._shape(face, z, self.reference) for face, z in zip(faces, depth, strict=True)]
             inputs["shape"] = np.stack(shapes).astype(np.float32)
-        return np.asarray(self._session.run(["probability"], inputs)[0], float)
+        return [np.asarray(values, float) for values in self._session.run(list(self.outputs), inputs)]
 
     @staticmethod
     def _shape(face: AlignedFace, depth: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -120,9 +156,17 @@ def _description(path: Path, session: onnxruntime.InferenceSession) -> dict[str,
     if not isinstance(described, dict) or described.get("kind") != KIND:
         raise WeightsError(
             f"{path} is an ONNX network, but not an AU network of this project (no metadata {METADATA_KEY!r} of kind "
-            f"{KIND!r}). Export one with duchenne.training.au_network."
+            f"{KIND!r}). Export one with: duchenne export."
         )
     return described
+
+
+def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tuple[str, ...]:
+    """Return the outputs that the file names; KeyError where it does not have one of them, or not the first."""
+    given = {entry.name for entry in session.get_outputs()}
+    if missing := sorted({"probability", *named} - (given & set(named) & set(_BY_SIDE))):
+        raise KeyError(f"output {' '.join(missing)}")
+    return tuple(named)
 
 
 def _reference(values: list[list[float]] | None) -> Float[np.ndarray, "49 3"] | None:

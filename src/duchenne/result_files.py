@@ -12,15 +12,16 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from duchenne.columns import Columns
 from duchenne.errors import OutputError, UsageError
-from duchenne.results import FaceAUs, Row, column_types, columns, to_row
+from duchenne.results import FaceAUs, Row, to_row
 
 RESULT_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
-
 _JSON_ENDINGS = (".jsonl", ".ndjson")
 _BUFFER_BYTES = 1 << 20
 _ROW_GROUP = 10_000
@@ -61,17 +62,17 @@ class ResultFile:
 
     Attributes:
         path: The final name.
-        aus: The AUs whose columns it has.
+        columns: What it says of each face.
         state: What the last checkpoint of an interrupted run recorded; None at a fresh start.
         rows: Rows in the file so far.
     """
 
-    def __init__(self, path: Path, aus: tuple[str, ...], ending: str, fingerprint: Mapping[str, Any]) -> None:
-        self.path, self.aus = path, aus
+    def __init__(self, path: Path, columns: Columns, ending: str, fingerprint: Mapping[str, Any]) -> None:
+        self.path, self.columns = path, columns
         self.state: dict[str, Any] | None = None
         self.rows = 0
         self._ending = ending
-        self._fingerprint = _as_json({**fingerprint, "aus": list(aus)})
+        self._fingerprint = _as_json({**fingerprint, **asdict(columns)})
         self._pending = bytearray()
         self._length = 0
         self._file: BinaryIO | None = None
@@ -80,7 +81,7 @@ class ResultFile:
     def open(
         cls,
         path: str | Path,
-        aus: Iterable[str],
+        columns: Columns,
         fingerprint: Mapping[str, Any],
         *,
         overwrite: bool = False,
@@ -90,7 +91,7 @@ class ResultFile:
 
         Args:
             path: Its ending decides the format: one of `RESULT_ENDINGS`.
-            aus: The AUs whose columns it gets.
+            columns: What it says of each face.
             fingerprint: What must be the same for a continuation to make sense (sources, options, weights); JSON.
             overwrite: Whether a finished file of this name may be replaced, once the new one is whole.
             restart: Drop what an interrupted run left.
@@ -100,7 +101,7 @@ class ResultFile:
             OutputError: The folder is missing or not writable, or the disk is full.
         """
         ending = check_output_path(path, RESULT_ENDINGS, overwrite)
-        file = cls(Path(path), tuple(aus), ending, fingerprint)
+        file = cls(Path(path), columns, ending, fingerprint)
         with _told(file.path, "Nothing has been written."):
             if restart:
                 file._remove_part()
@@ -129,12 +130,12 @@ class ResultFile:
         """Append one row a face.
 
         Raises:
-            UsageError: A face holds other AUs than the file.
+            UsageError: A face holds something else than the file.
             OutputError: The disk is full or gone.
         """
         for face in faces:
-            if face.aus != self.aus:
-                raise UsageError(f"{self.path}: the file holds {' '.join(self.aus)}, a face {' '.join(face.aus)}.")
+            if face.columns != self.columns:
+                raise UsageError(f"{self.path}: the file holds {self.columns}, a face {face.columns}.")
             self._pending += self._encode(to_row(face))
             self.rows += 1
         if len(self._pending) >= _BUFFER_BYTES:
@@ -239,7 +240,7 @@ class ResultFile:
         return f"All up to the last checkpoint is kept in {self.part}; run the same command again to continue."
 
     def _header(self) -> bytes:
-        return b"" if self._ending in _JSON_ENDINGS else _csv_line(columns(self.aus))
+        return b"" if self._ending in _JSON_ENDINGS else _csv_line(self.columns.names)
 
     def _encode(self, row: Row) -> bytes:
         if self._ending in _JSON_ENDINGS:
@@ -252,7 +253,7 @@ class ResultFile:
         import pandas as pd
 
         draft = self.path.with_name(self.path.name + ".part.parquet")
-        types = column_types(self.aus)
+        types = self.columns.types
         try:
             chunks = pd.read_csv(self.part, dtype=types, na_filter=False, chunksize=_ROW_GROUP)
             with chunks:

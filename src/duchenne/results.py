@@ -9,9 +9,10 @@ from jaxtyping import Bool, Float
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from duchenne.columns import POINTS, SIDES, Columns
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox
-from duchenne.facs import AU_BY_NAME, AU_NAMES, LANDMARK_COUNT
+from duchenne.facs import AU_BY_NAME
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 
@@ -19,24 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, str | int | float]
-"""One face: a value under each name of `columns`."""
+"""One face: a value under each of `Columns.names`."""
 
-_TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS = 6, 4, 2, 2
-_LEADING_TYPES = {
-    "source": "str",
-    "frame": "int64",
-    "timestamp_s": "float64",
-    "face_id": "int64",
-    "confidence": "float64",
-    "left_px": "float64",
-    "top_px": "float64",
-    "width_px": "float64",
-    "height_px": "float64",
-    "yaw_deg": "float64",
-    "pitch_deg": "float64",
-    "roll_deg": "float64",
-}
-_POINTS = range(1, LANDMARK_COUNT + 1)
+_TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS, _INTENSITY_DECIMALS = 6, 4, 2, 2, 2
+_LETTERS = "ABCDE"
 _BAR_CELLS = 24
 
 
@@ -55,6 +42,10 @@ class FaceAUs:
         aus: AU names in the order of the two arrays.
         probability: One value 0-1 per AU.
         occurrence: The probability against the AU's threshold.
+        intensity: (a,), expected intensity, 0 (absent), 1 (A, a trace) to 5 (E); None if the weights do not know it.
+        side_probability: (a, 2), of the subject's left and right; None if not asked for. AUs that FACS does not code
+            by side have the same on both.
+        side_intensity: (a, 2), likewise.
     """
 
     source: str
@@ -67,6 +58,14 @@ class FaceAUs:
     aus: tuple[str, ...]
     probability: Float[np.ndarray, " a"]
     occurrence: Bool[np.ndarray, " a"]
+    intensity: Float[np.ndarray, " a"] | None = None
+    side_probability: Float[np.ndarray, "a 2"] | None = None
+    side_intensity: Float[np.ndarray, "a 2"] | None = None
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of a table that holds this face."""
+        return Columns(self.aus, self.intensity is not None, self.side_probability is not None)
 
     def probability_of(self, name: str) -> float:
         """Return the probability, 0-1, of one AU.
@@ -84,26 +83,34 @@ class FaceAUs:
         """
         return bool(self.occurrence[self._position(name)])
 
+    def intensity_of(self, name: str) -> float:
+        """Return the expected intensity, 0-5, of one AU.
+
+        Raises:
+            UsageError: The AU was not asked for, or does not exist; or the weights know no intensities.
+        """
+        if self.intensity is None:
+            raise UsageError("The weights know no intensities. Take the package's own.")
+        return float(self.intensity[self._position(name)])
+
+    def letter_of(self, name: str) -> str:
+        """Return the FACS letter of an AU that occurs, B to E by its expected intensity; "" for others.
+
+        Raises:
+            UsageError: As `intensity_of`.
+        """
+        if not self.occurs(name):
+            return ""
+        return _LETTERS[min(max(int(self.intensity_of(name) + 0.5), 2), len(_LETTERS)) - 1]
+
     def _position(self, name: str) -> int:
         if name not in self.aus:
             raise UsageError(f"There is no {name!r} in this result. It holds: {' '.join(self.aus)}.")
         return self.aus.index(name)
 
 
-def column_types(aus: Sequence[str]) -> dict[str, str]:
-    """Return the pandas type of every column, in their order."""
-    measured = {f"{name}_{kind}": dtype for name in aus for kind, dtype in (("p", "float64"), ("c", "uint8"))}
-    points = {f"{axis}_{number}": "float64" for axis in "xyv" for number in _POINTS}
-    return _LEADING_TYPES | measured | points
-
-
-def columns(aus: Sequence[str]) -> tuple[str, ...]:
-    """Return the column names of a table with these AUs."""
-    return tuple(column_types(aus))
-
-
 def to_row(face: FaceAUs) -> Row:
-    """Return one face as a row, in the order of `columns(face.aus)`, rounded as docs/columns.md says."""
+    """Return one face as a row, in the order of `face.columns`, rounded as docs/columns.md says."""
     row: Row = {
         "source": face.source,
         "frame": int(face.frame),
@@ -115,50 +122,68 @@ def to_row(face: FaceAUs) -> Row:
         row[name] = _rounded(value, _PIXEL_DECIMALS)
     for name in ("yaw_deg", "pitch_deg", "roll_deg"):
         row[name] = _rounded(getattr(face.pose, name), _DEGREE_DECIMALS)
-    for name, probability, occurs in zip(face.aus, face.probability, face.occurrence, strict=True):
-        row[f"{name}_p"], row[f"{name}_c"] = _rounded(probability, _PROBABILITY_DECIMALS), int(occurs)
+    for k, name in enumerate(face.aus):
+        row |= _au_cells(face, k, name)
     for axis, values, decimals in (
         ("x", face.landmarks.points[:, 0], _PIXEL_DECIMALS),
         ("y", face.landmarks.points[:, 1], _PIXEL_DECIMALS),
         ("v", face.landmarks.visibility, _PROBABILITY_DECIMALS),
     ):
-        for number, value in zip(_POINTS, values, strict=True):
+        for number, value in zip(POINTS, values, strict=True):
             row[f"{axis}_{number}"] = _rounded(value, decimals)
     return row
 
 
-def to_dataframe(results: Iterable[FaceAUs], aus: Sequence[str] | None = None) -> "pd.DataFrame":
+def _au_cells(face: FaceAUs, k: int, name: str) -> Row:
+    cells: Row = {
+        f"{name}_p": _rounded(face.probability[k], _PROBABILITY_DECIMALS),
+        f"{name}_c": int(face.occurrence[k]),
+    }
+    if face.intensity is not None:
+        cells[f"{name}_i"] = _rounded(face.intensity[k], _INTENSITY_DECIMALS)
+    if face.side_probability is not None and face.side_intensity is not None and AU_BY_NAME[name].sided:
+        for side, probability, intensity in zip(SIDES, face.side_probability[k], face.side_intensity[k], strict=True):
+            cells[f"{name}{side}_p"] = _rounded(probability, _PROBABILITY_DECIMALS)
+            cells[f"{name}{side}_i"] = _rounded(intensity, _INTENSITY_DECIMALS)
+    return cells
+
+
+def to_dataframe(results: Iterable[FaceAUs], columns: Columns | None = None) -> "pd.DataFrame":
     """Return faces as a pandas table, one row each; without faces it has its headers and types all the same.
 
     Args:
         results: Faces, for example from `AUDetector.detect` or `detect_video`.
-        aus: The AUs of the table; None for those of the first face, or of the whole vocabulary where there is none.
+        columns: Of the table, for example `AUDetector.columns`; None for those of the first face, or of the package's
+            weights where there is none.
 
     Raises:
-        UsageError: A face holds other AUs than the table.
+        UsageError: A face holds something else than the table.
     """
     rows: list[Row] = []
     for face in results:
-        aus = face.aus if aus is None else tuple(aus)
-        if tuple(aus) != face.aus:
+        columns = columns or face.columns
+        if columns != face.columns:
             raise UsageError(
-                f"The table holds {' '.join(aus)}, but {face.source} frame {face.frame} holds {' '.join(face.aus)}. "
+                f"The table holds {columns}, but {face.source} frame {face.frame} holds {face.columns}. "
                 "Make one table for each choice of action units."
             )
         rows.append(to_row(face))
-    return rows_to_dataframe(rows, AU_NAMES if aus is None else aus)
+    return rows_to_dataframe(rows, columns or Columns())
 
 
-def rows_to_dataframe(rows: Sequence[Row], aus: Sequence[str]) -> "pd.DataFrame":
-    """Return rows of `to_row` as a pandas table with the types of `column_types`."""
+def rows_to_dataframe(rows: Sequence[Row], columns: Columns) -> "pd.DataFrame":
+    """Return rows of `to_row` as a pandas table with the types of its columns."""
     import pandas as pd
 
-    types = column_types(aus)
+    types = columns.types
     return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in types.items()})
 
 
 def terminal_table(faces: Sequence[FaceAUs], thresholds: Mapping[str, float]) -> "TerminalTable":
-    """Return what `rich` prints for the faces of a picture: pose, then AUs, those present first; 80 columns wide."""
+    """Return what `rich` prints for the faces of a picture: pose, then AUs, those present first; 80 columns wide.
+
+    Beside each AU stand its probability and, where it occurs, the letter of its intensity.
+    """
     return TerminalTable(tuple(faces), dict(thresholds))
 
 
@@ -190,9 +215,10 @@ class TerminalTable:
         )
         order = sorted(range(len(face.aus)), key=lambda k: (not face.occurrence[k], -face.probability[k]))
         for k in order:
-            yield self._line(face.aus[k], float(face.probability[k]), bool(face.occurrence[k]), marks)
+            yield self._line(face, k, marks)
 
-    def _line(self, name: str, probability: float, present: bool, marks: tuple[str, str, str, str]) -> Text:
+    def _line(self, face: FaceAUs, k: int, marks: tuple[str, str, str, str]) -> Text:
+        name, probability, present = face.aus[k], float(face.probability[k]), bool(face.occurrence[k])
         full, empty, tick, dot = marks
         bar = list(empty * _BAR_CELLS)
         for cell in range(round(probability * _BAR_CELLS)):
@@ -200,7 +226,8 @@ class TerminalTable:
         if name in self.thresholds:
             bar[min(int(self.thresholds[name] * _BAR_CELLS), _BAR_CELLS - 1)] = tick
         mark = dot if present else " "
-        line = f"{mark} {name}  {AU_BY_NAME[name].title:<22} {''.join(bar)} {probability:.2f}"
+        letter = "" if face.intensity is None else face.letter_of(name)
+        line = f"{mark} {name}  {AU_BY_NAME[name].title:<22} {''.join(bar)} {probability:.2f} {letter}".rstrip()
         return Text(line, style="bold" if present else "dim", no_wrap=True)
 
 

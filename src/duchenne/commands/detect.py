@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
-
-if TYPE_CHECKING:
-    from duchenne.detector import AUDetector
 
 
 def detect(
@@ -21,6 +18,8 @@ def detect(
     end: float | None = None,
     largest_face: Annotated[bool, Parameter(negative=())] = False,
     min_face: float | None = None,
+    sides: Annotated[bool, Parameter(negative=())] = False,
+    weights: Path | None = None,
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
@@ -63,6 +62,10 @@ def detect(
         Keep only the largest face of each frame.
     min_face
         Smallest face to look for, in pixels; smaller values cost time.
+    sides
+        Write probability and intensity of the subject's left and right, too, of action units that FACS codes by side.
+    weights
+        An action unit network that `duchenne export` has written; the package's own otherwise.
     workers
         Frames worked on side by side; one per core otherwise.
     overwrite
@@ -73,16 +76,24 @@ def detect(
         No progress and no remarks, only errors.
     """
     from duchenne.commands.detect_report import Report
-    from duchenne.detection import RunOptions, run_detection
+    from duchenne.detection import RunOptions, run_detection, thresholds_from
+    from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import MediaError, UsageError
+    from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.media import expand_sources
 
     if not sources:
         raise UsageError(
             "Nothing to detect in. Name a picture, a video, a folder or camera:0; see duchenne detect --help."
         )
+    if workers is not None and workers < 1:
+        raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     options = RunOptions(output, overlay, start, end, step, overwrite, restart)
-    detector = _detector(aus, threshold, largest_face, min_face, workers)
+    names = parse_aus(aus) if aus is not None else None
+    chosen = DetectionOptions(
+        names, thresholds_from(threshold, names or AU_NAMES), largest_face, min_face, sides, weights
+    )
+    detector = AUDetector(chosen, workers)
     found, problems = expand_sources(sources)
     with Report(detector.thresholds, has_output=output is not None, quiet=quiet) as report:
         for problem in problems:
@@ -92,18 +103,3 @@ def detect(
         tally = run_detection(detector, found, options, report)
         report.end(tally, output, overlay)
     return 1 if problems or tally.problems else 0
-
-
-def _detector(
-    aus: str | None, threshold: Sequence[str], largest_face: bool, min_face: float | None, workers: int | None
-) -> "AUDetector":
-    from duchenne.detection import thresholds_from
-    from duchenne.detector import AUDetector, DetectionOptions
-    from duchenne.errors import UsageError
-    from duchenne.facs import AU_NAMES, parse_aus
-
-    if workers is not None and workers < 1:
-        raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
-    names = parse_aus(aus) if aus is not None else None
-    thresholds = thresholds_from(threshold, names or AU_NAMES)
-    return AUDetector(DetectionOptions(names, thresholds, largest_face, min_face), workers)

@@ -115,8 +115,9 @@ def _draw_block(
     for k, name in enumerate(face.aus):
         x, middle = left + (k // rows) * wide, top + header + (k % rows + 0.5) * row_px
         span = wide if columns == 1 else wide - 0.8 * em
-        _draw_row(canvas, name, float(face.probability[k]), bool(face.occurrence[k]), thresholds.get(name), x, middle,
-                  span, em, columns)  # fmt: skip
+        letter = None if face.intensity is None else face.letter_of(name)
+        _draw_row(canvas, name, float(face.probability[k]), bool(face.occurrence[k]), letter, thresholds.get(name),
+                  x, middle, span, em, columns)  # fmt: skip
 
 
 def _draw_header(canvas: Canvas, face: FaceAUs, left: float, top: float, em: int, two_lines: bool) -> None:
@@ -139,6 +140,7 @@ def _draw_row(
     name: str,
     probability: float,
     present: bool,
+    letter: str | None,
     threshold: float | None,
     left: float,
     middle: float,
@@ -146,17 +148,18 @@ def _draw_row(
     em: int,
     columns: int,
 ) -> None:
-    """Draw one AU: a dot where it is present, its name, its title where there is room, the bar, the number."""
+    """Draw one AU: a dot where it is present, its name, its title where there is room, the bar, number and letter."""
     ink = WHITE if present else _DIM
     if present:
         canvas.dot(left + 0.35 * em, middle, 0.24 * em, ORANGE)
     canvas.text(left + em, middle, name if columns < 3 else name.removeprefix("AU"), em, ink)
     bar_left = left + {1: 15.3, 2: 4.3}.get(columns, 2.6) * em
-    bar_right = left + span - (2.6 * em if columns < 3 else 0)
+    bar_right = left + span - ((2.6 if letter is None else 3.9) * em if columns < 3 else 0)
     if columns == 1:
         canvas.text(left + 4.3 * em, middle, AU_BY_NAME[name].title, em, ink)
     if columns < 3:
         canvas.text(bar_right + 0.5 * em, middle, f"{probability:.2f}", em, ink)
+        canvas.text(bar_right + 2.9 * em, middle, letter or "", em, ORANGE)
     top, bottom = middle - 0.34 * em, middle + 0.34 * em
     length = bar_right - bar_left
     canvas.fill(bar_left, top, bar_right, bottom, _TRACK)
