@@ -32,14 +32,14 @@ def clip(tmp_path_factory) -> Path:
     return path
 
 
-def command(clip: Path, output: Path) -> list[str]:
-    return [sys.executable, "-m", "duchenne", "detect", str(clip), "--output", str(output), "--workers", "1"]
+def command(clip: Path, output: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "duchenne", "detect", str(clip), "--output", str(output), "--workers", "1", *more]
 
 
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, stop):
-    subprocess.run(command(clip, tmp_path / "whole.csv"), check=True, capture_output=True)
-    process = subprocess.Popen(command(clip, tmp_path / "parts.csv"), stderr=subprocess.DEVNULL)
+@pytest.mark.parametrize(("stop", "more"), [(signal.SIGKILL, ()), (signal.SIGINT, ("--smooth",))])
+def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, stop, more):
+    subprocess.run(command(clip, tmp_path / "whole.csv", *more), check=True, capture_output=True)
+    process = subprocess.Popen(command(clip, tmp_path / "parts.csv", *more), stderr=subprocess.DEVNULL)
     record = tmp_path / "parts.csv.part.json"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -50,7 +50,7 @@ def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, st
     process.wait()
     assert not (tmp_path / "parts.csv").exists(), "the run ended before it could be stopped"
     assert record.exists()
-    subprocess.run(command(clip, tmp_path / "parts.csv"), check=True, capture_output=True)
+    subprocess.run(command(clip, tmp_path / "parts.csv", *more), check=True, capture_output=True)
     assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.csv", "whole.csv"]
     assert len(pd.read_csv(tmp_path / "whole.csv")) == 150

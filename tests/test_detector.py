@@ -79,6 +79,17 @@ def test_a_frame_gives_the_same_numbers_alone_in_a_batch_and_in_a_video(detector
     assert {found.face_id for found in video} == {0}
 
 
+def test_smoothing_steadies_videos_and_leaves_pictures_alone(detector, face, tmp_path):
+    trembling = [np.ascontiguousarray(np.roll(face, k % 2, axis=1)) for k in range(12)]
+    path = lossless_video(tmp_path / "v.mkv", trembling)
+    smooth = AUDetector(DetectionOptions(smooth=True), workers=2)
+    ways = [np.ptp([f.landmarks.points[:, 0] for f in d.detect_video(path)][6:], axis=0) for d in (detector, smooth)]
+    assert ways[1].mean() < 0.8 * ways[0].mean()
+    assert_allclose(numbers(smooth.detect(face)), numbers(detector.detect(face)), atol=1e-4)
+    pictures = [faces[0] for _, faces in smooth.detect_pictures(frame_from_array(p) for p in trembling[:2])]
+    assert_allclose(numbers(pictures[1:]), numbers(detector.detect(trembling[1])), atol=1e-4)
+
+
 def test_frames_before_a_break_are_given(face):
     def breaking():
         for _ in range(3):

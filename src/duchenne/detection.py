@@ -18,6 +18,7 @@ from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_v
 from duchenne.overlay import OverlayWriter
 from duchenne.result_files import ResultFile
 from duchenne.results import FaceAUs
+from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker
 from duchenne.weights import sha256_of
 
@@ -77,6 +78,7 @@ class Tally:
     current: str | None = None
     next_frame: int = 0
     tracker: dict[str, Any] | None = None
+    smoother: dict[str, Any] | None = None
     frames: int = 0
     faces: int = 0
     read: int = 0
@@ -122,6 +124,7 @@ def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOpt
         "thresholds": detector.thresholds,
         "largest_face": detector.options.largest_face,
         "min_face_px": detector.options.min_face_px,
+        "smooth": detector.options.smooth,
         "range": [options.start_s, options.end_s, options.step],
         "weights": {path.name: sha256_of(path) for path in detector.weights},
     }
@@ -180,14 +183,18 @@ class _Run:
         go_on = self.tally.current == source.name
         first = self.tally.next_frame if go_on else 0
         tracker = FaceTracker.from_dict(self.tally.tracker) if go_on and self.tally.tracker else FaceTracker()
-        self.tally.current, self.tally.next_frame, self.tally.tracker = source.name, first, tracker.to_dict()
+        smoother = (
+            LandmarkSmoother.from_dict(self.tally.smoother) if go_on and self.tally.smoother else LandmarkSmoother()
+        )
+        self.tally.current, self.tally.next_frame = source.name, first
+        self.tally.tracker, self.tally.smoother = tracker.to_dict(), smoother.to_dict()
         try:
             with self._open(source, first) as video:
                 self.listener.begin(source, _expected_frames(video, self.options), first // self.options.step)
-                for frame, faces in self.detector.detect_frames(video, tracker):
+                for frame, faces in self.detector.detect_frames(video, tracker, smoother):
                     self._take(source, frame, faces)
                     self.tally.next_frame = frame.index + 1
-                    self._record(tracker)
+                    self._record(tracker, smoother)
         except MediaError as error:
             self._note(error)
         except KeyboardInterrupt:
@@ -195,7 +202,7 @@ class _Run:
                 raise  # A camera has no end of its own: to stop it is to finish.
         self.tally.read += self.tally.next_frame > 0
         self.tally.done.append(source.name)
-        self.tally.current, self.tally.next_frame, self.tally.tracker = None, 0, None
+        self.tally.current, self.tally.next_frame, self.tally.tracker, self.tally.smoother = None, 0, None, None
         self._record()
 
     def _open(self, source: Source, first_frame: int) -> Video:
@@ -217,12 +224,14 @@ class _Run:
         self.tally.problems += 1
         self.listener.problem(error)
 
-    def _record(self, tracker: FaceTracker | None = None, at_once: bool = False) -> None:
+    def _record(
+        self, tracker: FaceTracker | None = None, smoother: LandmarkSmoother | None = None, at_once: bool = False
+    ) -> None:
         now_s = time.monotonic()
         if self.file is None or (now_s - self._recorded_s < CHECKPOINT_S and not at_once):
             return
-        if tracker is not None:
-            self.tally.tracker = tracker.to_dict()
+        if tracker is not None and smoother is not None:
+            self.tally.tracker, self.tally.smoother = tracker.to_dict(), smoother.to_dict()
         self._recorded_s = now_s
         if not at_once:
             self.file.checkpoint(asdict(self.tally))

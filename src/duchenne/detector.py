@@ -2,10 +2,11 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,12 +15,15 @@ from duchenne.columns import Columns
 from duchenne.cropping import Picture
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES
-from duchenne.location import FaceLocator, LocatedFace
+from duchenne.location import FaceLocator, LocatedFace, located
 from duchenne.media import Frame, frame_from_array, open_video, read_picture
 from duchenne.recognition import WEIGHTS_NAME, AURecognizer, Recognized
 from duchenne.results import FaceAUs
+from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker
 from duchenne.weights import NETWORKS, weights_path
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class DetectionOptions:
         min_face_px: Smallest face to look for; None for the finder's rule.
         sides: Report the subject's left and right, too.
         weights: An AU network that `duchenne export` has written; None for the package's own.
+        smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
     """
 
     aus: tuple[str, ...] | None = None
@@ -41,6 +46,7 @@ class DetectionOptions:
     min_face_px: float | None = None
     sides: bool = False
     weights: Path | None = None
+    smooth: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (self.thresholds or {}).items():
@@ -108,42 +114,63 @@ class AUDetector:
 
     def detect_frame(self, frame: Frame) -> list[FaceAUs]:
         """Return the faces of one frame; `face_id` counts them in order of confidence."""
-        located = self._locate(frame.pixels)
-        if not located:
-            return []
-        found = self._recognize(frame.pixels, located)
-        return [self._result(frame, k, face, found) for k, face in enumerate(located)]
+        found = self._locate(frame.pixels)
+        return self._results(frame, found, range(len(found)))
 
     def detect_frames(
-        self, frames: Iterable[Frame], tracker: FaceTracker | None = None
+        self, frames: Iterable[Frame], tracker: FaceTracker | None = None, smoother: LandmarkSmoother | None = None
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
 
-        Every frame goes the way of a single picture, so its numbers do not depend on its neighbours. Several frames
-        are worked on side by side; memory does not grow with the length of the video.
+        Every frame goes the way of a single picture, so its numbers do not depend on its neighbours, unless the options
+        ask for smoothing. Several frames are worked on side by side; memory does not grow with the length of the video.
+
+        Args:
+            frames: Of the video.
+            tracker: One to go on with.
+            smoother: One to go on with; used if the options ask for smoothing.
         """
         tracker = tracker or FaceTracker()
+        if self.options.smooth:
+            yield from self._smoothed(frames, tracker, smoother or LandmarkSmoother())
+            return
         for frame, faces in self.detect_pictures(frames):
             ids = tracker.update([face.box for face in faces], frame.timestamp_s)
             yield frame, [replace(face, face_id=k) for face, k in zip(faces, ids, strict=True)]
+
+    def _smoothed(
+        self, frames: Iterable[Frame], tracker: FaceTracker, smoother: LandmarkSmoother
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """As `detect_frames`; what comes after the landmarks is done in the order of time."""
+        for frame, found in self._side_by_side(frames, lambda frame: self._locate(frame.pixels)):
+            ids = tracker.update([face.box for face in found], frame.timestamp_s)
+            steady = [
+                (k, located(face.box, smoother.update(k, face.landmarks, frame.timestamp_s)))
+                for k, face in zip(ids, found, strict=True)
+            ]
+            kept = [(k, face) for k, face in steady if isinstance(face, LocatedFace)]
+            yield frame, self._results(frame, [face for _, face in kept], [k for k, _ in kept])
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame with its faces, in order, `workers` of them in work at a time; no identity over time.
 
         Where `frames` breaks off with a MediaError, the frames before are given first.
         """
-        waiting: deque[tuple[Frame, Future[list[FaceAUs]]]] = deque()
+        return self._side_by_side(frames, self.detect_frame)
+
+    def _side_by_side(self, frames: Iterable[Frame], work: Callable[[Frame], T]) -> Iterator[tuple[Frame, T]]:
+        waiting: deque[tuple[Frame, Future[T]]] = deque()
         broken: list[MediaError] = []
         with ThreadPoolExecutor(self.workers) as pool:
             try:
                 for frame in _until_broken(frames, broken):
-                    waiting.append((frame, pool.submit(self.detect_frame, frame)))
+                    waiting.append((frame, pool.submit(work, frame)))
                     if len(waiting) > 2 * self.workers:
-                        first, faces = waiting.popleft()
-                        yield first, faces.result()
+                        first, done = waiting.popleft()
+                        yield first, done.result()
                 while waiting:
-                    first, faces = waiting.popleft()
-                    yield first, faces.result()
+                    first, done = waiting.popleft()
+                    yield first, done.result()
                 if broken:
                     raise broken[0]
             finally:
@@ -178,8 +205,8 @@ class AUDetector:
         return tuple(wanted)
 
     def _locate(self, pixels: Picture) -> list[LocatedFace]:
-        located, _ = self._locator.locate(pixels, self.options.min_face_px)
-        return [max(located, key=lambda face: face.area_px)] if self.options.largest_face and located else located
+        found, _ = self._locator.locate(pixels, self.options.min_face_px)
+        return [max(found, key=lambda face: face.area_px)] if self.options.largest_face and found else found
 
     def _choose_columns(self) -> Columns:
         known, sides = self._recognizer.outputs, self.options.sides
@@ -190,6 +217,13 @@ class AUDetector:
     def _recognize(self, pixels: Picture, faces: Sequence[LocatedFace]) -> Recognized:
         aligned = [align(pixels, face.landmarks.points) for face in faces]
         return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
+
+    def _results(self, frame: Frame, faces: Sequence[LocatedFace], ids: Sequence[int]) -> list[FaceAUs]:
+        if not faces:
+            return []
+        found = self._recognize(frame.pixels, faces)
+        results = (self._result(frame, k, face, found) for k, face in enumerate(faces))
+        return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
 
     def _result(self, frame: Frame, k: int, face: LocatedFace, found: Recognized) -> FaceAUs:
         probability = found.probability[k, self._kept]

@@ -20,6 +20,7 @@ def detect(
     min_face: float | None = None,
     sides: Annotated[bool, Parameter(negative=())] = False,
     weights: Path | None = None,
+    smooth: Annotated[bool, Parameter(negative=())] = False,
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
@@ -66,6 +67,8 @@ def detect(
         Write probability and intensity of the subject's left and right, too, of action units that FACS codes by side.
     weights
         An action unit network that `duchenne export` has written; the package's own otherwise.
+    smooth
+        Steady the landmarks of videos over time; fast movements are followed at once. Pictures stay as they are.
     workers
         Frames worked on side by side; one per core otherwise.
     overwrite
@@ -91,7 +94,7 @@ def detect(
     options = RunOptions(output, overlay, start, end, step, overwrite, restart)
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
-        names, thresholds_from(threshold, names or AU_NAMES), largest_face, min_face, sides, weights
+        names, thresholds_from(threshold, names or AU_NAMES), largest_face, min_face, sides, weights, smooth
     )
     detector = AUDetector(chosen, workers)
     found, problems = expand_sources(sources)
