@@ -56,6 +56,15 @@ def pose_from_rotation(rotation: Transform) -> HeadPose:
     return HeadPose(yaw_deg, pitch_deg, roll_deg)
 
 
+def turn_between_deg(first: HeadPose, second: HeadPose) -> float:
+    """Return the angle of the single rotation that takes one pose to the other, 0-180 degrees.
+
+    Source: trace of a rotation matrix = 1 + 2 cos(angle).
+    """
+    between = rotation_from_pose(first).T @ rotation_from_pose(second)
+    return float(np.degrees(np.arccos(np.clip((np.trace(between) - 1) / 2, -1, 1))))
+
+
 def rigid_rotation(source: Points3D, target: Points3D, weights: Float[np.ndarray, " n"]) -> Transform:
     """Return the rotation R that minimises the weighted squares of target - (s R source + t).
 

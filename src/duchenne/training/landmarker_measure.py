@@ -1,0 +1,181 @@
+"""How far found landmarks lie from known ones, on faces of any source and on rendered heads by their true pose."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float
+
+from duchenne.cropping import Picture
+from duchenne.errors import LandmarkError
+from duchenne.faces import FaceBox, FaceFinder, box_from_landmarks, keypoints_from_landmarks, overlap
+from duchenne.facs import LANDMARK_GROUPS
+from duchenne.geometry import HeadPose, turn_between_deg
+from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
+from duchenne.training.landmarker_sources import RenderedFace
+
+MIN_OVERLAP = 0.3
+"""A found box that overlaps the true one less is another face, or none."""
+YAW_EDGES_DEG = (0.0, 15.0, 30.0, 45.0, 60.0)
+FAR = 0.10
+"""An error above this puts the points off their features."""
+
+Boxes = Callable[[Picture, np.ndarray], FaceBox | None]
+
+
+def boxes_of_finder(finder: FaceFinder) -> Boxes:
+    """Return a function from picture and true points to the found box of that face; None where it was not found."""
+
+    def box(pixels: Picture, points: np.ndarray) -> FaceBox | None:
+        found = finder.find(pixels)
+        if not found:
+            return None
+        shared = overlap(box_from_landmarks(points), np.array([face.box for face in found]))
+        return found[int(shared.argmax())] if shared.max() >= MIN_OVERLAP else None
+
+    return box
+
+
+def true_box(pixels: Picture, points: np.ndarray) -> FaceBox | None:
+    """Return the box that the points themselves give, for a measure without the finder."""
+    return FaceBox(box_from_landmarks(points), 1.0, keypoints_from_landmarks(points))
+
+
+def point_error(found: Float[np.ndarray, "49 2"], true: Float[np.ndarray, "49 2"]) -> float:
+    """Return the mean distance of the points over the root of the area of the true points' box."""
+    return float(np.linalg.norm(found - true, axis=1).mean() / np.sqrt(np.ptp(true, axis=0).prod()))
+
+
+def summary(errors: Float[np.ndarray, " n"]) -> dict[str, float | int]:
+    """Return count, median, 90th percentile and the share that is `FAR` off."""
+    if not len(errors):
+        return {"faces": 0}
+    return {
+        "faces": len(errors),
+        "median": round(float(np.median(errors)), 4),
+        "p90": round(float(np.quantile(errors, 0.9)), 4),
+        "share_above_0.10": round(float((errors > FAR).mean()), 4),
+    }
+
+
+def by_yaw(yaw_deg: np.ndarray, measure: Callable[[np.ndarray], dict]) -> dict[str, dict]:
+    """Return what `measure` says of the rows in each bin of absolute yaw."""
+    size = np.abs(yaw_deg)
+    bins = [*pairwise(YAW_EDGES_DEG), (YAW_EDGES_DEG[-1], 90.0)]
+    return {f"{low:g}-{high:g} deg": measure((size >= low) & (size < high)) for low, high in bins}
+
+
+def locate(landmarker: Landmarker, pixels: Picture, box: FaceBox | None) -> FaceLandmarks | None:
+    """Return the landmarks in a box; None where there is no box or no landmarks."""
+    if box is None:
+        return None
+    try:
+        return landmarker.locate(pixels, box)
+    except LandmarkError:
+        return None
+
+
+def shape_error(found: Float[np.ndarray, "49 2"], true: Float[np.ndarray, "49 2"]) -> float:
+    """Return `point_error` after each group of points (a brow, an eye, a lip) was moved onto the true one.
+
+    Ours: action units show in the shape of a group more than in where the group as a whole lies.
+    """
+    moved = found.copy()
+    for group in LANDMARK_GROUPS.values():
+        rows = list(group)
+        moved[rows] += true[rows].mean(0) - found[rows].mean(0)
+    return point_error(moved, true)
+
+
+@dataclass(frozen=True)
+class HeadErrors:
+    """What was found of one rendered head, against its truth.
+
+    Attributes:
+        true: Pose of the head.
+        points: `point_error`.
+        shape: `shape_error`.
+        groups: Mean error of each group of points, in the order of `facs.LANDMARK_GROUPS`, in the same unit.
+        depth: Mean error of the depths over the root of the area of the true points' box.
+        visible: Share of the points whose visibility is told rightly.
+        pose: Found less true yaw, pitch and roll, degrees.
+        turn_deg: Angle between the found and the true pose.
+    """
+
+    true: HeadPose
+    points: float
+    shape: float
+    groups: tuple[float, ...]
+    depth: float
+    visible: float
+    pose: HeadPose
+    turn_deg: float
+
+
+def head_errors(found: FaceLandmarks, head: RenderedFace) -> HeadErrors:
+    """Return how far found landmarks are from the truth of a head."""
+    true, pose = head.solid[:, :2], head_pose(found)
+    scale = float(np.sqrt(np.ptp(true, axis=0).prod()))
+    way = np.linalg.norm(found.points - true, axis=1) / scale
+    depth = np.abs(found.depth - (head.solid[:, 2] - head.solid[:, 2].mean())).mean() / scale
+    return HeadErrors(
+        true=head.pose,
+        points=float(way.mean()),
+        shape=shape_error(found.points, true),
+        groups=tuple(float(way[list(group)].mean()) for group in LANDMARK_GROUPS.values()),
+        depth=float(depth),
+        visible=float(((found.visibility >= 0.5) == head.visible).mean()),
+        pose=HeadPose(*(getattr(pose, name) - getattr(head.pose, name) for name in ANGLES)),
+        turn_deg=turn_between_deg(pose, head.pose),
+    )
+
+
+ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
+
+
+def told(errors: list[HeadErrors]) -> dict[str, object]:
+    """Return the errors of some heads as numbers for a results file."""
+    if not errors:
+        return {"faces": 0}
+    pose: dict[str, object] = {"median_turn_deg": round(float(np.median([e.turn_deg for e in errors])), 2)}
+    for name in ANGLES:
+        off = np.array([getattr(e.pose, name) for e in errors])
+        pose[name] = {
+            "bias": round(float(off.mean()), 2),
+            "mean_absolute": round(float(np.abs(off).mean()), 2),
+            "median_absolute": round(float(np.median(np.abs(off))), 2),
+        }
+    groups = [round(float(v), 4) for v in np.median([e.groups for e in errors], axis=0)]
+    return {
+        **summary(np.array([e.points for e in errors])),
+        "shape_median": round(float(np.median([e.shape for e in errors])), 4),
+        "median_by_group": dict(zip(LANDMARK_GROUPS, groups, strict=True)),
+        "pose_error": pose,
+        "visibility_accuracy": round(float(np.mean([e.visible for e in errors])), 4),
+        "depth_median": round(float(np.median([e.depth for e in errors])), 4),
+    }
+
+
+def measure_rendered(
+    landmarker: Landmarker, boxes: Boxes, heads: Iterable[RenderedFace], grid: bool = False
+) -> dict[str, object]:
+    """Return the errors on rendered heads, together and by true yaw, or by true pose where they stand in a grid."""
+    errors, poses = [], []
+    for head in heads:
+        poses.append(head.pose)
+        found = locate(landmarker, head.pixels, boxes(head.pixels, head.solid[:, :2]))
+        if found is not None:
+            errors.append(head_errors(found, head))
+    out = {"heads": len(poses), "located": len(errors), "all": told(errors)}
+    if not grid:
+        yaw = np.array([e.true.yaw_deg for e in errors])
+        return out | {"by_yaw": by_yaw(yaw, lambda rows: told([errors[k] for k in np.flatnonzero(rows)]))}
+    asked = [pose_name(pose) for pose in poses]
+    parts = {name: told([e for e in errors if pose_name(e.true) == name]) for name in dict.fromkeys(asked)}
+    return out | {"by_pose": {name: {"heads": asked.count(name), **part} for name, part in parts.items()}}
+
+
+def pose_name(pose: HeadPose) -> str:
+    """Return such as "pitch -40 yaw +0", to whole degrees."""
+    return f"pitch {round(pose.pitch_deg):+d} yaw {round(pose.yaw_deg):+d}"
