@@ -5,16 +5,25 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("cv2")
 
-from duchenne.errors import TrainingError  # noqa: E402
+from duchenne.errors import TrainingError, WeightsError  # noqa: E402
+from duchenne.facs import LANDMARK_GROUPS  # noqa: E402
 from duchenne.geometry import HeadPose, rotation_from_pose  # noqa: E402
-from duchenne.landmarks import Landmarker, mean_face  # noqa: E402
+from duchenne.landmarks import FaceLandmarks, Landmarker, mean_face  # noqa: E402
 from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
 from duchenne.training.landmarker_augment import augment  # noqa: E402
-from duchenne.training.landmarker_evaluate import by_yaw, point_error, summary  # noqa: E402
 from duchenne.training.landmarker_export import export_landmarker  # noqa: E402
 from duchenne.training.landmarker_loop import LandmarkerRecipe, collate, loss_of  # noqa: E402
-from duchenne.training.landmarker_sources import TaughtFace, depth_difference, with_depth  # noqa: E402
+from duchenne.training.landmarker_measure import (  # noqa: E402
+    by_yaw,
+    measure_rendered,
+    point_error,
+    shape_error,
+    summary,
+    true_box,
+)
+from duchenne.training.landmarker_sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
 from duchenne.training.landmarker_store import Pool, face_sample, write_part  # noqa: E402
+from duchenne.training.unfolding import start_from_export  # noqa: E402
 
 
 def head(pose=None, scale=60.0):
@@ -58,6 +67,16 @@ class TestSamples:
         assert (pool[1].visible == sample.visible).all()
         assert (pool[1].crop == sample.crop).all()
 
+    def test_turned_heads_are_drawn_as_often_as_asked(self, tmp_path):
+        poses = [HeadPose(0.0, 0.0, 0.0)] * 18 + [HeadPose(40.0, 0.0, 5.0), HeadPose(3.0, -35.0, 0.0)]
+        solids = [head(pose) for pose in poses]
+        write_part(tmp_path / "part", [face_sample(dotted(solid), solid, None) for solid in solids])
+        pool, rng = Pool(), np.random.default_rng(0)
+        pool.add(tmp_path / "part")
+        for asked, share in ((0.0, 0.1), (0.5, 0.55), (1.0, 1.0)):
+            drawn = np.mean([pool.draw(rng, asked).turned for _ in range(400)])
+            assert drawn == pytest.approx(share, abs=0.08)
+
     def test_a_part_without_a_face_is_an_error(self, tmp_path):
         with pytest.raises(TrainingError):
             write_part(tmp_path / "part", [])
@@ -87,6 +106,17 @@ class TestLoss:
         wrong = loss_of((solid + 0.1, sure, face * 30), (solid, visible, known, face), LandmarkerRecipe())
         assert float(exact) < 1e-4 < float(wrong)
 
+    def test_the_shape_of_a_group_counts_beside_its_place(self):
+        _, (solid, visible, known, face) = self.batch()
+        eye = list(LANDMARK_GROUPS["eye_image_left"])
+        moved, bent = solid.clone(), solid.clone()
+        moved[:, eye, 1] += 0.05
+        bent[:, eye, 1] += 0.05 * torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
+        target, recipe = (solid, visible, known, face), LandmarkerRecipe()
+        assert float(loss_of((moved, visible, face), target, recipe)) < float(
+            loss_of((bent, visible, face), target, recipe)
+        )
+
     def test_where_there_is_no_face_points_do_not_count(self):
         _, (solid, visible, _, face) = self.batch()
         nothing, unknown = torch.zeros_like(face), torch.zeros_like(visible)
@@ -112,11 +142,64 @@ def test_an_untrained_network_answers_with_the_mean_and_survives_export(tmp_path
     assert presence.shape == (2,)
 
 
+class TestGoingOn:
+    def trained(self):
+        """A network whose normalisations have seen something."""
+        torch.manual_seed(3)
+        network = LandmarkerNetwork()
+        with torch.no_grad():
+            network.head.weight.normal_(std=0.05)
+            for _ in range(5):
+                network(torch.randn(16, 3, 128, 128) * 1.5 + 0.3)
+        return network.eval()
+
+    def test_an_exported_network_answers_alike_and_its_statistics_fit_the_next_batch(self, tmp_path):
+        old, new = self.trained(), LandmarkerNetwork()
+        export_landmarker(old, tmp_path / "old.onnx", mean_face(), "nothing")
+        pictures = torch.randn(64, 3, 128, 128) * 1.5 + 0.3
+        start_from_export(new, tmp_path / "old.onnx", pictures)
+        with torch.no_grad():
+            expected, found, training = old(pictures)[0], new.eval()(pictures)[0], new.train()(pictures)[0]
+        assert torch.allclose(found, expected, atol=1e-4)
+        assert torch.allclose(training, expected, atol=0.02)
+        assert expected.std() > 0.05
+
+    def test_another_architecture_is_refused(self, tmp_path):
+        export_landmarker(self.trained(), tmp_path / "old.onnx", mean_face(), "nothing")
+        with pytest.raises(WeightsError, match="layers of shapes"):
+            start_from_export(torch.nn.Conv2d(3, 4, 3), tmp_path / "old.onnx", torch.zeros(1, 3, 8, 8))
+
+
 class TestMeasures:
     def test_the_error_counts_in_roots_of_the_box_s_area(self):
         true = head()[:, :2]
         unit = np.sqrt(np.ptp(true, axis=0).prod())
         assert point_error(true + np.array([0.1 * unit, 0.0]), true) == pytest.approx(0.1)
+
+    def test_moving_a_group_as_a_whole_leaves_its_shape(self):
+        true = head()[:, :2]
+        moved, bent = true.copy(), true.copy()
+        moved[list(LANDMARK_GROUPS["lip_inner"])] += 5.0
+        bent[43] += 5.0
+        assert shape_error(moved, true) == pytest.approx(0.0, abs=1e-9)
+        assert point_error(moved, true) > 0.01
+        assert shape_error(bent, true) > 0.001
+
+    def test_heads_under_a_grid_are_told_by_pose(self):
+        class Blind(Landmarker):
+            """Answers with a face that always looks into the camera."""
+
+            def locate(self, pixels, face_box, passes=2):
+                solid = head()
+                return FaceLandmarks(solid[:, :2], solid[:, 2] - solid[:, 2].mean(), np.ones(49), 1.0)
+
+        poses = [HeadPose(0.0, 0.0, 0.0), HeadPose(30.0, 0.0, 0.0), HeadPose(30.0, 0.0, 0.0)]
+        heads = [RenderedFace(dotted(head()), head(pose), np.ones(49, bool), pose) for pose in poses]
+        told = measure_rendered(Blind(), true_box, heads, grid=True)["by_pose"]
+        assert {name: part["faces"] for name, part in told.items()} == {"pitch +0 yaw +0": 1, "pitch +0 yaw +30": 2}
+        assert told["pitch +0 yaw +0"]["median"] == pytest.approx(0.0, abs=1e-6)
+        assert told["pitch +0 yaw +30"]["pose_error"]["yaw_deg"]["bias"] == pytest.approx(-30.0, abs=0.1)
+        assert told["pitch +0 yaw +30"]["pose_error"]["median_turn_deg"] == pytest.approx(30.0, abs=0.1)
 
     def test_a_summary_says_how_many_are_far_off(self):
         told = summary(np.array([0.01, 0.02, 0.03, 0.2]))

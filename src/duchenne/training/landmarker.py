@@ -27,11 +27,15 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
     out.add_argument("--labels", type=Path, required=True, help="the teachers' labels of these faces (.npz)")
-    out.add_argument("--rendered", type=Path, required=True, help="folder of rendered heads (stills-*.parquet)")
+    out.add_argument(
+        "--rendered", type=Path, nargs="+", required=True, help="folders of rendered heads (stills-*.parquet)"
+    )
     out.add_argument("--backgrounds", type=Path, nargs="+", required=True, help="photographs without faces, or folders")
     out.add_argument("--work", type=Path, required=True, help="folder for decoded faces, checkpoint and log")
     out.add_argument("--out", type=Path, required=True, help="the landmarker.onnx to write")
-    out.add_argument("--steps", type=int, default=3000, help="optimiser steps (default: %(default)s)")
+    out.add_argument("--start", type=Path, help="a landmarker.onnx to go on from; the package's mean face is kept")
+    out.add_argument("--steps", type=int, default=8000, help="optimiser steps (default: %(default)s)")
+    out.add_argument("--rate", type=float, default=3e-3, help="peak learning rate (default: %(default)s)")
     return out
 
 
@@ -41,6 +45,7 @@ def main() -> None:
     import torch
 
     from duchenne.landmarks import MEAN_FACE_NAME
+    from duchenne.landmarks import mean_face as shipped_mean_face
     from duchenne.training.landmarker_export import export_landmarker
     from duchenne.training.landmarker_loop import LandmarkerRecipe, LandmarkerTraining, Pools, mean_error
     from duchenne.training.landmarker_sources import (
@@ -55,7 +60,7 @@ def main() -> None:
     torch.set_num_threads(1)
     args.work.mkdir(parents=True, exist_ok=True)
     pools, watched = Pools(Pool(), Pool(), Pool()), Pool()
-    average = mean_face(args.rendered)
+    average = mean_face(args.rendered) if args.start is None else shipped_mean_face()
     training_parts, watched_parts = prepare_real(args.work, args.faces, args.labels, average)
     empty_parts = prepare_empty(args.work, args.faces, args.labels, args.backgrounds)
     for pool, parts in ((pools.real, training_parts), (watched, watched_parts), (pools.empty, empty_parts)):
@@ -74,7 +79,8 @@ def main() -> None:
         refresh()
 
     refresh()
-    LandmarkerTraining(LandmarkerRecipe(steps=args.steps), args.work, pools, on_checkpoint).run()
+    recipe = LandmarkerRecipe(steps=args.steps, peak_rate=args.rate)
+    LandmarkerTraining(recipe, args.work, pools, on_checkpoint, args.start).run()
     args.out.write_bytes((args.work / "landmarker.onnx").read_bytes())
     write_mean_face(average, args.out.with_name(MEAN_FACE_NAME))
 

@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from duchenne.errors import TrainingError
+from duchenne.facs import LANDMARK_COUNT, LANDMARK_GROUPS
 from duchenne.networks.landmarker import MEAN, SCALE, UNIT_PX, LandmarkerNetwork
 from duchenne.training.landmarker_augment import Target, augment
 from duchenne.training.landmarker_store import Pool
+from duchenne.training.unfolding import start_from_export
 
 
 @dataclass(frozen=True)
@@ -28,21 +30,26 @@ class LandmarkerRecipe:
         real: Real faces in a batch.
         rendered: Rendered heads in a batch; 0 trains on real faces alone.
         empty: Places without a face in a batch.
+        turned_share: Share of the rendered heads that are drawn from those turned far away, beside what chance brings.
+            Of real faces so few are turned, and the teacher errs so much there, that they keep their own share.
         peak_rate: Learning rate of AdamW at the top of the one-cycle schedule.
         weight_decay: Of AdamW.
         depth_weight: Weight of depth beside x and y.
+        shape_weight: Weight of the shape of each group of points, wherever the group lies, beside x and y.
         visibility_weight: Weight of the visibilities' loss.
         presence_weight: Weight of the face presence's loss.
         seed: Of every random choice.
     """
 
-    steps: int = 3000
-    real: int = 22
-    rendered: int = 14
+    steps: int = 8000
+    real: int = 18
+    rendered: int = 26
     empty: int = 4
+    turned_share: float = 0.35
     peak_rate: float = 3e-3
     weight_decay: float = 0.02
     depth_weight: float = 0.5
+    shape_weight: float = 0.7
     visibility_weight: float = 0.05
     presence_weight: float = 0.05
     seed: int = 1
@@ -61,8 +68,25 @@ class Pools:
     empty: Pool
 
 
-_BETA = 0.02
+_BETA = 0.01
 """Where the smooth L1 loss turns from square to straight, in roots of the area of the points' box."""
+
+
+def _centring() -> Tensor:
+    """Return the 49 x 49 matrix that takes the mean of its group from each point."""
+    out = torch.eye(LANDMARK_COUNT)
+    for group in LANDMARK_GROUPS.values():
+        rows = slice(group.start, group.stop)
+        out[rows, rows] -= 1 / len(group)
+    return out
+
+
+_CENTRING = _centring()
+_OPENINGS = ("eye_image_left", "eye_image_right", "lip_inner")
+_SHAPE_WEIGHTS = torch.ones(LANDMARK_COUNT)
+"""Points of lids and inner lips count twice in the shape: millimetres there are action units."""
+for _name in _OPENINGS:
+    _SHAPE_WEIGHTS[list(LANDMARK_GROUPS[_name])] = 2.0
 
 
 def loss_of(outputs: tuple[Tensor, Tensor, Tensor], target: tuple[Tensor, ...], recipe: LandmarkerRecipe) -> Tensor:
@@ -77,12 +101,18 @@ def loss_of(outputs: tuple[Tensor, Tensor, Tensor], target: tuple[Tensor, ...], 
     solid, visible, known, face = target
     extent = solid[..., :2].amax(1) - solid[..., :2].amin(1)
     unit = extent.prod(1).sqrt().clamp(min=0.05)[:, None, None]
-    error = functional.smooth_l1_loss(points / unit, solid / unit, beta=_BETA, reduction="none")
+    away = (points - solid) / unit
+    error, shape = _size(away), _size(_CENTRING @ away[..., :2])
     places = error[..., :2].mean((1, 2)) + recipe.depth_weight * error[..., 2].mean(1)
+    places = places + recipe.shape_weight * (shape.mean(2) * _SHAPE_WEIGHTS).mean(1)
     out = (places * face).sum() / face.sum().clamp(min=1)
     seen = functional.binary_cross_entropy_with_logits(visibility, visible, reduction="none")
     out = out + recipe.visibility_weight * (seen * known).sum() / known.sum().clamp(min=1)
     return out + recipe.presence_weight * functional.binary_cross_entropy_with_logits(presence, face)
+
+
+def _size(away: Tensor) -> Tensor:
+    return functional.smooth_l1_loss(away, torch.zeros_like(away), beta=_BETA, reduction="none")
 
 
 def collate(samples: list[tuple[np.ndarray, Target]]) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -97,9 +127,9 @@ def collate(samples: list[tuple[np.ndarray, Target]]) -> tuple[Tensor, tuple[Ten
 def draw_batch(pools: Pools, recipe: LandmarkerRecipe, step: int) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Return the batch of a step; it depends on the seed, the step and the pools alone."""
     rng = np.random.default_rng([recipe.seed, step])
-    samples = []
-    for pool, count in ((pools.real, recipe.real), (pools.rendered, recipe.rendered), (pools.empty, recipe.empty)):
-        samples += [augment(pool[int(rng.integers(len(pool)))], rng) for _ in range(count)]
+    samples = [augment(pools.real.draw(rng), rng) for _ in range(recipe.real)]
+    samples += [augment(pools.rendered.draw(rng, recipe.turned_share), rng) for _ in range(recipe.rendered)]
+    samples += [augment(pools.empty.draw(rng), rng) for _ in range(recipe.empty)]
     return collate(samples)
 
 
@@ -111,9 +141,10 @@ class LandmarkerTraining:
         work: Folder of the checkpoint.
         pools: Where faces come from.
         on_checkpoint: Called with the network and the steps done every `CHECKPOINT_STEPS` and at the end.
+        start: An exported landmarker to go on from; None begins with the mean landmarks.
     """
 
-    CHECKPOINT_STEPS = 250
+    CHECKPOINT_STEPS = 500
 
     def __init__(
         self,
@@ -121,18 +152,23 @@ class LandmarkerTraining:
         work: Path,
         pools: Pools,
         on_checkpoint: Callable[[LandmarkerNetwork, int], None],
+        start: Path | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.pools, self._work, self._on_checkpoint = recipe, pools, work, on_checkpoint
         self.network = LandmarkerNetwork()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
-        self.network.start_from(torch.tensor(_mean_target(pools), dtype=torch.float32))
+        self._checkpoint = work / "checkpoint.pt"
+        if start is None:
+            self.network.start_from(torch.tensor(_mean_target(pools), dtype=torch.float32))
+        elif not self._checkpoint.exists():
+            first = [draw_batch(pools, recipe, recipe.steps + 1 + k)[0] for k in range(8)]
+            start_from_export(self.network, start, torch.cat(first))
         self._optimizer = torch.optim.AdamW(self.network.parameters(), lr=1.0, weight_decay=recipe.weight_decay)
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer, recipe.peak_rate, total_steps=recipe.steps + 1, pct_start=0.15
         )
         self._step = 0
-        self._checkpoint = work / "checkpoint.pt"
         if self._checkpoint.exists():
             self._resume()
 

@@ -152,16 +152,21 @@ def _write_real(work: Path, name: str, faces: list[TaughtFace]) -> list[Path]:
     return parts
 
 
-def prepare_rendered(work: Path, folder: Path) -> list[Path]:
-    """Write a part for each file of stills that has none yet; return all parts."""
+def prepare_rendered(work: Path, folders: list[Path]) -> list[Path]:
+    """Write a part for each file of stills in the folders that has none yet; return all parts."""
     parts = []
-    for file in sorted(folder.glob("stills-*.parquet")):
-        part = work / f"rendered-{file.stem}"
+    for file in stills_in(folders):
+        part = work / f"rendered-{file.parent.parent.name}-{file.parent.name}-{file.stem}"
         if not part.with_suffix(".npz").exists():
             heads = (head for head in rendered_faces(file) if head.visible.sum() > LANDMARK_COUNT // 3)
             write_part(part, (face_sample(head.pixels, head.solid, head.visible) for head in heads))
         parts.append(part)
     return parts
+
+
+def stills_in(folders: list[Path]) -> list[Path]:
+    """Return the files of stills in folders, those of each folder in order."""
+    return [file for folder in folders for file in sorted(folder.resolve().glob("stills-*.parquet"))]
 
 
 def prepare_empty(work: Path, faces: Path, labels: Path, backgrounds: list[Path], seed: int = 1) -> list[Path]:
@@ -197,19 +202,20 @@ def _in_photographs(backgrounds: list[Path], rng: np.random.Generator) -> Iterat
         yield empty_sample(photo[top : top + side, left : left + side])
 
 
-def mean_face(folder: Path, count: int = 2000) -> Float[np.ndarray, "49 3"]:
+def mean_face(folders: list[Path], count: int = 2000) -> Float[np.ndarray, "49 3"]:
     """Return the average of rendered heads with their rotation undone, with outer eye corners one unit apart.
 
     Raises:
-        TrainingError: The folder holds no stills.
+        TrainingError: The folders hold no stills.
     """
     faces = []
-    for file in sorted(folder.glob("stills-*.parquet"))[: -(-count // 250)]:
+    for file in stills_in(folders)[: -(-count // 250)]:
         for head in rendered_faces(file):
             solid = (head.solid - head.solid.mean(0)) @ rotation_from_pose(head.pose)
             faces.append(solid / np.sqrt((solid**2).sum(1).mean()))
     if not faces:
-        raise TrainingError(f"{folder} holds no stills-*.parquet. Draw some with: duchenne render --protocol stills.")
+        places = ", ".join(map(str, folders))
+        raise TrainingError(f"No stills-*.parquet in {places}. Draw some with: duchenne render --protocol stills.")
     points = np.mean(faces, axis=0)
     return (points - points.mean(0)) / eye_span_px(points[:, :2])
 

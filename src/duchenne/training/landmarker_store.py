@@ -13,10 +13,11 @@ from duchenne.cropping import Picture, cut
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import Transform, scale_of, shift, transform_points
-from duchenne.landmarks import INPUT_SIDE_PX, CropRule
+from duchenne.landmarks import INPUT_SIDE_PX, CropRule, FaceLandmarks, head_pose
 
 STORED_SIDE_PX = 192
 """Half as much again as the network sees, so that a jittered crop still lies inside."""
+TURNED_DEG = 35.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Sample:
         visibility_known: Rendered heads know it, real ones do not.
         face: Whether a face is there.
         grey: The picture has no colour.
+        turned: The head looks far away from the camera; such faces are few and hard, and are drawn more often.
     """
 
     crop: UInt8[np.ndarray, "192 192 3"]
@@ -38,6 +40,7 @@ class Sample:
     visibility_known: bool
     face: bool
     grey: bool
+    turned: bool = False
 
 
 def stored_from_image(crop_from_image: Transform) -> Transform:
@@ -52,7 +55,14 @@ def face_sample(pixels: Picture, solid: Float[np.ndarray, "49 3"], visible: Bool
     depth = (solid[:, 2] - solid[:, 2].mean()) * scale_of(stored)
     moved = np.column_stack([transform_points(stored, solid[:, :2]), depth])
     seen = np.ones(LANDMARK_COUNT, bool) if visible is None else visible
-    return Sample(cut(pixels, stored, STORED_SIDE_PX), moved, seen, visible is not None, True, is_grey(pixels))
+    crop, known = cut(pixels, stored, STORED_SIDE_PX), visible is not None
+    return Sample(crop, moved, seen, known, True, is_grey(pixels), is_turned(solid))
+
+
+def is_turned(solid: Float[np.ndarray, "49 3"]) -> bool:
+    """Whether the head of these points looks away from the camera by `TURNED_DEG`, a degree of pitch counting 1.25."""
+    pose = head_pose(FaceLandmarks(solid[:, :2], solid[:, 2] - solid[:, 2].mean(), np.ones(len(solid)), 1.0))
+    return float(np.hypot(pose.yaw_deg, 1.25 * pose.pitch_deg)) >= TURNED_DEG
 
 
 def empty_sample(pixels: Picture) -> Sample:
@@ -67,7 +77,7 @@ def is_grey(pixels: Picture) -> bool:
     return bool((np.ptp(pixels.astype(np.int16), axis=2) < 6).all())
 
 
-_COLUMNS = ("solid", "visible", "visibility_known", "face", "grey")
+_COLUMNS = ("solid", "visible", "visibility_known", "face", "grey", "turned")
 
 
 def write_part(part: Path, samples: Iterable[Sample]) -> int:
@@ -92,6 +102,7 @@ class Pool:
         self._parts: list[tuple[UInt8[np.ndarray, "n 192 192 3"], dict[str, np.ndarray]]] = []
         self._names: set[str] = set()
         self._rows: list[tuple[int, int]] = []
+        self._turned: list[int] = []
 
     def add(self, part: Path) -> None:
         """Add a part that `write_part` wrote; one that is in the pool already is passed over."""
@@ -101,6 +112,7 @@ class Pool:
         with np.load(part.with_suffix(".npz")) as table:
             columns = {name: table[name] for name in _COLUMNS}
         self._names.add(part.name)
+        self._turned += [len(self._rows) + int(row) for row in np.flatnonzero(columns["turned"])]
         self._rows += [(len(self._parts), row) for row in range(len(crops))]
         self._parts.append((crops, columns))
 
@@ -111,7 +123,13 @@ class Pool:
         part, row = self._rows[index]
         crops, columns = self._parts[part]
         values = [columns[name][row] for name in _COLUMNS]
-        return Sample(np.array(crops[row]), values[0], values[1], bool(values[2]), bool(values[3]), bool(values[4]))
+        return Sample(np.array(crops[row]), values[0], values[1], *(bool(value) for value in values[2:]))
+
+    def draw(self, rng: np.random.Generator, turned_share: float = 0.0) -> Sample:
+        """Return a random sample; with a chance of `turned_share`, where there is one, a turned head."""
+        if self._turned and rng.random() < turned_share:
+            return self[self._turned[int(rng.integers(len(self._turned)))]]
+        return self[int(rng.integers(len(self)))]
 
     def solids(self) -> Iterator[Float[np.ndarray, "n 49 3"]]:
         """Yield the points and depths of each part."""
