@@ -14,7 +14,7 @@ def paint_eye(iris: Float[np.ndarray, "3"], rng: np.random.Generator) -> UInt8[n
     ys, xs = np.mgrid[0:SIDE, 0:SIDE]
     dx, dy = (xs + 0.5) / SIDE * 2 - 1, (ys + 0.5) / SIDE * 2 - 1
     radius, angle = np.hypot(dx, dy), np.arctan2(dy, dx)
-    white = np.array([222, 214, 208]) * rng.uniform(0.85, 1.02)
+    white = np.array([216, 206, 198]) * rng.uniform(0.76, 1.0)
     veins = cv2.GaussianBlur(rng.normal(size=(SIDE, SIDE)), (0, 0), 2)
     colour = white + veins[..., None] * [2, 10, 10] - np.clip(radius - 0.6, 0, 1)[..., None] * [20, 60, 60]
     fibres = 1 + 0.25 * np.interp(angle, np.linspace(-np.pi, np.pi, 60), rng.normal(size=60)) * 0.6

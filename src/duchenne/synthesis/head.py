@@ -15,7 +15,9 @@ from duchenne.synthesis.identity import Identity, Person, draw_identity, iris_co
 from duchenne.synthesis.parts import HeadParts, Material, eye_vertices, head_parts
 from duchenne.synthesis.raster import FAR, fill_buffers, sum_normals
 from duchenne.synthesis.rig import Vertices, base_mesh, triangles_of
-from duchenne.synthesis.skin import ROWS, Skin, paint_skin
+from duchenne.synthesis.skin import Skin, paint_skin
+from duchenne.synthesis.skin_maps import ROWS
+from duchenne.synthesis.teeth import paint_teeth
 
 CENTRE_VERTEX_GROUP = "joint-head"
 
@@ -53,6 +55,7 @@ class Head:
     habit: Habit
     skin: Skin
     eye: np.ndarray
+    teeth: np.ndarray
     hair: np.ndarray
     hair_shell: Float[np.ndarray, " s"]
     centre: Float[np.ndarray, "3"]
@@ -91,8 +94,9 @@ def make_head(subject: int, person: Person | None = None) -> Head:
     clothes = bare if rng.random() < 0.35 else rng.uniform(20, 220) * 0.7 + rng.uniform(0, 255, 3) * 0.3
     habit = fitted_habit(identity)
     return Head(
-        identity, habit, skin, eye, _strands(skin, subject), _shell(skin, rng), _centre(identity.vertices), clothes
-    )
+        identity, habit, skin, eye, paint_teeth(np.random.default_rng([subject, 7])), _strands(skin, subject),
+        _shell(skin, rng), _centre(identity.vertices), clothes,
+    )  # fmt: skip
 
 
 def _strands(skin: Skin, subject: int) -> UInt8[np.ndarray, "_ _ 4"]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from duchenne.synthesis.rig import BaseMesh, base_mesh, triangles_of
+from duchenne.synthesis.teeth import teeth_uv
 
 UV_BOX = (0.635, 0.135, 1.0, 0.835)
 """Low u, low v, high u, high v of the head's island in the base mesh's texture; the face lies on its side in it."""
@@ -78,6 +79,9 @@ def head_parts() -> HeadParts:
     skin_vertices = np.zeros(len(uv), bool)
     skin_vertices[triangles[material == Material.SKIN]] = True
     uv = np.where(skin_vertices[:, None], island, uv)
+    for lower, name in enumerate(("helper-upper-teeth", "helper-lower-teeth")):
+        rows = np.flatnonzero(np.isin(unique // 100_000, mesh.quads[mesh.groups[name]]))
+        uv[rows] = teeth_uv(mesh.vertices, unique[rows] // 100_000, bool(lower))
     body = mesh.quads[chosen[(materials == Material.SKIN)]]
     return HeadParts(unique // 100_000, uv, triangles, material, triangles_of(body))
 

@@ -22,6 +22,8 @@ SUPERSAMPLING = 2
 SHADOW_SIDE = 320
 INNER_LIPS = (44, 47)
 """The middle points of the inner lips, upper and lower."""
+SKY_POWER = 1.4
+"""How much darker than their share of the sky hollows are: light that skin returns to skin is lost to brow and nose."""
 HIDDEN_BEYOND = 0.05
 """A landmark that lies this far (decimetres) behind what the depth buffer shows is hidden."""
 
@@ -205,8 +207,8 @@ def _shadow(
 def _occlusion(moved: MovedHead) -> Float[np.ndarray, " r"]:
     """Return the share of light that reaches each vertex from all around; the inside of the mouth through the lips."""
     parts = render_parts()
-    share = sky_share()[parts.vertex]
-    share = np.where(parts.material_of_vertex == Material.EYE, 0.75, share)
+    share = sky_share()[parts.vertex] ** SKY_POWER
+    share = np.where(parts.material_of_vertex == Material.EYE, 0.6, share)
     share = np.where(parts.material_of_vertex == Material.HAIR, 0.9, share)
     upper, lower = (moved.base[landmark_vertices()[point], 1] for point in INNER_LIPS)
     opened = float(np.clip((lower - upper - 0.015) / 0.07, 0, 1))
@@ -221,7 +223,7 @@ def _textures(head: Head, aus: Mapping[str, Sides]) -> tuple[np.ndarray, np.ndar
         Material.SKIN: skin,
         Material.BODY: _flat(head.clothes),
         Material.EYE: head.eye,
-        Material.TEETH: _flat(np.array([216.0, 206.0, 186.0])),
+        Material.TEETH: head.teeth,
         Material.TONGUE: _flat(np.array([132.0, 62.0, 62.0])),
         Material.HAIR: head.hair,
     }

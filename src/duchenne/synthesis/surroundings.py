@@ -63,13 +63,18 @@ def photograph(rng: np.random.Generator, pixels: Picture, landmarks: Float[np.nd
 
 
 def _expose(rng: np.random.Generator, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Return the picture brightened part of the way to what automatic exposure on the face would choose."""
+    """Return the picture brightened part of the way to what automatic exposure on the face would choose.
+
+    An S-shaped curve of random strength follows, as cameras use it.
+    """
     low = np.clip(landmarks.min(0), 0, np.array(picture.shape[1::-1]) - 2).astype(int)
     high = np.maximum(np.clip(landmarks.max(0), 0, np.array(picture.shape[1::-1])).astype(int), low + 1)
     face = float(picture[low[1] : high[1], low[0] : high[0]].mean())
     gain = (rng.uniform(95, 165) / max(face, 5.0)) ** rng.uniform(0.45, 0.9)
     gamma = float(np.exp(rng.normal() * 0.12))
-    return 255 * np.clip(picture * gain / 255, 0, 1) ** gamma
+    value = np.clip(picture * gain / 255, 0, 1) ** gamma
+    contrast = rng.uniform(0.0, 0.7)
+    return 255 * (value + contrast * (value * value * (3 - 2 * value) - value))
 
 
 def _motion_blur(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:

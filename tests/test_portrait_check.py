@@ -1,8 +1,6 @@
-"""The training command's refusals, and the portrait check on a detector whose answers are known."""
+"""The portrait check on a detector whose answers are known."""
 
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,31 +8,7 @@ import pandas as pd
 import pytest
 
 from duchenne.errors import TrainingError
-from duchenne.training import au_network, portrait_check
-from toy_faces import stills, write_stills
-
-
-def test_help_needs_no_torch():
-    code = (
-        "import sys\nfrom duchenne.training.au_network import app\n"
-        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
-        "sys.exit('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--epochs" in done.stdout
-
-
-def test_an_empty_folder_of_stills_is_named(tmp_path):
-    with pytest.raises(TrainingError, match=r"no \*\.parquet files in .*train"):
-        au_network.main(tmp_path, tmp_path / "work")
-
-
-def test_a_subject_in_both_splits_is_refused_before_the_first_step(tmp_path):
-    write_stills(stills(8, 0, "same"), tmp_path / "train" / "stills-000.parquet")
-    write_stills(stills(8, 1, "same"), tmp_path / "valid" / "stills-000.parquet")
-    with pytest.raises(TrainingError, match="same0 is in train and in valid"):
-        au_network.main(tmp_path, tmp_path / "work")
+from duchenne.training import portrait_check
 
 
 class _Detector:

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Make the AU network of the package again, from nothing; a stopped run goes on where it was.
+#
+#     sh scripts/au_network.sh WORK [FACES [EPOCHS]]
+#
+# WORK takes about 3 GB. Seeds of the sets differ, so no identity is in two of them. The network, its measured scores and
+# their table end in WORK/au_compact.onnx and WORK/au_compact.json; compare with results/au_compact.json.
+set -eu
+work=$1 faces=${2:-26000} epochs=${3:-16}
+mkdir -p "$work"
+draw() { # name, seed, count, further options
+    name=$1 seed=$2 count=$3
+    shift 3
+    duchenne render "$work/$name" --protocol stills --count "$count" --seed "$seed" "$@"
+    duchenne prepare "$work/$name" --out "$work/$name.store"
+}
+draw choose 41 3000
+draw poses 42 4500 --company independent --poses grid
+draw pairs 43 3000 --company pairs --poses frontal
+draw train 44 "$faces"
+duchenne train compact --data "$work/train.store" --valid "$work/choose.store" --epochs "$epochs" --threads 1 \
+    --out "$work/trained"
+python -m duchenne.training.au_release "$work/trained/compact" --choose "$work/choose.store" \
+    --poses "$work/poses.store" --pairs "$work/pairs.store" --weights "$work/au_compact.onnx" \
+    --result "$work/au_compact.json"

@@ -1,0 +1,163 @@
+"""Making the shipped weights: calibration that keeps order and sides, scores by pose and in pairs, the command."""
+
+import copy
+import dataclasses
+import json
+import subprocess
+import sys
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from duchenne.errors import DatasetError, TrainingError
+from duchenne.facs import AU_NAMES
+from duchenne.measures.agreement import calibration_error
+from duchenne.networks.region import PatchLayer, RegionConfig
+from duchenne.patches import PatchLayout
+from duchenne.recognition import AURecognizer
+from duchenne.training import au_release, au_scores
+from duchenne.training.calibration import calibrated
+from duchenne.training.fitting import fit
+from duchenne.training.machine import Machine
+from duchenne.training.progress import silent
+from duchenne.training.recipes import AdamW, DeepRecipe
+from toy_store import SMILE, ToyStore, toy_store
+
+TINY = RegionConfig(
+    aus=("AU04", "AU12"),
+    layout=PatchLayout(landmarks=(3, 8, 32, 38), side_px=16, reduction=2),
+    grey=True,
+    shared_channels=4,
+    shared_kernel=3,
+    patch_layers=(PatchLayer(4, 3, 2), PatchLayer(4, 3)),
+    widths=(16,),
+    dropout=0.1,
+    shape_width=8,
+    head="ordinal",
+)
+RECIPE = DeepRecipe("tiny", "for tests", TINY, AdamW(1e-2), batch=16, epochs=12, patience=0, bf16=False)
+
+
+@dataclasses.dataclass
+class MeasuredStore(ToyStore):
+    """A toy store with what `prepare` keeps of rendered stills."""
+
+    told: list[dict] = dataclasses.field(default_factory=list)
+    report: ClassVar = {"labelled": 9, "kept": 8, "lost": {"no face": 1}}
+
+    def extra(self, name):
+        count = len(self)
+        values = {
+            "tone": np.arange(count) % 10 + 1,
+            "sex": np.array(["female", "male"])[np.arange(count) % 2],
+            "age": np.full(count, 40.0),
+            "params": np.array([json.dumps(told) for told in self.told]),
+        }
+        return values[name]
+
+    def subset(self, rows):
+        part = ToyStore.subset(self, rows)
+        told = [self.told[k] for k in np.arange(len(self))[rows]]
+        return MeasuredStore(**{**vars_of(part), "told": told})
+
+
+def vars_of(store):
+    return {field.name: getattr(store, field.name) for field in dataclasses.fields(ToyStore)}
+
+
+def measured(store, told=None):
+    return MeasuredStore(**vars_of(store), told=told or [{"group": k, "differs": []} for k in range(len(store))])
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    return fit(RECIPE, toy_store(96), toy_store(32, 1, "b"), folder, silent, Machine("cpu", threads=1))
+
+
+def test_calibration_mends_the_rates_and_keeps_order_sides_and_grades(system):
+    faces = measured(toy_store(160, 3, "c"))
+    system = dataclasses.replace(system, network=copy.deepcopy(system.network))
+    with torch.no_grad():  # An error of rate, as a weighted loss makes it.
+        system.network.output.bias += 1.5
+    mended = calibrated(system, faces)
+    before, after = system.scores(faces), mended.scores(faces)
+    for column in range(2):
+        assert (np.diff(after[np.argsort(before[:, column]), column]) > -1e-6).all()
+    truth = faces.occurrence[:, SMILE]
+    known = faces.known[:, SMILE]
+    errors = [calibration_error(truth[known], scores[known, 1]) for scores in (before, after)]
+    assert errors[1] < errors[0]
+    assert abs(after[known, 1].mean() - truth[known].mean()) < 1e-3
+    said, told = au_scores.answers(mended, faces), au_scores.answers(system, faces)
+    assert (np.sign(np.diff(said.side_intensity, axis=2)) == np.sign(np.diff(told.side_intensity, axis=2))).all()
+    cuts, scaled = system.network.scale.cuts().detach(), mended.network.scale.cuts().detach()
+    assert_allclose((scaled / scaled[:, 2:3]).numpy(), (cuts / cuts[:, 2:3]).numpy(), rtol=1e-4)
+
+
+def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
+    faces = measured(toy_store(96, 5, "d"))
+    faces.occurrence = faces.occurrence.copy()
+    faces.occurrence[:, SMILE] = ~faces.occurrence[:, SMILE]
+    with pytest.raises(TrainingError, match="AU12 do not rise"):
+        calibrated(system, faces)
+
+
+def test_pairs_count_the_face_that_shows_it():
+    store = measured(toy_store(6))
+    store.subject = np.array(list("aaaabb"))
+    store.intensity[:, SMILE] = np.array([0, 3, 0, 2, 4, 0])[:, None]
+    store.told = [{"group": k // 2, "differs": ["AU12"]} for k in range(6)]
+    found = au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None])
+    assert found["pairs"] == {"AU12": 2}  # B is too weak to count.
+    assert found["right_share"] == {"AU12": 0.5}
+
+
+def test_poses_are_kept_apart_and_averaged_as_papers_do():
+    store = measured(toy_store(60))
+    grid = np.array(au_scores.POSES, float)
+    store.pose_deg = np.column_stack([grid[np.arange(60) % 15], np.zeros(60)])
+    perfect = store.occurrence[:, [AU_NAMES.index(n) for n in ("AU04", "AU12")]].astype(float)
+    found = au_scores.by_pose(("AU04", "AU12"), store, perfect)
+    assert len(au_scores.KEPT_POSES) == 7
+    assert found["seven_poses"] == 1.0
+    assert found["seven_poses_standard_deviation"] == 0.0
+    assert found["nine_poses_pitch_up_to_40"] == 1.0
+    assert sum(table["faces"] for table in found["poses"].values()) == 60
+
+
+def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
+    grid = measured(toy_store(90, 7, "e"))
+    grid.pose_deg = np.column_stack([np.array(au_scores.POSES, float)[np.arange(90) % 15], np.zeros(90)])
+    pairs = measured(toy_store(20, 8, "f"), [{"group": k // 2, "differs": ["AU12"]} for k in range(20)])
+    found = au_release.release(system, measured(toy_store(120, 6, "c")), grid, pairs, tmp_path / "x.onnx")
+    json.dumps(found)
+    summary = au_release.summary(found)
+    assert summary["frontal"] > 0.8
+    assert summary["icc"] > 0.3
+    assert found["stores"]["poses"]["lost"] == {"no face": 1}
+    recognizer = AURecognizer(tmp_path / "x.onnx")
+    assert recognizer.aus == ("AU04", "AU12")
+    assert_allclose(recognizer.thresholds, list(found["thresholds"].values()))
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import sys\nfrom duchenne.training.au_release import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--poses" in done.stdout
+
+
+def test_a_folder_without_a_store_is_named(system, tmp_path):
+    system.save(tmp_path)
+    with pytest.raises(DatasetError, match="no prepared store"):
+        au_release.main(
+            tmp_path, choose=tmp_path, poses=tmp_path, pairs=tmp_path, weights=tmp_path / "w", result=tmp_path / "r"
+        )

@@ -1,0 +1,78 @@
+"""What faces go through before a network sees them: moved points, mirror, light, grey."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from duchenne.alignment import EYE_CORNERS_IN_CROP
+from duchenne.datasets.stills import with_depth
+from duchenne.patches import PatchLayout, windows_of
+from duchenne.training.amounts import Augmentation
+from duchenne.training.augmentation import change, mirror, move_points, realign, tint
+from toy_faces import head
+from toy_store import toy_store
+
+LAYOUT = PatchLayout(side_px=28, reduction=2)
+NOTHING = Augmentation(
+    landmark_error=0, depth_error=0, mirror=0, gamma=0, contrast=0, brightness=0, low_resolution=0, jpeg=0, tint=0
+)
+
+
+@pytest.fixture(scope="module")
+def store():
+    return toy_store(8)
+
+
+def augment(crop, points, crop_from_stored, amounts, *, grey, rng):
+    face = change(crop, points, crop_from_stored, LAYOUT.reduction, amounts, grey=grey, rng=rng)
+    return windows_of(face.pixels, face.points[:, :2], LAYOUT), face.points
+
+
+def first(store):
+    return store.crops(np.array([0]))[0], store.points[0].astype(float), store.crop_from_stored
+
+
+def test_depth_comes_in_pixels_of_the_picture():
+    solid = head() / 250
+    flat = head()[:, :2] * 1.5 + [40, 60]
+    assert_allclose(with_depth(flat, solid)[:, 2], (head()[:, 2] - head()[:, 2].mean()) * 1.5)
+
+
+def test_moved_points_are_aligned_again_by_the_moved_corners(store):
+    rng = np.random.default_rng(0)
+    points = store.points[0].astype(float)
+    moved = move_points(points, Augmentation(), rng)
+    small, found = realign(store.crops(np.array([0]))[0], moved, 2, store.crop_from_stored)
+    assert small.shape == (100, 100, 3)
+    assert_allclose(found[[19, 28], :2], EYE_CORNERS_IN_CROP, atol=1e-6)
+
+
+def test_the_mean_landmark_error_is_the_one_asked_for():
+    rng = np.random.default_rng(0)
+    points = head()
+    size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
+    moved = [move_points(points, Augmentation(landmark_error=0.03), rng) for _ in range(2000)]
+    error = np.linalg.norm((np.array(moved) - points)[..., :2], axis=-1).mean() / size
+    assert error == pytest.approx(0.03, rel=0.08)
+
+
+def test_mirroring_twice_changes_nothing_and_once_fits_the_symmetric_head(store):
+    crop, points, _ = first(store)
+    again = mirror(*mirror(crop, points))
+    assert_array_equal(again[0], crop)
+    assert_allclose(again[1], points)
+    centred = head() + np.array([100, 100, 0])
+    assert_allclose(mirror(crop, centred)[1], centred, atol=1e-9)
+
+
+def test_grey_has_one_channel_and_keeps_grey_pictures():
+    grey = np.repeat(np.arange(120, dtype=np.uint8)[None, :, None], 120, 0).repeat(3, 2)
+    found = tint(grey, True, np.random.default_rng(0))
+    assert found.shape == (120, 120, 1)
+    assert np.abs(found.astype(int) - grey[..., :1]).max() <= 1
+
+
+def test_the_same_seed_gives_the_same_windows(store):
+    once, again = (augment(*first(store), Augmentation(), grey=True, rng=np.random.default_rng(7)) for _ in range(2))
+    assert_array_equal(once[0], again[0])
+    assert_array_equal(once[1], again[1])
