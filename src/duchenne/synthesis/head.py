@@ -1,7 +1,7 @@
 """A person ready to be rendered: neutral head, habits of movement, painted textures, hair."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -11,12 +11,14 @@ from jaxtyping import Float, Int, UInt8
 from duchenne.synthesis.apertures import clear_of_eyes, fitted_habit
 from duchenne.synthesis.expression import Habit, Sides, express, gaze_units, unit_weights
 from duchenne.synthesis.eyes import paint_eye
+from duchenne.synthesis.glasses import Glasses, draw_glasses, fit_glasses, glasses_solids
 from duchenne.synthesis.identity import Identity, Person, draw_identity, iris_colour
 from duchenne.synthesis.parts import HeadParts, Material, eye_vertices, head_parts
 from duchenne.synthesis.raster import FAR, fill_buffers, sum_normals
 from duchenne.synthesis.rig import Vertices, base_mesh, triangles_of
 from duchenne.synthesis.skin import Skin, paint_skin
 from duchenne.synthesis.skin_maps import ROWS
+from duchenne.synthesis.solids import Solid
 from duchenne.synthesis.teeth import paint_teeth
 
 CENTRE_VERTEX_GROUP = "joint-head"
@@ -49,7 +51,10 @@ class MovedHead:
 
 @dataclass(frozen=True)
 class Head:
-    """Everything of one person that stays the same over pictures."""
+    """Everything of one person that stays the same over pictures.
+
+    `worn` are the surfaces of the glasses in head axes.
+    """
 
     identity: Identity
     habit: Habit
@@ -60,6 +65,8 @@ class Head:
     hair_shell: Float[np.ndarray, " s"]
     centre: Float[np.ndarray, "3"]
     clothes: Float[np.ndarray, "3"]
+    glasses: Glasses | None = None
+    worn: tuple[Solid, ...] = ()
 
     def move(self, aus: Mapping[str, Sides], gaze: Gaze) -> MovedHead:
         """Return the head with AU intensities 0-5 per side and a gaze."""
@@ -93,10 +100,19 @@ def make_head(subject: int, person: Person | None = None) -> Head:
     bare = skin.texture[..., :3].reshape(-1, 3).mean(0)
     clothes = bare if rng.random() < 0.35 else rng.uniform(20, 220) * 0.7 + rng.uniform(0, 255, 3) * 0.3
     habit = fitted_habit(identity)
-    return Head(
+    centre = _centre(identity.vertices)
+    head = Head(
         identity, habit, skin, eye, paint_teeth(np.random.default_rng([subject, 7])), _strands(skin, subject),
-        _shell(skin, rng), _centre(identity.vertices), clothes,
+        _shell(skin, rng), centre, clothes,
     )  # fmt: skip
+    return with_glasses(head, draw_glasses(np.random.default_rng([subject, 12])))
+
+
+def with_glasses(head: Head, glasses: Glasses | None) -> Head:
+    """Return the person with other glasses, or with none."""
+    neutral = (head.identity.vertices - head.centre) * [1.0, -1.0, -1.0]
+    worn = () if glasses is None else tuple(glasses_solids(glasses, fit_glasses(glasses, neutral)))
+    return replace(head, glasses=glasses, worn=worn)
 
 
 def _strands(skin: Skin, subject: int) -> UInt8[np.ndarray, "_ _ 4"]:

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.geometry import rotation_from_pose
 from duchenne.synthesis import directions
+from duchenne.synthesis.foreground import foreground
 from duchenne.synthesis.head import Head, make_head, render_parts
 from duchenne.synthesis.parts import Material
 from duchenne.synthesis.sampling import (
@@ -27,7 +28,7 @@ from duchenne.synthesis.sampling import (
     intensity,
     table_1_rates,
 )
-from duchenne.synthesis.scene import HIDDEN_BEYOND, Camera, Scene, render
+from duchenne.synthesis.scene import HIDDEN_BEYOND, SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.shots import MIX, draw_shots
 
 VECTORS = 20_000
@@ -107,26 +108,31 @@ def projection_error_px(head: Head, scenes: list[Scene]) -> float:
 
 
 def visibility_agreement(head: Head, scenes: list[Scene]) -> float:
-    """Return the share of landmarks inside the picture whose visibility rays through the triangles confirm."""
+    """Return the share of landmarks inside the picture whose visibility rays through the triangles confirm.
+
+    What is drawn over the head counts where it is opaque.
+    """
     agree = []
     for scene in scenes:
-        drawn = render(head, scene)
-        placed = head.move(scene.aus, scene.gaze).positions @ rotation_from_pose(scene.pose).T + scene.camera.offset()
-        size = np.array([scene.camera.width, scene.camera.height])
-        inside = ((drawn.landmarks >= 0) & (drawn.landmarks < size)).all(1)
-        free = ~_hidden(placed, drawn.landmarks_3d)
+        drawn, camera, rotation = render(head, scene), scene.camera, rotation_from_pose(scene.pose)
+        moved, parts = head.move(scene.aus, scene.gaze), render_parts()
+        placed = moved.positions @ rotation.T + camera.offset()
+        triangles = [placed[parts.triangles[parts.material != Material.HAIR]]]
+        for solid in foreground(head, moved, scene.occluder, rotation, 1 / (camera.face_px * SUPERSAMPLING)):
+            dense = solid.triangles[solid.colour[solid.triangles, 3].mean(1) > 0.5]
+            triangles += [(solid.points + camera.offset())[dense]] if solid.hides else []
+        inside = ((drawn.landmarks >= 0) & (drawn.landmarks < [camera.width, camera.height])).all(1)
+        free = ~_hidden(np.concatenate(triangles), drawn.landmarks_3d)
         agree.append((free == drawn.visible)[inside])
     return float(np.concatenate(agree).mean())
 
 
-def _hidden(placed: Float[np.ndarray, "r 3"], points: Float[np.ndarray, "k 3"]) -> Bool[np.ndarray, " k"]:
+def _hidden(triangles: Float[np.ndarray, "t 3 3"], points: Float[np.ndarray, "k 3"]) -> Bool[np.ndarray, " k"]:
     """Return which points lie more than 5 mm behind a triangle, seen from the camera at the origin.
 
     Source: Moeller and Trumbore, Journal of Graphics Tools 1997.
     """
-    parts = render_parts()
-    solid = parts.triangles[parts.material != Material.HAIR]
-    a, b, c = (placed[solid[:, k]] for k in range(3))
+    a, b, c = (triangles[:, k] for k in range(3))
     edge_1, edge_2 = b - a, c - a
     hidden = []
     for point in points:

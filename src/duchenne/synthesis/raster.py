@@ -86,7 +86,7 @@ def sum_normals(vertices, triangles, normals):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True)
-def _texel(atlas, start, rows, columns, u, v, channel):  # type: ignore[no-untyped-def]
+def texel(atlas, start, rows, columns, u, v, channel):  # type: ignore[no-untyped-def]
     """Return a texture bilinearly; textures lie one after the other in `atlas` as rows x columns x 4 bytes."""
     x = min(max(u * columns - 0.5, 0.0), columns - 1.001)
     y = min(max(v * rows - 0.5, 0.0), rows - 1.001)
@@ -99,7 +99,7 @@ def _texel(atlas, start, rows, columns, u, v, channel):  # type: ignore[no-untyp
 
 
 @njit(cache=True, fastmath=True)
-def _gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, roughness):  # type: ignore[no-untyped-def]
+def gloss(nx, ny, nz, vx, vy, vz, lx, ly, lz, roughness):  # type: ignore[no-untyped-def]
     """Return a GGX highlight (Walter et al., EGSR 2007) with Schlick's Fresnel at 2.8%."""
     hx, hy, hz = vx + lx, vy + ly, vz + lz
     scale = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
@@ -170,7 +170,7 @@ def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
             v = b0 * uv[i0, 1] + b1 * uv[i1, 1] + b2 * uv[i2, 1]
             start, rows, columns = table[m, 0], table[m, 1], table[m, 2]
             for c in range(3):
-                albedo[c] = (_texel(atlas, start, rows, columns, u, v, c) / 255.0) ** 2
+                albedo[c] = (texel(atlas, start, rows, columns, u, v, c) / 255.0) ** 2
             nx = b0 * normal[i0, 0] + b1 * normal[i1, 0] + b2 * normal[i2, 0]
             ny = b0 * normal[i0, 1] + b1 * normal[i1, 1] + b2 * normal[i2, 1]
             nz = b0 * normal[i0, 2] + b1 * normal[i1, 2] + b2 * normal[i2, 2]
@@ -180,9 +180,9 @@ def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
             if bump[m, 0] > 0.0:
                 # Tangents from the triangle's edges; the height's slope tilts the normal (Blinn 1978).
                 du, dv = 1.0 / columns, 1.0 / rows
-                here = _texel(atlas, start, rows, columns, u, v, 3)
-                su = bump[m, 0] * (_texel(atlas, start, rows, columns, u + du, v, 3) - here)
-                sv = bump[m, 0] * (_texel(atlas, start, rows, columns, u, v + dv, 3) - here)
+                here = texel(atlas, start, rows, columns, u, v, 3)
+                su = bump[m, 0] * (texel(atlas, start, rows, columns, u + du, v, 3) - here)
+                sv = bump[m, 0] * (texel(atlas, start, rows, columns, u, v + dv, 3) - here)
                 ax, ay, az = (
                     position[i1, 0] - position[i0, 0],
                     position[i1, 1] - position[i0, 1],
@@ -220,9 +220,9 @@ def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
             if m in (3, 4):  # Light reaches teeth and tongue through the lips; the shadow map is too coarse there.
                 key = min(1.0, 1.25 * sky) if m == 3 else 0.5 * sky
             shine = bump[m, 1] * (
-                key * _gloss(nx, ny, nz, vx, vy, vz, light[0, 0], light[0, 1], light[0, 2], bump[m, 2])
+                key * gloss(nx, ny, nz, vx, vy, vz, light[0, 0], light[0, 1], light[0, 2], bump[m, 2])
             )
-            soft_shine = bump[m, 1] * sky * _gloss(nx, ny, nz, vx, vy, vz, light[2, 0], light[2, 1], light[2, 2], 0.6)
+            soft_shine = bump[m, 1] * sky * gloss(nx, ny, nz, vx, vy, vz, light[2, 0], light[2, 1], light[2, 2], 0.6)
             up = 0.5 - 0.5 * ny
             for c in range(3):
                 wrap = bump[m, 3] * (1.0 if c == 0 else 0.45 if c == 1 else 0.3)

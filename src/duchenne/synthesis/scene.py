@@ -1,6 +1,6 @@
 """One picture: a moved head under a camera, lights and before a background, with exact labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -11,12 +11,16 @@ from duchenne.cropping import Picture
 from duchenne.errors import UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose, rotation_from_pose
+from duchenne.synthesis.blending import draw_solids
 from duchenne.synthesis.expression import MAX_INTENSITY, Sides
 from duchenne.synthesis.face_points import landmark_vertices
+from duchenne.synthesis.foreground import cast_shadows, covered_share, foreground
 from duchenne.synthesis.head import Gaze, Head, MovedHead, look_along, render_parts, sky_share
+from duchenne.synthesis.occluders import Occluder
 from duchenne.synthesis.parts import Material
 from duchenne.synthesis.raster import FAR, fill_buffers, shade
 from duchenne.synthesis.skin import with_wrinkles
+from duchenne.synthesis.solids import Solid
 
 SUPERSAMPLING = 2
 SHADOW_SIDE = 320
@@ -96,6 +100,7 @@ class Scene:
         camera: Which also says the size of the picture.
         light: Three lights.
         background: H x W x 3; None for mid grey.
+        occluder: What comes between the face and the camera; None for nothing.
     """
 
     aus: Mapping[str, Sides] = field(default_factory=dict)
@@ -104,6 +109,7 @@ class Scene:
     camera: Camera = field(default_factory=Camera)
     light: Light = field(default_factory=Light)
     background: Picture | None = None
+    occluder: Occluder | None = None
 
     def __post_init__(self) -> None:
         angles = (self.pose.yaw_deg, self.pose.pitch_deg, self.pose.roll_deg)
@@ -130,6 +136,8 @@ class Rendered:
         au_left: (23,), intensity 0-5 on the subject's left in the order of `facs.AU_NAMES`.
         au_right: (23,), likewise on the right.
         depth_map: (2h, 2w), what the depth buffer held, decimetres; far where nothing is.
+        covered: (49,), hidden by glasses or by what comes between, and visible without.
+        covered_share: Share of the face's pixels that these hide.
     """
 
     pixels: Picture
@@ -141,6 +149,8 @@ class Rendered:
     au_left: Float[np.ndarray, " a"]
     au_right: Float[np.ndarray, " a"]
     depth_map: Float[np.ndarray, "_ _"]
+    covered: Bool[np.ndarray, "49"]
+    covered_share: float
 
 
 def render(head: Head, scene: Scene) -> Rendered:
@@ -157,14 +167,19 @@ def render(head: Head, scene: Scene) -> Rendered:
     uv = moved.uv.astype(np.float32)
     cull = np.isin(parts.material, [Material.SKIN, Material.BODY, Material.EYE, Material.HAIR]).astype(np.uint8)
     fill_buffers(screen, triangles, cull, buffers.depth, buffers.owner, buffers.bary)
-    on_shadow, shadow = _shadow(turned, scene.light, triangles, parts.material)
+    solids = foreground(head, moved, scene.occluder, rotation, 1 / (camera.face_px * SUPERSAMPLING))
+    on_shadow, shadow = _shadow(turned, scene.light, triangles, parts.material, solids)
     atlas, table = _textures(head, scene.aus)
     canvas = _canvas(scene)
+    light = scene.light.table().astype(np.float32)
     shade(
         buffers.owner, buffers.bary, triangles, parts.material.astype(np.int32), placed.astype(np.float32),
         (moved.normals @ rotation.T).astype(np.float32), uv, _occlusion(moved), on_shadow.astype(np.float32), shadow,
-        atlas, table, _surfaces(head), scene.light.table().astype(np.float32), canvas,
+        atlas, table, _surfaces(head), light, canvas,
     )  # fmt: skip
+    bare = buffers.depth.copy()
+    ahead = [solid.placed(np.eye(3), offset) for solid in solids]
+    draw_solids(ahead, camera.focal_px * SUPERSAMPLING, buffers.depth, light, canvas)
     small = cv2.resize(canvas, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
     pixels = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
     points = (moved.base[landmark_vertices()] @ rotation.T) + offset
@@ -172,7 +187,11 @@ def render(head: Head, scene: Scene) -> Rendered:
     left, right = (np.array([scene.aus.get(au, (0.0, 0.0))[side] for au in AU_NAMES]) for side in (0, 1))
     depth_px = (points[:, 2] - points[:, 2].mean()) * camera.focal_px / points[:, 2].mean()
     visible = _visible(flat, points[:, 2], buffers.depth)
-    return Rendered(pixels, flat, points, depth_px, visible, scene.pose, left, right, buffers.depth)
+    covered = _visible(flat, points[:, 2], bare) & ~visible
+    share = covered_share(flat * SUPERSAMPLING, bare, buffers.depth)
+    return Rendered(
+        pixels, flat, points, depth_px, visible, scene.pose, left, right, buffers.depth, covered, share
+    )  # fmt: skip
 
 
 class _Buffers:
@@ -191,7 +210,7 @@ def _canvas(scene: Scene) -> Float[np.ndarray, "_ _ 3"]:
 
 
 def _shadow(
-    turned: np.ndarray, light: Light, triangles: np.ndarray, material: np.ndarray
+    turned: np.ndarray, light: Light, triangles: np.ndarray, material: np.ndarray, solids: Sequence[Solid]
 ) -> tuple[np.ndarray, np.ndarray]:
     towards = light.key / np.linalg.norm(light.key)
     seen = look_along(turned, towards, SHADOW_SIDE)
@@ -201,6 +220,7 @@ def _shadow(
     casters = triangles[np.isin(material, [Material.SKIN, Material.HAIR])]
     none = np.zeros(len(casters), np.uint8)
     fill_buffers(seen.astype(np.float32), casters, none, shadow, owner, bary)
+    cast_shadows(solids, towards, shadow)
     return np.column_stack([seen[:, :2], 1 / seen[:, 2]]), shadow
 
 

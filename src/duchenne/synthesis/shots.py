@@ -12,6 +12,7 @@ import numpy as np
 from duchenne.geometry import HeadPose
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.head import Gaze
+from duchenne.synthesis.occluders import Occluder, draw_occluder
 from duchenne.synthesis.recipes import OTHER_MOTION
 from duchenne.synthesis.sampling import Company, draw_aus, draw_pair
 from duchenne.synthesis.scene import Camera, Scene
@@ -76,7 +77,8 @@ def draw_shots(subject: int, count: int, company: Company = Company.MIX, poses: 
         rng = np.random.default_rng([subject, 6, len(shots)])
         room = count - len(shots)
         kind = _draw_company(rng, pairs=poses is not Poses.GRID and room > 1) if company is Company.MIX else company
-        shots += _draw_group(rng, kind, poses, len(shots))
+        occluder = draw_occluder(np.random.default_rng([subject, 13, len(shots)]))
+        shots += _draw_group(rng, kind, poses, len(shots), occluder)
     return shots[:count]
 
 
@@ -87,9 +89,11 @@ def _draw_company(rng: np.random.Generator, pairs: bool) -> Company:
     return kinds[rng.choice(len(kinds), p=odds / odds.sum())]
 
 
-def _draw_group(rng: np.random.Generator, company: Company, poses: Poses, group: int) -> list[Shot]:
+def _draw_group(
+    rng: np.random.Generator, company: Company, poses: Poses, group: int, occluder: Occluder | None
+) -> list[Shot]:
     faces, differs = _draw_faces(rng, company)
-    scene = _draw_scene(rng)
+    scene = replace(_draw_scene(rng), occluder=occluder)
     if poses is Poses.GRID:
         shown = [HeadPose(float(yaw), float(pitch), 0.0) for yaw, pitch in GRID]
     else:

@@ -50,6 +50,11 @@ class Skin:
     gloss: float
 
 
+def lost_to_blood(tone: int) -> Float[np.ndarray, "3"]:
+    """Return what share of a swatch's red, green and blue living skin of a tone lacks."""
+    return np.array([np.interp(tone, (1, 4, 6, 9), loss) for loss in _LOST_TO_BLOOD])
+
+
 def paint_skin(identity: Identity) -> Skin:
     """Return the painted head of a person; the same seed gives the same bytes."""
     rng = np.random.default_rng([identity.subject, 3])
@@ -58,8 +63,7 @@ def paint_skin(identity: Identity) -> Skin:
     ax = np.abs(x)
     tone = np.array(MONK_TONES[identity.tone - 1], float) * rng.uniform(0.88, 1.02)
     tone = tone * (1 + 0.015 * rng.normal(size=3)) + (tone.mean() - tone) * rng.uniform(0, 0.2)
-    blood = np.array([np.interp(identity.tone, (1, 4, 6, 9), loss) for loss in _LOST_TO_BLOOD])
-    tone = tone * (1 - blood * rng.uniform(0.6, 1.2))
+    tone = tone * (1 - lost_to_blood(identity.tone) * rng.uniform(0.6, 1.2))
     hair = hair_colour(identity, rng)
     colour = np.broadcast_to(tone.astype(np.float32), (ROWS, COLUMNS, 3)).copy()
     colour = _mottle(colour, identity, rng, x, y, z)

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import fastparquet
@@ -21,6 +21,7 @@ from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.synthesis.head import Head, make_head
 from duchenne.synthesis.identity import Person
+from duchenne.synthesis.occluders import suited
 from duchenne.synthesis.sampling import Company
 from duchenne.synthesis.scene import Rendered, render
 from duchenne.synthesis.shots import Poses, Shot, draw_shots, group_size
@@ -171,6 +172,7 @@ def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
 
 def draw_row(head: Head, shot: Shot, picture: int) -> dict[str, object]:
     """Return one row of a file: the k-th picture of a person."""
+    shot = replace(shot, scene=replace(shot.scene, occluder=suited(shot.scene.occluder, head)))
     drawn = render(head, shot.scene)
     rng = np.random.default_rng([head.identity.subject, 11, shot.group])
     pixels = photograph(rng, drawn.pixels, drawn.landmarks)
@@ -191,6 +193,10 @@ def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, shot: Shot) -> 
         "ancestry": {name: round(share, 3) for name, share in identity.ancestry.items()},
         "field_deg": round(scene.camera.field_deg, 3),
         "face_px": round(scene.camera.face_px, 3),
+        "glasses": head.glasses and asdict(head.glasses),
+        "occluder": scene.occluder and asdict(scene.occluder),
+        "covered": np.flatnonzero(drawn.covered).tolist(),
+        "covered_share": round(drawn.covered_share, 3),
         "gaze_deg": [round(scene.gaze.right_deg, 2), round(scene.gaze.up_deg, 2)],
     }
     return {
