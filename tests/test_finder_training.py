@@ -2,17 +2,22 @@ import numpy as np
 import pytest
 
 from duchenne.errors import TrainingError
-from duchenne.faces import overlap
+from duchenne.faces import FaceFinder, box_from_landmarks, overlap
 from duchenne.geometry import shift, similarity, transform_points
 
 pytest.importorskip("cv2")
 torch = pytest.importorskip("torch")
 
-from duchenne.training.finder_backgrounds import covered, photographs  # noqa: E402
+from duchenne.networks.finder import FinderNetwork  # noqa: E402
+from duchenne.training.finder_backgrounds import covered, hard_squares, photographs  # noqa: E402
 from duchenne.training.finder_canvas import CanvasMaker, paste  # noqa: E402
+from duchenne.training.finder_conditions import COVERS, crowds, hidden  # noqa: E402
+from duchenne.training.finder_export import export_finder  # noqa: E402
 from duchenne.training.finder_loss import CellGrid, assign, finder_loss, square_iou  # noqa: E402
 from duchenne.training.finder_measure import choose_threshold, tiles  # noqa: E402
 from duchenne.training.finder_pools import FacePool, LabelledPicture, write_pool  # noqa: E402
+from duchenne.training.finder_textures import texture  # noqa: E402
+from duchenne.training.unfolding import start_from_export  # noqa: E402
 
 MARKS = {0: (255, 0, 0), 1: (0, 255, 0), 3: (0, 0, 255)}
 """Colours drawn at keypoints 0 (eye, image left), 1 (eye, image right), 3 (mouth corner, image left)."""
@@ -164,3 +169,62 @@ def test_of_two_sizes_of_one_photograph_the_larger_is_kept(tmp_path):
     picture.save(tmp_path / "large.png")
     picture.resize((150, 100)).save(tmp_path / "small.png")
     assert [file.name for file in photographs([tmp_path])] == ["large.png"]
+
+
+@pytest.mark.parametrize("cover", COVERS)
+def test_a_cover_hides_its_part_of_the_face_and_nothing_else(cover):
+    pixels = np.full((256, 256, 3), 200, np.uint8)
+    changed = (hidden(pixels, landmarks(), cover) != pixels).any(2)
+    left, top, side, _ = box_from_landmarks(landmarks())
+    low_x, low_y, high_x, high_y = COVERS[cover]
+    assert changed.sum() / side**2 == pytest.approx((high_x - low_x) * (high_y - low_y), abs=0.03)
+    y, x = np.nonzero(changed)
+    assert left - 1 <= x.min() <= x.max() <= left + side
+    assert top - 1 <= y.min() <= y.max() <= top + side
+
+
+def test_the_landmarks_of_a_crowd_lie_on_its_faces():
+    pixels = np.full((256, 256, 3), 10, np.uint8)
+    pixels[95:113, 95:113] = (255, 0, 0)
+    (crowd,) = crowds([(pixels, landmarks()), (pixels[:, :200], landmarks())] * 4, columns=3, rows=2)
+    assert crowd.pixels.shape == (720, 1080, 3)
+    for points in crowd.landmarks:
+        x, y = points[[19, 22]].mean(0).astype(int)
+        assert tuple(crowd.pixels[y, x]) == (255, 0, 0)
+
+
+def test_places_that_fool_a_finder_are_kept_and_others_are_not():
+    class Fooled(FaceFinder):
+        """Sees a face wherever the middle is bright."""
+
+        def find(self, pixels, min_face_px=None, confidence=None):
+            assert confidence == 0.2
+            return [object()] if pixels[160, 160].mean() > 128 else []
+
+    photos = [np.full((400, 400, 3), shade, np.uint8) for shade in (20, 230)]
+    found = hard_squares(Fooled(), photos, count=12, tries=200, seed=0)
+    assert found.shape == (12, 320, 320, 3)
+    assert (found[:, 160, 160].mean(1) > 128).all()
+    assert hard_squares(Fooled(), photos[:1], count=500, tries=4, seed=0).shape[0] <= 2
+
+
+def test_textures_differ_and_fill_their_square():
+    rng = np.random.default_rng(5)
+    drawn = [texture(rng) for _ in range(24)]
+    assert all(picture.shape == (320, 320, 3) for picture in drawn)
+    assert len({picture.tobytes() for picture in drawn}) == 24
+    assert np.median([picture.std() for picture in drawn]) > 15
+
+
+def test_a_finder_goes_on_from_its_own_export(tmp_path):
+    torch.manual_seed(0)
+    old, new = FinderNetwork(), FinderNetwork()
+    with torch.no_grad():
+        for _ in range(3):
+            old(torch.randn(4, 3, 64, 64) + 0.2)
+    export_finder(old.eval(), tmp_path / "old.onnx", confidence=0.5)
+    pictures = torch.randn(16, 3, 64, 64) + 0.2
+    start_from_export(new, tmp_path / "old.onnx", pictures)
+    with torch.no_grad():
+        for found, expected in zip(new.eval()(pictures), old(pictures), strict=True):
+            assert torch.allclose(found, expected, atol=1e-4)

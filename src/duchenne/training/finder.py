@@ -27,11 +27,15 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
     out.add_argument("--labels", type=Path, required=True, help="the teachers' labels of these faces (.npz)")
-    out.add_argument("--rendered", type=Path, help="folder of rendered heads (stills-*.parquet)")
+    out.add_argument(
+        "--rendered", type=Path, nargs="*", default=[], help="folders of rendered heads (stills-*.parquet)"
+    )
     out.add_argument("--backgrounds", type=Path, nargs="+", required=True, help="photographs without faces, or folders")
     out.add_argument("--work", type=Path, required=True, help="folder for decoded pictures, checkpoint and log")
     out.add_argument("--out", type=Path, required=True, help="the finder.onnx to write")
+    out.add_argument("--start", type=Path, help="a finder.onnx to go on from; its false faces are learnt from")
     out.add_argument("--steps", type=int, default=5650, help="optimiser steps (default: %(default)s)")
+    out.add_argument("--rate", type=float, default=3e-3, help="peak learning rate (default: %(default)s)")
     return out
 
 
@@ -40,14 +44,14 @@ def main() -> None:
     args = parser().parse_args()
     from duchenne.training.finder_sources import prepare, validation_confidences
 
-    prepared = prepare(args.work, args.faces, args.labels, args.rendered, args.backgrounds)
+    prepared = prepare(args.work, args.faces, args.labels, args.rendered, args.backgrounds, args.start)
 
     from duchenne.faces import FaceFinder
     from duchenne.training.finder_export import export_finder, set_confidence
     from duchenne.training.finder_loop import FinderRecipe, FinderTraining
     from duchenne.training.finder_measure import choose_threshold
 
-    training = FinderTraining(FinderRecipe(steps=args.steps), args.work)
+    training = FinderTraining(FinderRecipe(steps=args.steps, peak_rate=args.rate), args.work, args.start)
     network = training.run(prepared.parts, prepared.shares, prepared.backgrounds, args.work / "log.txt")
     unfinished = args.work / "finder.onnx"
     export_finder(network, unfinished, confidence=0.5)

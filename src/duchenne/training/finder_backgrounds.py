@@ -1,7 +1,8 @@
 """Pictures without faces behind the finder's canvases: photographs, frames whose face is covered, textures."""
 
+import itertools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,13 @@ from PIL import Image
 
 from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
+from duchenne.faces import FaceFinder
 from duchenne.training.finder_pools import FacePool
+from duchenne.training.finder_textures import TEXTURE_SIDE_PX, texture
 
 PHOTO_SIDE_PX = 1024
+HARD_CONFIDENCE = 0.2
+"""A place without a face in which a finder sees one with this confidence is worth learning from."""
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -64,6 +69,25 @@ def background_pool(photos: list[Picture], faces: FacePool, count: int, seed: in
     return out
 
 
+def hard_squares(
+    finder: FaceFinder, photos: list[Picture], count: int, tries: int, seed: int
+) -> UInt8[np.ndarray, "m h w 3"]:
+    """Return at most `count` squares of photographs and textures in which a finder believes to see a face.
+
+    Args:
+        finder: Whose errors are looked for.
+        photos: Without faces.
+        count: Squares wanted.
+        tries: Squares looked at.
+        seed: Of the random choice.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = itertools.chain.from_iterable(zip(_photo_squares(photos, rng), _textures(rng), strict=False))
+    wrong = (square for square in itertools.islice(drawn, tries) if finder.find(square, confidence=HARD_CONFIDENCE))
+    found = list(itertools.islice(wrong, count))
+    return np.array(found, np.uint8).reshape(len(found), TEXTURE_SIDE_PX, TEXTURE_SIDE_PX, 3)
+
+
 def _photo_squares(photos: list[Picture], rng: np.random.Generator) -> Iterator[Picture]:
     while True:
         photo = photos[rng.integers(len(photos))]
@@ -107,62 +131,3 @@ def _square(part: Picture) -> Picture:
     shrinks = part.shape[0] > TEXTURE_SIDE_PX
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(part, (TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), interpolation=method)
-
-
-TEXTURE_SIDE_PX = 320
-_Painter = Callable[[np.random.Generator], np.ndarray]
-
-
-def texture(rng: np.random.Generator) -> Picture:
-    """Return a procedural picture of 320 x 320: clouds, stripes, tiles, discs or lettering."""
-    painters: tuple[_Painter, ...] = (_clouds, _stripes, _tiles, _discs, _letters)
-    grey = painters[rng.integers(len(painters))](rng)[..., None]
-    colours = rng.uniform(0, 255, (2, 3))
-    picture = grey * colours[0] + (1 - grey) * colours[1] + 25 * (_clouds(rng)[..., None] - 0.5)
-    return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-def _clouds(rng: np.random.Generator) -> np.ndarray:
-    total = np.zeros((TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), np.float32)
-    for octave in range(2, 9):
-        grid = rng.normal(0, 1, (2**octave, 2**octave)).astype(np.float32)
-        layer = cv2.resize(grid, (TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), interpolation=cv2.INTER_CUBIC)
-        total += layer * rng.uniform(0.4, 0.8) ** octave
-    return (total - total.min()) / max(float(np.ptp(total)), 1e-6)
-
-
-def _grid(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    y, x = np.mgrid[:TEXTURE_SIDE_PX, :TEXTURE_SIDE_PX].astype(np.float32)
-    turn = rng.uniform(0, np.pi)
-    return x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-
-
-def _stripes(rng: np.random.Generator) -> np.ndarray:
-    u, v = _grid(rng)
-    wave = np.sin(u * rng.uniform(0.03, 1.0) + rng.uniform(0, 3) * np.sin(v * rng.uniform(0.01, 0.1)))
-    return (wave > 0).astype(np.float32) if rng.random() < 0.5 else (wave + 1) / 2
-
-
-def _tiles(rng: np.random.Generator) -> np.ndarray:
-    u, v = _grid(rng)
-    width, height = rng.uniform(6, 60, 2)
-    return ((np.floor(u / width) + np.floor(v / height)) % 2).astype(np.float32)
-
-
-def _discs(rng: np.random.Generator) -> np.ndarray:
-    out = np.full((TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), rng.random(), np.float32)
-    for _ in range(int(rng.integers(5, 60))):
-        at = tuple(int(v) for v in rng.integers(0, TEXTURE_SIDE_PX, 2))
-        axes = tuple(int(v) for v in rng.integers(2, 45, 2))
-        thickness = -1 if rng.random() < 0.7 else 2
-        cv2.ellipse(out, at, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.random()), thickness)
-    return out
-
-
-def _letters(rng: np.random.Generator) -> np.ndarray:
-    out = np.full((TEXTURE_SIDE_PX, TEXTURE_SIDE_PX), rng.integers(256), np.uint8)
-    for _ in range(int(rng.integers(5, 40))):
-        word = "".join(chr(c) for c in rng.integers(33, 122, rng.integers(1, 9)))
-        at = tuple(int(v) for v in rng.integers(-20, TEXTURE_SIDE_PX, 2))
-        cv2.putText(out, word, at, int(rng.integers(0, 8)), float(rng.uniform(0.4, 3)), int(rng.integers(256)), 2)
-    return out.astype(np.float32) / 255

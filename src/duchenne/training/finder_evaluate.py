@@ -14,12 +14,16 @@ import numpy as np
 from duchenne.cropping import Picture
 from duchenne.faces import FaceFinder, box_from_landmarks, keypoints_from_landmarks
 from duchenne.training.finder_backgrounds import photographs
+from duchenne.training.finder_conditions import COVERS, crowds, hidden
 from duchenne.training.finder_measure import LOWEST_CONFIDENCE, Hit, false_confidences, hit, shrunk, tiles
 from duchenne.training.finder_sources import HELD_OUT, RealFace, real_faces, rendered_faces
+from duchenne.training.landmarker_measure import pose_name
 from duchenne.weights import sha256_of, weights_path
 
 SIDES_PX = (20, 30, 40, 80)
-YAW_BINS_DEG = (0, 20, 40, 61)
+TURN_BINS_DEG = (0, 20, 40, 61)
+CROWDS = ((7, 4), (12, 7))
+"""Pictures across and down."""
 _PROTOCOL = {
     "recall": "Faces of held-out persons (id % 10 == 0, never trained on) on which both teachers' detectors agree. A "
     "face is found when a box at the stored threshold has an IoU of at least .5 with box_from_landmarks of the "
@@ -27,7 +31,9 @@ _PROTOCOL = {
     "false_faces": "Different photographs without a face, of other sources than in training, each as a whole and cut "
     "into its 3 x 2 tiles. A picture counts when any box reaches the stored threshold.",
     "by_side_px": "The same faces, pictures shrunk so that the face's box has this side; only faces that were larger.",
-    "rendered_by_abs_yaw_deg": "Rendered heads of identities that were not trained on; exact landmarks.",
+    "rendered": "Rendered heads of identities that were not trained on; exact landmarks.",
+    "partly_hidden": "The same faces with a part of the face's box under one colour (finder_conditions.COVERS).",
+    "in_crowds": "The trusted ones of the same pictures side by side in one frame.",
     "point_error": "Mean distance of the five keypoints from the teacher's over the box's side; median of found faces.",
 }
 
@@ -45,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         help="stems of photographs to leave out: they show a face or another photograph",
     )
     out.add_argument("--rendered", type=Path, help="folder of rendered heads that were not trained on")
+    out.add_argument("--grid", type=Path, help="folder of rendered heads under a grid of poses, likewise")
     out.add_argument("--weights", type=Path, help="the finder to measure (default: the one of the package)")
     out.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     return out
@@ -91,13 +98,47 @@ def _by_source(faces: list[RealFace], hits: list[Hit], threshold: float) -> dict
     return {source: recall(some, threshold) for source, some in chosen.items()}
 
 
-def _by_yaw(finder: FaceFinder, folder: Path) -> dict[str, Any]:
-    yaws, pictures = zip(*rendered_faces(folder), strict=True)
-    hits, yaw = measured(finder, ((p.pixels, p.landmarks) for p in pictures)), np.abs(yaws)
-    out = {}
-    for low, high in itertools.pairwise(YAW_BINS_DEG):
-        some = [h for h, inside in zip(hits, (yaw >= low) & (yaw < high), strict=True) if inside]
-        out[f"{low}-{min(high, 60)}"] = recall(some, finder.confidence)
+def _on_heads(finder: FaceFinder, folder: Path) -> dict[str, Any]:
+    poses, pictures = zip(*rendered_faces([folder]), strict=True)
+    hits = measured(finder, ((p.pixels, p.landmarks) for p in pictures))
+    out: dict[str, Any] = {}
+    for axis in ("yaw_deg", "pitch_deg"):
+        size = np.abs([getattr(pose, axis) for pose in poses])
+        out[f"by_abs_{axis}"] = {
+            f"{low}-{min(high, 60)}": recall(_chosen(hits, (size >= low) & (size < high)), finder.confidence)
+            for low, high in itertools.pairwise(TURN_BINS_DEG)
+        }
+    return out
+
+
+def _on_grid(finder: FaceFinder, folder: Path) -> dict[str, Any]:
+    poses, pictures = zip(*rendered_faces([folder]), strict=True)
+    hits, names = measured(finder, ((p.pixels, p.landmarks) for p in pictures)), [pose_name(pose) for pose in poses]
+    chosen = {name: _chosen(hits, np.array([n == name for n in names])) for name in dict.fromkeys(names)}
+    return {name: recall(some, finder.confidence) for name, some in chosen.items()}
+
+
+def _chosen(hits: list[Hit], rows: np.ndarray) -> list[Hit]:
+    return [hits[k] for k in np.flatnonzero(rows)]
+
+
+def _on_hidden(finder: FaceFinder, faces: list[RealFace]) -> dict[str, Any]:
+    return {
+        cover: recall(
+            measured(finder, ((hidden(f.pixels(), f.landmarks, cover), f.landmarks) for f in faces)), finder.confidence
+        )
+        for cover in COVERS
+    }
+
+
+def _on_crowds(finder: FaceFinder, faces: list[RealFace]) -> dict[str, Any]:
+    pictures, out = [(f.pixels(), f.landmarks) for f in faces if f.trusted], {}
+    for columns, rows in CROWDS:
+        hits = []
+        for crowd in crowds(pictures, columns, rows):
+            found = finder.find(crowd.pixels, confidence=LOWEST_CONFIDENCE)
+            hits += [hit(found, box_from_landmarks(p), keypoints_from_landmarks(p)) for p in crowd.landmarks]
+        out[f"{columns * rows} in 1280 x 720"] = recall(hits, finder.confidence)
     return out
 
 
@@ -145,8 +186,12 @@ def main() -> None:
             side: recall(measured(finder, _shrunk_to(faces, side)), finder.confidence) for side in SIDES_PX
         },
     }
+    results["recall_partly_hidden"] = _on_hidden(finder, faces)
+    results["recall_in_crowds"] = _on_crowds(finder, faces)
     if args.rendered is not None:
-        results["recall_rendered_by_abs_yaw_deg"] = _by_yaw(finder, args.rendered)
+        results["recall_rendered"] = _on_heads(finder, args.rendered)
+    if args.grid is not None:
+        results["recall_rendered_by_pose"] = _on_grid(finder, args.grid)
     args.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from duchenne.networks.finder import MEAN, SCALE, FinderNetwork
 from duchenne.training.finder_canvas import CanvasMaker
 from duchenne.training.finder_loss import CellGrid, finder_loss
 from duchenne.training.finder_pools import FacePool
+from duchenne.training.unfolding import start_from_export
 
 LOSS_WEIGHTS = {"score": 1.0, "box": 1.5, "points": 1.0}
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -87,11 +88,12 @@ class FinderTraining:
     Args:
         recipe: How to train.
         folder: Holds `checkpoint.pt`; one that lies there is gone on from.
+        start: An exported finder whose weights the first step begins with.
     """
 
-    def __init__(self, recipe: FinderRecipe, folder: Path) -> None:
+    def __init__(self, recipe: FinderRecipe, folder: Path, start: Path | None = None) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.checkpoint = recipe, folder / "checkpoint.pt"
+        self.recipe, self.checkpoint, self._start = recipe, folder / "checkpoint.pt", start
         self.network = FinderNetwork()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = FinderNetwork().requires_grad_(False)
@@ -109,6 +111,8 @@ class FinderTraining:
         """Train to the recipe's last step and return the averaged network."""
         batches = _Batches(parts, shares, backgrounds, self.recipe, self.recipe.seed + 1000 * self.step)
         loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=6)
+        if self._start is not None and self.step == 0:
+            self._begin_with(self._start, next(iter(loader))[0])
         grid = CellGrid(self.recipe.side_px)
         sums: dict[str, float] = {}
         started = time.monotonic()
@@ -127,11 +131,15 @@ class FinderTraining:
         self.save()
         return self.averaged.eval()
 
+    def _begin_with(self, start: Path, pixels: Tensor) -> None:
+        start_from_export(self.network, start, _normalised(pixels))
+        self.averaged.load_state_dict(self.network.state_dict())
+
     def _learn(self, batch: Batch, grid: CellGrid) -> dict[str, float]:
         pixels, boxes, points, known = batch
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate_at(self.step)
-        x = (pixels.permute(0, 3, 1, 2).float() - MEAN) / SCALE
+        x = _normalised(pixels)
         with torch.autocast("cpu", torch.bfloat16):
             maps = self.network.train()(x)
         parts = finder_loss(maps, grid, boxes, points, known)
@@ -166,3 +174,7 @@ class FinderTraining:
         unfinished = self.checkpoint.with_suffix(".unfinished")
         torch.save(state, unfinished)
         unfinished.replace(self.checkpoint)
+
+
+def _normalised(pixels: Tensor) -> Tensor:
+    return (pixels.permute(0, 3, 1, 2).float() - MEAN) / SCALE

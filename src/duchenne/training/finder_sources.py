@@ -2,6 +2,8 @@
 
 import csv
 import io
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +14,18 @@ from PIL import Image
 from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
 from duchenne.faces import FaceFinder, box_from_landmarks, keypoints_from_landmarks
-from duchenne.training.finder_backgrounds import background_pool, covered, held_back, photographs
+from duchenne.geometry import HeadPose
+from duchenne.training.finder_backgrounds import background_pool, covered, hard_squares, held_back, photographs
 from duchenne.training.finder_measure import LOWEST_CONFIDENCE, false_confidences, hit, tiles
 from duchenne.training.finder_pools import FacePool, LabelledPicture, write_pool
 
 HELD_OUT, VALIDATION = 0, 1
 """Last digit of the ids of persons who are never trained on, and of those who choose the threshold."""
-SHARES = {"portraits": 0.3, "video_frames": 0.3, "web": 0.15, "rendered": 0.4}
+SHARES = {"portraits": 0.3, "video_frames": 0.3, "web": 0.15, "rendered": 0.6}
 """How often a canvas takes a face from each source."""
 BACKGROUND_COUNT = 4800
+HARD_COUNT, HARD_TRIES = 1200, 12_000
+HEAD_COUNT = 8000
 AGREEMENT_IOU = 0.5
 TURNED_DEG = 20.0
 """Rendered heads are there for what real pictures lack: of those turned less, only every third is used."""
@@ -83,26 +88,42 @@ def real_faces(folder: Path, labels: Path, last_digits: set[int]) -> list[RealFa
     ]
 
 
-def rendered_faces(folder: Path) -> list[tuple[float, LabelledPicture]]:
-    """Return the yaw in degrees and the picture, with exact landmarks, of each rendered head of a folder.
+def rendered_faces(folders: list[Path]) -> Iterator[tuple[HeadPose, LabelledPicture]]:
+    """Yield the pose and the picture, with exact landmarks, of each rendered head of some folders.
 
     Raises:
-        SynthesisError: The folder holds none.
+        SynthesisError: A folder holds none.
     """
     from duchenne.synthesis.stills import read_stills
 
-    out = []
-    for table in read_stills(folder, ["image", "landmarks", "yaw_deg"]):
-        for encoded, points, yaw_deg in zip(table["image"], table["landmarks"], table["yaw_deg"], strict=True):
+    columns = ["image", "landmarks", "yaw_deg", "pitch_deg", "roll_deg"]
+    for table in itertools.chain.from_iterable(read_stills(folder, columns) for folder in folders):
+        for encoded, points, *angles in zip(*(table[name] for name in columns), strict=True):
             with Image.open(io.BytesIO(encoded)) as image:
                 pixels = np.asarray(image.convert("RGB"))
             landmarks = np.frombuffer(points, np.float32).reshape(49, 2).astype(np.float64)
-            out.append((float(yaw_deg), LabelledPicture(pixels, landmarks, grey=False)))
-    return out
+            yield HeadPose(*(float(angle) for angle in angles)), LabelledPicture(pixels, landmarks, grey=False)
 
 
-def prepare(work: Path, faces: Path, labels: Path, rendered: Path | None, backgrounds: list[Path]) -> Prepared:
+def chosen_heads(folders: list[Path]) -> Iterator[LabelledPicture]:
+    """Yield the rendered heads to train on: all that are turned, every third of the others, `HEAD_COUNT` at most."""
+    drawn = enumerate(rendered_faces(folders))
+    wanted = (head for k, (pose, head) in drawn if np.hypot(pose.yaw_deg, pose.pitch_deg) >= TURNED_DEG or k % 3 == 0)
+    return itertools.islice(wanted, HEAD_COUNT)
+
+
+def prepare(
+    work: Path, faces: Path, labels: Path, rendered: list[Path], backgrounds: list[Path], start: Path | None = None
+) -> Prepared:
     """Decode what is not decoded yet and return where it lies.
+
+    Args:
+        work: Where decoded pictures go.
+        faces: Folder of real faces.
+        labels: Of these.
+        rendered: Folders of rendered heads.
+        backgrounds: Photographs without faces, or folders.
+        start: A finder to go on from; places without a face in which it sees one are looked for and learnt from.
 
     Raises:
         TrainingError: A source is empty.
@@ -119,14 +140,16 @@ def prepare(work: Path, faces: Path, labels: Path, rendered: Path | None, backgr
     backdrop = work / "backgrounds.npy"
     if not backdrop.exists():
         photos = [photo for file, photo in photographs(backgrounds).items() if not held_back(file)]
-        np.save(backdrop, background_pool(photos, FacePool(parts, shares), BACKGROUND_COUNT, seed=1))
-    if rendered is not None:
+        behind = background_pool(photos, FacePool(parts, shares), BACKGROUND_COUNT, seed=1)
+        if start is not None:
+            hard = hard_squares(FaceFinder(start), photos, HARD_COUNT, HARD_TRIES, seed=3)
+            behind = np.concatenate([behind, hard])
+        np.save(backdrop, behind)
+    if rendered:
         parts.append(work / "rendered")
         shares.append(SHARES["rendered"])
         if not parts[-1].with_suffix(".npz").exists():
-            drawn = enumerate(rendered_faces(rendered))
-            heads = [head for k, (yaw_deg, head) in drawn if abs(yaw_deg) >= TURNED_DEG or k % 3 == 0]
-            write_pool(parts[-1], heads, len(heads))
+            write_pool(parts[-1], chosen_heads(rendered), HEAD_COUNT)
     return Prepared(parts, shares, backdrop)
 
 

@@ -46,6 +46,9 @@ def _weights(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return weight and bias of each layer of the graph, in the order of its nodes."""
     graph = onnx.load(str(path)).graph
     stored = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    for node in graph.node:  # Of equal tensors the exporter keeps one and passes it on.
+        if node.op_type == "Identity" and node.input[0] in stored:
+            stored[node.output[0]] = stored[node.input[0]]
     nodes = [node for node in graph.node if node.op_type in ("Conv", "Gemm")]
     return [(stored[node.input[1]], stored[node.input[2]]) for node in nodes]
 
