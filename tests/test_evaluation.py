@@ -9,12 +9,12 @@ import pytest
 from duchenne.errors import EvaluationError, UsageError
 from duchenne.evaluation.evaluating import read_scores
 from duchenne.evaluation.judging import Origin, faces_of, judge, thresholds_on
-from duchenne.evaluation.published import printed, printed_relations, published
 from duchenne.evaluation.relations import relate, relation_distance, relation_matrix
 from duchenne.evaluation.runs import commit_here, read_run, read_runs, write_run
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.measures.intervals import Bootstrap
 from duchenne.measures.ranking import all_positive_f1
+from duchenne.published import printed, printed_relations, published
 from toy_store import toy_store
 
 AUS = ("AU01", "AU04", "AU12")

@@ -164,9 +164,9 @@ def test_a_killed_preparation_goes_on_and_ends_with_the_same_bytes(shards, whole
 def test_workers_end_with_a_parent_that_is_killed():
     code = (
         "import multiprocessing, os, time\nfrom concurrent.futures import ProcessPoolExecutor\n"
-        "from duchenne.datasets.prepare import _end_with_parent\n"
+        "from duchenne.workers import end_with_parent\n"
         "context = multiprocessing.get_context('spawn')\n"
-        "pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent)\n"
+        "pool = ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent)\n"
         "print(pool.submit(os.getpid).result(), flush=True)\npool.submit(time.sleep, 100).result()"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

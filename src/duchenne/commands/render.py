@@ -25,7 +25,8 @@ def render(
     age: float | None = None,
     recipe: Literal["arkit", "mpfb", "mixed"] = "mixed",
     company: Literal["mix", "independent", "people", "single", "neutral", "pairs"] = "mix",
-    poses: Literal["free", "frontal", "grid"] = "free",
+    poses: Literal["free", "frontal", "grid", "nine", "one-of-nine"] = "free",
+    look: Literal["any", "studio", "harsh"] = "any",
 ) -> int:
     """Draw heads with known action units, with exact labels.
 
@@ -65,7 +66,11 @@ def render(
         of BP4D. single: one alone. neutral: none. pairs: two pictures that differ in one action unit only. mix: of all.
     poses
         Head poses (stills). free: up to 60 degrees of yaw. frontal: within 10 degrees. grid: each face under fifteen
-        poses, yaw -40, 0, 40 and pitch -40 to 40.
+        poses, yaw -40, 0, 40 and pitch -40 to 40. nine: each face under the nine poses of FERA 2017. one-of-nine: each
+        face under one of them.
+    look
+        Light and background (stills). any: whatever comes. studio: soft light from in front, plain walls. harsh: hard
+        light, much behind.
     """
     from duchenne.synthesis.identity import Person
     from duchenne.synthesis.recipes import Style
@@ -76,20 +81,21 @@ def render(
 
         said = ", ".join(str(path) for path in write_gallery(folder, seed))
     elif protocol == "stills":
-        said = _stills(console, folder, (count, seed, person, company, poses), workers)
+        said = _stills(console, folder, (count, seed, person, company, poses, look), workers)
     else:
         said = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
     console.print(said, markup=False)
     return 0
 
 
-def _stills(console: Console, folder: Path, asked: tuple[int, int, object, str, str], workers: int) -> str:
+def _stills(console: Console, folder: Path, asked: tuple[int, int, object, str, str, str], workers: int) -> str:
     from duchenne.synthesis.sampling import Company
     from duchenne.synthesis.shots import Poses
     from duchenne.synthesis.stills import StillsPlan, write_stills
+    from duchenne.synthesis.surroundings import Look
 
-    count, seed, person, company, poses = asked
-    plan = StillsPlan(count, seed, person, Company(company), Poses(poses))  # type: ignore[arg-type]
+    count, seed, person, company, poses, look = asked
+    plan = StillsPlan(count, seed, person, Company(company), Poses(poses), look=Look(look))  # type: ignore[arg-type]
     whole = min(sum(1 for _ in folder.glob("stills-*.parquet")), plan.files)
     with _progress(console, "pictures", plan.files * plan.per_file, whole * plan.per_file) as advance:
         drawn = write_stills(plan, folder, workers, lambda _: advance(plan.per_file))

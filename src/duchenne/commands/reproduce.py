@@ -2,54 +2,113 @@
 
 import shlex
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from cyclopts import Parameter
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from duchenne.evaluation.face_sets import Stage
+
+_LIST = Parameter(consume_multiple=True, negative="")
 
 
 def reproduce(
     *,
     out: Path = Path("reproduced"),
-    data: Literal["rendered"] = "rendered",
+    data: Literal["rendered", "releases"] = "rendered",
+    bp4d: Path | None = None,
+    fera17: Path | None = None,
+    sampling: Literal["paper", "all", "drml"] = "paper",
+    step: int = 1,
     quick: bool = False,
-    tiny: bool = False,
     seeds: int = 1,
-    workers: int = 2,
+    systems: Annotated[tuple[str, ...], _LIST] = (),
+    experiments: Annotated[tuple[Literal["within", "across", "poses"], ...], _LIST] = ("within", "across", "poses"),
+    people: int | None = None,
+    epochs: float | None = None,
+    workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 2,
 ) -> int:
-    """Train and judge every system on two rendered sets, and write the paper's tables and figures.
+    """Train and judge every system, and write the paper's tables and figures with its printed numbers beside them.
 
-    What is done stays done: the same command goes on where it was stopped. Writes runs/ (one JSON each) and report/
-    (report.html, .md, .tex, tables as CSV, figures as PNG and SVG). Needs the extras train, synthesis and report.
+    What is done stays done: the same command goes on where it was stopped, and more seeds, systems or experiments can
+    be asked for later. Writes runs/ (one JSON each) and report/ (report.html, .md, .tex, tables as CSV, figures as PNG
+    and SVG). Needs the extras train, synthesis and report.
 
     Parameters
     ----------
     out
         Folder for sets, systems, runs and report.
     data
-        What it is done on.
+        rendered: two sets drawn by this toolkit. releases: BP4D and FERA 2017 from your disk.
+    bp4d
+        Folder of BP4D: Table 2.
+    fera17
+        Folder of FERA 2017: Table 4 and Figures 6 and 7; with --bp4d also Table 3.
+    sampling
+        Which labelled frames of the releases are used: those of the paper's Table 1, all, or DRML's.
+    step
+        Of these, every step-th.
     quick
         Small sets and little training: shows that everything runs, decides nothing.
-    tiny
-        Smaller still and four systems only.
     seeds
         How often every system is trained.
+    systems
+        Who takes part, such as region convnet; everybody unless given.
+    experiments
+        within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7.
+    people
+        Rendered people in each set (a quarter as many are judged in nine poses).
+    epochs
+        Times that each network sees each face.
     workers
-        Processes for drawing and preparing.
+        Processes side by side; one per core is best.
     """
-    from duchenne.evaluation.experiment import reproduce as run
-    from duchenne.evaluation.line_up import LEVELS
+    from duchenne.errors import UsageError
+    from duchenne.evaluation.experiment import Experiment, reproduce_releases, reproduce_rendered
+    from duchenne.evaluation.line_up import LEVELS, resized
 
+    if data == "rendered" and (bp4d or fera17):
+        raise UsageError("--bp4d and --fera17 are for real data: add --data releases.")
+    level = resized(LEVELS["quick" if quick else "full"], people, epochs)
+    experiment = Experiment(
+        replace(level, systems=systems), out, seeds, workers, experiments, shlex.join(["duchenne", *sys.argv[1:]])
+    )
     console = Console(stderr=True, highlight=False)
-    level = LEVELS["tiny" if tiny else "quick" if quick else "full"]
-    command = shlex.join(["duchenne", *sys.argv[1:]])
-    with console.status("starting") as status:
+    with _progress(console) as tell:
+        if data == "rendered":
+            outcome = reproduce_rendered(experiment, tell)
+        else:
+            from duchenne.datasets.prepare import PrepareOptions
+            from duchenne.evaluation.release_sets import Releases
 
-        def say(remark: str) -> None:
-            console.log(remark, markup=False)
-            status.update(remark)
-
-        pages = run(level, seeds, out, workers, say, command)
-    for page in pages:
+            options = PrepareOptions(sampling=sampling, step=step)
+            outcome = reproduce_releases(experiment, Releases(bp4d, fera17, options), tell)
+    for failure in outcome.failures:
+        console.print(f"duchenne: {failure}.", markup=False)
+    for page in outcome.pages:
         print(page)
-    return 0
+    return 1 if outcome.failures else 0
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[["Stage"], None]]:
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), Remaining())
+    with Progress(*columns, console=console, speed_estimate_period=600) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(stage: "Stage") -> None:
+            if stage.what not in tasks:
+                tasks[stage.what] = progress.add_task(stage.what, total=stage.total, completed=stage.done)  # type: ignore[arg-type]
+            progress.update(tasks[stage.what], completed=stage.done, total=stage.total)
+            if stage.remark:
+                progress.console.log(stage.remark, markup=False)
+
+        yield tell

@@ -7,10 +7,7 @@ they are merged. A batch is whole or not there, so a preparation may be killed a
 import hashlib
 import json
 import multiprocessing
-import multiprocessing.connection
-import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -35,6 +32,7 @@ from duchenne.datasets.store_files import (
 )
 from duchenne.errors import DatasetError, OutputError, UsageError
 from duchenne.weights import sha256_of, weights_path
+from duchenne.workers import end_with_parent
 
 BATCH_FRAMES = 250
 PLAN_NAME = "plan.json"
@@ -195,7 +193,7 @@ def _work(batches: Sequence[Batch], folder: Path, options: PrepareOptions, worke
             on_frames(_prepare_batch(batch, folder, options))
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
     try:
         for job in as_completed([pool.submit(_prepare_batch, batch, folder, options) for batch in left]):
             on_frames(job.result())
@@ -206,18 +204,6 @@ def _work(batches: Sequence[Batch], folder: Path, options: PrepareOptions, worke
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is gone, even if that was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_wait_for, args=(parent.sentinel,), daemon=True).start()
-
-
-def _wait_for(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)
 
 
 def _prepare_batch(batch: Batch, folder: Path, options: PrepareOptions) -> int:

@@ -1,137 +1,230 @@
-"""The paper's experiment on rendered faces: train and judge everybody, write the report; goes on where it stopped."""
+"""The paper's experiment: train and judge everybody, write the report; goes on where it stopped."""
 
 import json
-from dataclasses import replace
+import multiprocessing
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from duchenne.datasets.splits import require_disjoint
+from duchenne.errors import DuchenneError, EvaluationError, UsageError
 from duchenne.evaluation.explaining import explain_system
-from duchenne.evaluation.judging import Faces, Found, Origin, faces_of, judge, thresholds_on
-from duchenne.evaluation.line_up import ENOUGH_GAIN, Level, line_up
-from duchenne.evaluation.rendered_sets import AWAY, HOME, RenderedSet, Say, pose_numbers, rendered_set
+from duchenne.evaluation.face_sets import Arm, Stage, Tell
+from duchenne.evaluation.judging import Found
+from duchenne.evaluation.line_up import ENOUGH_GAIN, EXPLAINED, Level, line_up
+from duchenne.evaluation.release_sets import ABOUT, Releases, release_arms
 from duchenne.evaluation.report import write_report
-from duchenne.evaluation.runs import commit_here, read_runs, write_run
-from duchenne.facs import AU_NAMES
-from duchenne.measures.intervals import Bootstrap
-from duchenne.training.progress import Progress
-from duchenne.training.recipes import Recipe
-from duchenne.training.systems import System, load_system, train_system
+from duchenne.evaluation.runs import commit_here, read_runs
+from duchenne.evaluation.trial import Trial, run_trial
+from duchenne.training.systems import load_system
+from duchenne.workers import end_with_parent
 
-EXPLAINED = "region-49"
-ABOUT = (
-    "Rendered faces only; no real person and no licensed label. Two sets: 'home' with free poses and one style of "
-    "movement recipes, 'away' with other people, the other style, and each face under fifteen poses, of which FERA "
-    "2017's nine are judged. Landmarks are the detector's. Table 2: trained and judged at home. Table 3: trained away, "
-    "judged at home. Table 4: trained and judged away."
-)
+TRAINED = "systems trained and judged"
+EXPLAINED_FACES = 2000
+NOTE = "experiment.json"
 
 
-def reproduce(level: Level, seeds: int, folder: Path, workers: int, say: Say, command: str = "") -> list[Path]:
-    """Run the whole experiment into a folder and return the pages of the report.
+@dataclass(frozen=True)
+class Outcome:
+    """What an experiment left.
+
+    Attributes:
+        pages: Of the report.
+        failures: What could not be trained or judged, and why.
+    """
+
+    pages: tuple[Path, ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is asked for.
+
+    Attributes:
+        level: How large it is, and who takes part.
+        folder: For sets, systems, runs and report.
+        seeds: How often every system is trained.
+        workers: Processes side by side.
+        roles: Experiments of the paper that are made: within, across, poses.
+        command: To be kept in the runs.
+    """
+
+    level: Level
+    folder: Path
+    seeds: int = 1
+    workers: int = 1
+    roles: tuple[str, ...] = ("within", "across", "poses")
+    command: str = ""
+
+    def claim(self, data: str) -> None:
+        """Take the folder for this experiment.
+
+        Raises:
+            UsageError: It holds one of another size or of other data.
+            EvaluationError: It cannot be written.
+        """
+        note, wanted = self.folder / NOTE, {"data": data, **self.level.settled()}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if note.exists():
+                found = json.loads(note.read_text(encoding="utf-8"))
+                if changed := sorted(key for key in wanted if found.get(key) != wanted[key]):
+                    raise UsageError(
+                        f"{self.folder} holds another experiment (it differs in {', '.join(changed)}). Name another "
+                        "--out."
+                    )
+            note.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise EvaluationError(f"{self.folder} cannot be written: {error.strerror}. Name another --out.") from error
+
+
+def reproduce_rendered(experiment: Experiment, tell: Tell) -> Outcome:
+    """Run the experiment on rendered faces, from nothing.
 
     Raises:
-        DuchenneError: A set, a system or the folder cannot be used.
+        DuchenneError: A set cannot be drawn, or the folder cannot be used.
     """
-    sets = {name: rendered_set(name, level, folder / "sets", workers, say) for name in (HOME, AWAY)}
-    for seed in range(seeds):
-        for recipe in line_up(level, seed).values():
-            for trained_on, tests in ((HOME, ("within",)), (AWAY, ("across", "poses"))):
-                _train_and_judge(recipe, sets, trained_on, tests, level, folder, say, command)
-    explained = folder / "systems" / f"{EXPLAINED}-0-away"
-    if explained.exists():
-        say("silencing patches")
-        explain_system(load_system(explained), sets[AWAY].part("test", 2), folder / "report", 2000)
-    runs = read_runs(folder / "runs")
-    return write_report(runs, folder / "report", [ABOUT, budget_of(level, runs)])
+    from duchenne.evaluation.rendered_sets import ABOUT as RENDERED
+    from duchenne.evaluation.rendered_sets import rendered_arms
+
+    experiment.claim("rendered")
+    arms = rendered_arms(experiment.level, experiment.folder / "sets", experiment.workers, tell)
+    return run_experiment(experiment, arms, [RENDERED], tell)
 
 
-def budget_of(level: Level, runs: list[Found]) -> str:
+def reproduce_releases(experiment: Experiment, releases: Releases, tell: Tell) -> Outcome:
+    """Run the experiment on BP4D and FERA 2017, as far as they are there.
+
+    Raises:
+        DuchenneError: A folder is not the release that it should be, or the experiment's folder cannot be used.
+    """
+    experiment.claim("releases")
+    arms = release_arms(releases, experiment.folder / "sets", experiment.workers, tell)
+    return run_experiment(experiment, arms, [ABOUT], tell)
+
+
+def run_experiment(experiment: Experiment, arms: Sequence[Arm], about: Sequence[str], tell: Tell) -> Outcome:
+    """Train and judge everybody in every arm, explain one network, write the report.
+
+    A system that cannot be trained is named in the outcome; the others go on.
+
+    Raises:
+        EvaluationError: Not one system could be judged, or the folder cannot be written.
+    """
+    trials = trials_of(experiment, arms)
+    failures = _run(trials, experiment.workers, tell)
+    report = experiment.folder / "report"
+    _explain(trials, report, tell)
+    runs = read_runs(experiment.folder / "runs")
+    said = [*about, budget_of(experiment.level, runs), *([f"Not done: {'; '.join(failures)}."] if failures else [])]
+    return Outcome(tuple(write_report(runs, report, said)), tuple(failures))
+
+
+def trials_of(experiment: Experiment, arms: Sequence[Arm]) -> list[Trial]:
+    """Return the trials: all systems with the first seed, then all with the next."""
+    commit, threads = commit_here(), 1 if experiment.workers > 1 else 0
+    wanted = [
+        Arm(arm.name, arm.learn, {role: judged for role, judged in arm.tests.items() if role in experiment.roles})
+        for arm in arms
+    ]
+    return [
+        Trial(recipe, arm, experiment.folder, experiment.level.draws, experiment.command, commit, threads)
+        for seed in range(experiment.seeds)
+        for recipe in line_up(experiment.level, seed).values()
+        for arm in wanted
+        if arm.tests
+    ]
+
+
+def budget_of(level: Level, runs: Sequence[Found]) -> str:
     """Return the budget rule and who was still learning when it was spent."""
-    gains = {f"{run['system']}": run["training"]["last_third_gain"] for run in runs}
-    learning = sorted(name for name, gain in gains.items() if gain is not None and gain > ENOUGH_GAIN)
+    gains: dict[str, list[float]] = {}
+    for run in runs:
+        if run["training"].get("last_third_gain") is not None:
+            gains.setdefault(run["system"], []).append(run["training"]["last_third_gain"])
+    means = {name: sum(values) / len(values) for name, values in gains.items()}
+    learning = sorted(f"{name} (+{gain:.3f})" for name, gain in means.items() if gain > ENOUGH_GAIN)
     said = f"still learning by that rule: {', '.join(learning)}" if learning else "nobody was still learning"
     return (
-        f"Budget ({level.name}): every network sees each training face {level.epochs:g} times, with one optimiser, "
-        f"batch and augmentation; classical systems solve to the end. It is called enough when the validation score "
-        f"gained at most {ENOUGH_GAIN} in the last third; {said}."
+        f"Budget ({level.name}): every network sees each training face {level.epochs:g} times, in the same batches and "
+        "with the same augmentation; classical systems solve to the end. It is called enough when the validation score "
+        f"gained at most {ENOUGH_GAIN} in the last third, in the mean over trainings; {said}."
     )
 
 
-def _train_and_judge(
-    recipe: Recipe,
-    sets: dict[str, RenderedSet],
-    trained_on: str,
-    tests: tuple[str, ...],
-    level: Level,
-    folder: Path,
-    say: Say,
-    command: str,
-) -> None:
-    stem = f"{recipe.name}-{recipe.seed}"
-    paths = {role: folder / "runs" / role / f"{stem}.json" for role in tests}
-    if all(path.exists() for path in paths.values()):
+def _run(trials: Sequence[Trial], workers: int, tell: Tell) -> list[str]:
+    """Run the trials that are not done; return the failures."""
+    shares = {number: float(trial.done) for number, trial in enumerate(trials)}
+    failures: list[str] = []
+
+    def moved(number: int, share: float, remark: str = "") -> None:
+        shares[number] = share
+        tell(Stage(TRAINED, sum(shares.values()), len(trials), remark))
+
+    tell(Stage(TRAINED, sum(shares.values()), len(trials)))
+    left = [number for number, share in shares.items() if share < 1]
+    for number, finish in _beside(trials, left, workers, moved) if workers > 1 else _in_turn(trials, left, moved):
+        try:
+            remark = finish()
+        except DuchenneError as error:
+            remark = f"{trials[number].name}, {trials[number].arm.name}: {error}"
+            failures.append(remark.rstrip("."))
+        moved(number, 1.0, remark)
+    return failures
+
+
+Moved = Callable[[int, float], None]
+Finish = Callable[[], str]
+
+
+def _in_turn(trials: Sequence[Trial], left: Sequence[int], moved: Moved) -> Iterator[tuple[int, Finish]]:
+    for number in left:
+        yield number, lambda number=number: run_trial(trials[number], lambda share: moved(number, share))  # type: ignore[misc]
+
+
+def _beside(trials: Sequence[Trial], left: Sequence[int], workers: int, moved: Moved) -> Iterator[tuple[int, Finish]]:
+    context = multiprocessing.get_context("spawn")
+    channel = context.Queue()
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(channel,)) as pool:
+        jobs: dict[Future[str], int] = {pool.submit(_work, number, trials[number]): number for number in left}
+        while jobs:
+            finished, _ = wait(jobs, timeout=0.5, return_when=FIRST_COMPLETED)
+            while True:
+                try:
+                    moved(*channel.get_nowait())
+                except queue.Empty:
+                    break
+            for job in finished:
+                yield jobs.pop(job), job.result
+
+
+_channel: Any = None
+
+
+def _begin(channel: Any) -> None:
+    """Prepare a worker: it ends with its parent, and takes one core."""
+    global _channel  # noqa: PLW0603
+    _channel = channel
+    end_with_parent()
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+
+
+def _work(number: int, trial: Trial) -> str:
+    return run_trial(trial, lambda share: _channel.put((number, share)))
+
+
+def _explain(trials: Sequence[Trial], report: Path, tell: Tell) -> None:
+    """Draw Figure 3 of the first network with all patches that learnt from many poses, unless it is there."""
+    found = [t for t in trials if t.recipe.name == EXPLAINED and t.done and (t.system_folder).exists()]
+    found.sort(key=lambda t: "poses" not in t.arm.tests)
+    if not found or (report / "figure3.svg").exists():
         return
-    own = sets[trained_on]
-    train, valid = own.part("train", recipe.reduction), own.part("valid", recipe.reduction)
-    where = folder / "systems" / f"{stem}-{trained_on.rsplit(maxsplit=1)[-1]}"
-    system, training = _trained(recipe, train, valid, where, say)
-    thresholds = thresholds_on(faces_of(system.scores(valid), system.aus, valid))
-    for role, path in paths.items():
-        judged = sets[HOME if role in {"within", "across"} else AWAY]
-        test = judged.part("test", recipe.reduction)
-        require_disjoint({"train": np.unique(train.subject).tolist(), "test": np.unique(test.subject).tolist()})
-        data = trained_on if judged.name == trained_on else f"{trained_on} to {judged.name}"
-        origin = Origin(
-            recipe.name, data, "subjects held out, 10 of 41", role, recipe.seed, command, commit_here(), training
-        )
-        run = judge(_nine(faces_of(system.scores(test), system.aus, test), test.pose_deg, role), origin,
-                    test.fingerprint, thresholds, Bootstrap(level.draws))  # fmt: skip
-        write_run(run, path)
-        say(f"{recipe.name}, seed {recipe.seed}, {role}: AROC {run['mean']['aroc']}")
-
-
-def _trained(recipe: Recipe, train: Any, valid: Any, where: Path, say: Say) -> tuple[System, dict[str, Any]]:
-    """Return the system and what is known of its training; the validation scores are kept beside it."""
-    kept = where / "validation.json"
-    scores: dict[int, float] = {}
-    if kept.exists():
-        scores = {int(step): score for step, score in json.loads(kept.read_text(encoding="utf-8")).items()}
-
-    def report(progress: Progress) -> None:
-        if progress.score is not None:
-            scores[progress.step] = progress.score
-
-    say(f"training {recipe.name}, seed {recipe.seed}, on {len(train)} faces")
-    where.mkdir(parents=True, exist_ok=True)
-    system = train_system(recipe, train, valid, where, report)
-    kept.write_text(json.dumps(scores), encoding="utf-8")
-    columns = [AU_NAMES.index(name) for name in system.aus]
-    positives = (train.occurrence & train.known)[:, columns].sum(0)
-    negatives = (~train.occurrence & train.known)[:, columns].sum(0)
-    skew = {name: round(float(n / p), 4) for name, n, p in zip(system.aus, negatives, positives, strict=True)}
-    return system, {
-        "faces": len(train),
-        "fingerprint": train.fingerprint,
-        "skew": skew,
-        "epochs": getattr(recipe, "epochs", None),
-        "last_third_gain": last_third_gain(scores),
-    }
-
-
-def last_third_gain(scores: dict[int, float]) -> float | None:
-    """Return how far the best validation score of the last third lies above the best before it; None with too few."""
-    steps = sorted(scores)
-    early = [scores[step] for step in steps if step <= steps[-1] * 2 / 3]
-    late = [scores[step] for step in steps if step > steps[-1] * 2 / 3]
-    return round(max(late) - max(early), 4) if early and late else None
-
-
-def _nine(faces: Faces, pose_deg: np.ndarray, role: str) -> Faces:
-    """Return the faces in FERA 2017's nine poses, for the experiment over poses."""
-    if role != "poses":
-        return faces
-    numbers = pose_numbers(np.asarray(pose_deg))
-    return replace(faces, pose_number=numbers).of(numbers > 0)
+    faces = found[0].arm.learn.part("test", found[0].recipe.reduction)
+    tell(Stage("patches silenced", 0, 1))
+    explain_system(load_system(found[0].system_folder), faces, report, EXPLAINED_FACES)
+    tell(Stage("patches silenced", 1, 1))

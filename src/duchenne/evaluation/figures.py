@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from duchenne.evaluation.judging import KEPT_POSES, Found
+from duchenne.evaluation.judging import Found
 from duchenne.evaluation.tables import MEASURE_TITLES, Series
+from duchenne.poses import KEPT_POSES, yaw_and_pitch_deg
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 """Okabe and Ito's palette, in an order of contrast."""
@@ -28,11 +29,6 @@ def save_figure(figure: Figure, folder: Path, name: str) -> None:
 
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
-
-
-def pose_angles_deg(number: int) -> tuple[int, int]:
-    """Return yaw and pitch of one of FERA 2017's pose numbers."""
-    return (-40, 0, 40)[(number - 1) // 3], (-40, -20, 0)[(number - 1) % 3]
 
 
 def relations_figure(run: Found) -> Figure:
@@ -73,7 +69,7 @@ def poses_figure(run: Found) -> Figure:
     poses = {int(key): pose for key, pose in run["by_pose"]["poses"].items()}
     for axis, measure in zip(axes, POSE_MEASURES, strict=True):
         for place, (number, pose) in enumerate(sorted(poses.items())):
-            yaw, pitch = pose_angles_deg(number)
+            yaw, pitch = yaw_and_pitch_deg(number)
             values = [np.nan if pose["aus"][au][measure] is None else pose["aus"][au][measure] for au in aus]
             offset = (place - (len(poses) - 1) / 2) * 0.8 / max(len(poses), 1)
             axis.plot(
@@ -143,7 +139,7 @@ def by_pose_figure(series: Mapping[str, Sequence[Found]]) -> Figure:
             linewidth=0.8,
             label=system,
         )
-    angles = [pose_angles_deg(number) for number in numbers]
+    angles = [yaw_and_pitch_deg(number) for number in numbers]
     axis.set_xticks(range(len(numbers)), [f"{n}\n{y}°\n{p}°" for n, (y, p) in zip(numbers, angles, strict=True)])
     axis.set(xlabel="pose: number, yaw, pitch", ylabel="AROC, mean over AUs")
     axis.grid(axis="y", linewidth=0.3)

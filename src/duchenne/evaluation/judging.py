@@ -14,10 +14,9 @@ from duchenne.facs import AU_NAMES
 from duchenne.measures.agreement import calibration_error, cohen_kappa
 from duchenne.measures.intervals import CURVE_MEASURES, Bootstrap, interval, resampled, subject_weights
 from duchenne.measures.ranking import all_positive_f1, best_threshold, counts_at, curve_of, or_none
+from duchenne.poses import KEPT_POSES
 
 FORMAT = "duchenne run 1"
-KEPT_POSES = (2, 3, 4, 5, 6, 8, 9)
-"""The seven of FERA 2017's nine poses that the paper keeps."""
 INTERVALS = Bootstrap()
 Found = dict[str, Any]
 

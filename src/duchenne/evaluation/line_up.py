@@ -7,7 +7,9 @@ under .01.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+from duchenne.errors import UsageError
 from duchenne.facs import PAPER_AUS
 from duchenne.networks.region_config import COMPACT
 from duchenne.networks.rival_config import (
@@ -30,9 +32,11 @@ class Level:
     """How large an experiment is.
 
     Attributes:
-        name: "tiny", "quick" or "full".
-        people_home: In the set of free poses.
-        people_away: In the set of posed faces, each under fifteen poses.
+        name: "quick" or "full", or what was asked for.
+        people_home: Rendered people of the set with frontal poses, ten faces each.
+        people_away: Of the set with nine poses, those who train and validate, ten faces each.
+        people_judged: Of the same, those who are judged.
+        faces_judged: Of each of them, each under nine poses.
         epochs: Times that a network sees each face.
         systems: Who takes part; empty for everybody.
         draws: Resamplings for intervals.
@@ -41,19 +45,44 @@ class Level:
     name: str
     people_home: int
     people_away: int
+    people_judged: int
+    faces_judged: int
     epochs: float
     systems: tuple[str, ...] = ()
     draws: int = 1000
+
+    def settled(self) -> dict[str, Any]:
+        """Return what all systems of an experiment share, so that it cannot change between them."""
+        return {key: value for key, value in vars(self).items() if key not in {"name", "systems", "draws"}}
 
 
 LEVELS = {
     level.name: level
     for level in (
-        Level("tiny", 24, 16, 2.0, ("region", "convnet", "region-49", "svm"), 50),
-        Level("quick", 100, 75, 5.0, (), 200),
-        Level("full", 1000, 800, 20.0),
+        Level("quick", 80, 80, 20, 2, 6.0, draws=200),
+        Level("full", 1000, 1000, 200, 4, 20.0),
     )
 }
+
+
+def resized(level: Level, people: int | None = None, epochs: float | None = None) -> Level:
+    """Return the level with another number of people or of epochs; None leaves it.
+
+    Raises:
+        UsageError: Under eight people, who could not be split, or no epoch.
+    """
+    if (people is not None and people < 8) or (epochs is not None and epochs <= 0):
+        raise UsageError(f"An experiment needs 8 people or more and epochs above 0; got {people} and {epochs}.")
+    changed: dict[str, Any] = {}
+    if people is not None:
+        changed |= {"people_home": people, "people_away": people, "people_judged": max(2, people // 4)}
+    if epochs is not None:
+        changed["epochs"] = epochs
+    return replace(level, name=f"{level.name}, resized" if changed else level.name, **changed)
+
+
+EXPLAINED = "region-49"
+"""Whose patches are silenced for Figure 3."""
 
 _REGION = replace(COMPACT, aus=PAPER_AUS, head="occurrence", shape_width=0)
 _NETWORKS: dict[str, NetworkConfig] = {
@@ -72,17 +101,22 @@ _NETWORKS: dict[str, NetworkConfig] = {
     "region-49": replace(_REGION, layout=PatchLayout(tuple(range(1, 50)), _REGION.layout.side_px, 2)),
     "region-unweighted": _REGION,
 }
+_OPTIMISERS: dict[str, AdamW] = {}
 CLASSICAL = ("svm", "apl", "jpml", "fera17")
 
 
 def line_up(level: Level, seed: int) -> dict[str, Recipe]:
-    """Return the recipes that take part, by the names of the report."""
+    """Return the recipes that take part, by the names of the report.
+
+    Raises:
+        UsageError: The level names somebody who is not in the line-up.
+    """
     found: dict[str, Recipe] = {
         name: DeepRecipe(
             name,
             f"{name}, small, for the experiment.",
             network,
-            AdamW(),
+            _OPTIMISERS.get(name, AdamW()),
             batch=32,
             epochs=level.epochs,
             patience=0,
@@ -93,5 +127,7 @@ def line_up(level: Level, seed: int) -> dict[str, Recipe]:
         )
         for name, network in _NETWORKS.items()
     }
-    found |= {name: replace(RECIPES[name], seed=seed) for name in CLASSICAL if name in RECIPES}
+    found |= {name: replace(RECIPES[name], seed=seed) for name in CLASSICAL}
+    if unknown := [name for name in level.systems if name not in found]:
+        raise UsageError(f"{unknown[0]!r} takes no part in the experiment. Known: {', '.join(found)}.")
     return {name: recipe for name, recipe in found.items() if not level.systems or name in level.systems}

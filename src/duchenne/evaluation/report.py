@@ -15,7 +15,6 @@ from duchenne.evaluation.figures import (
     save_figure,
 )
 from duchenne.evaluation.judging import Found
-from duchenne.evaluation.published import published_text
 from duchenne.evaluation.tables import (
     MEASURE_TITLES,
     Series,
@@ -26,6 +25,7 @@ from duchenne.evaluation.tables import (
     system_table,
     systems_table,
 )
+from duchenne.published import published_text
 
 REGION, CONVNET = "region", "convnet"
 _ABLATIONS = ("-grid", "-shared", "-49", "-unweighted")

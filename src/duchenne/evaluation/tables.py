@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from duchenne.evaluation.judging import Found
-from duchenne.evaluation.published import printed
 from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import CURVE_MEASURES
 from duchenne.measures.ranking import all_positive_f1
+from duchenne.published import printed
 
 MEASURE_TITLES = {"f1": "F1", "nf1": "nF1", "apr": "APR", "napr": "nAPR", "aroc": "AROC"}
 PRINTED_DATA = {"within": "BP4D", "across": "FERA17 to BP4D", "poses": "FERA17"}

@@ -12,10 +12,10 @@ import numpy as np
 from duchenne.cropping import Picture
 from duchenne.errors import SynthesisError
 from duchenne.geometry import HeadPose
+from duchenne.poses import FERA17_POSES
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.head import Gaze, Head, make_head
 from duchenne.synthesis.identity import Person
-from duchenne.synthesis.protocols import FERA17_POSES
 from duchenne.synthesis.scene import Camera, Light, Scene, render
 from duchenne.synthesis.surroundings import encode_jpeg
 

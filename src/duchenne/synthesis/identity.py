@@ -58,12 +58,16 @@ class Person:
         sex: "female" or "male".
         age: Years, 18-80.
         recipe: Which units lead the recipes of their action units; never None.
+        tones: Lightest and darkest, where none is asked for.
+        ages: Youngest and oldest, where none is asked for.
     """
 
     tone: int | None = None
     sex: str | None = None
     age: float | None = None
     recipe: Style = Style.MIXED
+    tones: tuple[int, int] = (TONES[0], TONES[-1])
+    ages: tuple[float, float] = (18.0, 78.0)
 
     def __post_init__(self) -> None:
         if self.tone is not None and self.tone not in TONES:
@@ -72,6 +76,8 @@ class Person:
             raise UsageError(f"The sex {self.sex!r} is not known; ask for female or male.")
         if self.age is not None and not 18 <= self.age <= 80:
             raise UsageError(f"An age of {self.age:g} years is outside 18-80.")
+        if not TONES[0] <= self.tones[0] <= self.tones[1] <= TONES[-1] or not 18 <= self.ages[0] <= self.ages[1] <= 80:
+            raise UsageError(f"Tones {self.tones} or ages {self.ages} are no range within 1-10 or 18-80.")
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,9 @@ def draw_identity(subject: int, person: Person | None = None) -> Identity:
     """Return the person of a number; sexes, tones and ages come equally often unless asked for."""
     person = person or Person()
     rng = np.random.default_rng([subject, 1])
-    tone = int(rng.integers(1, 11)) if person.tone is None else person.tone
+    tone = int(rng.integers(person.tones[0], person.tones[1] + 1)) if person.tone is None else person.tone
     sex = SEXES[rng.integers(2)] if person.sex is None else person.sex
-    age = float(rng.uniform(18, 78)) if person.age is None else float(person.age)
+    age = float(rng.uniform(*person.ages)) if person.age is None else float(person.age)
     ancestry = _ancestry(rng, tone)
     vertices = base_mesh().vertices.copy()
     _add_macros(vertices, rng, ancestry, sex, age)

@@ -25,6 +25,7 @@ import numpy as np
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
+from duchenne.poses import FERA17_POSES
 from duchenne.synthesis.clips import Clip, clip_frames, draw_clip
 from duchenne.synthesis.head import make_head
 from duchenne.synthesis.identity import SEXES, Person
@@ -39,8 +40,6 @@ BP4D_TASKS = 8
 FERA17_OCCURRENCE = (1, 4, 6, 7, 10, 12, 14, 15, 17, 23)
 FERA17_INTENSITY = (1, 4, 6, 10, 12, 14, 17)
 FERA17_TASKS = 2
-FERA17_POSES = {p: ((-40, -20, 0)[(p - 1) % 3], (-40, 0, 40)[(p - 1) // 3]) for p in range(1, 10)}
-"""Pitch and yaw in degrees of the nine poses; 6 is frontal."""
 UNKNOWN = 9
 FIRST_SUBJECT = 50_000
 """Where a seed's subjects of clips begin; those of stills begin at 0."""

@@ -14,23 +14,9 @@ from scipy.stats import multivariate_normal, norm
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_BY_NAME, AU_NAMES, PAPER_AUS
+from duchenne.published import printed, printed_relations
 from duchenne.synthesis.expression import Sides
 
-TABLE_1_SKEW = (2.2, 3.4, 2.4, 1.2, 0.8, 0.7, 0.8, 1.0, 3.1, 1.3, 3.4, 3.6)
-"""Negatives over positives in BP4D's training set, in the order of `facs.PAPER_AUS`."""
-_FIG_5_UPPER_TRIANGLE = (
-    (0.43, 0.02, -0.02, -0.02, 0.1, 0.04, -0.08, -0.16, -0.11, -0.16, -0.17),
-    (-0.16, 0.09, -0.03, 0.1, 0.17, 0.01, -0.12, -0.1, -0.09, -0.1),
-    (-0.14, 0.04, -0.16, -0.36, -0.13, -0.17, -0.06, -0.11, -0.05),
-    (0.47, 0.49, 0.52, 0.23, 0.17, 0.03, 0.09, -0.07),
-    (0.33, 0.29, 0.11, 0.16, 0.09, 0.06, -0.03),
-    (0.47, 0.22, 0.19, -0.01, 0.03, -0.18),
-    (0.18, 0.16, 0.0, 0.1, -0.11),
-    (0.13, 0.14, 0.13, 0.23),
-    (0.23, 0.14, 0.08),
-    (0.21, 0.4),
-    (0.19,),
-)
 _EXCLUDE = (
     ("AU27", "AU23"), ("AU27", "AU24"), ("AU27", "AU28"), ("AU27", "AU26"), ("AU27", "AU17"), ("AU27", "AU18"),
     ("AU28", "AU23"), ("AU28", "AU24"), ("AU28", "AU22"), ("AU28", "AU18"), ("AU28", "AU25"),
@@ -53,16 +39,16 @@ class Company(StrEnum):
 
 
 def table_1_rates() -> Float[np.ndarray, "12"]:
-    """Return the rate of each of the paper's AUs, 1 / (1 + skew)."""
-    return 1 / (1 + np.array(TABLE_1_SKEW))
+    """Return the rate of each of the paper's AUs among BP4D's training frames, 1 / (1 + skew)."""
+    skew = printed("labels", "BP4D train", "skew")
+    return 1 / (1 + np.array([skew[au] for au in PAPER_AUS]))
 
 
 def fig_5_matrix() -> Float[np.ndarray, "12 12"]:
     """Return the printed correlations of BP4D's labels."""
-    matrix = np.eye(12)
-    for row, values in enumerate(_FIG_5_UPPER_TRIANGLE):
-        matrix[row, row + 1 :] = matrix[row + 1 :, row] = values
-    return matrix
+    aus, matrix = printed_relations("labels")
+    order = [aus.index(au) for au in PAPER_AUS]
+    return matrix[np.ix_(order, order)]
 
 
 @cache

@@ -10,19 +10,22 @@ from enum import StrEnum
 import numpy as np
 
 from duchenne.geometry import HeadPose
+from duchenne.poses import FERA17_POSES, yaw_and_pitch_deg
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.head import Gaze
 from duchenne.synthesis.occluders import Occluder, draw_occluder
 from duchenne.synthesis.recipes import OTHER_MOTION
 from duchenne.synthesis.sampling import Company, draw_aus, draw_pair
 from duchenne.synthesis.scene import Camera, Scene
-from duchenne.synthesis.surroundings import draw_background, draw_light
+from duchenne.synthesis.surroundings import Look, draw_background, draw_light
 
 SIDE_PX = 256
 MIX = {Company.INDEPENDENT: 0.45, Company.PEOPLE: 0.2, Company.SINGLE: 0.12, Company.NEUTRAL: 0.08, Company.PAIRS: 0.15}
 """Shares of the pictures of a mixed set."""
 GRID = tuple((yaw, pitch) for yaw in (-40, 0, 40) for pitch in (-40, -20, 0, 20, 40))
 """Yaw and pitch in degrees of the fifteen poses of a grid."""
+NINE = tuple(yaw_and_pitch_deg(number) for number in FERA17_POSES)
+"""Yaw and pitch of FERA 2017's nine poses, by number."""
 _OTHER_MOTION_RATE = 0.12
 _CONFLICTS = {
     "cheek-puff": ("AU25", "AU26", "AU27", "AU12", "AU22", "AU28"),
@@ -38,6 +41,12 @@ class Poses(StrEnum):
     FREE = "free"
     FRONTAL = "frontal"
     GRID = "grid"
+    NINE = "nine"
+    ONE_OF_NINE = "one-of-nine"
+
+
+GRIDS = {Poses.GRID: GRID, Poses.NINE: NINE}
+"""Poses under which each face is shown in turn."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +69,28 @@ class Shot:
 def group_size(company: Company, poses: Poses) -> int:
     """Return how many consecutive pictures belong together at most."""
     paired = 2 if company is Company.PAIRS else 1
-    return paired * (len(GRID) if poses is Poses.GRID else 1)
+    return paired * len(GRIDS.get(poses, (0,)))
 
 
-def draw_shots(subject: int, count: int, company: Company = Company.MIX, poses: Poses = Poses.FREE) -> list[Shot]:
+def draw_shots(
+    subject: int, count: int, company: Company = Company.MIX, poses: Poses = Poses.FREE, look: Look = Look.ANY
+) -> list[Shot]:
     """Return what the pictures of a person show.
 
     Args:
         subject: The number of the person.
         count: Pictures.
         company: How action units go together; a mix draws it for each group of pictures.
-        poses: A grid shows each face under fifteen poses; its mix has no pairs.
+        poses: A grid shows each face under fifteen or nine poses; its mix has no pairs.
+        look: Light and background.
     """
     shots: list[Shot] = []
     while len(shots) < count:
         rng = np.random.default_rng([subject, 6, len(shots)])
         room = count - len(shots)
-        kind = _draw_company(rng, pairs=poses is not Poses.GRID and room > 1) if company is Company.MIX else company
-        occluder = draw_occluder(np.random.default_rng([subject, 13, len(shots)]))
-        shots += _draw_group(rng, kind, poses, len(shots), occluder)
+        kind = _draw_company(rng, pairs=poses not in GRIDS and room > 1) if company is Company.MIX else company
+        occluder = draw_occluder(np.random.default_rng([subject, 13, len(shots)])) if look is Look.ANY else None
+        shots += _draw_group(rng, kind, (poses, look), len(shots), occluder)
     return shots[:count]
 
 
@@ -90,17 +102,25 @@ def _draw_company(rng: np.random.Generator, pairs: bool) -> Company:
 
 
 def _draw_group(
-    rng: np.random.Generator, company: Company, poses: Poses, group: int, occluder: Occluder | None
+    rng: np.random.Generator, company: Company, asked: tuple[Poses, Look], group: int, occluder: Occluder | None
 ) -> list[Shot]:
+    poses, look = asked
     faces, differs = _draw_faces(rng, company)
-    scene = replace(_draw_scene(rng), occluder=occluder)
-    if poses is Poses.GRID:
-        shown = [HeadPose(float(yaw), float(pitch), 0.0) for yaw, pitch in GRID]
-    else:
-        shown = [_frontal(rng) if poses is Poses.FRONTAL else scene.pose]
+    scene = replace(_draw_scene(rng, look), occluder=occluder)
     return [
-        Shot(replace(scene, aus=aus, pose=pose), company, group, differs) for pose in shown for aus in faces
-    ]  # fmt: skip
+        Shot(replace(scene, aus=aus, pose=pose), company, group, differs)
+        for pose in _poses(rng, poses, scene.pose)
+        for aus in faces
+    ]
+
+
+def _poses(rng: np.random.Generator, poses: Poses, free: HeadPose) -> list[HeadPose]:
+    if poses in GRIDS:
+        return [HeadPose(float(yaw), float(pitch), 0.0) for yaw, pitch in GRIDS[poses]]
+    if poses is Poses.ONE_OF_NINE:
+        yaw, pitch = NINE[rng.integers(len(NINE))]
+        return [HeadPose(float(yaw), float(pitch), 0.0)]
+    return [_frontal(rng) if poses is Poses.FRONTAL else free]
 
 
 def _draw_faces(rng: np.random.Generator, company: Company) -> tuple[list[dict[str, Sides]], tuple[str, ...]]:
@@ -124,7 +144,7 @@ def _frontal(rng: np.random.Generator) -> HeadPose:
     return HeadPose(*(float(v) for v in rng.uniform(-10, 10, 3)))
 
 
-def _draw_scene(rng: np.random.Generator) -> Scene:
+def _draw_scene(rng: np.random.Generator, look: Look) -> Scene:
     """Return pose, gaze, camera, light and background."""
     if rng.random() < 0.4:
         pose = HeadPose(*(float(v) for v in rng.normal(size=3) * [9, 7, 5]))
@@ -135,4 +155,4 @@ def _draw_scene(rng: np.random.Generator) -> Scene:
     room = max(0.0, 128 - 0.85 * face_px)
     centre = tuple(float(128 + rng.uniform(-1, 1) * 0.8 * room) for _ in range(2))
     camera = Camera(SIDE_PX, SIDE_PX, float(rng.uniform(10, 34)), face_px, (centre[0], centre[1]))
-    return Scene({}, pose, gaze, camera, draw_light(rng), draw_background(rng, SIDE_PX, SIDE_PX))
+    return Scene({}, pose, gaze, camera, draw_light(rng, look), draw_background(rng, SIDE_PX, SIDE_PX, look))

@@ -1,6 +1,6 @@
 """Single pictures of many people in a folder of Parquet files, for training at speed: drawn from one seed, resumable.
 
-A file holds 250 pictures of 25 people (a grid of poses: 375). It is written under another name and renamed when
+A file holds 250 pictures of 25 people (a grid of poses: 375 or 225). It is written under another name and renamed when
 it is whole, so a folder can be continued at any time; the bytes depend on the seed and the file's number alone, not on
 the number of workers.
 """
@@ -24,10 +24,13 @@ from duchenne.synthesis.identity import Person
 from duchenne.synthesis.occluders import suited
 from duchenne.synthesis.sampling import Company
 from duchenne.synthesis.scene import Rendered, render
-from duchenne.synthesis.shots import Poses, Shot, draw_shots, group_size
-from duchenne.synthesis.surroundings import encode_jpeg, photograph
+from duchenne.synthesis.shots import GRIDS, Poses, Shot, draw_shots, group_size
+from duchenne.synthesis.surroundings import Look, encode_jpeg, photograph
+from duchenne.workers import end_with_parent
 
 PER_PERSON = 10
+_EARLIER = {"people_per_file": 25, "look": "any", "groups": 1, "tones": [1, 10], "ages": [18.0, 78.0]}
+"""What the plans of folders say that were drawn before there was a choice."""
 SUBJECTS_PER_SEED, STILLS_SUBJECTS = 100_000, 50_000
 """How many people a seed has, and how many of them stand for stills; the others act in clips."""
 
@@ -41,8 +44,10 @@ class StillsPlan:
         seed: 0-9999; other seeds draw other people.
         person: What is asked of every person; balanced otherwise.
         company: How action units go together; a mix of all by default.
-        poses: Free, within 10 degrees of frontal, or each face under fifteen poses.
+        poses: Free, within 10 degrees of frontal, each face under fifteen or nine poses, or under one of the nine.
         people_per_file: How many people share a file.
+        look: Light and background.
+        groups: Of pictures that belong together, of each person, in a grid of poses.
     """
 
     count: int = 1000
@@ -51,6 +56,8 @@ class StillsPlan:
     company: Company = Company.MIX
     poses: Poses = Poses.FREE
     people_per_file: int = 25
+    look: Look = Look.ANY
+    groups: int = 1
 
     def __post_init__(self) -> None:
         most = STILLS_SUBJECTS * self.per_person
@@ -58,8 +65,11 @@ class StillsPlan:
             raise UsageError(f"{self.count} pictures are asked for; 1 to {most} of one seed can be drawn.")
         if not 0 <= self.seed < 10_000:
             raise UsageError(f"The seed is {self.seed}; it must lie in 0-9999.")
-        if self.people_per_file < 1:
-            raise UsageError(f"{self.people_per_file} people in a file are asked for; there must be at least one.")
+        if self.people_per_file < 1 or self.groups < 1:
+            raise UsageError(
+                f"{self.people_per_file} people in a file and {self.groups} groups of pictures are asked for; there "
+                "must be at least one of each."
+            )
 
     @property
     def files(self) -> int:
@@ -69,7 +79,7 @@ class StillsPlan:
     @property
     def per_person(self) -> int:
         """How many pictures of each person there are; whole groups of pictures that belong together."""
-        return PER_PERSON if self.poses is not Poses.GRID else group_size(self.company, self.poses)
+        return self.groups * group_size(self.company, self.poses) if self.poses in GRIDS else PER_PERSON
 
     @property
     def per_file(self) -> int:
@@ -102,7 +112,9 @@ def write_stills(plan: StillsPlan, folder: Path, workers: int = 1, on_file: Call
             if on_file:
                 on_file(number)
         return len(missing)
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
+    ) as pool:
         jobs = {pool.submit(_draw_file, plan, folder, number): number for number in missing}
         for job in as_completed(jobs):
             job.result()
@@ -126,18 +138,22 @@ def read_stills(folder: Path, columns: list[str] | None = None) -> Iterator[pd.D
 
 def _claim(plan: StillsPlan, folder: Path) -> None:
     person = plan.person
-    wanted = {"seed": plan.seed, "tone": person.tone, "sex": person.sex, "age": person.age}
+    wanted: dict[str, object] = {"seed": plan.seed, "tone": person.tone, "sex": person.sex, "age": person.age}
     wanted |= {
         "people_per_file": plan.people_per_file,
         "recipe": person.recipe.value,
         "company": plan.company.value,
         "poses": plan.poses.value,
+        "look": plan.look.value,
+        "groups": plan.groups,
+        "tones": list(person.tones),
+        "ages": list(person.ages),
     }
     note = folder / "plan.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if note.exists():
-            found = {"people_per_file": 25, **json.loads(note.read_text(encoding="utf-8"))}
+            found = {**_EARLIER, **json.loads(note.read_text(encoding="utf-8"))}
             if found != wanted:
                 raise SynthesisError(
                     f"{folder} holds pictures of another plan, {found}. Name another folder for {wanted}."
@@ -156,7 +172,7 @@ def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
     rows: list[dict[str, object]] = []
     for subject in range(first, first + plan.people_per_file):
         head = make_head(subject, plan.person)
-        shots = draw_shots(subject, plan.per_person, plan.company, plan.poses)
+        shots = draw_shots(subject, plan.per_person, plan.company, plan.poses, plan.look)
         rows += [draw_row(head, shot, k) for k, shot in enumerate(shots)]
     target = folder / file_name(number)
     partial = folder / f".{target.name}.{os.getpid()}"

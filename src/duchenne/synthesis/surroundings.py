@@ -1,5 +1,8 @@
 """Light, background and what a camera does to a picture: exposure, blur, noise, few pixels, JPEG."""
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 import cv2
 import numpy as np
 from jaxtyping import Float
@@ -8,12 +11,41 @@ from duchenne.cropping import Picture
 from duchenne.synthesis.scene import Light
 
 
-def draw_light(rng: np.random.Generator) -> Light:
+class Look(StrEnum):
+    """Where pictures are taken: anywhere, in a studio (soft light from in front, plain walls), or in hard light.
+
+    In the last two nothing comes between face and camera, as in recordings of a laboratory.
+    """
+
+    ANY = "any"
+    STUDIO = "studio"
+    HARSH = "harsh"
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """Bounds: how far to a side the key light stands, how soft it is (0-1), how many things stand behind."""
+
+    across_deg: float
+    soft: tuple[float, float]
+    things: tuple[int, int]
+
+
+_SETTINGS = {
+    Look.ANY: _Setting(75, (0.2, 1.0), (0, 14)),
+    Look.STUDIO: _Setting(35, (0.7, 1.0), (0, 1)),
+    Look.HARSH: _Setting(75, (0.0, 0.35), (6, 14)),
+}
+
+
+def draw_light(rng: np.random.Generator, look: Look = Look.ANY) -> Light:
     """Return a random studio or room: a key light from in front, a fill from the other side, ambient light."""
-    across, up = np.radians(rng.uniform(-75, 75)), np.radians(rng.uniform(-5, 60))
+    setting = _SETTINGS[look]
+    across = np.radians(rng.uniform(-setting.across_deg, setting.across_deg))
+    up = np.radians(rng.uniform(-5, 60))
     key = np.array([np.sin(across) * np.cos(up), -np.sin(up), -np.cos(across) * np.cos(up)])
     warm = rng.uniform(0.88, 1.12, 3)
-    soft = rng.uniform(0.2, 1.0)
+    soft = rng.uniform(*setting.soft)
     return Light(
         key=key,
         key_colour=warm * rng.uniform(0.7, 1.2) * (1 - 0.5 * soft),
@@ -24,7 +56,7 @@ def draw_light(rng: np.random.Generator) -> Light:
     )
 
 
-def draw_background(rng: np.random.Generator, width: int, height: int) -> Picture:
+def draw_background(rng: np.random.Generator, width: int, height: int, look: Look = Look.ANY) -> Picture:
     """Return a blurred room of planes and blobs, a plain wall or a gradient."""
     vivid = rng.uniform(0.05, 0.6)
 
@@ -34,7 +66,7 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> Pictur
     top, bottom = colour(), colour()
     ramp = np.linspace(0, 1, height)[:, None, None]
     picture = np.broadcast_to(top * (1 - ramp) + bottom * ramp, (height, width, 3)).astype(np.float32).copy()
-    for _ in range(int(rng.integers(0, 14))):
+    for _ in range(int(rng.integers(*_SETTINGS[look].things))):
         paint = [float(c) for c in colour()]
         (x0, x1), (y0, y1) = rng.integers(0, width, 2), rng.integers(0, height, 2)
         if rng.random() < 0.6:

@@ -1,4 +1,6 @@
-"""Numbers that others printed, for columns of their own beside ours; all of them lie in published.csv.
+"""Numbers that others printed: for columns of their own beside ours, and for drawing faces as BP4D's people move.
+
+All of them lie in published.csv, and nowhere else.
 
 Corrections of the paper's slips are in the file, with a note at each.
 """
@@ -41,7 +43,7 @@ class Published:
 
 def published_text() -> str:
     """Return the file as it is."""
-    return files("duchenne.evaluation").joinpath("published.csv").read_text(encoding="utf-8")
+    return files("duchenne").joinpath("published.csv").read_text(encoding="utf-8")
 
 
 @cache
