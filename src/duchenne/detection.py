@@ -125,6 +125,7 @@ def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOpt
         "largest_face": detector.options.largest_face,
         "min_face_px": detector.options.min_face_px,
         "smooth": detector.options.smooth,
+        "abstain": detector.options.abstain,
         "range": [options.start_s, options.end_s, options.step],
         "weights": {path.name: sha256_of(path) for path in detector.weights},
     }

@@ -38,6 +38,7 @@ class DetectionOptions:
         sides: Report the subject's left and right, too.
         weights: An AU network that `duchenne export` has written; None for the package's own.
         smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
+        abstain: Let tables say 9 for the occurrence of AUs that cannot be judged (`FaceAUs.judgeable`).
     """
 
     aus: tuple[str, ...] | None = None
@@ -47,6 +48,7 @@ class DetectionOptions:
     sides: bool = False
     weights: Path | None = None
     smooth: bool = False
+    abstain: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (self.thresholds or {}).items():
@@ -229,10 +231,10 @@ class AUDetector:
         probability = found.probability[k, self._kept]
         occurrence = probability >= np.array([self.thresholds[name] for name in self.aus])
         sides = (found.side_probability, found.side_intensity) if self.columns.sides else (None, None)
-        rest = [None if values is None else values[k, self._kept] for values in (found.intensity, *sides)]
+        graded, left_right, sided = (None if v is None else v[k, self._kept] for v in (found.intensity, *sides))
         return FaceAUs(
             frame.source, frame.index, frame.timestamp_s, k, face.box, face.landmarks, face.pose,
-            self.aus, probability, occurrence, *rest,
+            self.aus, probability, occurrence, graded, left_right, sided, self.options.abstain,
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from duchenne.abstention import UNKNOWN, judgeable
 from duchenne.columns import POINTS, SIDES, Columns
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox
@@ -46,6 +47,7 @@ class FaceAUs:
         side_probability: (a, 2), of the subject's left and right; None if not asked for. AUs that FACS does not code
             by side have the same on both.
         side_intensity: (a, 2), likewise.
+        abstains: Whether tables say `abstention.UNKNOWN` for the occurrence of AUs that cannot be judged.
     """
 
     source: str
@@ -61,6 +63,12 @@ class FaceAUs:
     intensity: Float[np.ndarray, " a"] | None = None
     side_probability: Float[np.ndarray, "a 2"] | None = None
     side_intensity: Float[np.ndarray, "a 2"] | None = None
+    abstains: bool = False
+
+    @property
+    def judgeable(self) -> Bool[np.ndarray, " a"]:
+        """(a,), False where an AU's region is hidden or the pose is beyond what was tested."""
+        return judgeable(self.aus, self.landmarks, self.pose)
 
     @property
     def columns(self) -> Columns:
@@ -122,8 +130,11 @@ def to_row(face: FaceAUs) -> Row:
         row[name] = _rounded(value, _PIXEL_DECIMALS)
     for name in ("yaw_deg", "pitch_deg", "roll_deg"):
         row[name] = _rounded(getattr(face.pose, name), _DEGREE_DECIMALS)
+    judged = face.judgeable | (not face.abstains)
     for k, name in enumerate(face.aus):
         row |= _au_cells(face, k, name)
+        if not judged[k]:
+            row[f"{name}_c"] = UNKNOWN
     for axis, values, decimals in (
         ("x", face.landmarks.points[:, 0], _PIXEL_DECIMALS),
         ("y", face.landmarks.points[:, 1], _PIXEL_DECIMALS),
@@ -214,10 +225,13 @@ class TerminalTable:
             f"yaw {pose.yaw_deg:+.1f}  pitch {pose.pitch_deg:+.1f}  roll {pose.roll_deg:+.1f} degrees"
         )
         order = sorted(range(len(face.aus)), key=lambda k: (not face.occurrence[k], -face.probability[k]))
+        judged = face.judgeable
         for k in order:
-            yield self._line(face, k, marks)
+            yield self._line(face, k, marks, bool(judged[k]))
+        if not judged.all():
+            yield Text("?  cannot be judged: its region is hidden, or the pose is beyond what was tested")
 
-    def _line(self, face: FaceAUs, k: int, marks: tuple[str, str, str, str]) -> Text:
+    def _line(self, face: FaceAUs, k: int, marks: tuple[str, str, str, str], judged: bool) -> Text:
         name, probability, present = face.aus[k], float(face.probability[k]), bool(face.occurrence[k])
         full, empty, tick, dot = marks
         bar = list(empty * _BAR_CELLS)
@@ -225,7 +239,7 @@ class TerminalTable:
             bar[cell] = full
         if name in self.thresholds:
             bar[min(int(self.thresholds[name] * _BAR_CELLS), _BAR_CELLS - 1)] = tick
-        mark = dot if present else " "
+        mark = "?" if not judged else dot if present else " "
         letter = "" if face.intensity is None else face.letter_of(name)
         line = f"{mark} {name}  {AU_BY_NAME[name].title:<22} {''.join(bar)} {probability:.2f} {letter}".rstrip()
         return Text(line, style="bold" if present else "dim", no_wrap=True)

@@ -21,6 +21,7 @@ def detect(
     sides: Annotated[bool, Parameter(negative=())] = False,
     weights: Path | None = None,
     smooth: Annotated[bool, Parameter(negative=())] = False,
+    abstain: Annotated[bool, Parameter(negative=())] = False,
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
@@ -69,6 +70,9 @@ def detect(
         An action unit network that `duchenne export` has written; the package's own otherwise.
     smooth
         Steady the landmarks of videos over time; fast movements are followed at once. Pictures stay as they are.
+    abstain
+        Write 9 for the occurrence of action units that cannot be judged, since their region is hidden or the head is
+        turned beyond what was tested (60 degrees of yaw, 45 of pitch).
     workers
         Frames worked on side by side; one per core otherwise.
     overwrite
@@ -94,7 +98,7 @@ def detect(
     options = RunOptions(output, overlay, start, end, step, overwrite, restart)
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
-        names, thresholds_from(threshold, names or AU_NAMES), largest_face, min_face, sides, weights, smooth
+        names, thresholds_from(threshold, names or AU_NAMES), largest_face, min_face, sides, weights, smooth, abstain
     )
     detector = AUDetector(chosen, workers)
     found, problems = expand_sources(sources)
