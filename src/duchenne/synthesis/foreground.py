@@ -1,4 +1,4 @@
-"""All that is drawn over the head: glasses, and what comes between the face and the camera."""
+"""All that is drawn over the head: lashes, glasses, and what comes between the face and the camera."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.synthesis.head import Head, MovedHead, look_along
+from duchenne.synthesis.lashes import lash_solids
 from duchenne.synthesis.occluders import Occluder, occluder_solids
 from duchenne.synthesis.raster import FAR, fill_buffers
 from duchenne.synthesis.solids import Solid
@@ -15,7 +16,7 @@ def foreground(
     head: Head, moved: MovedHead, occluder: Occluder | None, rotation: Float[np.ndarray, "3 3"], pixel: float
 ) -> list[Solid]:
     """Return what is drawn over a moved head, turned with it; a drawn pixel's size is in decimetres."""
-    solids = list(head.worn)
+    solids = [*lash_solids(head, moved, pixel), *head.worn]
     if occluder is not None:
         solids += occluder_solids(occluder, head, moved, rotation, pixel)
     return [solid.placed(rotation) for solid in solids]

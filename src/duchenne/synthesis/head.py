@@ -138,6 +138,7 @@ class RenderParts:
     triangles: Int[np.ndarray, "t 3"]
     material: Int[np.ndarray, " t"]
     material_of_vertex: Int[np.ndarray, " r"]
+    set_back: Float[np.ndarray, " r"]
 
 
 @cache
@@ -157,6 +158,7 @@ def render_parts() -> RenderParts:
         np.concatenate([parts.triangles, shell.reshape(-1, 3) + count]),
         np.concatenate([parts.material, np.full(int(scalp.sum()), int(Material.HAIR))]),
         np.concatenate([material_of_vertex, np.full(len(used), int(Material.HAIR))]),
+        np.concatenate([parts.set_back, np.zeros(len(used))]),
     )
 
 

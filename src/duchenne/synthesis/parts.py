@@ -5,13 +5,19 @@ from enum import IntEnum
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from duchenne.synthesis.rig import BaseMesh, base_mesh, triangles_of
 from duchenne.synthesis.teeth import teeth_uv
 
 UV_BOX = (0.635, 0.135, 1.0, 0.835)
 """Low u, low v, high u, high v of the head's island in the base mesh's texture; the face lies on its side in it."""
+_LINING_ABOVE_Y, _LIDS_ABOVE_Y = 6.8, 7.05
+"""Heights in the base mesh above which only linings have skin off the head's island, and which part mouth from lids."""
+_MOUTH_SET_BACK = 0.15
+_BELOW_LID = (0.31, 7.17, 1.4)
 _LOWEST_Y = 5.0
 _WIDEST_X = 2.6
 
@@ -37,6 +43,8 @@ class HeadParts:
         triangles: (t, 3), render vertices.
         material: (t,), a `Material` each.
         skin_normals: (m, 3), triangles over base vertices from which normals are summed.
+        set_back: (r,), by how much deeper than it lies a render vertex is drawn, decimetres: the mouth's lining stays
+            behind the teeth that it would cut through.
     """
 
     vertex: Int[np.ndarray, " r"]
@@ -44,6 +52,7 @@ class HeadParts:
     triangles: Int[np.ndarray, "t 3"]
     material: Int[np.ndarray, " t"]
     skin_normals: Int[np.ndarray, "m 3"]
+    set_back: Float[np.ndarray, " r"]
 
 
 _HELPERS = {
@@ -74,8 +83,12 @@ def head_parts() -> HeadParts:
     is_skin = material == Material.SKIN
     off_island = is_skin & ~inside[triangles].all(1)
     middle = mesh.vertices[unique // 100_000][triangles].mean(1)
-    in_mouth = off_island & (middle[:, 1] > 6.42) & (middle[:, 2] > 0.1) & (np.abs(middle[:, 0]) < 0.4)
-    material = np.where(in_mouth, int(Material.TONGUE), np.where(off_island, int(Material.BODY), material))
+    in_mouth, in_lid = _linings(triangles, middle, off_island)
+    material = np.where(in_mouth, int(Material.TONGUE), np.where(off_island & ~in_lid, int(Material.BODY), material))
+    set_back = np.zeros(len(uv))
+    set_back[triangles[in_mouth]] = _MOUTH_SET_BACK
+    lids = np.unique(triangles[in_lid])
+    island[lids] = _lid_uv(mesh.vertices[unique // 100_000], island, np.unique(triangles[is_skin & ~off_island]), lids)
     skin_vertices = np.zeros(len(uv), bool)
     skin_vertices[triangles[material == Material.SKIN]] = True
     uv = np.where(skin_vertices[:, None], island, uv)
@@ -83,7 +96,32 @@ def head_parts() -> HeadParts:
         rows = np.flatnonzero(np.isin(unique // 100_000, mesh.quads[mesh.groups[name]]))
         uv[rows] = teeth_uv(mesh.vertices, unique[rows] // 100_000, bool(lower))
     body = mesh.quads[chosen[(materials == Material.SKIN)]]
-    return HeadParts(unique // 100_000, uv, triangles, material, triangles_of(body))
+    return HeadParts(unique // 100_000, uv, triangles, material, triangles_of(body), set_back)
+
+
+def _linings(
+    triangles: Int[np.ndarray, "t 3"], middle: Float[np.ndarray, "t 3"], off_island: Bool[np.ndarray, " t"]
+) -> tuple[Bool[np.ndarray, " t"], Bool[np.ndarray, " t"]]:
+    """Return which triangles line the mouth and which the lids: pieces of their own in the texture, inside the head."""
+    ends = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
+    size = int(triangles.max()) + 1
+    _, label = connected_components(coo_matrix((np.ones(len(ends)), ends.T), (size, size)), directed=False)
+    piece = label[triangles[:, 0]]
+    lining = off_island & np.isin(piece, piece[off_island & (middle[:, 1] > _LINING_ABOVE_Y)])
+    return lining & (middle[:, 1] < _LIDS_ABOVE_Y), lining & (middle[:, 1] >= _LIDS_ABOVE_Y)
+
+
+def _lid_uv(
+    places: Float[np.ndarray, "r 3"],
+    uv: Float[np.ndarray, "r 2"],
+    skin: Int[np.ndarray, " s"],
+    lids: Int[np.ndarray, " k"],
+) -> Float[np.ndarray, "k 2"]:
+    """Return where the lids' linings take their colour from: the skin just below the middle of the lower lid."""
+    sides = np.sign(places[lids, 0])[:, None]
+    below = np.array([[side * _BELOW_LID[0], *_BELOW_LID[1:]] for side in (-1, 1)])
+    left, right = (uv[skin[np.linalg.norm(places[skin] - place, axis=1).argmin()]] for place in below)
+    return np.where(sides < 0, left, right)
 
 
 def _head_quads(mesh: BaseMesh) -> tuple[np.ndarray, np.ndarray]:

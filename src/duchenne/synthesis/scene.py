@@ -26,6 +26,8 @@ SUPERSAMPLING = 2
 SHADOW_SIDE = 320
 INNER_LIPS = (44, 47)
 """The middle points of the inner lips, upper and lower."""
+LIGHT_INTO_MOUTH = (0.35, 0.75)
+"""How far behind the lips light fades, on teeth and on what is around them, decimetres."""
 SKY_POWER = 1.4
 """How much darker than their share of the sky hollows are: light that skin returns to skin is lost to brow and nose."""
 HIDDEN_BEYOND = 0.05
@@ -162,7 +164,9 @@ def render(head: Head, scene: Scene) -> Rendered:
     placed = turned + offset
     parts = render_parts()
     buffers = _Buffers(camera)
-    screen = np.column_stack([camera.project(placed) * SUPERSAMPLING, 1 / placed[:, 2]]).astype(np.float32)
+    screen = np.column_stack([camera.project(placed) * SUPERSAMPLING, 1 / (placed[:, 2] + parts.set_back)]).astype(
+        np.float32
+    )
     triangles = parts.triangles.astype(np.int32)
     uv = moved.uv.astype(np.float32)
     cull = np.isin(parts.material, [Material.SKIN, Material.BODY, Material.EYE, Material.HAIR]).astype(np.uint8)
@@ -232,8 +236,11 @@ def _occlusion(moved: MovedHead) -> Float[np.ndarray, " r"]:
     share = np.where(parts.material_of_vertex == Material.HAIR, 0.9, share)
     upper, lower = (moved.base[landmark_vertices()[point], 1] for point in INNER_LIPS)
     opened = float(np.clip((lower - upper - 0.015) / 0.07, 0, 1))
-    share = np.where(parts.material_of_vertex == Material.TEETH, 0.06 + 0.74 * opened, share)
-    return np.where(parts.material_of_vertex == Material.TONGUE, 0.05 + 0.35 * opened, share).astype(np.float32)
+    deep = moved.positions[:, 2] - moved.base[landmark_vertices()[list(INNER_LIPS)], 2].min()
+    reached = [np.clip(1 - (deep - 0.15) / reach, 0.06, 1) for reach in LIGHT_INTO_MOUTH]
+    share = np.where(parts.material_of_vertex == Material.TEETH, (0.06 + 0.74 * opened) * reached[0], share)
+    mouth = (0.05 + 0.35 * opened) * reached[1]
+    return np.where(parts.material_of_vertex == Material.TONGUE, mouth, share).astype(np.float32)
 
 
 def _textures(head: Head, aus: Mapping[str, Sides]) -> tuple[np.ndarray, np.ndarray]:

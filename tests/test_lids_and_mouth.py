@@ -1,0 +1,63 @@
+"""Lashes turn with the lids; what lines mouth and lids has their colour, never that of the clothes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from duchenne.facs import LANDMARK_GROUPS
+from duchenne.synthesis.head import Gaze, Head, make_head, with_glasses
+from duchenne.synthesis.lashes import lash_solids
+from duchenne.synthesis.scene import Camera, Scene, render
+
+CAMERA = Camera(face_px=120)
+GREEN = np.array([0.0, 255.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return replace(with_glasses(make_head(3004), None), clothes=GREEN)
+
+
+def test_lashes_turn_down_with_the_lid(head):
+    def rise(aus):
+        upper = lash_solids(head, head.move(aus, Gaze()), 0.001)[0].points.reshape(-1, 10, 3)
+        return (upper[:, 0, 1] - upper[:, -1, 1]).mean()  # Root less tip, y down.
+
+    assert rise({}) > 0.01
+    assert rise({"AU43": (5.0, 5.0)}) < -0.005
+
+
+def test_lashes_are_seen_and_hide_no_landmark(head, monkeypatch):
+    lashed = render(head, Scene(camera=CAMERA))
+    monkeypatch.setattr("duchenne.synthesis.foreground.lash_solids", lambda *_: [])
+    bare = render(head, Scene(camera=CAMERA))
+    changed = (np.abs(lashed.pixels.astype(int) - bare.pixels).max(2) > 12).nonzero()
+    assert len(changed[0]) > 40
+    eyes = bare.landmarks[[*LANDMARK_GROUPS["eye_image_left"], *LANDMARK_GROUPS["eye_image_right"]]]
+    assert changed[0].min() > eyes[:, 1].min() - 15
+    assert changed[0].max() < eyes[:, 1].max() + 15
+    assert_array_equal(lashed.depth_map, bare.depth_map)
+    assert_array_equal(lashed.visible, bare.visible)
+
+
+@pytest.mark.parametrize(
+    "aus", [{"AU27": (5.0, 5.0)}, {"AU07": (5.0, 5.0)}, {"AU43": (5.0, 5.0)}], ids=lambda aus: next(iter(aus))
+)
+def test_no_clothes_inside_the_face(head, aus):
+    drawn = render(head, Scene(aus, camera=CAMERA))
+    for group in ("lip_outer", "eye_image_left", "eye_image_right"):
+        points = drawn.landmarks[list(LANDMARK_GROUPS[group])]
+        (left, top), (right, bottom) = points.min(0).astype(int) - 4, points.max(0).astype(int) + 4
+        part = drawn.pixels[top:bottom, left:right].astype(int)
+        assert (part[..., 1] > part[..., 0] + 30).sum() == 0
+
+
+def test_the_back_of_an_open_mouth_is_dark_and_its_lower_teeth_are_seen(head):
+    drawn = render(head, Scene({"AU27": (5.0, 5.0), "AU25": (4.0, 4.0)}, camera=CAMERA))
+    upper, lower = drawn.landmarks[44], drawn.landmarks[47]
+    column = drawn.pixels[int(upper[1]) + 2 : int(lower[1]) - 1, int(upper[0])].mean(1)
+    third = len(column) // 3
+    assert column[third : 2 * third].min() < 40
+    assert column[2 * third :].max() > 90
