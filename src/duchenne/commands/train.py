@@ -64,7 +64,8 @@ def train(
     sampling
         all: each face once an epoch. balanced: faces with rare action units more often.
     start
-        Folder of a trained system to begin from: fine-tuning.
+        What to begin from, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
+        shipped for the package's own network (recipe compact).
     freeze
         Beginnings of names of parameters that do not learn, for example patch_layers.
     accelerator

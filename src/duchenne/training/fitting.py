@@ -61,6 +61,7 @@ def fit(
         TrainingError: The data cannot teach this recipe, the checkpoint is of another recipe or other data, or the loss
             is no longer a number.
     """
+    recipe = recipe if start is None else start.suited(recipe)
     require_trainable(train, valid, recipe.aus, recipe.batch)
     return _Fitting(recipe, train, valid, folder, report, machine or Machine(), start).run()
 

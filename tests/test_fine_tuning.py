@@ -1,0 +1,87 @@
+"""Fine-tuning from the package's own weights: they come back whole and learn other AUs; wrong starts are named."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from duchenne.errors import TrainingError, WeightsError
+from duchenne.facs import AU_NAMES
+from duchenne.networks.build import build_network
+from duchenne.networks.region import COMPACT
+from duchenne.recognition import AURecognizer
+from duchenne.training.export_system import export_system
+from duchenne.training.fitting import fit
+from duchenne.training.machine import Machine
+from duchenne.training.progress import silent
+from duchenne.training.recipes import RECIPES
+from duchenne.training.starting import SHIPPED, Start, begin_from
+from toy_store import toy_store
+
+START = Start(Path(SHIPPED))
+CPU = Machine("cpu", threads=1)
+RECIPE = dataclasses.replace(
+    RECIPES["compact"], batch=16, epochs=1, validate_every=1, bf16=False, freeze=("shared", "patch_layers")
+)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    recipe = START.suited(RECIPE)
+    network = build_network(recipe.network, np.zeros((49, 3)), np.ones((49, 3)))
+    return network, begin_from(START, network, recipe.aus, np.zeros((49, 3)))
+
+
+def test_the_shipped_weights_come_back_whole(shipped):
+    network, reference = shipped
+    recognizer = AURecognizer()
+    assert_allclose(reference, recognizer.reference)
+    generator = torch.Generator().manual_seed(0)
+    side = COMPACT.layout.side_px
+    windows = torch.randint(0, 256, (3, COMPACT.patches, side, side, 3), generator=generator, dtype=torch.uint8)
+    shape = network.shape_mean + torch.randn(3, 49, 3, generator=generator) * network.shape_spread
+    session = onnxruntime.InferenceSession(str(recognizer.path))
+    names = ["probability", "intensity", "side_probability"]
+    probability, intensity, by_side = session.run(names, {"windows": windows.numpy(), "shape": shape.numpy()})
+    with torch.no_grad():
+        latents = network.eval().latents(windows, shape)
+        assert_allclose(torch.sigmoid(latents), by_side, atol=1e-4)
+        assert_allclose(torch.sigmoid(latents.amax(2)), probability, atol=1e-4)
+        assert_allclose(network.scale.intensity(latents.amax(2)), intensity, atol=1e-4)
+    assert np.ptp(probability, axis=0).max() > 0.05
+
+
+def test_few_subjects_teach_the_shipped_network_other_aus(shipped, tmp_path):
+    network = dataclasses.replace(COMPACT, aus=("AU12", "AU25"))
+    recipe = dataclasses.replace(RECIPE, network=network, epochs=3)
+    train, valid = toy_store(48), toy_store(24, 1, "b")
+    tuned = fit(recipe, train, valid, tmp_path, silent, CPU, START)
+    before, after = shipped[0].state_dict(), tuned.network.state_dict()
+    for name, values in before.items():
+        if name.startswith(("shared", "patch_layers", "shape_mean", "shape_spread")):
+            assert torch.equal(values, after[name]), name
+    assert not torch.equal(before["full.0.weight"], after["full.0.weight"])
+    assert_allclose(tuned.reference, shipped[1])
+    smile = before["output.weight"][AU_NAMES.index("AU12")]
+    assert (after["output.weight"][0] - smile).abs().max() < 0.2
+    assert (after["output.weight"][1] - smile).abs().max() > 0.2
+    assert AURecognizer(export_system(tuned, valid, tmp_path / "au.onnx").path).aus == ("AU12", "AU25")
+    again = fit(recipe, train, valid, tmp_path, silent, CPU, START)
+    assert again.told["steps"] == tuned.told["steps"] == 9
+
+
+def test_wrong_starts_are_named(tmp_path):
+    train, valid = toy_store(32), toy_store(8, 1, "b")
+    with pytest.raises(TrainingError, match=r"au_compact\.onnx is a region network, drml is none"):
+        fit(RECIPES["drml"], train, valid, tmp_path, silent, CPU, START)
+    wider = dataclasses.replace(RECIPE, network=dataclasses.replace(COMPACT, widths=(128,)))
+    with pytest.raises(TrainingError, match=r"au_compact\.onnx has no full\.0\.weight .*changes AUs, not sizes"):
+        fit(wider, train, valid, tmp_path, silent, CPU, START)
+    with pytest.raises(WeightsError, match="no AU weights at"):
+        fit(RECIPE, train, valid, tmp_path, silent, CPU, Start(tmp_path / "none.onnx"))
+    with pytest.raises(TrainingError, match=r"network\.safetensors is no checkpoint"):
+        fit(RECIPE, train, valid, tmp_path, silent, CPU, Start(tmp_path))
