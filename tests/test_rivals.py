@@ -69,6 +69,27 @@ def test_each_gives_one_logit_for_each_au_and_every_part_learns(config):
     assert all(values.grad is not None for values in network.parameters())
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        ConvNetConfig(shared_channels=8, layers=PAPER.patch_layers[1:], widths=(64, 64), side_px=80),
+        DrmlConfig(channels=8, widths=(64, 64), side_px=90),
+        DrmlConfig(channels=8, middle="none", widths=(64, 64), side_px=90),
+        DrmlConfig(channels=8, middle="local", widths=(64, 64), side_px=90),
+        AlexNetConfig(channels=(32, 32, 32, 32, 32), width=64, side_px=131),
+    ],
+)
+def test_what_tells_faces_apart_reaches_the_last_layer(config):
+    torch.manual_seed(0)
+    network = build_network(config).eval()
+    seen = []
+    network.output.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    smooth = torch.nn.functional.interpolate(torch.rand(16, 3, 9, 9) * 255, config.side_px, mode="bilinear")
+    with torch.no_grad():
+        network(smooth.permute(0, 2, 3, 1).to(torch.uint8))
+    assert 0.1 < seen[0].std(0).mean() < 3
+
+
 def test_regions_of_drml_see_themselves_only_and_equal_a_loop():
     torch.manual_seed(0)
     layer = RegionLayer(3).eval()

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from duchenne.networks.initial import keep_signal
 from duchenne.networks.rival_config import ConvNetConfig
 from duchenne.networks.standard import planes_of
 
@@ -33,6 +34,7 @@ class ConvNet(nn.Module):
         sizes = (channels * config.map_sides()[-1] ** 2, *config.widths)
         self.full = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.output = nn.Linear(sizes[-1], len(config.aus))
+        keep_signal(self)
 
     def forward(self, face: UInt8[Tensor, "n s s 3"]) -> Float[Tensor, "n a"]:
         """Return the logits."""

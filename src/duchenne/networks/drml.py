@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from duchenne.networks.initial import keep_signal
 from duchenne.networks.rival_config import DrmlConfig
 from duchenne.networks.standard import planes_of
 
@@ -52,7 +53,7 @@ class LocalLayer(nn.Module):
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
-        spread = (9 * channels) ** -0.5
+        spread = (6 / (9 * channels)) ** 0.5  # as `keep_signal`, evenly drawn
         self.filters = nn.Parameter(torch.empty(side * side, channels, channels * 9).uniform_(-spread, spread))
         self.bias = nn.Parameter(torch.zeros(channels, side * side))
 
@@ -98,6 +99,7 @@ class Drml(nn.Module):
         self.full = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(sizes[-1], len(config.aus))
+        keep_signal(self)
 
     def forward(self, face: UInt8[Tensor, "n s s 3"]) -> Float[Tensor, "n a"]:
         """Return the logits."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from duchenne.errors import UsageError
 from duchenne.facs import LANDMARK_COUNT
+from duchenne.networks.initial import keep_signal
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
 from duchenne.networks.standard import standardise
@@ -64,6 +65,8 @@ class RegionNetwork(nn.Module):
             self.register_buffer(
                 "shape_spread", torch.ones(LANDMARK_COUNT, 3) if shape_spread is None else shape_spread
             )
+        if not config.batch_norm:
+            keep_signal(self)
 
     def standardise(self, windows: Shaped[Tensor, "n p s s c"]) -> Float[Tensor, "n p k s s"]:
         """Return each face's windows with mean 0 and spread about 1 over all its windows, channels first.
