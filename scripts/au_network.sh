@@ -14,12 +14,16 @@ draw() { # name, seed, count, further options
     duchenne render "$work/$name" --protocol stills --count "$count" --seed "$seed" "$@"
     duchenne prepare "$work/$name" --out "$work/$name.store"
 }
-draw choose 41 3000
-draw poses 42 4500 --company independent --poses grid
-draw pairs 43 3000 --company pairs --poses frontal
+draw choose 41 2500
+draw poses 42 3000 --company independent --poses grid
+draw pairs 43 2500 --company pairs --poses frontal
+draw free 45 1500 --company independent
+draw choose_neutral 41 1000 --company neutral --poses frontal
+draw free_neutral 45 1000 --company neutral --poses frontal
 draw train 44 "$faces"
 duchenne train compact --data "$work/train.store" --valid "$work/choose.store" --epochs "$epochs" --threads 1 \
     --out "$work/trained"
 python -m duchenne.training.au_release "$work/trained/compact" --choose "$work/choose.store" \
-    --poses "$work/poses.store" --pairs "$work/pairs.store" --weights "$work/au_compact.onnx" \
-    --result "$work/au_compact.json"
+    --poses "$work/poses.store" --pairs "$work/pairs.store" --free "$work/free.store" \
+    --choose-neutral "$work/choose_neutral.store" --free-neutral "$work/free_neutral.store" \
+    --weights "$work/au_compact.onnx" --result "$work/au_compact.json"

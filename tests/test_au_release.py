@@ -17,8 +17,8 @@ from duchenne.facs import AU_NAMES
 from duchenne.measures.agreement import calibration_error
 from duchenne.networks.region import PatchLayer, RegionConfig
 from duchenne.patches import PatchLayout
-from duchenne.recognition import AURecognizer
-from duchenne.training import au_release, au_scores
+from duchenne.recognition import AURecognizer, NeutralRule, Recognized
+from duchenne.training import au_release, au_scores, neutral
 from duchenne.training.calibration import calibrated
 from duchenne.training.fitting import fit
 from duchenne.training.machine import Machine
@@ -69,7 +69,8 @@ def vars_of(store):
 
 
 def measured(store, told=None):
-    return MeasuredStore(**vars_of(store), told=told or [{"group": k, "differs": []} for k in range(len(store))])
+    plain = [{"group": k, "differs": [], "face_px": 60 + k % 60} for k in range(len(store))]
+    return MeasuredStore(**vars_of(store), told=told or plain)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,10 @@ def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
     grid = measured(toy_store(90, 7, "e"))
     grid.pose_deg = np.column_stack([np.array(au_scores.POSES, float)[np.arange(90) % 15], np.zeros(90)])
     pairs = measured(toy_store(20, 8, "f"), [{"group": k // 2, "differs": ["AU12"]} for k in range(20)])
-    found = au_release.release(system, measured(toy_store(120, 6, "c")), grid, pairs, tmp_path / "x.onnx")
+    stores = {"choose": measured(toy_store(120, 6, "c")), "poses": grid, "pairs": pairs}
+    stores |= {"free": measured(toy_store(60, 9, "g"))}
+    stores |= {"choose_neutral": measured(toy_store(120, 10, "c")), "free_neutral": measured(toy_store(60, 11, "g"))}
+    found = au_release.release(system, stores, tmp_path / "x.onnx")
     json.dumps(found)
     summary = au_release.summary(found)
     assert summary["frontal"] > 0.8
@@ -142,6 +146,52 @@ def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
     recognizer = AURecognizer(tmp_path / "x.onnx")
     assert recognizer.aus == ("AU04", "AU12")
     assert_allclose(recognizer.thresholds, list(found["thresholds"].values()))
+    assert recognizer.neutral is not None
+    assert found["with_the_neutral_face_of_the_person"]["people"] > 10
+
+
+def test_the_neutral_face_corrects_people_who_always_score(system):
+    """Half of the people score too high by nature; their neutral faces say so."""
+    faces, rested = measured(toy_store(160, 21, "n")), measured(toy_store(160, 22, "n"))
+    people = np.array([f"n{k % 40}" for k in range(160)])
+    faces.subject = rested.subject = people
+    bias = np.where(np.arange(160) % 2 == 0, 4.0, 0.0)
+    latent = np.where(faces.occurrence[:, SMILE], 1.0, -1.0) + np.random.default_rng(0).normal(size=160)
+    scores = {id(faces): latent + bias, id(rested): bias - 1.0}
+
+    class Biased(type(system)):
+        def scores(self, store):
+            both = np.column_stack([latent, scores[id(store)]])
+            return 1 / (1 + np.exp(-both))
+
+    biased = Biased(system.recipe, system.network, system.reference, {})
+    rule = neutral.learn_rule(biased, faces, rested)
+    assert rule.share[1] > 0.8
+    assert rule.share[0] == 0
+    areas = neutral.measured(biased, rule, faces, rested)["area_under_roc"]["AU12"]
+    assert areas["with"] > areas["without"] + 0.1
+
+
+def test_the_rule_shifts_sides_and_grades_alike():
+    rng = np.random.default_rng(0)
+    sides = rng.normal(size=(6, 2, 2))
+    face = sides.max(2)
+    cuts = np.sort(rng.normal(size=(2, 5)), axis=1)
+    rule = NeutralRule(np.array([0.5, 0.0]), np.array([-1.0, -1.0]), cuts)
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    def graded(latent, at):
+        return sigmoid(latent[..., None] - at).sum(-1)
+
+    shift = rule.shift(sigmoid(np.array([[1.0, 3.0], [1.0, 5.0], [1.0, 4.0]])))
+    assert_allclose(shift, [1.0, 0.0])
+    found = Recognized(sigmoid(face), graded(face, cuts), sigmoid(sides), graded(sides, cuts[:, None]))
+    shifted = rule.apply(found, shift)
+    assert_allclose(shifted.probability, sigmoid(face - shift), atol=1e-9)
+    assert_allclose(shifted.side_intensity, graded(sides - shift[:, None], cuts[:, None]), atol=1e-9)
+    assert_allclose(shifted.intensity[:, 1], found.intensity[:, 1], atol=1e-9)
 
 
 def test_help_needs_no_torch():
@@ -159,5 +209,6 @@ def test_a_folder_without_a_store_is_named(system, tmp_path):
     system.save(tmp_path)
     with pytest.raises(DatasetError, match="no prepared store"):
         au_release.main(
-            tmp_path, choose=tmp_path, poses=tmp_path, pairs=tmp_path, weights=tmp_path / "w", result=tmp_path / "r"
-        )
+            tmp_path, choose=tmp_path, poses=tmp_path, pairs=tmp_path, free=tmp_path, choose_neutral=tmp_path,
+            free_neutral=tmp_path, weights=tmp_path / "w", result=tmp_path / "r",
+        )  # fmt: skip

@@ -126,6 +126,7 @@ def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOpt
         "min_face_px": detector.options.min_face_px,
         "smooth": detector.options.smooth,
         "abstain": detector.options.abstain,
+        "neutral": None if detector.options.neutral is None else str(detector.options.neutral.resolve()),
         "range": [options.start_s, options.end_s, options.step],
         "weights": {path.name: sha256_of(path) for path in detector.weights},
     }

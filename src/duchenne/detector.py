@@ -5,10 +5,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float
 
 from duchenne.alignment import align
 from duchenne.columns import Columns
@@ -16,7 +18,7 @@ from duchenne.cropping import Picture
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.location import FaceLocator, LocatedFace, located
-from duchenne.media import Frame, frame_from_array, open_video, read_picture
+from duchenne.media import Frame, SourceKind, frame_from_array, kind_of, open_video, read_picture
 from duchenne.recognition import WEIGHTS_NAME, AURecognizer, Recognized
 from duchenne.results import FaceAUs
 from duchenne.smoothing import LandmarkSmoother
@@ -24,6 +26,7 @@ from duchenne.tracking import FaceTracker
 from duchenne.weights import NETWORKS, weights_path
 
 T = TypeVar("T")
+_MOST_NEUTRAL_FRAMES = 300
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class DetectionOptions:
         sides: Report the subject's left and right, too.
         weights: An AU network that `duchenne export` has written; None for the package's own.
         smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
+        neutral: A picture or video of the neutral face of the one person whom the sources show; it shifts the scores of
+            those AUs for which that helped on rendered faces.
         abstain: Let tables say 9 for the occurrence of AUs that cannot be judged (`FaceAUs.judgeable`).
     """
 
@@ -49,6 +54,7 @@ class DetectionOptions:
     weights: Path | None = None
     smooth: bool = False
     abstain: bool = False
+    neutral: Path | None = None
 
     def __post_init__(self) -> None:
         for name, value in (self.thresholds or {}).items():
@@ -96,6 +102,9 @@ class AUDetector:
         self.thresholds: dict[str, float] = {
             name: float((self.options.thresholds or {}).get(name, stored[name])) for name in self.aus
         }
+        self._shift: Float[np.ndarray, " a"] | None = None
+        if self.options.neutral is not None:
+            self._shift = self._neutral_shift(self.options.neutral)
 
     @property
     def weights(self) -> tuple[Path, ...]:
@@ -218,7 +227,29 @@ class AUDetector:
 
     def _recognize(self, pixels: Picture, faces: Sequence[LocatedFace]) -> Recognized:
         aligned = [align(pixels, face.landmarks.points) for face in faces]
-        return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
+        found = self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
+        if self._shift is None or self._recognizer.neutral is None:
+            return found
+        return self._recognizer.neutral.apply(found, self._shift)
+
+    def _neutral_shift(self, path: Path) -> Float[np.ndarray, " a"]:
+        """Return what the faces of a person's neutral picture or video take off; the largest face of each frame counts.
+
+        Raises:
+            UsageError: The weights know no rule for it, or there is no face.
+            MediaError: It cannot be read.
+        """
+        rule = self._recognizer.neutral
+        if rule is None:
+            raise UsageError(f"{self._recognizer.path.name} has no rule for neutral faces. Leave the neutral face out.")
+        said = []
+        for frame in islice(_frames_of(path), _MOST_NEUTRAL_FRAMES):
+            faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
+            if faces:
+                said.append(self._recognize(frame.pixels, [max(faces, key=lambda face: face.area_px)]).probability)
+        if not said:
+            raise UsageError(f"There is no face in {path}, which should show a neutral one.")
+        return rule.shift(np.concatenate(said))
 
     def _results(self, frame: Frame, faces: Sequence[LocatedFace], ids: Sequence[int]) -> list[FaceAUs]:
         if not faces:
@@ -236,6 +267,14 @@ class AUDetector:
             frame.source, frame.index, frame.timestamp_s, k, face.box, face.landmarks, face.pose,
             self.aus, probability, occurrence, graded, left_right, sided, self.options.abstain,
         )  # fmt: skip
+
+
+def _frames_of(path: Path) -> Iterator[Frame]:
+    if kind_of(path) is SourceKind.VIDEO:
+        with open_video(path) as video:
+            yield from video
+    else:
+        yield read_picture(path)
 
 
 def _until_broken(frames: Iterable[Frame], broken: list[MediaError]) -> Iterator[Frame]:

@@ -48,6 +48,46 @@ class Recognized:
     side_intensity: Float[np.ndarray, "n a 2"] | None = None
 
 
+@dataclass(frozen=True)
+class NeutralRule:
+    """How the neutral face of a person shifts what is said of their other faces (docs/method.md).
+
+    Attributes:
+        share: (a,), how much of the neutral face's excess is taken off, 0 where that did not help.
+        usual: (a,), latent of a neutral face in the mean over people.
+        cuts: (a, 5), where on the latent the grades A to E begin.
+    """
+
+    share: Float[np.ndarray, " a"]
+    usual: Float[np.ndarray, " a"]
+    cuts: Float[np.ndarray, "a 5"]
+
+    def shift(self, neutral: Float[np.ndarray, "k a"]) -> Float[np.ndarray, " a"]:
+        """Return what is taken off the latents of a person, given the probabilities of neutral faces of theirs."""
+        return self.share * (np.median(latent_of(neutral), axis=0) - self.usual)
+
+    def apply(self, found: Recognized, shift: Float[np.ndarray, " a"]) -> Recognized:
+        """Return what is said of faces once the shift is taken off."""
+        face = latent_of(found.probability) - shift
+        sides = None if found.side_probability is None else latent_of(found.side_probability) - shift[:, None]
+        return Recognized(
+            _sigmoid(face),
+            None if found.intensity is None else _sigmoid(face[..., None] - self.cuts).sum(-1),
+            None if sides is None else _sigmoid(sides),
+            None if sides is None else _sigmoid(sides[..., None] - self.cuts[:, None]).sum(-1),
+        )
+
+
+def latent_of(probability: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    """Return the latent whose sigmoid a probability is."""
+    inside = np.clip(probability, 1e-7, 1 - 1e-7)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def _sigmoid(latent: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-latent))
+
+
 class AURecognizer:
     """The AU network of the package, or another file that `training.export` wrote.
 
@@ -58,6 +98,7 @@ class AURecognizer:
         reference: (49, 3) head that landmarks are derotated onto; None where the network reads no shape.
         outputs: What `recognize_fully` returns, by name; weights of occurrence alone give "probability" only.
         reads_depth: Whether `recognize` needs the depth of the landmarks.
+        neutral: How a person's neutral face shifts the scores; None where the file does not say.
         card: Everything else that the file says of itself: licence, training data, command, scores.
 
     Args:
@@ -78,6 +119,7 @@ class AURecognizer:
             self.layout = PatchLayout(tuple(described["landmarks"]), described["side_px"], described["reduction"])
             self.reference = _reference(described["reference_shape"])
             self.card: Mapping[str, Any] = described["card"]
+            self.neutral = _neutral(described.get("neutral"), len(self.aus))
             self.outputs = _outputs(described.get("outputs", ["probability"]), self._session)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
@@ -171,3 +213,12 @@ def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tup
 
 def _reference(values: list[list[float]] | None) -> Float[np.ndarray, "49 3"] | None:
     return None if values is None else np.array(values, float).reshape(LANDMARK_COUNT, 3)
+
+
+def _neutral(values: Mapping[str, Any] | None, count: int) -> NeutralRule | None:
+    if values is None:
+        return None
+    share, usual, cuts = (np.array(values[name], float) for name in ("share", "usual", "cuts"))
+    if share.shape != (count,) or usual.shape != (count,) or cuts.shape != (count, 5):
+        raise ValueError("the rule of neutral faces has other sizes than the list of AUs")
+    return NeutralRule(share, usual, cuts)

@@ -22,6 +22,7 @@ def detect(
     weights: Path | None = None,
     smooth: Annotated[bool, Parameter(negative=())] = False,
     abstain: Annotated[bool, Parameter(negative=())] = False,
+    neutral: Path | None = None,
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
@@ -73,6 +74,9 @@ def detect(
     abstain
         Write 9 for the occurrence of action units that cannot be judged, since their region is hidden or the head is
         turned beyond what was tested (60 degrees of yaw, 45 of pitch).
+    neutral
+        A picture or a video of the neutral face of the one person whom the sources show. It shifts the scores of those
+        action units for which that helped on rendered faces (see the model card).
     workers
         Frames worked on side by side; one per core otherwise.
     overwrite
@@ -98,7 +102,15 @@ def detect(
     options = RunOptions(output, overlay, start, end, step, overwrite, restart)
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
-        names, thresholds_from(threshold, names or AU_NAMES), largest_face, min_face, sides, weights, smooth, abstain
+        names,
+        thresholds_from(threshold, names or AU_NAMES),
+        largest_face,
+        min_face,
+        sides,
+        weights,
+        smooth,
+        abstain,
+        neutral,
     )
     detector = AUDetector(chosen, workers)
     found, problems = expand_sources(sources)

@@ -2,14 +2,16 @@
 
     sh scripts/au_network.sh WORK        every step, from rendering on; a stopped run goes on
     python -m duchenne.training.au_release trained/compact --choose choose.store --poses poses.store \
-        --pairs pairs.store --weights au_compact.onnx --result au_compact.json
+        --pairs pairs.store --free free.store --choose-neutral choose_neutral.store \
+        --free-neutral free_neutral.store --weights au_compact.onnx --result au_compact.json
 
-No identity is in two of the stores. The first one calibrates probabilities and chooses thresholds; the other two are
-used for the reported scores only.
+No identity is in two of the stores, but the neutral ones show the people of the store that they are named after. The
+first one calibrates probabilities and chooses thresholds; the others are used for the reported scores only.
 """
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ def main(
     choose: Path,
     poses: Path,
     pairs: Path,
+    free: Path,
+    choose_neutral: Path,
+    free_neutral: Path,
     weights: Path,
     result: Path,
 ) -> None:
@@ -37,6 +42,9 @@ def main(
         choose: Store of stills of a mixed company in free poses.
         poses: Store of stills of independent AUs, each face under the fifteen poses of the grid.
         pairs: Store of frontal stills in pairs that differ in one movement.
+        free: Store of stills of independent AUs in free poses.
+        choose_neutral: Store of neutral frontal stills of people of the first.
+        free_neutral: Store of neutral frontal stills of people of the free one.
         weights: ONNX file to write.
         result: JSON file to write.
     """
@@ -50,28 +58,38 @@ def main(
         raise TrainingError(f"{system} holds no network but the classical system {loaded.name}; it has no ONNX form.")
     stores = {
         name: PreparedStore(path, loaded.recipe.reduction)
-        for name, path in (("choose", choose), ("poses", poses), ("pairs", pairs))
-    }
-    require_disjoint({name: store.subject.tolist() for name, store in stores.items()})
-    measured = release(loaded, stores["choose"], stores["poses"], stores["pairs"], weights)
+        for name, path in (
+            ("choose", choose), ("poses", poses), ("pairs", pairs), ("free", free),
+            ("choose_neutral", choose_neutral), ("free_neutral", free_neutral),
+        )
+    }  # fmt: skip
+    require_disjoint({name: store.subject.tolist() for name, store in stores.items() if "neutral" not in name})
+    measured = release(loaded, stores, weights)
     result.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(summary(measured), indent=1))
 
 
-def release(system: Any, choose: Any, poses: Any, pairs: Any, weights: Path) -> dict[str, Any]:
-    """Write the ONNX file; return what was chosen and measured, ready for JSON."""
+def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, Any]:
+    """Write the ONNX file; return what was chosen and measured, ready for JSON.
+
+    Args:
+        system: A `DeepSystem` with an ordinal head.
+        stores: By the names of the command's options.
+        weights: The file.
+    """
     import numpy as np
 
-    from duchenne.training import au_scores
+    from duchenne.training import au_scores, neutral
     from duchenne.training.calibration import calibrated
     from duchenne.training.export_system import export_system
 
+    choose, poses, pairs, free = (stores[name] for name in ("choose", "poses", "pairs", "free"))
     system = calibrated(system, choose)
-    exported = export_system(system, choose, weights)
-    said = {"poses": au_scores.answers(system, poses), "pairs": au_scores.answers(system, pairs)}
-    pose = np.round(poses.pose_deg[:, :2])
-    frontal = (pose == 0).all(1)
-    front, at = poses.subset(frontal), said["poses"].probability
+    rule = neutral.learn_rule(system, choose, stores["choose_neutral"])
+    exported = export_system(system, choose, weights, rule)
+    aus, said = system.aus, {name: au_scores.answers(system, stores[name]) for name in ("poses", "pairs", "free")}
+    frontal = (np.round(poses.pose_deg[:, :2]) == 0).all(1)
+    on_grid, at_will = said["poses"].probability, said["free"].probability
     return {
         "what": "Rendered faces of identities that neither training nor calibration nor thresholds saw; no real faces. "
         "Faces and landmarks as duchenne prepare finds them.",
@@ -82,17 +100,20 @@ def release(system: Any, choose: Any, poses: Any, pairs: Any, weights: Path) -> 
         "onnx_bytes": exported.size_bytes,
         "onnx_against_torch_max_difference": exported.difference,
         "threshold_rule": "best F1 on the choosing faces, after calibration on the same",
-        "thresholds": {name: round(float(t), 4) for name, t in zip(system.aus, exported.thresholds, strict=True)},
+        "thresholds": {name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
         "stores": {
             name: {"fingerprint": store.fingerprint, "subjects": len(np.unique(store.subject)), **au_scores.lost(store)}
-            for name, store in (("choose", choose), ("poses", poses), ("pairs", pairs))
+            for name, store in stores.items()
         },
-        "area_under_roc_frontal": au_scores.area_table(system.aus, front, at[frontal]),
-        "area_under_roc_by_pose": au_scores.by_pose(system.aus, poses, at),
-        "area_under_roc_by_person": au_scores.by_group(system.aus, poses, at),
-        "intensity_and_calibration": au_scores.graded(system.aus, poses, said["poses"]),
-        "f1_at_thresholds": au_scores.f1_table(system.aus, poses, at, exported.thresholds),
-        "pairs_that_differ_in_one_au": au_scores.in_pairs(system.aus, pairs, said["pairs"].probability),
+        "area_under_roc_frontal": au_scores.area_table(aus, poses.subset(frontal), on_grid[frontal]),
+        "area_under_roc_by_pose": au_scores.by_pose(aus, poses, on_grid),
+        "area_under_roc_by_angle": au_scores.by_angle(aus, free, at_will),
+        "area_under_roc_by_person": au_scores.by_group(aus, free, at_will),
+        "area_under_roc_by_face_size": au_scores.by_size(aus, free, at_will),
+        "intensity_and_calibration": au_scores.graded(aus, poses, said["poses"]),
+        "f1_at_thresholds": au_scores.f1_table(aus, poses, on_grid, exported.thresholds),
+        "pairs_that_differ_in_one_au": au_scores.in_pairs(aus, pairs, said["pairs"].probability),
+        "with_the_neutral_face_of_the_person": neutral.measured(system, rule, free, stores["free_neutral"]),
     }
 
 

@@ -5,7 +5,7 @@ measure has no meaning for lack of a class.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -108,6 +108,30 @@ def by_pose(aus: Sequence[str], store: RenderedStore, probability: Float[np.ndar
         "nine_poses_pitch_up_to_40": _mean(means, UP),
         "poses": {f"yaw {yaw} pitch {pitch}": table for (yaw, pitch), table in poses.items()},
     }
+
+
+def by_angle(aus: Sequence[str], store: RenderedStore, probability: Float[np.ndarray, "n a"]) -> dict[str, Any]:
+    """Return scores by the larger of yaw and pitch."""
+    angle = np.abs(store.pose_deg[:, :2]).max(1)
+    return _in_bins(aus, store, probability, angle, {"0-20": (0, 20), "20-40": (20, 40), "40-60": (40, 60)})
+
+
+def by_size(aus: Sequence[str], store: RenderedStore, probability: Float[np.ndarray, "n a"]) -> dict[str, Any]:
+    """Return scores by how many pixels of the picture a decimetre of the head takes; a face is about 2 wide."""
+    size = np.array([json.loads(text)["face_px"] for text in np.asarray(store.extra("params"))])
+    bins = {"50-70": (50, 70), "70-95": (70, 95), "95-123": (95, 124)}
+    return _in_bins(aus, store, probability, size, bins)
+
+
+def _in_bins(
+    aus: Sequence[str],
+    store: RenderedStore,
+    probability: np.ndarray,
+    value: np.ndarray,
+    bins: Mapping[str, tuple[float, float]],
+) -> dict[str, Any]:
+    chosen = {name: (value >= low) & (value < high) for name, (low, high) in bins.items()}
+    return {name: area_table(aus, store.subset(m), probability[m]) for name, m in chosen.items() if m.any()}
 
 
 def by_group(aus: Sequence[str], store: RenderedStore, probability: Float[np.ndarray, "n a"]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from duchenne.errors import WeightsError
 from duchenne.networks.region import RegionNetwork
-from duchenne.recognition import KIND, METADATA_KEY
+from duchenne.recognition import KIND, METADATA_KEY, NeutralRule
 
 OPSET = 17
 LICENCE = "Apache-2.0"
@@ -49,7 +49,11 @@ def output_names(network: RegionNetwork) -> tuple[str, ...]:
 
 
 def description(
-    network: RegionNetwork, thresholds: Float[np.ndarray, " a"], reference: np.ndarray | None, card: dict[str, Any]
+    network: RegionNetwork,
+    thresholds: Float[np.ndarray, " a"],
+    reference: np.ndarray | None,
+    card: dict[str, Any],
+    neutral: NeutralRule | None = None,
 ) -> dict[str, Any]:
     """Return the metadata that `recognition.AURecognizer` reads.
 
@@ -58,6 +62,7 @@ def description(
         thresholds: One for each AU.
         reference: (49, 3), the head that landmarks are derotated onto; None where the network reads no shape.
         card: Anything about data and training.
+        neutral: How neutral faces shift scores; None where that was not learnt.
     """
     config = network.config
     return {
@@ -69,6 +74,7 @@ def description(
         "reduction": config.layout.reduction,
         "reference_shape": None if reference is None else np.round(reference, 5).tolist(),
         "outputs": list(output_names(network)),
+        "neutral": None if neutral is None else {k: np.round(v, 5).tolist() for k, v in vars(neutral).items()},
         "card": {"licence": LICENCE, "input": "RGB windows, uint8; standardised inside the graph", **card},
     }
 

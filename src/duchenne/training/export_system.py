@@ -11,6 +11,7 @@ from duchenne.errors import TrainingError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import best_threshold
 from duchenne.networks.region import RegionNetwork, multiply_accumulates, parameter_count
+from duchenne.recognition import NeutralRule
 from duchenne.training.deep import DeepSystem
 from duchenne.training.export import description, export_network
 
@@ -32,13 +33,14 @@ class Exported:
     size_bytes: int
 
 
-def export_system(system: object, valid: FaceStore, path: Path) -> Exported:
+def export_system(system: object, valid: FaceStore, path: Path, neutral: NeutralRule | None = None) -> Exported:
     """Write a trained region network as the ONNX file that `duchenne detect --weights` reads.
 
     Args:
         system: From `train_system` or `load_system`.
         valid: Faces that choose for each AU the threshold with the best F1.
         path: Where to.
+        neutral: How neutral faces shift scores, if that was learnt.
 
     Raises:
         UsageError: The system is no region network on landmarks.
@@ -57,7 +59,7 @@ def export_system(system: object, valid: FaceStore, path: Path) -> Exported:
         "parameters": parameter_count(network),
         "million_multiply_accumulates": round(multiply_accumulates(network.config) / 1e6, 2),
     }
-    difference = export_network(network, description(network, thresholds, system.reference, card), path)
+    difference = export_network(network, description(network, thresholds, system.reference, card, neutral), path)
     return Exported(path, difference, thresholds, path.stat().st_size)
 
 
