@@ -38,7 +38,7 @@ TINY = RegionConfig(
     shape_width=8,
     head="ordinal",
 )
-RECIPE = DeepRecipe("tiny", "for tests", TINY, AdamW(1e-2), batch=16, epochs=12, patience=0, bf16=False)
+RECIPE = DeepRecipe("tiny", "for tests", TINY, AdamW(1e-2), batch=16, epochs=30, patience=0, bf16=False)
 
 
 @dataclasses.dataclass
