@@ -9,7 +9,9 @@ from numpy.testing import assert_array_equal
 from duchenne.facs import LANDMARK_GROUPS
 from duchenne.synthesis.head import Gaze, Head, make_head, with_glasses
 from duchenne.synthesis.lashes import lash_solids
-from duchenne.synthesis.scene import Camera, Scene, render
+from duchenne.synthesis.scene import SUPERSAMPLING, Camera, Scene, render
+from duchenne.synthesis.skin import with_wrinkles
+from duchenne.synthesis.skin_maps import position_map
 
 CAMERA = Camera(face_px=120)
 GREEN = np.array([0.0, 255.0, 0.0])
@@ -61,3 +63,20 @@ def test_the_back_of_an_open_mouth_is_dark_and_its_lower_teeth_are_seen(head):
     third = len(column) // 3
     assert column[third : 2 * third].min() < 40
     assert column[2 * third :].max() > 90
+
+
+def test_raised_lids_deepen_their_crease(head):
+    above = (np.abs(position_map()[..., :2] - [0.31, 7.388]) < 0.02).all(2)
+    rest, raised = (with_wrinkles(head.skin, aus).astype(int)[above] for aus in ({}, {"AU05": (5.0, 5.0)}))
+    assert (raised <= rest).all()
+    assert (rest - raised)[:, 3].max() > 8  # A furrow: lower ground,
+    assert (rest - raised)[:, 0].max() > 4  # and darker.
+
+
+def test_a_fold_over_the_lid_does_not_hide_the_roots_of_the_lashes():
+    hooded = with_glasses(make_head(3011), None)
+    drawn, moved = render(hooded, Scene({"AU05": (5.0, 5.0)})), hooded.move({"AU05": (5.0, 5.0)}, Gaze())
+    lashes = lash_solids(hooded, moved, 0.001)[0].points.reshape(-1, 10, 3)
+    middle = lashes[len(lashes) // 3 : 2 * len(lashes) // 3, 2].copy() + Camera().offset()
+    x, y = np.floor(Camera().project(middle) * SUPERSAMPLING).astype(int).T
+    assert (drawn.depth_map[y, x] > middle[:, 2] - 0.03).mean() > 0.8

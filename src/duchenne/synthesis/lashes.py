@@ -1,10 +1,13 @@
 """Eyelashes: short curved hairs along the margins of the lids, which turn with them."""
 
+from functools import cache
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from duchenne.synthesis.head import Head, MovedHead
-from duchenne.synthesis.parts import eye_vertices
+from duchenne.synthesis.parts import eye_vertices, head_parts
+from duchenne.synthesis.rig import Vertices, base_mesh
 from duchenne.synthesis.solids import Solid, ribbons
 
 _UPPER = (
@@ -17,6 +20,8 @@ _LOWER = (
 )
 """Vertices of the base mesh along the lids' outer edges, from the outer corner to the inner; the image's left first."""
 _STEPS = 5
+_NEAR_X = 0.025
+"""How far aside a fold may hang before a point of the lid's edge, decimetres."""
 
 
 def lash_solids(head: Head, moved: MovedHead, pixel: float) -> list[Solid]:
@@ -36,13 +41,38 @@ def lash_solids(head: Head, moved: MovedHead, pixel: float) -> list[Solid]:
     for side, balls in enumerate(reversed(eye_vertices())):
         ball = moved.base[balls]
         centre = (ball.min(0) + ball.max(0)) / 2
-        upper = _Lid(moved.base[list(_UPPER[side])], centre, count, np.random.default_rng([head.identity.subject, 15]))
+        upper = _Lid(_below_fold(moved.base, side), centre, count, np.random.default_rng([head.identity.subject, 15]))
         lower = _Lid(
             moved.base[list(_LOWER[side])], centre, 2 * count // 3, np.random.default_rng([head.identity.subject, 16])
         )
         solids.append(_hairs(upper, length, 0.3 + 1.1 * upper.elevation, thick, dark, pixel))
         solids.append(_hairs(lower, 0.42 * length, -0.8, 0.42 * thick, dark, pixel))
     return solids
+
+
+def _below_fold(base: Vertices, side: int) -> Float[np.ndarray, "n 3"]:
+    """Return the upper lid's edge, moved down to where a fold of skin that hangs before it ends."""
+    edge, skin = base[list(_UPPER[side])], base[_skin_above()[side]]
+    before = (np.abs(edge[:, None, 0] - skin[:, 0]) < _NEAR_X) & (skin[:, 2] < edge[:, None, 2] - 0.004)
+    lowest = np.where(before, skin[:, 1], -np.inf).argmax(1)
+    drop = np.maximum(np.where(before.any(1), skin[lowest, 1] - edge[:, 1], 0.0), 0.0)
+    drop = np.convolve(np.pad(drop, 1, "edge"), [0.25, 0.5, 0.25], "valid")
+    ahead = np.where(drop > 0, np.minimum(skin[lowest, 2] - edge[:, 2], 0.0), 0.0)
+    return edge + np.column_stack([np.zeros(len(edge)), drop, ahead])
+
+
+@cache
+def _skin_above() -> tuple[Int[np.ndarray, " a"], Int[np.ndarray, " b"]]:
+    """Return the vertices of the skin over either upper lid, between its edge and the brow."""
+    places, skin = base_mesh().vertices, np.unique(head_parts().skin_normals)
+    found = []
+    for path in _UPPER:
+        edge = places[list(path)]
+        order = np.argsort(edge[:, 0])
+        over = places[skin, 1] - np.interp(places[skin, 0], edge[order, 0], edge[order, 1])
+        beside = (places[skin, 0] > edge[:, 0].min()) & (places[skin, 0] < edge[:, 0].max())
+        found.append(skin[beside & (over > 0.012) & (over < 0.14) & (places[skin, 2] > 1.33)])
+    return found[0], found[1]
 
 
 class _Lid:

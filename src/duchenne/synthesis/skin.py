@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from duchenne.synthesis.creases import creased
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.identity import Identity
 from duchenne.synthesis.skin_hair import grow_beard, grow_brows, hair_colour, line_lids, scalp_of
@@ -76,11 +77,11 @@ def paint_skin(identity: Identity) -> Skin:
     colour = grow_brows(colour, identity, rng, hair, tone, ax, y, z)
     colour = line_lids(colour, identity, rng, ax, y, z)
     height = 128 + 1.6 * noise(rng, 0.9) * (0.5 + identity.age / 80)
-    wrinkles = wrinkles_of(identity, rng, x, y, z)
+    wrinkles, creases = creased(wrinkles_of(identity, rng, x, y, z), identity, ax, y, z)
     depth = float(np.clip((identity.age - 8) / 55, 0.45, 1.1) * rng.uniform(0.7, 1.1))
     aged = np.clip((identity.age - 35) / 40, 0, 1)
     lines = sum(rng.uniform(0, 0.5) * wrinkles[au] for au in ("AU01", "AU02", "AU04", "AU06", "AU12", "AU15"))
-    colour, height = carve(colour, height, aged * lines * rng.uniform(0.3, 0.9), depth)
+    colour, height = carve(colour, height, aged * lines * rng.uniform(0.3, 0.9) + creases, depth)
     texture = np.dstack([colour, height])
     return Skin(
         np.clip(texture, 0, 255).astype(np.uint8), wrinkles, depth, hair, np.zeros_like(scalp) if bald else scalp,
