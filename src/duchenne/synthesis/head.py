@@ -170,7 +170,8 @@ def _shell(skin: Skin, rng: np.random.Generator) -> Float[np.ndarray, " s"]:
     grown = skin.scalp[rows, columns]
     thick = rng.uniform(0.03, 0.22) * rng.uniform(0.8, 1.2)
     rough = 1 + 0.08 * rng.normal(size=len(grown))
-    return np.where(grown > 0.5, thick * grown * rough, -0.05)
+    # The shell leaves the skin where hair begins to grow, so that its edge follows the painted line and not the mesh.
+    return thick * grown * rough - 0.05 * (1 - grown) ** 2
 
 
 @cache
