@@ -20,6 +20,10 @@ def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing():
         other = recipes[name]
         assert other.optimiser == region.optimiser
         assert {key for key in vars(region.network) if vars(region.network)[key] != vars(other.network)[key]} == changed
+    for key in ("shared_channels", "shared_kernel", "widths", "grey", "batch_norm", "dropout", "feature_dropout"):
+        assert getattr(recipes["convnet"].network, key) == getattr(region.network, key)
+    assert recipes["convnet"].network.layers == region.network.patch_layers
+    assert recipes["convnet"].optimiser == region.optimiser
     assert recipes["region-unweighted"].network == region.network
     assert not recipes["region-unweighted"].weighted
     with pytest.raises(UsageError, match="'nobody' takes no part"):

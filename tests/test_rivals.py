@@ -51,6 +51,7 @@ def test_alexnet_has_the_parameters_of_the_published_one_column():
     "config",
     [
         ConvNetConfig(widths=(8,)),
+        ConvNetConfig(widths=(8,), side_px=100, batch_norm=True, grey=True, feature_dropout=0.2),
         DrmlConfig(widths=(8,)),
         DrmlConfig(middle="none", widths=(8,)),
         DrmlConfig(middle="local", widths=(8,), channels=2),

@@ -1,7 +1,8 @@
 """Who takes part in the experiment: every system and every ablation, small enough for a processor.
 
 Budget rule: networks of the line-up see each training face equally often (`epochs`), with AdamW and one cycle, the same
-augmentation and batch, and keep their last weights; classical systems solve their problems to the end. Whether that is
+augmentation and batch, and keep their last weights; classical systems solve their problems to the end. Convnet and
+region network have the same layers, normalisation and dropout; they differ in the patches alone. Whether the budget was
 enough is judged by the validation score, kept in each run: what it gained in the last third of the training should be
 under .01.
 """
@@ -59,7 +60,7 @@ class Level:
 LEVELS = {
     level.name: level
     for level in (
-        Level("quick", 80, 80, 20, 2, 6.0, draws=200),
+        Level("quick", 100, 100, 25, 4, 12.0, draws=500),
         Level("full", 1000, 1000, 200, 4, 20.0),
     )
 }
@@ -88,7 +89,15 @@ _REGION = replace(COMPACT, aus=PAPER_AUS, head="occurrence", shape_width=0)
 _NETWORKS: dict[str, NetworkConfig] = {
     "region": _REGION,
     "convnet": ConvNetConfig(
-        side_px=100, shared_channels=16, shared_kernel=5, layers=COMPACT.patch_layers, widths=COMPACT.widths
+        side_px=100,
+        shared_channels=COMPACT.shared_channels,
+        shared_kernel=COMPACT.shared_kernel,
+        layers=COMPACT.patch_layers,
+        widths=COMPACT.widths,
+        dropout=COMPACT.dropout,
+        grey=COMPACT.grey,
+        batch_norm=COMPACT.batch_norm,
+        feature_dropout=COMPACT.feature_dropout,
     ),
     "drml": DrmlConfig(side_px=90, channels=16, widths=(256,)),
     "drml-convnet": DrmlConfig(side_px=90, channels=16, widths=(256,), middle="none"),
@@ -101,7 +110,8 @@ _NETWORKS: dict[str, NetworkConfig] = {
     "region-49": replace(_REGION, layout=PatchLayout(tuple(range(1, 50)), _REGION.layout.side_px, 2)),
     "region-unweighted": _REGION,
 }
-_OPTIMISERS: dict[str, AdamW] = {}
+_SLOW = dict.fromkeys(("drml", "drml-convnet", "lcn", "alexnet", "eac", "toser"), AdamW(learning_rate=5e-4))
+"""Networks without batch normalisation take smaller steps, as in their own recipes."""
 CLASSICAL = ("svm", "apl", "jpml", "fera17")
 
 
@@ -116,7 +126,7 @@ def line_up(level: Level, seed: int) -> dict[str, Recipe]:
             name,
             f"{name}, small, for the experiment.",
             network,
-            _OPTIMISERS.get(name, AdamW()),
+            _SLOW.get(name, AdamW()),
             batch=32,
             epochs=level.epochs,
             patience=0,

@@ -17,6 +17,7 @@ from duchenne.evaluation.runs import write_run
 from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 from duchenne.training.classical.recipes import ClassicalRecipe
+from duchenne.training.deep import DeepSystem
 from duchenne.training.machine import Machine
 from duchenne.training.progress import Progress
 from duchenne.training.recipes import DeepRecipe, Recipe
@@ -134,6 +135,8 @@ def _trained(
 
     trial.system_folder.mkdir(parents=True, exist_ok=True)
     system = train_system(recipe, train, valid, trial.system_folder, report, Machine(threads=trial.threads))
+    if isinstance(system, DeepSystem):  # The last validation comes after the last report.
+        scores[system.told["steps"]] = system.told["validation_score"]
     report(Progress(1, 1))
     columns = [AU_NAMES.index(name) for name in system.aus]
     positives = (train.occurrence & train.known)[:, columns].sum(0)

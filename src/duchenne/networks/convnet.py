@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from duchenne.networks.initial import keep_signal
 from duchenne.networks.rival_config import ConvNetConfig
-from duchenne.networks.standard import planes_of
+from duchenne.networks.standard import standardise
 
 
 class ConvNet(nn.Module):
@@ -24,21 +24,28 @@ class ConvNet(nn.Module):
     def __init__(self, config: ConvNetConfig) -> None:
         super().__init__()
         self.config = config
-        layers: list[nn.Module] = [nn.Conv2d(3, config.shared_channels, config.shared_kernel), nn.ReLU()]
+        shared = nn.Conv2d(1 if config.grey else 3, config.shared_channels, config.shared_kernel)
+        layers: list[nn.Module] = [shared, nn.ReLU()]
         channels = config.shared_channels
         for layer in config.layers:
-            layers += [nn.Conv2d(channels, layer.channels, layer.kernel, layer.stride), nn.ReLU()]
+            bias = not config.batch_norm
+            layers.append(nn.Conv2d(channels, layer.channels, layer.kernel, layer.stride, bias=bias))
+            layers += [nn.BatchNorm2d(layer.channels)] if config.batch_norm else []
+            layers.append(nn.ReLU())
             channels = layer.channels
         self.maps = nn.Sequential(*layers)
         self.dropout = nn.Dropout(config.dropout)
+        self.feature_dropout = nn.Dropout(config.feature_dropout)
         sizes = (channels * config.map_sides()[-1] ** 2, *config.widths)
         self.full = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.output = nn.Linear(sizes[-1], len(config.aus))
-        keep_signal(self)
+        if not config.batch_norm:
+            keep_signal(self)
 
-    def forward(self, face: UInt8[Tensor, "n s s 3"]) -> Float[Tensor, "n a"]:
+    def forward(self, face: UInt8[Tensor, "n s s c"]) -> Float[Tensor, "n a"]:
         """Return the logits."""
-        features = self.maps(planes_of(face)).flatten(1)
+        planes = standardise(face, self.config.grey).permute(0, 3, 1, 2)
+        features = self.feature_dropout(self.maps(planes).flatten(1))
         for layer in self.full:
             features = self.dropout(torch.relu(layer(features)))
         return self.output(features)

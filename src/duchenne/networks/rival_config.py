@@ -24,6 +24,9 @@ class ConvNetConfig:
         widths: Fully connected layers before the output.
         dropout: Share of units set to zero after each of them.
         side_px: Side of the face that is read.
+        grey: Whether colour is averaged away first.
+        batch_norm: Whether the layers after the first are normalised over the batch (no bias then).
+        feature_dropout: Share of values set to zero before the first fully connected layer.
     """
 
     aus: tuple[str, ...] = PAPER_AUS
@@ -33,11 +36,14 @@ class ConvNetConfig:
     widths: tuple[int, ...] = PAPER.widths
     dropout: float = 0.5
     side_px: int = CROP_SIDE_PX
+    grey: bool = False
+    batch_norm: bool = False
+    feature_dropout: float = 0.0
 
     @property
     def view(self) -> View:
         """What the network reads of a face."""
-        return View(side_px=self.side_px)
+        return View(side_px=self.side_px, grey=self.grey)
 
     def map_sides(self) -> tuple[int, ...]:
         """Return the side of the maps after each layer."""
