@@ -19,6 +19,7 @@ from duchenne.facs import AU_NAMES
 from duchenne.media import frame_from_array
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
+from duchenne.recognition import NeutralRule
 from duchenne.training.export import description, export_network
 
 DATA = Path(__file__).parent / "data"
@@ -178,13 +179,45 @@ def test_weights_of_occurrence_alone_work_and_refuse_sides(tmp_path, face):
         AUDetector(DetectionOptions(weights=path, sides=True))
 
 
-def occurrence_weights(path):
-    """Write an untrained network that knows occurrence alone."""
+def occurrence_weights(path, head="occurrence", rule=None):
+    """Write an untrained network that knows occurrence alone, unless told otherwise."""
     layout = PatchLayout((20, 29), side_px=12, reduction=2)
-    config = RegionConfig(("AU06", "AU12"), layout, True, 4, 3, (PatchLayer(4, 3, 2),), (8,))
+    config = RegionConfig(("AU06", "AU12"), layout, True, 4, 3, (PatchLayer(4, 3, 2),), (8,), head=head)
     network = RegionNetwork(config).eval()
-    export_network(network, description(network, np.array([0.5, 0.5]), None, {}), path)
+    export_network(network, description(network, np.array([0.5, 0.5]), None, {}, rule), path)
     return path
+
+
+def test_the_neutral_face_takes_off_what_it_scores_beyond_the_usual(tmp_path, face):
+    """With a share of 1 the neutral picture itself scores as the usual neutral face does."""
+    rule = NeutralRule(np.array([1.0, 0.0]), np.array([-2.0, 0.0]), np.tile(np.arange(-1.0, 4.0), (2, 1)))
+    weights = occurrence_weights(tmp_path / "rule.onnx", "ordinal", rule)
+    picture = tmp_path / "neutral.png"
+    Image.fromarray(face).save(picture)
+    (plain,) = AUDetector(DetectionOptions(weights=weights)).detect(face)
+    (shifted,) = AUDetector(DetectionOptions(weights=weights, neutral=picture, sides=True)).detect(face)
+    assert shifted.probability[0] == pytest.approx(1 / (1 + np.exp(2)), abs=1e-4)
+    assert shifted.probability[1] == pytest.approx(plain.probability[1], abs=1e-6)
+    assert shifted.side_probability.max(1) == pytest.approx(shifted.probability, abs=1e-6)
+    video = lossless_video(tmp_path / "neutral.mkv", [face, face])
+    (again,) = AUDetector(DetectionOptions(weights=weights, neutral=video)).detect(face)
+    assert_allclose(again.probability, shifted.probability, atol=1e-6)
+
+
+def test_a_neutral_face_that_cannot_be_used_is_refused(tmp_path, face):
+    picture = tmp_path / "wall.png"
+    Image.fromarray(np.full((200, 200, 3), 90, np.uint8)).save(picture)
+    rule = NeutralRule(np.ones(2), np.zeros(2), np.tile(np.arange(-1.0, 4.0), (2, 1)))
+    with pytest.raises(UsageError, match=r"no face in .*wall"):
+        AUDetector(DetectionOptions(weights=occurrence_weights(tmp_path / "a.onnx", "ordinal", rule), neutral=picture))
+    with pytest.raises(UsageError, match=r"b\.onnx has no rule for neutral faces"):
+        AUDetector(DetectionOptions(weights=occurrence_weights(tmp_path / "b.onnx"), neutral=picture))
+    with pytest.raises(MediaError, match="nowhere"):
+        AUDetector(
+            DetectionOptions(
+                weights=occurrence_weights(tmp_path / "c.onnx", "ordinal", rule), neutral=Path("nowhere.png")
+            )
+        )
 
 
 def test_strange_sizes_do_not_break(detector, face):
