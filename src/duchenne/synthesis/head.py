@@ -13,6 +13,7 @@ from duchenne.synthesis.expression import Habit, Sides, express, gaze_units, uni
 from duchenne.synthesis.eyes import paint_eye
 from duchenne.synthesis.glasses import Glasses, draw_glasses, fit_glasses, glasses_solids
 from duchenne.synthesis.identity import Identity, Person, draw_identity, iris_colour
+from duchenne.synthesis.pack_hair import draw_pack_hair
 from duchenne.synthesis.parts import HeadParts, Material, eye_vertices, head_parts
 from duchenne.synthesis.raster import FAR, fill_buffers, sum_normals
 from duchenne.synthesis.rig import Vertices, base_mesh, triangles_of
@@ -22,6 +23,8 @@ from duchenne.synthesis.solids import Solid
 from duchenne.synthesis.teeth import paint_teeth
 
 CENTRE_VERTEX_GROUP = "joint-head"
+_SUNK = -0.05
+"""Where the shell of short hair lies when other hair is worn, decimetres above the scalp."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class MovedHead:
 class Head:
     """Everything of one person that stays the same over pictures.
 
-    `worn` are the surfaces of the glasses in head axes.
+    `worn` are surfaces that ride on the skull, in head axes: glasses, and the hair of `hair_style`, of the pack.
     """
 
     identity: Identity
@@ -67,6 +70,8 @@ class Head:
     clothes: Float[np.ndarray, "3"]
     glasses: Glasses | None = None
     worn: tuple[Solid, ...] = ()
+    hair_style: str | None = None
+    hair_solid: Solid | None = None
 
     def move(self, aus: Mapping[str, Sides], gaze: Gaze) -> MovedHead:
         """Return the head with AU intensities 0-5 per side and a gaze."""
@@ -105,14 +110,19 @@ def make_head(subject: int, person: Person | None = None) -> Head:
         identity, habit, skin, eye, paint_teeth(np.random.default_rng([subject, 7])), _strands(skin, subject),
         _shell(skin, rng), centre, clothes,
     )  # fmt: skip
+    found = draw_pack_hair(identity, skin, centre, person.pack if person else None)
+    if found is not None:
+        style, hair = found
+        head = replace(head, hair_style=style, hair_solid=hair, hair_shell=np.full_like(head.hair_shell, _SUNK))
     return with_glasses(head, draw_glasses(np.random.default_rng([subject, 12])))
 
 
 def with_glasses(head: Head, glasses: Glasses | None) -> Head:
     """Return the person with other glasses, or with none."""
     neutral = (head.identity.vertices - head.centre) * [1.0, -1.0, -1.0]
-    worn = () if glasses is None else tuple(glasses_solids(glasses, fit_glasses(glasses, neutral)))
-    return replace(head, glasses=glasses, worn=worn)
+    frame = [] if glasses is None else glasses_solids(glasses, fit_glasses(glasses, neutral))
+    hair = [] if head.hair_solid is None else [head.hair_solid]
+    return replace(head, glasses=glasses, worn=(*hair, *frame))
 
 
 def _strands(skin: Skin, subject: int) -> UInt8[np.ndarray, "_ _ 4"]:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -60,6 +61,7 @@ class Person:
         recipe: Which units lead the recipes of their action units; never None.
         tones: Lightest and darkest, where none is asked for.
         ages: Youngest and oldest, where none is asked for.
+        pack: File of the appearance pack, whose hair most people then wear; None for the short hair of our own.
     """
 
     tone: int | None = None
@@ -68,6 +70,7 @@ class Person:
     recipe: Style = Style.MIXED
     tones: tuple[int, int] = (TONES[0], TONES[-1])
     ages: tuple[float, float] = (18.0, 78.0)
+    pack: Path | None = None
 
     def __post_init__(self) -> None:
         if self.tone is not None and self.tone not in TONES:

@@ -29,6 +29,7 @@ from duchenne.poses import FERA17_POSES
 from duchenne.synthesis.clips import Clip, clip_frames, draw_clip
 from duchenne.synthesis.head import make_head
 from duchenne.synthesis.identity import SEXES, Person
+from duchenne.synthesis.pack import PACK_NAME
 from duchenne.synthesis.scene import Rendered
 from duchenne.synthesis.surroundings import encode_jpeg
 
@@ -147,6 +148,8 @@ def _claim(plan: ClipsPlan, folder: Path) -> None:
         "age": plan.person.age,
         "recipe": plan.person.recipe.value,
     }
+    if plan.person.pack is not None:  # Its bytes are always the same, wherever it lies.
+        wanted["pack"] = PACK_NAME
     note = folder / "plan.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from duchenne.facs import AU_NAMES
 from duchenne.synthesis.head import Head, make_head
 from duchenne.synthesis.identity import Person
 from duchenne.synthesis.occluders import suited
+from duchenne.synthesis.pack import PACK_NAME
 from duchenne.synthesis.sampling import Company
 from duchenne.synthesis.scene import Rendered, render
 from duchenne.synthesis.shots import GRIDS, Poses, Shot, draw_shots, group_size
@@ -149,6 +150,8 @@ def _claim(plan: StillsPlan, folder: Path) -> None:
         "tones": list(person.tones),
         "ages": list(person.ages),
     }
+    if person.pack is not None:  # Its bytes are always the same, wherever it lies.
+        wanted["pack"] = PACK_NAME
     note = folder / "plan.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -209,6 +212,7 @@ def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, shot: Shot) -> 
         "ancestry": {name: round(share, 3) for name, share in identity.ancestry.items()},
         "field_deg": round(scene.camera.field_deg, 3),
         "face_px": round(scene.camera.face_px, 3),
+        "hair": head.hair_style,
         "glasses": head.glasses and asdict(head.glasses),
         "occluder": scene.occluder and asdict(scene.occluder),
         "covered": np.flatnonzero(drawn.covered).tolist(),
