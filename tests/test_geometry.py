@@ -10,10 +10,13 @@ from duchenne.geometry import (
     pose_from_rotation,
     rigid_rotation,
     rotation_from_pose,
+    rotation_from_turn,
     scale_of,
     similarity,
     similarity_from_two_points,
     transform_points,
+    turn_between_deg,
+    turn_from_rotation,
 )
 
 NOSE = np.array([0.0, 0.0, -1.0])  # towards the camera
@@ -82,3 +85,18 @@ def test_similarity_scales_and_turns():
     transform = similarity(2.0, 90.0, (1.0, 1.0))
     assert scale_of(transform) == pytest.approx(2)
     assert_allclose(transform_points(transform, np.array([[1.0, 0.0]])), [[1.0, 3.0]], atol=1e-12)
+
+
+@given(angles, angles, angles)
+def test_a_turn_about_an_axis_survives_and_agrees_with_opencv(x, y, z):
+    cv2 = pytest.importorskip("cv2")
+    turn_deg = np.array([x, y, z])
+    rotation = rotation_from_turn(turn_deg)
+    assert_allclose(rotation, cv2.Rodrigues(np.radians(turn_deg))[0], atol=1e-9)
+    assert_allclose(rotation_from_turn(turn_from_rotation(rotation)), rotation, atol=1e-6)
+
+
+@pytest.mark.parametrize("pose", [HeadPose(30, 0, 0), HeadPose(0, -30, 0), HeadPose(0, 0, 30)])
+def test_the_turn_between_poses_is_one_angle(pose):
+    assert turn_between_deg(HeadPose(0, 0, 0), pose) == pytest.approx(30.0)
+    assert turn_between_deg(pose, pose) == pytest.approx(0.0, abs=1e-5)

@@ -7,7 +7,7 @@ pytest.importorskip("cv2")
 
 from duchenne.errors import TrainingError, WeightsError  # noqa: E402
 from duchenne.facs import LANDMARK_GROUPS  # noqa: E402
-from duchenne.geometry import HeadPose, rotation_from_pose  # noqa: E402
+from duchenne.geometry import HeadPose, rotation_from_pose, turn_between_deg  # noqa: E402
 from duchenne.landmarks import FaceLandmarks, Landmarker, mean_face  # noqa: E402
 from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
 from duchenne.training.landmarker_augment import augment  # noqa: E402
@@ -23,6 +23,7 @@ from duchenne.training.landmarker_measure import (  # noqa: E402
 )
 from duchenne.training.landmarker_sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
 from duchenne.training.landmarker_store import Pool, face_sample, write_part  # noqa: E402
+from duchenne.training.pose_correction import fit, observed  # noqa: E402
 from duchenne.training.unfolding import start_from_export  # noqa: E402
 
 
@@ -91,6 +92,36 @@ class TestDepth:
         assert moved.solid[:, :2] == pytest.approx(solid[:, :2])
         depth = (moved.solid[:, 2] - moved.solid[:, 2].mean()) / 60.0
         assert depth == pytest.approx(mean_face()[:, 2] - mean_face()[:, 2].mean(), abs=1e-2)
+
+
+class TestPoseCorrection:
+    def test_what_the_shape_tells_of_the_pose_is_found_again(self):
+        rng = np.random.default_rng(0)
+        truth = np.zeros((147, 3))
+        truth[40, 0], truth[7, 1] = 30.0, -20.0
+        shapes = rng.normal(0, 0.3, (3000, 147))
+        found = fit(shapes, np.clip(shapes @ truth, -17, 17) + rng.normal(0, 1.0, (3000, 3)))
+        assert found[40, 0] == pytest.approx(30.0, rel=0.1)
+        assert found[7, 1] == pytest.approx(-20.0, rel=0.1)
+        assert np.median(np.abs(found)) < 0.2
+
+    def test_a_head_and_its_mirror_image_miss_mirrored_turns(self):
+        class Blind(Landmarker):
+            """Answers with a face that always looks into the camera."""
+
+            def locate(self, pixels, face_box, passes=2):
+                solid = head()
+                return FaceLandmarks(solid[:, :2], solid[:, 2] - solid[:, 2].mean(), np.ones(49), 1.0)
+
+        pose = HeadPose(12.0, 5.0, 3.0)
+        shapes, turns = observed(Blind(), [RenderedFace(dotted(head()), head(pose), np.ones(49, bool), pose)])
+        assert np.abs(shapes).max() < 0.03
+        assert np.linalg.norm(turns, axis=1) == pytest.approx(turn_between_deg(pose, HeadPose(0.0, 0.0, 0.0)), abs=0.5)
+        assert turns[1] == pytest.approx(turns[0] * [1.0, -1.0, -1.0], abs=0.5)
+
+    def test_too_few_heads_are_refused(self):
+        with pytest.raises(TrainingError, match="render more"):
+            fit(np.zeros((5, 147)), np.zeros((5, 3)))
 
 
 class TestLoss:

@@ -56,13 +56,27 @@ def pose_from_rotation(rotation: Transform) -> HeadPose:
     return HeadPose(yaw_deg, pitch_deg, roll_deg)
 
 
-def turn_between_deg(first: HeadPose, second: HeadPose) -> float:
-    """Return the angle of the single rotation that takes one pose to the other, 0-180 degrees.
+def rotation_from_turn(turn_deg: Float[np.ndarray, "3"]) -> Transform:
+    """Return the rotation about the axis `turn_deg` by its length in degrees.
 
-    Source: trace of a rotation matrix = 1 + 2 cos(angle).
+    Source: Rodrigues' formula.
     """
-    between = rotation_from_pose(first).T @ rotation_from_pose(second)
-    return float(np.degrees(np.arccos(np.clip((np.trace(between) - 1) / 2, -1, 1))))
+    angle = float(np.radians(np.linalg.norm(turn_deg)))
+    x, y, z = np.radians(turn_deg) / max(angle, 1e-12)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+def turn_from_rotation(rotation: Transform) -> Float[np.ndarray, "3"]:
+    """Return the axis of a rotation, as long as its angle in degrees; the inverse of `rotation_from_turn` below 180."""
+    angle = np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))
+    axis = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
+    return np.degrees(axis * (0.5 if angle < 1e-6 else angle / (2 * np.sin(angle))))
+
+
+def turn_between_deg(first: HeadPose, second: HeadPose) -> float:
+    """Return the angle of the single rotation that takes one pose to the other, 0-180 degrees."""
+    return float(np.linalg.norm(turn_from_rotation(rotation_from_pose(first).T @ rotation_from_pose(second))))
 
 
 def rigid_rotation(source: Points3D, target: Points3D, weights: Float[np.ndarray, " n"]) -> Transform:

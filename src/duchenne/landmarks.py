@@ -17,6 +17,7 @@ from duchenne.facs import (
     INNER_EYE_IMAGE_LEFT,
     INNER_EYE_IMAGE_RIGHT,
     LANDMARK_COUNT,
+    MIRROR_LANDMARKS,
     OUTER_EYE_IMAGE_LEFT,
     OUTER_EYE_IMAGE_RIGHT,
 )
@@ -26,6 +27,7 @@ from duchenne.geometry import (
     angle_deg,
     pose_from_rotation,
     rigid_rotation,
+    rotation_from_turn,
     scale_of,
     shift,
     similarity,
@@ -36,6 +38,7 @@ from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "landmarker.onnx"
 MEAN_FACE_NAME = "mean_face.json"
+POSE_CORRECTION_NAME = "pose_correction.json"
 METADATA_KEY = "duchenne"
 KIND = "landmarks"
 INPUT_SIDE_PX = 128
@@ -55,6 +58,8 @@ Ours, chosen on rendered training heads: without brows a short or long nose alon
 POSE_WEIGHTS[[*STABLE_LANDMARKS, *_BROW_ENDS]] = 1.0
 POSE_WEIGHTS[list(_MOUTH_CORNERS)] = 0.5
 POSE_WEIGHTS.flags.writeable = False
+MOST_CORRECTION_DEG = 15.0
+"""No shape of a face explains a larger error of the pose."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,8 @@ class Landmarker:
         Args:
             pixels: The whole picture, RGB.
             face_box: Where the face is; box and eye keypoints are used.
-            passes: Runs of the network; each after the first looks at the crop that the landmarks before it fix.
+            passes: Looks at the face; each after the first sees the crop that the landmarks before it fix. In the last
+                look the mirror image is seen, too, and the mean of both is given.
 
         Raises:
             LandmarkError: The box is not finite or too small.
@@ -172,17 +178,19 @@ class Landmarker:
         if passes < 1:
             raise UsageError(f"The landmarker was asked for {passes} passes; it needs at least 1.")
         crop_from_image = self.rule.from_box(face_box)
-        found = self._look(pixels, crop_from_image)
         for _ in range(passes - 1):
-            found = self._look(pixels, self.rule.from_landmarks(found.points))
-        return found
+            crop = cut(pixels, crop_from_image, self.rule.side_px)
+            found = _in_picture(*(out[0] for out in self.run(crop[None])), crop_from_image)
+            crop_from_image = self.rule.from_landmarks(found.points)
+        return self._look_twice(pixels, crop_from_image)
 
-    def _look(self, pixels: np.ndarray, crop_from_image: Transform) -> FaceLandmarks:
+    def _look_twice(self, pixels: np.ndarray, crop_from_image: Transform) -> FaceLandmarks:
+        """Return the mean of what the network says of a crop and of its mirror image."""
         crop = cut(pixels, crop_from_image, self.rule.side_px)
-        points, visibility, presence = self.run(crop[None])
-        image_points = transform_points(np.linalg.inv(crop_from_image), points[0, :, :2])
-        depth = points[0, :, 2] / scale_of(crop_from_image)
-        return FaceLandmarks(image_points, depth - depth.mean(), visibility[0], float(presence[0]))
+        points, visibility, presence = self.run(np.stack([crop, crop[:, ::-1]]))
+        points[1] = points[1][MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [self.rule.side_px, 0.0, 0.0]
+        visibility[1] = visibility[1][MIRROR_LANDMARKS]
+        return _in_picture(points.mean(0), visibility.mean(0), presence.mean(), crop_from_image)
 
     def run(
         self, crops: UInt8[np.ndarray, "n s s 3"]
@@ -190,6 +198,14 @@ class Landmarker:
         """Return points (x, y, depth in crop pixels), visibility and presence of crops that `rule` made."""
         points, visibility, presence = self._session.run(["points", "visibility", "presence"], {"pixels": crops})
         return points.astype(float), visibility.astype(float), presence.astype(float)
+
+
+def _in_picture(
+    points: Float[np.ndarray, "49 3"], visibility: Float[np.ndarray, "49"], presence: float, crop_from_image: Transform
+) -> FaceLandmarks:
+    image_points = transform_points(np.linalg.inv(crop_from_image), points[:, :2])
+    depth = points[:, 2] / scale_of(crop_from_image)
+    return FaceLandmarks(image_points, depth - depth.mean(), visibility, float(presence))
 
 
 @lru_cache(maxsize=1)
@@ -207,17 +223,52 @@ def mean_face() -> Float[np.ndarray, "49 3"]:
         raise WeightsError(f"{path} is no mean face ({error}). Install the package again.") from error
 
 
-def head_pose(landmarks: FaceLandmarks) -> HeadPose:
-    """Return the pose of the head: the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`.
+@lru_cache(maxsize=1)
+def pose_correction() -> Float[np.ndarray, "147 3"]:
+    """Return what each coordinate of the level face, against the mean face, tells of the turn that is missing, degrees.
+
+    Raises:
+        WeightsError: The file is missing or garbled.
+    """
+    path = weights_path(POSE_CORRECTION_NAME)
+    try:
+        return np.array(json.loads(path.read_text(encoding="utf-8"))["turn_deg"], float).reshape(3 * LANDMARK_COUNT, 3)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} is no pose correction ({error}). Install the package again.") from error
+
+
+def level_face(seen: Float[np.ndarray, "49 3"]) -> tuple[Transform, Float[np.ndarray, "147"]]:
+    """Return the rotation that fits the mean face best, and the face without it, less the mean face.
 
     Raises:
         LandmarkError: The landmarks are not finite, or lie on a line or in a point.
     """
-    seen = solid(landmarks.points, landmarks.depth)
     size = float(np.ptp(seen, axis=0).max())
     if not size > 0:
         raise LandmarkError("The landmarks coincide or are not finite, so the head has no pose.")
-    return pose_from_rotation(rigid_rotation(mean_face(), seen / size, POSE_WEIGHTS))
+    rotation = rigid_rotation(mean_face(), seen / size, POSE_WEIGHTS)
+    return rotation, (_unit(seen @ rotation) - _unit(mean_face())).ravel()
+
+
+def _unit(points: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
+    centred = points - points.mean(0)
+    return centred / np.sqrt((centred**2).sum(1).mean())
+
+
+def head_pose(landmarks: FaceLandmarks) -> HeadPose:
+    """Return the pose of the head.
+
+    Ours: first the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`. A face that is not the
+    mean one (a short nose, a low brow) biases it; so its shape, which is known then, corrects it by a linear map that
+    was fitted on rendered heads (`training.pose_correction`). The mean face itself needs no correction.
+
+    Raises:
+        LandmarkError: The landmarks are not finite, or lie on a line or in a point.
+    """
+    rotation, shape = level_face(solid(landmarks.points, landmarks.depth))
+    turn_deg = shape @ pose_correction()
+    turn_deg *= min(1.0, MOST_CORRECTION_DEG / max(float(np.linalg.norm(turn_deg)), 1e-9))
+    return pose_from_rotation(rotation @ rotation_from_turn(turn_deg))
 
 
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
