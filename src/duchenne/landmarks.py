@@ -180,7 +180,8 @@ class Landmarker:
         crop_from_image = self.rule.from_box(face_box)
         for _ in range(passes - 1):
             crop = cut(pixels, crop_from_image, self.rule.side_px)
-            found = _in_picture(*(out[0] for out in self.run(crop[None])), crop_from_image)
+            points, visibility, presence = self.run(crop[None])
+            found = _in_picture(points[0], visibility[0], float(presence[0]), crop_from_image)
             crop_from_image = self.rule.from_landmarks(found.points)
         return self._look_twice(pixels, crop_from_image)
 
@@ -190,7 +191,7 @@ class Landmarker:
         points, visibility, presence = self.run(np.stack([crop, crop[:, ::-1]]))
         points[1] = points[1][MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [self.rule.side_px, 0.0, 0.0]
         visibility[1] = visibility[1][MIRROR_LANDMARKS]
-        return _in_picture(points.mean(0), visibility.mean(0), presence.mean(), crop_from_image)
+        return _in_picture(points.mean(0), visibility.mean(0), float(presence.mean()), crop_from_image)
 
     def run(
         self, crops: UInt8[np.ndarray, "n s s 3"]
