@@ -11,15 +11,15 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 from duchenne import AUDetector, DetectionOptions, to_dataframe
-from duchenne.alignment import eye_span_px
+from duchenne.alignment import CROP_SIDE_PX, AlignedFace, align, eye_span_px
 from duchenne.columns import Columns
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, UsageError
-from duchenne.facs import AU_NAMES
+from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
 from duchenne.media import frame_from_array
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
-from duchenne.recognition import NeutralRule
+from duchenne.recognition import AURecognizer, NeutralRule
 from duchenne.training.export import description, export_network
 
 DATA = Path(__file__).parent / "data"
@@ -177,6 +177,22 @@ def test_weights_of_occurrence_alone_work_and_refuse_sides(tmp_path, face):
     assert detector.weights[-1] == path
     with pytest.raises(UsageError, match=r"plain\.onnx does not tell left from right"):
         AUDetector(DetectionOptions(weights=path, sides=True))
+
+
+def test_mirroring_a_face_swaps_the_outputs_of_its_sides(detector, face):
+    """The network is not symmetric by construction; docs/columns.md says by how much it differs over 476 faces."""
+    (found,) = detector.detect(face)
+    aligned, depth = align(face, found.landmarks.points), found.landmarks.depth
+    points = aligned.landmarks[MIRROR_LANDMARKS] * [-1, 1] + [CROP_SIDE_PX, 0]
+    mirrored = AlignedFace(np.ascontiguousarray(aligned.pixels[:, ::-1]), points, aligned.crop_from_image)
+    recognizer = AURecognizer()
+    before = recognizer.recognize_fully([aligned], [depth])
+    after = recognizer.recognize_fully([mirrored], [depth[MIRROR_LANDMARKS]])
+    assert_allclose(after.probability, before.probability, atol=0.35)
+    for kind, tolerance in (("side_probability", 0.1), ("side_intensity", 0.4)):
+        one, other = getattr(before, kind)[0], getattr(after, kind)[0][:, ::-1]
+        assert np.abs(one - other).mean() < tolerance
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
 
 
 def occurrence_weights(path, head="occurrence", rule=None):

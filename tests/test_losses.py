@@ -1,11 +1,15 @@
-"""The loss against torch's own, its gradient against the printed formula."""
+"""The losses against torch's own, against the printed formula, and by hand."""
+
+from math import exp, log
 
 import numpy as np
 import pytest
 import torch
 
 from duchenne.errors import TrainingError
-from duchenne.training.losses import masked_cross_entropy, skew
+from duchenne.networks.ordinal import OrdinalScale
+from duchenne.training.labels import Labels
+from duchenne.training.losses import masked_cross_entropy, ordinal_cross_entropy, skew
 
 
 def batch(faces=7, aus=5):
@@ -68,3 +72,54 @@ def test_an_au_with_one_class_only_is_refused(value):
 def test_an_au_without_any_known_label_is_refused():
     with pytest.raises(TrainingError, match="0 positive and 0 negative"):
         skew(np.array([[True], [False]]), np.zeros((2, 1), bool))
+
+
+def of_one(**changed):
+    """Return the labels of one face whose AU12 is D (4) on the left and a trace (1) on the right."""
+    whole = {
+        "occurrence": torch.tensor([[True]]),
+        "known": torch.tensor([[True]]),
+        "intensity": torch.tensor([[[4.0, 1.0]]]),
+        "intensity_known": torch.tensor([[True]]),
+        "sides_known": torch.tensor([[True]]),
+    }
+    return Labels(**(whole | changed))
+
+
+def sigmoid(value):
+    return 1 / (1 + exp(-value))
+
+
+def test_the_ordinal_loss_is_the_one_computed_by_hand():
+    """Cuts at -1, 0, 1, 2, 3 (A to E); latents 2.5 on the left, -0.5 on the right; a positive weighs 3."""
+    scale = OrdinalScale(["AU12"])
+    latents = torch.tensor([[[2.5, -0.5]]], requires_grad=True)
+    reached, missed = (lambda cut, z: -log(sigmoid(z - cut))), (lambda cut, z: -log(1 - sigmoid(z - cut)))
+    face = reached(-1, 2.5) + reached(1, 2.5) + reached(2, 2.5) + missed(3, 2.5)  # B belongs to the other loss
+    left = face + reached(0, 2.5)
+    right = reached(-1, -0.5) + missed(1, -0.5) + missed(2, -0.5) + missed(3, -0.5)  # a trace says nothing about B
+    loss = ordinal_cross_entropy(scale, latents, of_one(), torch.tensor([3.0]))
+    assert loss.item() == pytest.approx(3 * face / 4 + (3 * left + right) / 10, rel=1e-3)
+    loss.backward()
+    by_cut = [sigmoid(2.5 - cut) - 1 for cut in (-1, 1, 2)] + [sigmoid(2.5 - 3)]
+    on_left = 3 * sum(by_cut) / 4 + 3 * (sum(by_cut) + sigmoid(2.5) - 1) / 10
+    on_right = (sigmoid(0.5) - 1 + sum(sigmoid(-0.5 - cut) for cut in (1, 2, 3))) / 10
+    torch.testing.assert_close(latents.grad, torch.tensor([[[on_left, on_right]]]), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "share_of_face", "share_of_sides"),
+    [
+        ({"sides_known": torch.tensor([[False]])}, 1, 0),
+        ({"intensity_known": torch.tensor([[False]]), "sides_known": torch.tensor([[False]])}, 0, 0),
+        ({"occurrence": torch.tensor([[False]])}, 0, 0),  # contradicts the intensity, so that does not count
+        ({"occurrence": torch.tensor([[False]]), "known": torch.tensor([[False]])}, 1, 1),
+    ],
+)
+def test_the_ordinal_loss_leaves_out_what_is_unknown_or_contradicts(changed, share_of_face, share_of_sides):
+    scale, latents, weight = OrdinalScale(["AU12"]), torch.tensor([[[2.5, -0.5]]]), torch.tensor([3.0])
+    whole = ordinal_cross_entropy(scale, latents, of_one(), weight)
+    face = ordinal_cross_entropy(scale, latents, of_one(sides_known=torch.tensor([[False]])), weight)
+    found = ordinal_cross_entropy(scale, latents, of_one(**changed), weight)
+    torch.testing.assert_close(found, share_of_face * face + share_of_sides * (whole - face))
+    assert whole > face > 0

@@ -1,4 +1,4 @@
-"""Two processes that share a batch against one process with the whole batch."""
+"""Two processes that share a batch against one process with the whole batch: gradients, and the steps from them."""
 
 import dataclasses
 import subprocess
@@ -36,9 +36,32 @@ if __name__ == "__main__":
 """
 
 
-def trained(folder: Path, devices: int) -> dict[str, torch.Tensor]:
+GRADIENTS = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from duchenne.training.checkpoints import write_tensors
+from duchenne.training.fitting import _Fitting
+from duchenne.training.machine import Machine
+from duchenne.training.progress import silent
+from test_processes import STILL
+from toy_store import toy_store
+if __name__ == "__main__":
+    machine = Machine("cpu", devices={devices}, threads=1)
+    run = _Fitting(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, machine, None)
+    inputs, labels = run.reader.read(0)
+    assert len(inputs[0]) == STILL.batch // {devices}
+    loss = run.loss(inputs, tuple(vars(labels).values()))
+    run.fabric.backward(loss)
+    if run.fabric.global_rank == 0:
+        found = {{name: values.grad for name, values in run.network.named_parameters()}}
+        write_tensors(Path({folder!r}) / "network.safetensors", found, {{}})
+"""
+
+
+def trained(folder: Path, devices: int, code: str = CODE) -> dict[str, torch.Tensor]:
     script = folder.with_suffix(".py")
-    script.write_text(CODE.format(tests=str(Path(__file__).parent), folder=str(folder), devices=devices))
+    script.write_text(code.format(tests=str(Path(__file__).parent), folder=str(folder), devices=devices))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr[-2000:]
     return read_tensors(folder / "network.safetensors")[0]
@@ -47,4 +70,13 @@ def trained(folder: Path, devices: int) -> dict[str, torch.Tensor]:
 def test_two_processes_take_the_steps_of_one_with_the_whole_batch(tmp_path):
     one, two = trained(tmp_path / "one", 1), trained(tmp_path / "two", 2)
     for name, values in one.items():
+        torch.testing.assert_close(two[name], values, rtol=0, atol=1e-6, msg=name)
+
+
+def test_two_processes_give_the_gradients_of_one_with_twice_the_batch(tmp_path):
+    assert not STILL.network.batch_norm
+    one, two = trained(tmp_path / "one", 1, GRADIENTS), trained(tmp_path / "two", 2, GRADIENTS)
+    assert set(one) == set(two) >= {"shared.weight", "patch_layers.0.weight", "output.weight", "scale.steps"}
+    for name, values in one.items():
+        assert values.abs().max() > 1e-5, name
         torch.testing.assert_close(two[name], values, rtol=0, atol=1e-6, msg=name)
