@@ -1,14 +1,28 @@
 """The paper's experiment: who takes part and with what budget, rendered and real sets, and all of it in miniature."""
 
+import re
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from duchenne.commands import run
+from duchenne.datasets.preparation import _known_face
+from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
-from duchenne.evaluation.experiment import Experiment, budget_of
-from duchenne.evaluation.line_up import LEVELS, line_up, resized
+from duchenne.evaluation.experiment import TRAINED, Experiment, budget_of, reproduce_releases, reproduce_rendered
+from duchenne.evaluation.line_up import LEVELS, Level, line_up, resized
+from duchenne.evaluation.release_sets import Releases, release_arms
+from duchenne.evaluation.runs import read_run, read_runs
 from duchenne.evaluation.trial import last_third_gain
+from duchenne.facs import AU_NAMES
 from duchenne.poses import pose_numbers
 from duchenne.training.recipes import DeepRecipe
+from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
+from toy_faces import head
 
 
 def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing():
@@ -27,7 +41,7 @@ def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing():
     assert recipes["region-unweighted"].network == region.network
     assert not recipes["region-unweighted"].weighted
     with pytest.raises(UsageError, match="'nobody' takes no part"):
-        line_up(LEVELS["quick"].__class__("x", 8, 8, 2, 1, 1.0, ("nobody",)), 0)
+        line_up(replace(LEVELS["quick"], systems=("nobody",)), 0)
 
 
 def test_nine_poses_have_numbers_and_others_none():
@@ -50,3 +64,156 @@ def test_an_experiment_of_another_size_is_not_mixed_in(tmp_path):
         Experiment(resized(level, None, 3.0), tmp_path).claim("rendered")
     with pytest.raises(UsageError, match="8 people or more"):
         resized(level, 7)
+
+
+class _Locator:
+    """Finds the same head in every picture."""
+
+    def locate(self, pixels):
+        return [_known_face(head() + np.array([128, 128, 0]))], Counter()
+
+
+def random_labels(path, header, rng):
+    """Replace the occurrences of a label file by random ones."""
+    rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
+    write_rows(path, [header, *([row[0], *rng.integers(0, 2, len(header) - 1)] for row in rows)])
+
+
+@pytest.fixture
+def releases(tmp_path, monkeypatch):
+    """Small copies of BP4D and FERA 2017 whose people have the same names."""
+    monkeypatch.setattr("duchenne.datasets.preparation._locator", _Locator)
+    rng, people = np.random.default_rng(0), ("F001", "F002", "M001", "M002", "M003")
+    write_bp4d(tmp_path / "bp4d", {f"{name}_T1": 3 for name in people}, frames=12)
+    write_fera17(tmp_path / "fera17", people[:4])
+    write_fera17(tmp_path / "fera17", people[:1], "Valid")
+    for path in (tmp_path / "bp4d" / "AUCoding" / "AU_OCC").iterdir():
+        random_labels(path, BP4D_HEADER, rng)
+    for path in (tmp_path / "fera17").glob("*_Occ/*.csv"):
+        random_labels(path, (0, 1, 4, 6, 7, 10, 12, 14, 15, 17, 23), rng)
+    return Releases(tmp_path / "bp4d", tmp_path / "fera17", PrepareOptions())
+
+
+def test_real_releases_give_three_arms_and_bp4ds_test_subjects_never_train(releases, tmp_path):
+    level = resized(LEVELS["quick"], None, 1.0)
+    experiment = Experiment(replace(level, systems=("region",), draws=20), tmp_path / "out")
+    outcome = reproduce_releases(experiment, releases, lambda stage: None)
+    assert outcome.failures == ()
+    bp4d, fera17, others = release_arms(releases, tmp_path / "out" / "sets", 1, lambda stage: None)
+    judged = set(bp4d.tests["within"].split.test)
+    assert judged & set(fera17.learn.split.train + fera17.learn.split.valid)
+    assert not judged & set(others.learn.split.train + others.learn.split.valid)
+    assert set(fera17.tests["poses"].split.test) == {"VA_F001"}
+    runs = {run["role"]: run for run in read_runs(tmp_path / "out" / "runs")}
+    assert runs["within"]["data"] == "BP4D"
+    assert runs["across"]["data"] == "FERA17 to BP4D"
+    assert runs["across"]["training"]["left_out"] == ["AU02", "AU24"]
+    assert set(runs["across"]["by_subject"]) == judged
+    assert list(runs["poses"]["by_pose"]["poses"]) == [str(number) for number in range(1, 10)]
+    tables = {path.stem for path in (tmp_path / "out" / "report").glob("*.csv")}
+    assert {"table1", "table2", "table3", "table4a"} <= tables
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--data", "releases"], 2, "--bp4d DIR gives Table 2"),
+        (["--bp4d", "x"], 2, "add --data releases"),
+        (["--data", "releases", "--bp4d", "nowhere"], 1, "nowhere: there is no such file or folder"),
+        (["--data", "releases", "--fera17", "."], 1, "no folder Train_Occ or Valid_Occ"),
+        (["--systems", "nobody", "--people", "8"], 2, "'nobody' takes no part"),
+    ],
+)
+def test_what_is_missing_is_said(words, code, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["reproduce", *words]) == code
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "reproduced" / "sets" / "home").exists()
+
+
+TINY = Level("tiny", 10, 8, 2, 2, 1.0, ("region", "region-49"), 20)
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reproduced")
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("duchenne.synthesis.stills.PER_PERSON", 5)  # Drawing takes most of the time.
+        outcome = reproduce_rendered(Experiment(TINY, folder), told.append)
+    assert outcome.failures == ()
+    return folder, told
+
+
+def test_from_nothing_to_the_report(reproduced):
+    folder, told = reproduced
+    shown = {path.name for path in (folder / "report").iterdir()}
+    figures = {f"figure{number}.{kind}" for number in (3, 5, 6, 7) for kind in ("png", "svg")}
+    assert figures | {"report.html", "report.md", "report.tex", "significance.json"} <= shown
+    assert {f"table{name}.csv" for name in ("1", "2", "3", "4a", "4b", "4c", "4d", "4e")} <= shown
+    drawn = [stage for stage in told if stage.what == "pictures drawn"]
+    assert drawn[-1].done == drawn[-1].total == 10 * 5 + 8 * 5 + 2 * 2 * 9
+    judged = [stage for stage in told if stage.what == TRAINED]
+    assert judged[-1].done == judged[-1].total == 4
+    assert [stage.done for stage in judged] == sorted(stage.done for stage in judged)
+
+
+def test_more_systems_are_added_by_workers_and_nothing_is_done_twice(reproduced):
+    folder, _ = reproduced
+    before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}
+    level = replace(TINY, systems=("region", "fera17", "svm"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("duchenne.synthesis.stills.PER_PERSON", 5)
+        outcome = reproduce_rendered(Experiment(level, folder, workers=2), lambda stage: None)
+    assert outcome.failures == ()
+    after = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}
+    assert len(after) == len(before) + 6
+    assert all(after[path] == stamp for path, stamp in before.items())
+
+
+def test_evaluate_says_what_the_experiment_said(reproduced, tmp_path, capsys):
+    folder, _ = reproduced
+    words = [
+        "evaluate",
+        str(folder / "systems" / "region-0-away"),
+        "--data",
+        str(folder / "sets" / "away-judged.store"),
+    ]
+    assert run([*words, "--out", str(tmp_path / "run.json"), "--draws", "20", "--role", "poses"]) == 0
+    mine, theirs = read_run(tmp_path / "run.json"), read_run(folder / "runs" / "poses" / "region-0.json")
+    assert mine["system"] == theirs["system"] == "region"
+    assert mine["mean"]["aroc"] == theirs["mean"]["aroc"]
+    assert mine["aus"]["AU12"]["at"]["validation"] is None
+    assert f"aroc {mine['mean']['aroc']:.3f}" in capsys.readouterr().out
+    home = str(folder / "sets" / "home.store")
+    assert run([*words, "--valid", home, "--out", str(tmp_path / "other.json"), "--draws", "0"]) == 0
+    assert read_run(tmp_path / "other.json")["aus"]["AU12"]["at"]["validation"]["threshold"] > 0
+    assert run([*words, "--valid", words[3], "--out", str(tmp_path / "none.json")]) == 1
+    assert "is in validation and in test" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "none.json").exists()
+
+
+def test_evaluate_judges_a_file_of_scores(reproduced, tmp_path, capsys):
+    folder, _ = reproduced
+    store = PreparedStore(folder / "sets" / "home.store")
+    truth = store.occurrence[:, AU_NAMES.index("AU12")]
+    pd.DataFrame({"AU12_p": np.where(truth, 0.9, 0.2)}).to_csv(tmp_path / "scores.csv", index=False)
+    words = ["evaluate", str(tmp_path / "scores.csv"), "--data", str(store.folder), "--out", str(tmp_path / "run.json")]
+    assert run(words) == 0
+    assert "f1 1.000  nf1 1.000  apr 1.000  napr 1.000  aroc 1.000" in capsys.readouterr().out
+    (tmp_path / "scores.csv").write_text("AU12_p\n0.5\n")
+    assert run(words) == 1
+    assert "Score the same set of faces" in capsys.readouterr().err
+    assert run([*words, "--valid", str(store.folder)]) == 1
+    assert "leave --valid out" in capsys.readouterr().err
+
+
+def test_explain_names_patches_and_draws_the_map(reproduced, tmp_path, capsys):
+    folder, _ = reproduced
+    words = ["--data", str(folder / "sets" / "away-judged.store"), "--out", str(tmp_path / "map")]
+    assert run(["explain", str(folder / "systems" / "region-49-0-away"), *words]) == 0
+    said = capsys.readouterr()
+    assert re.search(r"^AU12: patches( \d+){5}$", said.out, re.MULTILINE)
+    assert "most significant patches" in said.err
+    assert {path.name for path in (tmp_path / "map").iterdir()} == {"figure3.png", "figure3.svg", "significance.json"}
+    assert run(["explain", str(folder / "systems" / "svm-0-away"), *words]) == 1

@@ -150,6 +150,21 @@ def test_the_papers_sampling_turns_bp4ds_skew_into_table_1():
     assert max(errors) < 0.025  # AU02: all its positives make .249 of 101,000 frames; Table 1 prints .227
 
 
+def rate_errors(kept, rounding=0.0):
+    """Return how far rates of AUs of which every frame is kept are from Table 1's, beyond the rounding of its skew."""
+    counts = releases()["bp4d"]["positives"]
+    bounds = {name: (1 / (1 + TABLE_1[name] + rounding), 1 / (1 + TABLE_1[name] - rounding)) for name in RARE}
+    return np.array([max(low - counts[n] / kept, counts[n] / kept - high, 0) for n, (low, high) in bounds.items()])
+
+
+def test_published_counts_bound_how_near_to_table_1_any_number_of_frames_comes():
+    assert rate_errors(101_000).round(4).tolist() == [0.0052, 0.0213, 0.0005, 0.0023, 0.0132, 0.0027]
+    assert rate_errors(101_000).sum() / 7 == pytest.approx(0.0065, abs=5e-5)
+    assert min(rate_errors(kept).sum() / 7 for kept in range(80_000, 140_000, 50)) == pytest.approx(0.0058, abs=5e-5)
+    assert rate_errors(101_000).sum() / 12 == pytest.approx(0.0038, abs=5e-5)
+    assert rate_errors(101_000, 0.05).sum() / 12 == pytest.approx(0.0025, abs=5e-5)
+
+
 def labels(count, rng):
     return rng.random((count, len(AU_NAMES))) < 0.3, rng.random((count, len(AU_NAMES))) < 0.9
 

@@ -10,6 +10,8 @@ from duchenne.evaluation.tables import NOTHING, Series, Table
 
 LEAST_ERRORS = 2.0
 """Standard errors over seeds that a difference must exceed to be called one."""
+LEARNT = 0.6
+"""A mean area under the ROC on validation faces; a network that stays below it has not learnt, and decides nothing."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def claims_table(roles: Mapping[str, Series], region: str = "region") -> Table:
     rows += [_relation_row(role, roles[role].get(region, [])) for role in ("within", "poses") if role in roles]
     notes = (
         f"Paired by seed. A difference is called one when it exceeds {LEAST_ERRORS:g} standard errors over two seeds "
-        "or more; with one seed nothing is decided. Deviations over poses are shown with a minus, so more is better.",
+        f"or more; with one seed nothing is decided, nor against a network that never reached {LEARNT:g} on validation "
+        "faces: it was given too little to learn from. Deviations over poses have a minus, so more is better.",
         "Relations are called learnt when the matrix of calls is less than half as far from that of the labels as a "
         "matrix without relations is.",
     )
@@ -96,6 +99,7 @@ def _row(comparison: Comparison, series: Series) -> tuple[str, ...]:
     if not pairs:
         return (claim, comparison.measure, NOTHING, NOTHING, NOTHING, NOTHING, "0", "not measured")
     first, second = np.array(pairs).T
+    unlearnt = [name for name in (comparison.first, comparison.second) if not all(learnt(run) for run in series[name])]
     difference = first - second
     error = float(difference.std(ddof=1) / np.sqrt(len(pairs))) if len(pairs) > 1 else None
     return (
@@ -106,8 +110,14 @@ def _row(comparison: Comparison, series: Series) -> tuple[str, ...]:
         f"{difference.mean():+.3f}",
         NOTHING if error is None else f"{error:.3f}",
         str(len(pairs)),
-        verdict(float(difference.mean()), error),
+        f"undecided: {unlearnt[-1]} did not learn" if unlearnt else verdict(float(difference.mean()), error),
     )
+
+
+def learnt(run: Found) -> bool:
+    """Return whether a system left chance in training; true where nothing is known of its validation."""
+    scores = run["training"].get("validation")
+    return not scores or max(scores.values()) >= LEARNT
 
 
 def verdict(difference: float, error: float | None) -> str:

@@ -30,10 +30,11 @@ def evaluate_system(
     from duchenne.training.systems import load_system
 
     system = load_system(folder)
-    test = JoinedStore([PreparedStore(part) for part in data])
+    scale = system.recipe.reduction  # type: ignore[attr-defined]
+    test = JoinedStore([PreparedStore(part, scale) for part in data])
     thresholds = None
     if valid:
-        choosing = JoinedStore([PreparedStore(part) for part in valid])
+        choosing = JoinedStore([PreparedStore(part, scale) for part in valid])
         require_disjoint({"validation": choosing.subject.tolist(), "test": test.subject.tolist()})
         thresholds = thresholds_on(faces_of(system.scores(choosing), system.aus, choosing))
     faces = faces_of(system.scores(test), system.aus, test)

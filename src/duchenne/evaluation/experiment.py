@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from duchenne.errors import DuchenneError, EvaluationError, UsageError
+from duchenne.evaluation.claims import learnt
 from duchenne.evaluation.explaining import explain_system
 from duchenne.evaluation.face_sets import Arm, Stage, Tell
 from duchenne.evaluation.judging import Found
@@ -63,9 +64,10 @@ class Experiment:
         """Take the folder for this experiment.
 
         Raises:
-            UsageError: It holds one of another size or of other data.
+            UsageError: It holds one of another size or of other data, or somebody is asked for who takes no part.
             EvaluationError: It cannot be written.
         """
+        line_up(self.level, 0)
         note, wanted = self.folder / NOTE, {"data": data, **self.level.settled()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +119,7 @@ def run_experiment(experiment: Experiment, arms: Sequence[Arm], about: Sequence[
     trials = trials_of(experiment, arms)
     failures = _run(trials, experiment.workers, tell)
     report = experiment.folder / "report"
-    _explain(trials, report, tell)
+    failures += _explain(trials, report, tell)
     runs = read_runs(experiment.folder / "runs")
     said = [*about, budget_of(experiment.level, runs), *([f"Not done: {'; '.join(failures)}."] if failures else [])]
     return Outcome(tuple(write_report(runs, report, said)), tuple(failures))
@@ -148,6 +150,8 @@ def budget_of(level: Level, runs: Sequence[Found]) -> str:
     means = {name: sum(values) / len(values) for name, values in gains.items()}
     learning = sorted(f"{name} (+{gain:.3f})" for name, gain in means.items() if gain > ENOUGH_GAIN)
     said = f"still learning by that rule: {', '.join(learning)}" if learning else "nobody was still learning"
+    if lost := sorted({run["system"] for run in runs if not learnt(run)}):
+        said += f"; never left chance, so that the budget was too small for them: {', '.join(lost)}"
     return (
         f"Budget ({level.name}): every network sees each training face {level.epochs:g} times, in the same batches and "
         "with the same augmentation; classical systems solve to the end. It is called enough when the validation score "
@@ -218,13 +222,18 @@ def _work(number: int, trial: Trial) -> str:
     return run_trial(trial, lambda share: _channel.put((number, share)))
 
 
-def _explain(trials: Sequence[Trial], report: Path, tell: Tell) -> None:
-    """Draw Figure 3 of the first network with all patches that learnt from many poses, unless it is there."""
-    found = [t for t in trials if t.recipe.name == EXPLAINED and t.done and (t.system_folder).exists()]
-    found.sort(key=lambda t: "poses" not in t.arm.tests)
+def _explain(trials: Sequence[Trial], report: Path, tell: Tell) -> list[str]:
+    """Draw Figure 3 of the first network with all patches that learnt from many poses; return why, if it fails."""
+    found = [trial for trial in trials if trial.recipe.name == EXPLAINED and trial.done]
+    found.sort(key=lambda trial: "poses" not in trial.arm.tests)
     if not found or (report / "figure3.svg").exists():
-        return
-    faces = found[0].arm.learn.part("test", found[0].recipe.reduction)
+        return []
     tell(Stage("patches silenced", 0, 1))
-    explain_system(load_system(found[0].system_folder), faces, report, EXPLAINED_FACES)
+    try:
+        judged = found[0].arm.tests.get("poses", found[0].arm.learn)
+        faces = judged.part("test", found[0].recipe.reduction)
+        explain_system(load_system(found[0].system_folder), faces, report, EXPLAINED_FACES)
+    except DuchenneError as error:
+        return [f"Figure 3: {error}".rstrip(".")]
     tell(Stage("patches silenced", 1, 1))
+    return []

@@ -1,6 +1,7 @@
 """One trial of the experiment: a system trained on one set and judged wherever its arm says; each run in a file."""
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -133,6 +134,7 @@ def _trained(
         told = {"scores": scores, "cpu_s": round(before["cpu_s"] + time.process_time() - start_s, 1)}
         kept.write_text(json.dumps(told), encoding="utf-8")
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # It announces its precision each time.
     trial.system_folder.mkdir(parents=True, exist_ok=True)
     system = train_system(recipe, train, valid, trial.system_folder, report, Machine(threads=trial.threads))
     if isinstance(system, DeepSystem):  # The last validation comes after the last report.
