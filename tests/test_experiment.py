@@ -13,14 +13,21 @@ from duchenne.datasets.preparation import _known_face
 from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
-from duchenne.evaluation.experiment import TRAINED, Experiment, budget_of, reproduce_releases, reproduce_rendered
+from duchenne.evaluation.experiment import (
+    TRAINED,
+    Experiment,
+    budget_of,
+    last_third_gain,
+    reproduce_releases,
+    reproduce_rendered,
+)
 from duchenne.evaluation.line_up import LEVELS, Level, line_up, resized
 from duchenne.evaluation.release_sets import Releases, release_arms
 from duchenne.evaluation.runs import read_run, read_runs
-from duchenne.evaluation.trial import last_third_gain
-from duchenne.facs import AU_NAMES
+from duchenne.facs import AU_NAMES, PAPER_AUS
+from duchenne.networks.region_config import PAPER
 from duchenne.poses import pose_numbers
-from duchenne.training.recipes import DeepRecipe
+from duchenne.training.recipes import Adadelta, DeepRecipe
 from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
 from toy_faces import head
 
@@ -44,16 +51,30 @@ def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing():
         line_up(replace(LEVELS["quick"], systems=("nobody",)), 0)
 
 
+def test_the_papers_size_is_the_papers():
+    recipes = line_up(resized(LEVELS["full"], size="paper"), 3)
+    assert set(recipes) == set(line_up(LEVELS["full"], 3))
+    assert recipes["region"].network == replace(PAPER, aus=PAPER_AUS)
+    assert recipes["region"].optimiser == recipes["convnet"].optimiser == Adadelta()
+    assert {(name, recipe.name, recipe.seed) for name, recipe in recipes.items()} == {(n, n, 3) for n in recipes}
+    assert recipes["region-49"].network.patches == 49
+
+
 def test_nine_poses_have_numbers_and_others_none():
     angles = np.array([[0, 0, 5], [-40, -40, 0], [40, 0, 0], [0, 20, 0], [0.2, -20, 0]], float)
     assert pose_numbers(angles).tolist() == [6, 1, 9, 0, 5]
 
 
 def test_a_budget_is_enough_when_the_last_third_gains_little():
-    assert last_third_gain({10: 0.6, 20: 0.7, 30: 0.72}) == pytest.approx(0.02)
-    assert last_third_gain({}) is None
-    runs = [{"system": "region", "training": {"last_third_gain": gain}} for gain in (0.03, 0.01)]
-    assert "still learning by that rule: region (+0.020)" in budget_of(LEVELS["quick"], runs)
+    first = {"system": "region", "training": {"validation": {"9": 0.6, "20": 0.7, "100": 0.72}}}
+    second = {"system": "region", "training": {"validation": {"9": 0.6, "20": 0.7, "100": 0.68}}}
+    assert last_third_gain(first) == pytest.approx(0.02)
+    assert last_third_gain(second) == pytest.approx(-0.02)
+    assert last_third_gain({"system": "svm", "training": {"validation": {}}}) is None
+    assert "still learning by that rule: region (+0.020)" in budget_of(LEVELS["quick"], [first])
+    assert "nobody was still learning" in budget_of(LEVELS["quick"], [first, second])
+    lost = {"system": "convnet", "training": {"validation": {"9": 0.5, "20": 0.51, "100": 0.51}}}
+    assert "never left chance, so that the budget was too small for them: convnet" in budget_of(LEVELS["quick"], [lost])
 
 
 def test_an_experiment_of_another_size_is_not_mixed_in(tmp_path):

@@ -31,6 +31,7 @@ def reproduce(
     experiments: Annotated[tuple[Literal["within", "across", "poses"], ...], _LIST] = ("within", "across", "poses"),
     people: int | None = None,
     epochs: float | None = None,
+    size: Literal["compact", "paper"] = "compact",
     workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 2,
 ) -> int:
     """Train and judge every system, and write the paper's tables and figures with its printed numbers beside them.
@@ -65,6 +66,9 @@ def reproduce(
         Rendered people in each set (a quarter as many are judged in nine poses).
     epochs
         Times that each network sees each face.
+    size
+        Of the networks. compact: for a processor. paper: as the paper has them, with the settings of their own recipes;
+        needs a graphics card.
     workers
         Processes side by side; one per core is best.
     """
@@ -74,7 +78,7 @@ def reproduce(
 
     if data == "rendered" and (bp4d or fera17):
         raise UsageError("--bp4d and --fera17 are for real data: add --data releases.")
-    level = resized(LEVELS["quick" if quick else "full"], people, epochs)
+    level = resized(LEVELS["quick" if quick else "full"], people, epochs, size)
     experiment = Experiment(
         replace(level, systems=systems), out, seeds, workers, experiments, shlex.join(["duchenne", *sys.argv[1:]])
     )

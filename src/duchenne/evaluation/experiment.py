@@ -145,18 +145,29 @@ def budget_of(level: Level, runs: Sequence[Found]) -> str:
     """Return the budget rule and who was still learning when it was spent."""
     gains: dict[str, list[float]] = {}
     for run in runs:
-        if run["training"].get("last_third_gain") is not None:
-            gains.setdefault(run["system"], []).append(run["training"]["last_third_gain"])
+        if (gain := last_third_gain(run)) is not None:
+            gains.setdefault(run["system"], []).append(gain)
     means = {name: sum(values) / len(values) for name, values in gains.items()}
     learning = sorted(f"{name} (+{gain:.3f})" for name, gain in means.items() if gain > ENOUGH_GAIN)
     said = f"still learning by that rule: {', '.join(learning)}" if learning else "nobody was still learning"
     if lost := sorted({run["system"] for run in runs if not learnt(run)}):
         said += f"; never left chance, so that the budget was too small for them: {', '.join(lost)}"
+    shared = "in the same batches and with the same augmentation"
+    if level.size == "paper":
+        shared = "at most, with its own recipe's optimiser and batch, and stops when validation no longer gains"
     return (
-        f"Budget ({level.name}): every network sees each training face {level.epochs:g} times, in the same batches and "
-        "with the same augmentation; classical systems solve to the end. It is called enough when the validation score "
+        f"Budget ({level.name}): every network sees each training face {level.epochs:g} times, {shared}; "
+        "classical systems solve to the end. It is called enough when the validation score "
         f"gained at most {ENOUGH_GAIN} in the last third, in the mean over trainings; {said}."
     )
+
+
+def last_third_gain(run: Found) -> float | None:
+    """Return how far the best validation score of the last third lies above the best before it; None with too few."""
+    by_step = {int(step): score for step, score in run["training"].get("validation", {}).items()}
+    scores = [by_step[step] for step in sorted(by_step)]
+    third = len(scores) // 3
+    return max(scores[-third:]) - max(scores[:-third]) if third else None
 
 
 def _run(trials: Sequence[Trial], workers: int, tell: Tell) -> list[str]:

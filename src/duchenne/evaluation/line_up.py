@@ -8,11 +8,11 @@ under .01.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from duchenne.errors import UsageError
 from duchenne.facs import PAPER_AUS
-from duchenne.networks.region_config import COMPACT
+from duchenne.networks.region_config import COMPACT, RegionConfig
 from duchenne.networks.rival_config import (
     AlexNetConfig,
     ConvNetConfig,
@@ -41,6 +41,7 @@ class Level:
         epochs: Times that a network sees each face.
         systems: Who takes part; empty for everybody.
         draws: Resamplings for intervals.
+        size: Of the networks: "compact", for a processor, or "paper", with the settings of their own recipes.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Level:
     epochs: float
     systems: tuple[str, ...] = ()
     draws: int = 1000
+    size: Literal["compact", "paper"] = "compact"
 
     def settled(self) -> dict[str, Any]:
         """Return what all systems of an experiment share, so that it cannot change between them."""
@@ -66,8 +68,13 @@ LEVELS = {
 }
 
 
-def resized(level: Level, people: int | None = None, epochs: float | None = None) -> Level:
-    """Return the level with another number of people or of epochs; None leaves it.
+def resized(
+    level: Level,
+    people: int | None = None,
+    epochs: float | None = None,
+    size: Literal["compact", "paper"] = "compact",
+) -> Level:
+    """Return the level with another number of people or of epochs (None leaves it), and networks of a size.
 
     Raises:
         UsageError: Under eight people, who could not be split, or no epoch.
@@ -79,6 +86,8 @@ def resized(level: Level, people: int | None = None, epochs: float | None = None
         changed |= {"people_home": people, "people_away": people, "people_judged": max(2, people // 4)}
     if epochs is not None:
         changed["epochs"] = epochs
+    if size != level.size:
+        changed["size"] = size
     return replace(level, name=f"{level.name}, resized" if changed else level.name, **changed)
 
 
@@ -121,7 +130,15 @@ def line_up(level: Level, seed: int) -> dict[str, Recipe]:
     Raises:
         UsageError: The level names somebody who is not in the line-up.
     """
-    found: dict[str, Recipe] = {
+    networks = _compact(level, seed) if level.size == "compact" else _papers(level, seed)
+    found: dict[str, Recipe] = networks | {name: replace(RECIPES[name], seed=seed) for name in CLASSICAL}
+    if unknown := [name for name in level.systems if name not in found]:
+        raise UsageError(f"{unknown[0]!r} takes no part in the experiment. Known: {', '.join(found)}.")
+    return {name: recipe for name, recipe in found.items() if not level.systems or name in level.systems}
+
+
+def _compact(level: Level, seed: int) -> dict[str, Recipe]:
+    return {
         name: DeepRecipe(
             name,
             f"{name}, small, for the experiment.",
@@ -137,7 +154,20 @@ def line_up(level: Level, seed: int) -> dict[str, Recipe]:
         )
         for name, network in _NETWORKS.items()
     }
-    found |= {name: replace(RECIPES[name], seed=seed) for name in CLASSICAL}
-    if unknown := [name for name in level.systems if name not in found]:
-        raise UsageError(f"{unknown[0]!r} takes no part in the experiment. Known: {', '.join(found)}.")
-    return {name: recipe for name, recipe in found.items() if not level.systems or name in level.systems}
+
+
+def _papers(level: Level, seed: int) -> dict[str, Recipe]:
+    """Return the networks at the paper's size, each with the optimiser, batch and patience of its own recipe."""
+    recipes = {name: recipe for name, recipe in RECIPES.items() if isinstance(recipe, DeepRecipe)}
+    region = recipes["paper"]
+    sizes = region.network
+    assert isinstance(sizes, RegionConfig)
+    variants = {
+        "region": region,
+        **{name: recipes[name] for name in _NETWORKS if name in recipes},
+        "region-grid": recipes["grid"],
+        "region-shared": replace(region, network=replace(sizes, own_weights=False)),
+        "region-49": replace(region, network=replace(sizes, layout=PatchLayout(tuple(range(1, 50))))),
+        "region-unweighted": replace(region, weighted=False),
+    }
+    return {name: replace(recipe, name=name, epochs=level.epochs, seed=seed) for name, recipe in variants.items()}

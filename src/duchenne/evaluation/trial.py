@@ -108,14 +108,6 @@ def teachable(recipe: Recipe, train: FaceStore) -> tuple[Recipe, tuple[str, ...]
     return replace(recipe, network=replace(recipe.network, aus=aus)), left_out
 
 
-def last_third_gain(scores: dict[int, float]) -> float | None:
-    """Return how far the best validation score of the last third lies above the best before it; None with too few."""
-    steps = sorted(scores)
-    early = [scores[step] for step in steps if step <= steps[-1] * 2 / 3]
-    late = [scores[step] for step in steps if step > steps[-1] * 2 / 3]
-    return round(max(late) - max(early), 4) if early and late else None
-
-
 def _trained(
     trial: Trial, recipe: Recipe, train: FaceStore, valid: FaceStore, share: Share
 ) -> tuple[System, dict[str, Any]]:
@@ -149,7 +141,6 @@ def _trained(
         "skew": {n: round(float(a / p), 4) for n, a, p in zip(system.aus, negatives, positives, strict=True)},
         "epochs": recipe.epochs if isinstance(recipe, DeepRecipe) else None,
         "validation": {str(step): round(score, 4) for step, score in sorted(scores.items())},
-        "last_third_gain": last_third_gain(scores),
         "cpu_s": json.loads(kept.read_text(encoding="utf-8"))["cpu_s"],
     }
 
