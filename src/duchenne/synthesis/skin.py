@@ -17,7 +17,8 @@ from duchenne.synthesis.creases import creased
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.identity import Identity
 from duchenne.synthesis.skin_hair import grow_beard, grow_brows, hair_colour, line_lids, scalp_of
-from duchenne.synthesis.skin_maps import COLUMNS, ROWS, Map, lip_mask, noise, over, position_map, ridge, smooth_step
+from duchenne.synthesis.skin_loops import cut_in
+from duchenne.synthesis.skin_maps import COLUMNS, ROWS, Map, lip_mask, noise, over, places, ridge, smooth_step
 from duchenne.synthesis.wrinkles import wrinkles_of
 
 MONK_TONES = (
@@ -59,9 +60,7 @@ def lost_to_blood(tone: int) -> Float[np.ndarray, "3"]:
 def paint_skin(identity: Identity) -> Skin:
     """Return the painted head of a person; the same seed gives the same bytes."""
     rng = np.random.default_rng([identity.subject, 3])
-    places = position_map()
-    x, y, z = places[..., 0], places[..., 1], places[..., 2]
-    ax = np.abs(x)
+    x, y, z, ax = places()
     tone = np.array(MONK_TONES[identity.tone - 1], float) * rng.uniform(0.88, 1.02)
     tone = tone * (1 + 0.015 * rng.normal(size=3)) + (tone.mean() - tone) * rng.uniform(0, 0.2)
     tone = tone * (1 - lost_to_blood(identity.tone) * rng.uniform(0.6, 1.2))
@@ -77,7 +76,7 @@ def paint_skin(identity: Identity) -> Skin:
     colour = grow_brows(colour, identity, rng, hair, tone, ax, y, z)
     colour = line_lids(colour, identity, rng, ax, y, z)
     height = 128 + 1.6 * noise(rng, 0.9) * (0.5 + identity.age / 80)
-    wrinkles, creases = creased(wrinkles_of(identity, rng, x, y, z), identity, ax, y, z)
+    wrinkles, creases = creased(wrinkles_of(rng), identity, ax, y, z)
     depth = float(np.clip((identity.age - 8) / 55, 0.45, 1.1) * rng.uniform(0.7, 1.1))
     aged = np.clip((identity.age - 35) / 40, 0, 1)
     lines = sum(rng.uniform(0, 0.5) * wrinkles[au] for au in ("AU01", "AU02", "AU04", "AU06", "AU12", "AU15"))
@@ -91,8 +90,12 @@ def paint_skin(identity: Identity) -> Skin:
 
 def carve(colour: np.ndarray, height: np.ndarray, furrow: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
     """Return colour and height with furrows cut in: darker, redder ground and a lower surface."""
-    shade = np.clip(furrow * depth, 0, 1.1)[..., None]
-    return colour * (1 - shade * np.array([0.20, 0.28, 0.30])), height - 34 * shade[..., 0]
+    out, low = np.array(colour, np.float32), np.array(height, np.float32)
+    cut_in(
+        out.reshape(-1, 3), low.reshape(-1), np.ascontiguousarray(furrow, np.float32).reshape(-1), np.float32(depth),
+        np.array([0.20, 0.28, 0.30], np.float32), np.float32(34),
+    )  # fmt: skip
+    return out, low
 
 
 def with_wrinkles(skin: Skin, aus: Mapping[str, Sides]) -> UInt8[np.ndarray, "960 512 4"]:
@@ -115,35 +118,56 @@ def with_wrinkles(skin: Skin, aus: Mapping[str, Sides]) -> UInt8[np.ndarray, "96
 
 @cache
 def _left_side() -> Float[np.ndarray, "960 512"]:
-    return smooth_step(position_map()[..., 0], -0.05, 0.05).astype(np.float32)
+    return smooth_step(places()[0], -0.05, 0.05)
 
 
 def _mottle(
     colour: np.ndarray, identity: Identity, rng: np.random.Generator, x: np.ndarray, y: np.ndarray, z: np.ndarray
 ) -> np.ndarray:
     light = 1 + 0.020 * noise(rng, 12) + 0.015 * noise(rng, 3) + 0.012 * noise(rng, 0.8)
-    ax = np.abs(x)
-    front = smooth_step(z, 0.5, 0.9)
+    rosy, over_eye, under_eye, corner, nostril = _regions()
+    red = 1 - rosy * np.float32(rng.uniform(0.03, 0.16) * (1.1 - identity.tone / 14))
+    over_share, under_share = np.float32(rng.uniform(0.1, 0.34)), np.float32(rng.uniform(0.02, 0.16))
+    socket = over_eye * over_share + under_eye * under_share
+    socket = np.clip(socket + corner * np.float32(rng.uniform(0.05, 0.25)), 0, 0.5) * _front()
+    dark = np.clip(1.6 * nostril * np.float32(rng.uniform(0.45, 0.8)), 0, 0.9)
+    spots = _freckles(identity, rng)
+    out = np.empty_like(colour)
+    for channel, (hollow, hole, freckle) in enumerate(((0.8, 0.9, 0.5), (1.0, 1.0, 0.8), (0.95, 1.0, 1.0))):
+        shade = light * (1 - np.float32(hollow) * socket) * (1 - np.float32(hole) * dark)
+        if channel:
+            shade *= red
+        if spots is not None:
+            shade *= 1 - np.float32(freckle) * spots
+        out[..., channel] = colour[..., channel] * shade
+    return out
+
+
+def _freckles(identity: Identity, rng: np.random.Generator) -> Map | None:
+    """Return how dark freckles are where they are, on one in three of those with lighter skin."""
+    if rng.random() >= 0.35 or identity.tone >= 7:
+        return None
+    spots = (rng.random((ROWS, COLUMNS)) < rng.uniform(0.0005, 0.006)).astype(np.float32)
+    return np.clip(cv2.GaussianBlur(spots, (0, 0), 1.3) * 8, 0, 1) * np.float32(rng.uniform(0.1, 0.4))
+
+
+@cache
+def _front() -> Map:
+    return smooth_step(places()[2], 0.5, 0.9)
+
+
+@cache
+def _regions() -> tuple[Map, Map, Map, Map, Map]:
+    """Return where skin is rosy, the hollows over and under the eyes and at their inner corners, and the nostrils."""
+    _, y, z, ax = places()
     cheeks = ridge(ax - 0.5, 0.22) * ridge(y - 6.98, 0.2)
     nose = ridge(ax, 0.16) * ridge(y - 6.98, 0.14)
     chin = ridge(ax, 0.2) * ridge(y - 6.36, 0.1)
-    red = front * (cheeks + nose + 0.6 * chin) * rng.uniform(0.03, 0.16) * (1.1 - identity.tone / 14)
-    socket = ridge(ax - 0.33, 0.24) * (
-        ridge(y - 7.32, 0.1) * rng.uniform(0.1, 0.34) + ridge(y - 7.14, 0.06) * rng.uniform(0.02, 0.16)
-    )
-    corner = ridge(ax - 0.165, 0.05) * ridge(y - 7.22, 0.1) * rng.uniform(0.05, 0.25)
-    socket = np.clip(socket + corner, 0, 0.5)
-    out = colour * light[..., None]
-    out[..., 1] *= 1 - red
-    out[..., 2] *= 1 - red
-    out *= 1 - (front * socket)[..., None] * [0.8, 1.0, 0.95]
-    nostril = np.exp(-(((ax - 0.092) / 0.034) ** 2 + ((y - 6.862) / 0.022) ** 2 + ((z - 1.553) / 0.04) ** 2))
-    out *= 1 - np.clip(1.6 * nostril * rng.uniform(0.45, 0.8), 0, 0.9)[..., None] * [0.9, 1.0, 1.0]
-    if rng.random() < 0.35 and identity.tone < 7:
-        spots = (rng.random((ROWS, COLUMNS)) < rng.uniform(0.0005, 0.006)).astype(np.float32)
-        freckles = np.clip(cv2.GaussianBlur(spots, (0, 0), 1.3) * 8, 0, 1) * rng.uniform(0.1, 0.4)
-        out *= 1 - freckles[..., None] * [0.5, 0.8, 1.0]
-    return out
+    beside = ridge(ax - 0.33, 0.24)
+    corner = ridge(ax - 0.165, 0.05) * ridge(y - 7.22, 0.1)
+    nostril = ridge(ax - 0.092, 0.034) * ridge(y - 6.862, 0.022) * ridge(z - 1.553, 0.04)
+    rosy = _front() * (cheeks + nose + np.float32(0.6) * chin)
+    return rosy, beside * ridge(y - 7.32, 0.1), beside * ridge(y - 7.14, 0.06), corner, nostril
 
 
 def _lips(colour: np.ndarray, identity: Identity, rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Where things lie in the head's texture, and the shapes and the noise that it is painted with."""
 
 from functools import cache
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -11,6 +10,7 @@ from duchenne.errors import SynthesisError
 from duchenne.synthesis.parts import UV_BOX, Material, head_parts
 from duchenne.synthesis.raster import FAR, fill_buffers
 from duchenne.synthesis.rig import base_mesh, data_folder
+from duchenne.synthesis.skin_loops import furrows, lay_over, ridges, smooth_steps
 
 COLUMNS, ROWS = 512, 960
 Map = Float[np.ndarray, "960 512"]
@@ -35,6 +35,13 @@ def position_map() -> Float[np.ndarray, "960 512 3"]:
 
 
 @cache
+def places() -> tuple[Map, Map, Map, Map]:
+    """Return x, y, z and |x| of `position_map`, each in one piece."""
+    x, y, z = (np.ascontiguousarray(position_map()[..., axis]) for axis in range(3))
+    return x, y, z, np.abs(x)
+
+
+@cache
 def lip_mask() -> Map:
     """Return 0-1, one on the red of the lips."""
     path = data_folder() / "mpfb2" / "textures" / "mpfb_lips.jpg"
@@ -49,13 +56,20 @@ def lip_mask() -> Map:
 
 def smooth_step(x: np.ndarray, low: float, high: float) -> np.ndarray:
     """Return 0 below low, 1 above high, a smooth rise between."""
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    flat, out = _flat(x), np.empty(x.shape, np.float32)
+    smooth_steps(flat, low, high, out.reshape(-1))
+    return out
 
 
 def ridge(x: np.ndarray, width: float) -> np.ndarray:
     """Return a Gaussian bump of a given half width."""
-    return np.exp(-((x / width) ** 2))
+    flat, out = _flat(x), np.empty(x.shape, np.float32)
+    ridges(flat, width, out.reshape(-1))
+    return out
+
+
+def _flat(x: np.ndarray) -> Float[np.ndarray, " n"]:
+    return np.ascontiguousarray(x, np.float32).reshape(-1)
 
 
 def noise(rng: np.random.Generator, sigma: float) -> Map:
@@ -79,21 +93,14 @@ def _field(sigma: float) -> Map:
 
 
 def over(colour: np.ndarray, paint: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    """Return colour with paint laid over it."""
-    share = opacity.astype(np.float32)[..., None]
-    return colour + (np.asarray(paint, np.float32) - colour) * share
+    """Return colour with paint, one or one for each texel, laid over it."""
+    out = np.array(colour, np.float32)
+    lay_over(out.reshape(-1, 3), _flat(np.asarray(paint)).reshape(-1, 3), _flat(opacity))
+    return out
 
 
 def furrow(ax: np.ndarray, y: np.ndarray, path: list[tuple[float, float]], width: float) -> np.ndarray:
     """Return a furrow of a given half width along a polyline of (|x|, y)."""
-    (low_x, low_y), (high_x, high_y) = np.min(path, 0) - 4 * width, np.max(path, 0) + 4 * width
-    near = (ax > low_x) & (ax < high_x) & (y > low_y) & (y < high_y)  # Farther away the furrow is below 1e-6.
-    px, py = ax[near], y[near]
-    nearest = np.full(px.shape, 9.0, np.float32)
-    for (x0, y0), (x1, y1) in pairwise(path):
-        length = (x1 - x0) ** 2 + (y1 - y0) ** 2
-        t = np.clip(((px - x0) * (x1 - x0) + (py - y0) * (y1 - y0)) / length, 0, 1)
-        nearest = np.minimum(nearest, np.hypot(px - x0 - t * (x1 - x0), py - y0 - t * (y1 - y0)))
-    furrow = np.zeros(ax.shape, np.float32)
-    furrow[near] = ridge(nearest, width)
-    return furrow
+    out = np.empty(ax.shape, np.float32)
+    furrows(_flat(ax), _flat(y), np.array(path, np.float32), np.float32(width), out.reshape(-1))
+    return out
