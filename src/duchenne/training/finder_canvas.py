@@ -73,7 +73,7 @@ class CanvasMaker:
                 boxes[count], points[count] = placed
                 count += 1
         for box in boxes[:count]:
-            if self.rng.random() < 0.15:
+            if self.rng.random() < 0.25:
                 self._occlude(pixels, box)
         return Canvas(spoil(pixels, self.rng), boxes, points, self._visible_enough(boxes))
 
@@ -152,18 +152,22 @@ class CanvasMaker:
         return cv2.blur(mask, (max(1, half[0] // 4),) * 2)
 
     def _occlude(self, pixels: Picture, box: np.ndarray) -> None:
-        """Cover up to a third of a face from one side, or a bar across it."""
-        patch = self.backgrounds[self.rng.integers(len(self.backgrounds))]
-        reach = int(max(2, box[2] * self.rng.uniform(0.1, 0.33)))
-        low = (box[:2] - box[2] / 2).astype(int)
-        high = (box[:2] + box[2] / 2).astype(int)
-        axis, end = int(self.rng.integers(2)), self.rng.random() < 0.7
-        if axis == 0 or end:
-            low[axis] = high[axis] - reach
+        """Cover up to half of a face from one side, or lay a band across it: a mask, a hand, dark glasses, a door."""
+        low, high = box[:2] - box[2] / 2, box[:2] + box[2] / 2
+        axis = int(self.rng.random() < 0.6)
+        if self.rng.random() < 0.65:
+            reach = box[2] * self.rng.uniform(0.1, 0.5)
+            if axis == 0 and self.rng.random() < 0.5:
+                high[0] = low[0] + reach
+            else:
+                low[axis] = high[axis] - reach
         else:
-            high[axis] = low[axis] + reach
-        low, high = np.clip(low, 0, self.side_px), np.clip(high, 0, self.side_px)
-        pixels[low[1] : high[1], low[0] : high[0]] = patch[low[1] : high[1], low[0] : high[0]]
+            low[1] += box[2] * self.rng.uniform(0.1, 0.5)
+            high[1] = low[1] + box[2] * self.rng.uniform(0.1, 0.3)
+        (x0, y0), (x1, y1) = (np.clip(v.astype(int), 0, self.side_px) for v in (low, high))
+        patch = self.backgrounds[self.rng.integers(len(self.backgrounds))]
+        plain = self.rng.random() < 0.5
+        pixels[y0:y1, x0:x1] = self.rng.integers(0, 256, 3) if plain else patch[y0:y1, x0:x1]
 
     def _visible_enough(self, boxes: np.ndarray) -> np.ndarray:
         low = np.clip(boxes[:, :2] - boxes[:, 2:] / 2, 0, self.side_px)

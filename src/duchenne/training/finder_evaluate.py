@@ -133,12 +133,13 @@ def _on_hidden(finder: FaceFinder, faces: list[RealFace]) -> dict[str, Any]:
 
 def _on_crowds(finder: FaceFinder, faces: list[RealFace]) -> dict[str, Any]:
     pictures, out = [(f.pixels(), f.landmarks) for f in faces if f.trusted], {}
-    for columns, rows in CROWDS:
+    for (columns, rows), min_face_px in itertools.product(CROWDS, (None, SIDES_PX[0])):
         hits = []
         for crowd in crowds(pictures, columns, rows):
-            found = finder.find(crowd.pixels, confidence=LOWEST_CONFIDENCE)
+            found = finder.find(crowd.pixels, min_face_px, LOWEST_CONFIDENCE)
             hits += [hit(found, box_from_landmarks(p), keypoints_from_landmarks(p)) for p in crowd.landmarks]
-        out[f"{columns * rows} in 1280 x 720"] = recall(hits, finder.confidence)
+        asked = "" if min_face_px is None else f", --min-face {min_face_px}"
+        out[f"{columns * rows} in 1280 x 720{asked}"] = recall(hits, finder.confidence)
     return out
 
 
