@@ -2,6 +2,8 @@
 
 import re
 from collections import Counter
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +13,10 @@ import pytest
 from duchenne.commands import run
 from duchenne.datasets.preparation import _known_face
 from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
-from duchenne.errors import UsageError
+from duchenne.errors import EvaluationError, TrainingError, UsageError
+from duchenne.evaluation import experiment
 from duchenne.evaluation.experiment import (
     TRAINED,
     Experiment,
@@ -21,9 +25,11 @@ from duchenne.evaluation.experiment import (
     reproduce_releases,
     reproduce_rendered,
 )
+from duchenne.evaluation.face_sets import Arm, FaceSet
+from duchenne.evaluation.judging import FORMAT
 from duchenne.evaluation.line_up import LEVELS, Level, line_up, resized
 from duchenne.evaluation.release_sets import Releases, release_arms
-from duchenne.evaluation.runs import read_run, read_runs
+from duchenne.evaluation.runs import read_run, read_runs, write_run
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.networks.region_config import PAPER
 from duchenne.poses import pose_numbers
@@ -87,6 +93,27 @@ def test_an_experiment_of_another_size_is_not_mixed_in(tmp_path):
         resized(level, 7)
 
 
+def test_a_system_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch):
+    def run_but_svm(trial, share):
+        if trial.recipe.name == "svm":
+            raise TrainingError("Too few faces.")
+        write_run({"format": FORMAT}, trial.run_path("within"))
+        return "done"
+
+    monkeypatch.setattr(experiment, "run_trial", run_but_svm)
+    home = FaceSet("home", (tmp_path,), Split("x", ("a",), ("b",), ("c",)))
+    level = replace(LEVELS["quick"], systems=("region", "svm", "apl"))
+    trials = experiment.trials_of(Experiment(level, tmp_path, seeds=2), [Arm("home", home, {"within": home})])
+    told = []
+    assert experiment._run(trials, 1, told.append) == ["svm-0, home: Too few faces", "svm-1, home: Too few faces"]
+    assert (told[-1].done, told[-1].total) == (6, 6)
+    assert [trial.done for trial in trials] == [True, False, True] * 2
+    job = Future()
+    job.set_exception(BrokenProcessPool())
+    with pytest.raises(EvaluationError, match="again to go on, with fewer --workers"):
+        experiment._result(job)
+
+
 class _Locator:
     """Finds the same head in every picture."""
 
@@ -117,8 +144,8 @@ def releases(tmp_path, monkeypatch):
 
 def test_real_releases_give_three_arms_and_bp4ds_test_subjects_never_train(releases, tmp_path):
     level = resized(LEVELS["quick"], None, 1.0)
-    experiment = Experiment(replace(level, systems=("region",), draws=20), tmp_path / "out")
-    outcome = reproduce_releases(experiment, releases, lambda stage: None)
+    asked = Experiment(replace(level, systems=("region",), draws=20), tmp_path / "out")
+    outcome = reproduce_releases(asked, releases, lambda stage: None)
     assert outcome.failures == ()
     bp4d, fera17, others = release_arms(releases, tmp_path / "out" / "sets", 1, lambda stage: None)
     judged = set(bp4d.tests["within"].split.test)

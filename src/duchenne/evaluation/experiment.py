@@ -5,7 +5,9 @@ import multiprocessing
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,13 +199,14 @@ Finish = Callable[[], str]
 
 def _in_turn(trials: Sequence[Trial], left: Sequence[int], moved: Moved) -> Iterator[tuple[int, Finish]]:
     for number in left:
-        yield number, lambda number=number: run_trial(trials[number], lambda share: moved(number, share))  # type: ignore[misc]
+        yield number, partial(run_trial, trials[number], partial(moved, number))
 
 
 def _beside(trials: Sequence[Trial], left: Sequence[int], workers: int, moved: Moved) -> Iterator[tuple[int, Finish]]:
     context = multiprocessing.get_context("spawn")
     channel = context.Queue()
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(channel,)) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(channel,))
+    try:
         jobs: dict[Future[str], int] = {pool.submit(_work, number, trials[number]): number for number in left}
         while jobs:
             finished, _ = wait(jobs, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -213,7 +216,19 @@ def _beside(trials: Sequence[Trial], left: Sequence[int], workers: int, moved: M
                 except queue.Empty:
                     break
             for job in finished:
-                yield jobs.pop(job), job.result
+                yield jobs.pop(job), partial(_result, job)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _result(job: Future[str]) -> str:
+    try:
+        return job.result()
+    except BrokenProcessPool as error:
+        raise EvaluationError(
+            "A worker was ended from outside, perhaps for lack of memory. What is whole stays; run the same command "
+            "again to go on, with fewer --workers."
+        ) from error
 
 
 _channel: Any = None
