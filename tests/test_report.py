@@ -87,6 +87,7 @@ def test_verdicts_follow_the_spread_of_seeds(runs):
     lost = [{**run, "training": {"validation": {"9": 0.52}}} if run["system"] == "convnet" else run for run in runs]
     said = {row[0]: row[-1] for row in claims_table(by_role(lost)).rows}
     assert said["Regions beat the convnet (region against convnet)"] == "undecided: convnet did not learn"
+    assert said["Regions beat the convnet within a set (region against convnet)"].endswith("did not learn")
     table = claims_table(by_role(runs))
     said = {(row[0], row[1]): row[-1] for row in table.rows}
     assert said["Regions beat the convnet (region against convnet)", "aroc"] == "holds"

@@ -67,6 +67,7 @@ def comparisons(region: str = "region") -> list[Comparison]:
     better, steadier = "Regions beat the convnet", "Regions vary less over the seven poses"
     landmark, uniform = "Landmark patches beat a uniform grid", f"{region}-grid"
     return [
+        *(Comparison(f"{better} within a set", "within", region, "convnet", m, mean_of(m)) for m in ("f1", "aroc")),
         *(Comparison(better, "poses", region, "convnet", m, mean_of(m)) for m in ("f1", "nf1", "apr", "napr", "aroc")),
         *(Comparison(steadier, "poses", region, "convnet", m, steadiness_of(m)) for m in ("nf1", "napr", "aroc")),
         Comparison(landmark, "poses", region, uniform, "aroc", mean_of("aroc")),
