@@ -219,10 +219,15 @@ def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
             key = _lit(shadow, sx, sy, sz, 0.02 + 0.05 * (1.0 - max(facing, 0.0))) if facing > -0.4 else 0.0
             if m in (3, 4):  # Light reaches teeth and tongue through the lips; the shadow map is too coarse there.
                 key = min(1.0, 1.25 * sky) if m == 3 else 0.5 * sky
-            shine = bump[m, 1] * (
-                key * gloss(nx, ny, nz, vx, vy, vz, light[0, 0], light[0, 1], light[0, 2], bump[m, 2])
-            )
-            soft_shine = bump[m, 1] * sky * gloss(nx, ny, nz, vx, vy, vz, light[2, 0], light[2, 1], light[2, 2], 0.6)
+            shine, soft_shine = 0.0, 0.0
+            if facing > 0.0 and key > 0.0:
+                shine = (
+                    bump[m, 1] * key * gloss(nx, ny, nz, vx, vy, vz, light[0, 0], light[0, 1], light[0, 2], bump[m, 2])
+                )
+            if filled > 0.0:
+                soft_shine = (
+                    bump[m, 1] * sky * gloss(nx, ny, nz, vx, vy, vz, light[2, 0], light[2, 1], light[2, 2], 0.6)
+                )
             up = 0.5 - 0.5 * ny
             for c in range(3):
                 wrap = bump[m, 3] * (1.0 if c == 0 else 0.45 if c == 1 else 0.3)

@@ -17,7 +17,7 @@ from duchenne.synthesis.creases import creased
 from duchenne.synthesis.expression import Sides
 from duchenne.synthesis.identity import Identity
 from duchenne.synthesis.skin_hair import grow_beard, grow_brows, hair_colour, line_lids, scalp_of
-from duchenne.synthesis.skin_loops import cut_in
+from duchenne.synthesis.skin_loops import add_folds, cut_in, fold_texture
 from duchenne.synthesis.skin_maps import COLUMNS, ROWS, Map, lip_mask, noise, over, places, ridge, smooth_step
 from duchenne.synthesis.wrinkles import wrinkles_of
 
@@ -29,6 +29,10 @@ MONK_TONES = (
 
 _LOST_TO_BLOOD = ((0.03, 0.03, 0.0, -0.12), (0.16, 0.13, 0.05, 0.03), (0.23, 0.18, 0.04, 0.12))
 """What living skin lacks of a swatch's red, green and blue, at tones 1, 4, 6 and 9."""
+
+
+_LOSS, _DROP = np.array([0.20, 0.28, 0.30], np.float32), np.float32(34)
+"""What the deepest furrow takes of red, green and blue, and of the height."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def carve(colour: np.ndarray, height: np.ndarray, furrow: np.ndarray, depth: flo
     out, low = np.array(colour, np.float32), np.array(height, np.float32)
     cut_in(
         out.reshape(-1, 3), low.reshape(-1), np.ascontiguousarray(furrow, np.float32).reshape(-1), np.float32(depth),
-        np.array([0.20, 0.28, 0.30], np.float32), np.float32(34),
+        _LOSS, _DROP,
     )  # fmt: skip
     return out, low
 
@@ -103,16 +107,13 @@ def with_wrinkles(skin: Skin, aus: Mapping[str, Sides]) -> UInt8[np.ndarray, "96
     active = [(au, sides) for au, sides in aus.items() if au in skin.wrinkles and max(sides) > 0.2]
     if not active:
         return skin.texture
-    left = _left_side()
-    furrow = np.zeros((ROWS, COLUMNS), np.float32)
+    left = _left_side().reshape(-1)
+    folds = np.zeros(ROWS * COLUMNS, np.float32)
     for au, sides in active:
-        strength = [np.float32((min(v, 5.0) / 5) ** 1.2) for v in sides]
-        furrow += skin.wrinkles[au].astype(np.float32) * (strength[1] + (strength[0] - strength[1]) * left)
-    touched = furrow > 0.01
+        on_left, on_right = (np.float32((min(v, 5.0) / 5) ** 1.2) for v in sides)
+        add_folds(folds, skin.wrinkles[au].reshape(-1), left, on_left, on_right)
     out = skin.texture.copy()
-    texels = skin.texture[touched].astype(np.float32)
-    colour, height = carve(texels[:, :3], texels[:, 3], np.minimum(furrow[touched], 1.2), skin.depth)
-    out[touched] = np.clip(np.column_stack([colour, height]), 0, 255).astype(np.uint8)
+    fold_texture(out.reshape(-1, 4), folds, np.float32(1.2), np.float32(skin.depth), _LOSS, _DROP)
     return out
 
 

@@ -69,3 +69,22 @@ def furrows(ax, y, path, width, out):  # type: ignore[no-untyped-def]
             ex, ey = px - x0 - t * dx, py - y0 - t * dy
             nearest = min(nearest, ex * ex + ey * ey)
         out[k] = np.exp(-nearest / (width * width))
+
+
+@njit(cache=True, fastmath=True)
+def add_folds(total, folds, left, on_left, on_right):  # type: ignore[no-untyped-def]
+    """Add folds times a strength that changes from the right to the left (share 0-1); flat float32, in place."""
+    for k in range(total.size):
+        if folds[k] != 0.0:
+            total[k] += folds[k] * (on_right + (on_left - on_right) * left[k])
+
+
+@njit(cache=True, fastmath=True)
+def fold_texture(texture, folds, most, depth, loss, drop):  # type: ignore[no-untyped-def]
+    """Darken a texture, (n, 4) bytes, and lower it where folds, (n,) float32, are; in place."""
+    for k in range(folds.size):
+        if folds[k] > 0.01:
+            shade = min(min(folds[k], most) * depth, np.float32(1.1))
+            for c in range(3):
+                texture[k, c] = np.uint8(texture[k, c] * (np.float32(1.0) - shade * loss[c]))
+            texture[k, 3] = np.uint8(max(texture[k, 3] - drop * shade, np.float32(0.0)))
