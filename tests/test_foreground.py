@@ -77,7 +77,7 @@ def test_a_share_of_the_pictures_has_something_in_front_and_groups_share_it(monk
     assert {o.kind for o in drawn if o} == set(Kind)
     monkeypatch.setattr("duchenne.synthesis.shots.draw_background", lambda *_: None)
     by_group: dict[tuple[int, int], set] = {}
-    for subject in range(40):
+    for subject in range(15):
         for shot in draw_shots(subject, 10):
             by_group.setdefault((subject, shot.group), set()).add(shot.scene.occluder)
     assert all(len(found) == 1 for found in by_group.values())
