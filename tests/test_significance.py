@@ -56,6 +56,27 @@ def test_the_patch_that_is_read_is_the_significant_one(system, store):
     rate = store.occurrence[:, AU_NAMES.index("AU12")].mean()
     assert found.drop[3, 0] == pytest.approx(rate * (1 / (1 + np.exp(-3)) - 0.5), abs=1e-6)
     assert found.drop[1:3].tolist() == [[0, 0], [0, 0]]
+    assert np.array_equal(found.effect, found.drop)  # this patch never speaks against
+
+
+def test_a_patch_that_speaks_for_and_against_is_significant_though_its_drops_cancel(store):
+    present = store.occurrence[:, AU_NAMES.index("AU12")]
+    features = np.zeros((64, 4, 2), np.float32)
+    features[:, 3, 0] = np.where(present, 1.0, -1.0)
+    features[:, 0, 0] = 0.02
+    system = types.SimpleNamespace(
+        name="toy",
+        aus=("AU12", "AU04"),
+        config=types.SimpleNamespace(layout=types.SimpleNamespace(landmarks=LANDMARKS)),
+        network=ReadsOnePatch(),
+        patch_features=None,
+        inputs=lambda store, rows: (torch.from_numpy(features[rows]),),
+    )
+    found = patch_significance(system, store, np.arange(64))
+    change = 1 / (1 + np.exp(-1)) - 0.5
+    assert found.effect[3, 0] == pytest.approx(change, abs=1e-6)
+    assert found.drop[3, 0] == pytest.approx(change * (2 * present.mean() - 1), abs=1e-6)
+    assert found.most("AU12", 1) == (32,)
 
 
 def test_deleting_what_is_significant_hurts_and_the_rest_does_not(system, store):
@@ -77,7 +98,8 @@ def test_systems_without_patches_and_lone_subjects_are_refused(system, store):
 def test_the_map_shows_every_au():
     points = head()[:, :2] * 1.2 + 128
     face = align(picture_of(points, np.random.default_rng(0)), points)
-    found = Significance(("AU12", "AU04"), LANDMARKS, np.array([[0.1, 0.0], [0, 0.2], [0, 0], [-0.05, 0]]), 9)
+    drop = np.array([[0.1, 0.0], [0, -0.2], [0, 0], [-0.05, 0]])
+    found = Significance(("AU12", "AU04"), LANDMARKS, drop, np.abs(drop), 9)
     figure = significance_figure(found, face, "toy")
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
-    assert titles == ["AU12 Lip corner puller\nlargest drop 0.100", "AU04 Brow lowerer\nlargest drop 0.200"]
+    assert titles == ["AU12 Lip corner puller\nlargest change 0.100", "AU04 Brow lowerer\nlargest change 0.200"]

@@ -9,9 +9,9 @@ from rich.progress import Progress
 def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000) -> int:
     """Show which patches of a region network each action unit's score rests on.
 
-    One patch at a time is silenced; the map shows the mean fall of each score. It is checked on other subjects: scores
-    without the most significant patches must fall further than without the least significant. Writes figure3.png,
-    figure3.svg and significance.json. Needs the extras train, report and synthesis.
+    One patch at a time is silenced; the map shows how far each score changes in the mean. It is checked on other
+    subjects: scores without the most significant patches must fall further than without the least significant. Writes
+    figure3.png, figure3.svg and significance.json. Needs the extras train, report and synthesis.
 
     Parameters
     ----------

@@ -32,6 +32,7 @@ def explain_system(
         "faces": found.faces,
         "landmarks": list(found.landmarks),
         "drop": {name: found.drop[:, place].round(5).tolist() for place, name in enumerate(found.aus)},
+        "effect": {name: found.effect[:, place].round(5).tolist() for place, name in enumerate(found.aus)},
         "most": {name: list(found.most(name)) for name in found.aus},
         "faithfulness": {key: round(v, 5) if isinstance(v, float) else v for key, v in asdict(checked).items()},
     }

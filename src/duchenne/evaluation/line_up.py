@@ -62,7 +62,7 @@ class Level:
 LEVELS = {
     level.name: level
     for level in (
-        Level("quick", 100, 100, 25, 4, 12.0, draws=500),
+        Level("quick", 100, 100, 25, 4, 8.0, draws=500),
         Level("full", 1000, 1000, 200, 4, 20.0),
     )
 }

@@ -39,7 +39,7 @@ _STYLE = (
     "img{max-width:100%}figcaption{font-size:13px}@media print{.wide{overflow:visible}table{font-size:7px}}"
 )
 CAPTIONS = {
-    "figure3": "Figure 3. Mean drop of each AU's score when one patch is silenced, on a rendered face.",
+    "figure3": "Figure 3. Mean change of each AU's score when one patch is silenced, on a rendered face.",
     "figure5": "Figure 5. Relation matrices of labels and calls.",
     "figure6": "Figure 6. Measures by pose and AU.",
     "figure6_systems": "Figure 6, all systems. Mean AROC by pose; the bars span the seeds.",

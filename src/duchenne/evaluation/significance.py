@@ -1,7 +1,9 @@
 """Which patches an AU's score rests on: silence one patch at a time and see how far the score falls.
 
 Source: paper, section 2.1, after Zeiler and Fergus (ECCV 2014). The paper takes the network with all 49 patches; any
-region network will do here.
+region network will do here. Ours: its "average effect on the score" is read as the mean size of the change. With the
+mean drop, a patch that lifts the score of faces with the AU and lowers it in the others comes out as of no
+significance, or as the least significant of all (docs/measures.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -30,18 +32,20 @@ class Significance:
     Attributes:
         aus: Columns.
         landmarks: Rows: the landmark of each patch, counted from 1.
-        drop: (p, a), mean fall of the score over the faces.
+        drop: (p, a), mean fall of the score over the faces; below 0 where it rises.
+        effect: (p, a), mean size of its change: the significance.
         faces: How many.
     """
 
     aus: tuple[str, ...]
     landmarks: tuple[int, ...]
     drop: Float[np.ndarray, "p a"]
+    effect: Float[np.ndarray, "p a"]
     faces: int
 
     def most(self, au: str, count: int = 5) -> tuple[int, ...]:
         """Return the landmarks of an AU's most significant patches, first the most significant."""
-        order = np.argsort(-self.drop[:, self.aus.index(au)], kind="stable")[:count]
+        order = np.argsort(-self.effect[:, self.aus.index(au)], kind="stable")[:count]
         return tuple(self.landmarks[place] for place in order)
 
 
@@ -69,7 +73,7 @@ class Faithfulness:
 def patch_significance(
     system: Any, store: FaceStore, rows: Int[np.ndarray, " k"], advance: Advance = lambda _: None
 ) -> Significance:
-    """Return the mean drop of each AU's score when one patch's last map is zero.
+    """Return how each AU's score changes when one patch's last map is zero.
 
     Args:
         system: A trained region network, as `training.systems.load_system` returns it.
@@ -83,13 +87,15 @@ def patch_significance(
     layout = _patches_of(system)
     if not len(rows):
         raise EvaluationError("There is no face to explain the system on.")
-    total = np.zeros((len(layout), len(system.aus)))
+    drop, effect = np.zeros((2, len(layout), len(system.aus)))
     for features, shape in _features(system, store, rows):
         whole = _scores(system, features, shape)
         for patch in range(len(layout)):
-            total[patch] += (whole - _scores(system, features, shape, np.array([patch]))).sum(0)
+            fall = whole - _scores(system, features, shape, np.array([patch]))
+            drop[patch] += fall.sum(0)
+            effect[patch] += np.abs(fall).sum(0)
         advance(len(features))
-    return Significance(tuple(system.aus), layout, total / len(rows), len(rows))
+    return Significance(tuple(system.aus), layout, drop / len(rows), effect / len(rows), len(rows))
 
 
 def faithfulness(
@@ -108,7 +114,7 @@ def faithfulness(
         EvaluationError: No AU has both kinds of faces.
     """
     count = silenced or max(1, len(found.landmarks) // 4)
-    order = np.argsort(-found.drop, axis=0, kind="stable")
+    order = np.argsort(-found.effect, axis=0, kind="stable")
     parts: list[np.ndarray] = []
     for features, shape in _features(system, store, rows):
         scores = np.stack([_scores(system, features, shape)] * 3)

@@ -11,8 +11,8 @@ from duchenne.evaluation.significance import Significance
 from duchenne.facs import AU_BY_NAME
 from duchenne.geometry import HeadPose
 
-FACE_SUBJECT = 53
-"""The rendered person on whom maps are drawn, at rest and from the front."""
+FACE_SUBJECT = 41
+"""The rendered person on whom maps are drawn, at rest and from the front; without glasses."""
 COLUMNS = 4
 COLOURS = "RdYlBu_r"
 """From dark red, the most significant, to dark blue, as in the paper; red and blue stay apart for colour-blind eyes."""
@@ -33,7 +33,7 @@ def rendered_face() -> AlignedFace:
 
 
 def significance_figure(found: Significance, face: AlignedFace, title: str = "") -> Figure:
-    """Return one small face for each AU; patches are coloured by their share of that AU's largest drop."""
+    """Return one small face for each AU; patches are coloured by their share of that AU's largest change."""
     rows = -(-len(found.aus) // COLUMNS)
     figure = Figure(figsize=(7.2, 1.95 * rows + 0.9), layout="constrained")
     axes = np.atleast_2d(figure.subplots(rows, COLUMNS, squeeze=False)).ravel()
@@ -41,27 +41,27 @@ def significance_figure(found: Significance, face: AlignedFace, title: str = "")
         axis.axis("off")
     for axis, name in zip(axes, found.aus, strict=False):
         _draw_au(axis, found, name, face)
-    bar = ScalarMappable(Normalize(-1, 1), COLOURS)
+    bar = ScalarMappable(Normalize(0, 1), COLOURS)
     figure.colorbar(
-        bar, ax=axes.tolist(), orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, -0.5, 0, 0.5, 1]
-    ).set_label("mean drop of the score when the patch is silenced, over the largest drop of that AU", fontsize=8)
+        bar, ax=axes.tolist(), orientation="horizontal", shrink=0.5, aspect=40, ticks=[0, 0.25, 0.5, 0.75, 1]
+    ).set_label("mean change of the score when the patch is silenced, over the largest of that AU", fontsize=8)
     figure.suptitle(f"{title} ({found.faces} faces)".strip(), fontsize=9)
     return figure
 
 
 def _draw_au(axis: Axes, found: Significance, name: str, face: AlignedFace) -> None:
-    drop = found.drop[:, found.aus.index(name)]
-    largest = float(np.abs(drop).max()) or 1.0
+    effect = found.effect[:, found.aus.index(name)]
+    largest = float(effect.max()) or 1.0
     grey = face.pixels.mean(2)
     axis.imshow(grey, cmap="gray", vmin=-80, vmax=255)
     places = face.landmarks[np.array(found.landmarks) - 1]
-    order = np.argsort(drop)
+    order = np.argsort(effect)
     axis.scatter(
-        places[order, 0], places[order, 1], s=26, c=drop[order] / largest, cmap=COLOURS, vmin=-1, vmax=1,
+        places[order, 0], places[order, 1], s=26, c=effect[order] / largest, cmap=COLOURS, vmin=0, vmax=1,
         edgecolors="black", linewidths=0.4,
     )  # fmt: skip
     for landmark in found.most(name, 3):
         x, y = face.landmarks[landmark - 1]
         axis.annotate(str(landmark), (x, y), xytext=(2, 2), textcoords="offset points", fontsize=5.5, color="white")
     axis.set(xlim=(25, 175), ylim=(165, 25))
-    axis.set_title(f"{name} {AU_BY_NAME[name].title}\nlargest drop {drop.max():.3f}", fontsize=7)
+    axis.set_title(f"{name} {AU_BY_NAME[name].title}\nlargest change {effect.max():.3f}", fontsize=7)
