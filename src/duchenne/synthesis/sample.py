@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from duchenne.geometry import HeadPose
-from duchenne.synthesis.head import Gaze, make_head
+from duchenne.synthesis.head import Gaze, make_head, with_glasses
 from duchenne.synthesis.scene import Camera, Scene, render
 from duchenne.synthesis.surroundings import draw_background, encode_jpeg
 
@@ -24,7 +24,7 @@ def draw_sample() -> tuple[bytes, dict[str, object]]:
     camera = Camera(SIDE_PX, SIDE_PX, field_deg=18, face_px=185, centre=(256, 236))
     background = draw_background(np.random.default_rng(8), SIDE_PX, SIDE_PX)
     scene = Scene(AUS, HeadPose(14.0, -2.0, 3.0), Gaze(-10.0, 0.0), camera, background=background)
-    drawn = render(make_head(SUBJECT), scene)
+    drawn = render(with_glasses(make_head(SUBJECT), None), scene)
     truth: dict[str, object] = {
         "made_by": "python -m duchenne.synthesis.sample",
         "aus": {au: list(sides) for au, sides in AUS.items()},
