@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from PIL import Image
 from duchenne.errors import EvaluationError
 from duchenne.evaluation.claims import claims_table, verdict
 from duchenne.evaluation.judging import Origin, faces_of, judge, thresholds_on
-from duchenne.evaluation.report import write_report
+from duchenne.evaluation.report import _ordered, tables_of, write_report
+from duchenne.evaluation.runs import read_runs
 from duchenne.evaluation.tables import by_role, comparison_table, system_table
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.measures.intervals import Bootstrap
@@ -122,3 +124,11 @@ def test_latex_closes_what_it_opens(folder):
 def test_runs_of_no_experiment_make_no_report(runs, tmp_path):
     with pytest.raises(EvaluationError, match="--role within"):
         write_report([{**runs[0], "role": "other"}], tmp_path)
+
+
+def test_the_report_in_results_follows_from_its_runs():
+    folder = Path(__file__).parents[1] / "results" / "experiment"
+    roles = by_role(read_runs(folder / "runs"))
+    tables = tables_of({role: _ordered(series, "region") for role, series in roles.items()})
+    written = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "report").glob("*.csv")}
+    assert {table.name: table.csv() for table in tables} == {n: text for n, text in written.items() if n != "published"}
