@@ -29,7 +29,7 @@ def evaluate(
         Folder of a trained system (`duchenne train`), or a CSV or Parquet file with a column AU01_p, ... for each
         action unit and one row for each face, in the order of the faces.
     data
-        Folders that `duchenne prepare` has written; several make one set.
+        Folders that `duchenne prepare` has written; to make one set of several, give --data again for each.
     out
         The JSON file.
     valid

@@ -18,7 +18,7 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
     system
         Folder of a trained region network, for example one with all 49 patches.
     data
-        Folders that `duchenne prepare` has written; several make one set.
+        Folders that `duchenne prepare` has written; to make one set of several, give --data again for each.
     out
         Folder for the map.
     faces

@@ -46,7 +46,7 @@ def train(
     recipe
         What is trained, and how.
     data
-        Folders that `duchenne prepare` has written; several make one set.
+        Folders that `duchenne prepare` has written; to make one set of several, give --data again for each.
     out
         Folder for the trained system, its checkpoint and its log; the recipe's name is added.
     valid

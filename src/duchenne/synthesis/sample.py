@@ -14,7 +14,7 @@ from duchenne.synthesis.scene import Camera, Scene, render
 from duchenne.synthesis.surroundings import draw_background, encode_jpeg
 
 FOLDER = Path(__file__).parents[1] / "samples"
-SUBJECT = 53
+SUBJECT = 55
 SIDE_PX = 512
 AUS = {"AU06": (4.0, 4.0), "AU12": (4.5, 4.5), "AU25": (4.0, 4.0)}
 

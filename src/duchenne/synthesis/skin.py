@@ -149,7 +149,7 @@ def _freckles(identity: Identity, rng: np.random.Generator) -> Map | None:
     if rng.random() >= 0.35 or identity.tone >= 7:
         return None
     spots = (rng.random((ROWS, COLUMNS)) < rng.uniform(0.0005, 0.006)).astype(np.float32)
-    return np.clip(cv2.GaussianBlur(spots, (0, 0), 1.3) * 8, 0, 1) * np.float32(rng.uniform(0.1, 0.4))
+    return np.clip(cv2.GaussianBlur(spots, (0, 0), 0.9) * 4, 0, 1) * np.float32(rng.uniform(0.1, 0.4))
 
 
 @cache
