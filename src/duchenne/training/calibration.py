@@ -1,28 +1,36 @@
-"""Probabilities that mean what they say: one factor and one shift for each AU, folded into the network's last layer."""
+"""Probabilities and grades that mean what they say: fitted, then folded into the network's last layer and its cuts.
 
+For each AU one factor and one shift take the latent to where its sigmoid fits the rate of presence (B and above); then
+each other cut is moved to where it fits the rate of its grade. Weights on positives in training make this necessary.
+"""
+
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.optimize import brentq
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
-from torch import nn
 
 from duchenne.datasets.faces import FaceStore
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
+from duchenne.networks.ordinal import GRADES, OCCURS_FROM
 from duchenne.networks.region import RegionNetwork
 from duchenne.training.deep import DeepSystem
 
 _LEAST_FACTOR = 0.05
 """A fit that would turn the order of faces round is refused."""
+_LEAST_RATE, _LEAST_STEP, _FARTHEST = 1e-3, 1e-3, 40.0
 
 
 def calibrated(system: DeepSystem, faces: FaceStore) -> DeepSystem:
-    """Return the system with its latents scaled and shifted so that their sigmoid fits the rates among these faces.
+    """Return the system with latents and cuts that fit the rates of presence and of each grade among these faces.
 
-    Order of faces, grades and sides are kept: the cuts between grades are scaled with the latent.
+    The order of faces and of their sides is kept.
 
     Args:
         system: A region network with an ordinal head.
@@ -49,13 +57,38 @@ def calibrated(system: DeepSystem, faces: FaceStore) -> DeepSystem:
         factors[column], shifts[column] = fitted.coef_[0, 0], fitted.intercept_[0]
         if factors[column] < _LEAST_FACTOR:
             raise TrainingError(f"The scores of {name} do not rise with its presence; it cannot be calibrated.")
-    return replace(system, network=rescaled(network, factors, shifts))
+    cuts = _fitted_cuts(system.aus, logits * factors + shifts, faces)
+    return replace(system, network=rescaled(network, factors, shifts, cuts))
+
+
+def _fitted_cuts(aus: Sequence[str], latents: Float[np.ndarray, "n a"], faces: FaceStore) -> Float[np.ndarray, "a 5"]:
+    """Return the cuts of A to E at which the mean of sigmoid(latent - cut) is the share of faces of that grade and above.
+
+    They are counted from that of B, since presence was fitted apart, on faces without traces.
+    """
+    cuts = np.zeros((len(aus), GRADES))
+    for column, name in enumerate(aus):
+        row = AU_NAMES.index(name)
+        graded = np.asarray(faces.intensity_known[:, row])
+        grade = np.floor(np.asarray(faces.intensity[graded, row]).max(1) + 0.5)
+        for k in range(1, GRADES + 1):
+            rate = float(np.clip((grade >= k).mean(), _LEAST_RATE, 1 - _LEAST_RATE))
+            cuts[column, k - 1] = brentq(_excess, -_FARTHEST, _FARTHEST, args=(latents[graded, column], rate))
+        cuts[column] -= cuts[column, OCCURS_FROM - 1]
+    return cuts
+
+
+def _excess(cut: float, latent: Float[np.ndarray, " n"], rate: float) -> float:
+    return float(expit(latent - cut).mean()) - rate
 
 
 def rescaled(
-    network: RegionNetwork, factors: Float[np.ndarray, " a"], shifts: Float[np.ndarray, " a"]
+    network: RegionNetwork,
+    factors: Float[np.ndarray, " a"],
+    shifts: Float[np.ndarray, " a"],
+    cuts: Float[np.ndarray, "a 5"],
 ) -> RegionNetwork:
-    """Return a copy whose latents are factor * latent + shift of each AU, on both sides, its cuts scaled alike."""
+    """Return a copy whose latents are factor * latent + shift of each AU, on both sides, with other cuts, rising."""
     copy = deepcopy(network)
     scale = copy.scale
     assert scale is not None
@@ -65,6 +98,6 @@ def rescaled(
             changed = rows >= 0 if rows is scale.left else rows >= len(factor)
             copy.output.weight[rows[changed]] *= factor[changed, None]
             copy.output.bias[rows[changed]] = copy.output.bias[rows[changed]] * factor[changed] + shift[changed]
-        steps = nn.functional.softplus(scale.steps) * factor[:, None]
+        steps = torch.from_numpy(np.diff(cuts, axis=1)).float().clamp_min(_LEAST_STEP)
         scale.steps.copy_(steps + torch.log(-torch.expm1(-steps)))
     return copy
