@@ -62,7 +62,7 @@ def calibrated(system: DeepSystem, faces: FaceStore) -> DeepSystem:
 
 
 def _fitted_cuts(aus: Sequence[str], latents: Float[np.ndarray, "n a"], faces: FaceStore) -> Float[np.ndarray, "a 5"]:
-    """Return the cuts of A to E at which the mean of sigmoid(latent - cut) is the share of faces of that grade and above.
+    """Return the cuts of A to E at which the mean of sigmoid(latent - cut) is the share of that grade or more.
 
     They are counted from that of B, since presence was fitted apart, on faces without traces.
     """
