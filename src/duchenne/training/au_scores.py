@@ -65,6 +65,10 @@ class Answers:
     intensity: Float[np.ndarray, "n a"]
     side_intensity: Float[np.ndarray, "n a 2"]
 
+    def of(self, chosen: Bool[np.ndarray, " n"]) -> "Answers":
+        """Return what is said of the chosen faces."""
+        return Answers(self.probability[chosen], self.intensity[chosen], self.side_intensity[chosen])
+
 
 def answers(system: DeepSystem, store: RenderedStore) -> Answers:
     """Return what a region network with an ordinal head says of the faces of a store."""
