@@ -15,8 +15,6 @@ from numpy.testing import assert_allclose
 from duchenne.errors import DatasetError, TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.agreement import calibration_error
-from duchenne.networks.region import PatchLayer, RegionConfig
-from duchenne.patches import PatchLayout
 from duchenne.recognition import AURecognizer, NeutralRule, Recognized
 from duchenne.training import au_release, au_scores, neutral
 from duchenne.training.calibration import calibrated
@@ -24,20 +22,9 @@ from duchenne.training.fitting import fit
 from duchenne.training.machine import Machine
 from duchenne.training.progress import silent
 from duchenne.training.recipes import AdamW, DeepRecipe
+from toy_network import TINY
 from toy_store import SMILE, ToyStore, toy_store
 
-TINY = RegionConfig(
-    aus=("AU04", "AU12"),
-    layout=PatchLayout(landmarks=(3, 8, 32, 38), side_px=16, reduction=2),
-    grey=True,
-    shared_channels=4,
-    shared_kernel=3,
-    patch_layers=(PatchLayer(4, 3, 2), PatchLayer(4, 3)),
-    widths=(16,),
-    dropout=0.1,
-    shape_width=8,
-    head="ordinal",
-)
 RECIPE = DeepRecipe("tiny", "for tests", TINY, AdamW(1e-2), batch=16, epochs=30, patience=0, bf16=False)
 
 

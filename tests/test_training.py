@@ -16,8 +16,7 @@ from numpy.testing import assert_allclose
 from duchenne.errors import TrainingError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc, counts_at
-from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
-from duchenne.patches import PatchLayout
+from duchenne.networks.region import PatchLayer, RegionNetwork
 from duchenne.training.checkpoints import plain, read_tensors, unplain
 from duchenne.training.checks import require_trainable
 from duchenne.training.drawing import BatchReader, balanced_chances
@@ -28,20 +27,9 @@ from duchenne.training.progress import silent
 from duchenne.training.recipes import KINDS, NONE, RECIPES, Adadelta, AdamW, DeepRecipe, recipe_named, with_settings
 from duchenne.training.starting import Start
 from duchenne.training.systems import load_system, train_system
+from toy_network import TINY
 from toy_store import SMILE, toy_store
 
-TINY = RegionConfig(
-    aus=("AU04", "AU12"),
-    layout=PatchLayout(landmarks=(3, 8, 32, 38), side_px=16, reduction=2),
-    grey=True,
-    shared_channels=4,
-    shared_kernel=3,
-    patch_layers=(PatchLayer(4, 3, 2), PatchLayer(4, 3)),
-    widths=(16,),
-    dropout=0.1,
-    shape_width=8,
-    head="ordinal",
-)
 RECIPE = DeepRecipe(
     "tiny", "for tests", TINY, AdamW(learning_rate=1e-2), batch=16, epochs=30, patience=0, validate_every=10, bf16=False
 )

@@ -217,7 +217,7 @@ class AUDetector:
 
     def _locate(self, pixels: Picture) -> list[LocatedFace]:
         found, _ = self._locator.locate(pixels, self.options.min_face_px)
-        return [max(found, key=lambda face: face.area_px)] if self.options.largest_face and found else found
+        return _largest(found) if self.options.largest_face else found
 
     def _choose_columns(self) -> Columns:
         known, sides = self._recognizer.outputs, self.options.sides
@@ -246,7 +246,7 @@ class AUDetector:
         for frame in islice(_frames_of(path), _MOST_NEUTRAL_FRAMES):
             faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
             if faces:
-                said.append(self._recognize(frame.pixels, [max(faces, key=lambda face: face.area_px)]).probability)
+                said.append(self._recognize(frame.pixels, _largest(faces)).probability)
         if not said:
             raise UsageError(f"There is no face in {path}, which should show a neutral one.")
         return rule.shift(np.concatenate(said))
@@ -267,6 +267,11 @@ class AUDetector:
             frame.source, frame.index, frame.timestamp_s, k, face.box, face.landmarks, face.pose,
             self.aus, probability, occurrence, graded, left_right, sided, self.options.abstain,
         )  # fmt: skip
+
+
+def _largest(faces: list[LocatedFace]) -> list[LocatedFace]:
+    """Return the largest face alone; nothing where there is none."""
+    return sorted(faces, key=lambda face: face.area_px, reverse=True)[:1]
 
 
 def _frames_of(path: Path) -> Iterator[Frame]:

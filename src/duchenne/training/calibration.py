@@ -93,11 +93,12 @@ def rescaled(
     scale = copy.scale
     assert scale is not None
     factor, shift = torch.from_numpy(factors).float(), torch.from_numpy(shifts).float()
+    au_of_output = torch.empty(scale.latents, dtype=torch.long)
+    for outputs in (scale.left, scale.right):
+        au_of_output[outputs] = torch.arange(len(factor))
     with torch.no_grad():
-        for rows in (scale.left, scale.right):
-            changed = rows >= 0 if rows is scale.left else rows >= len(factor)
-            copy.output.weight[rows[changed]] *= factor[changed, None]
-            copy.output.bias[rows[changed]] = copy.output.bias[rows[changed]] * factor[changed] + shift[changed]
+        copy.output.weight *= factor[au_of_output, None]
+        copy.output.bias.copy_(copy.output.bias * factor[au_of_output] + shift[au_of_output])
         steps = torch.from_numpy(np.diff(cuts, axis=1)).float().clamp_min(_LEAST_STEP)
         scale.steps.copy_(steps + torch.log(-torch.expm1(-steps)))
     return copy
