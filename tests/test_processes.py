@@ -56,6 +56,7 @@ if __name__ == "__main__":
     if run.fabric.global_rank == 0:
         found = {{name: values.grad for name, values in run.network.named_parameters()}}
         write_tensors(Path({folder!r}) / "network.safetensors", found, {{}})
+    run.part()
 """
 
 

@@ -63,7 +63,10 @@ def fit(
     """
     recipe = recipe if start is None else start.suited(recipe)
     require_trainable(train, valid, recipe.aus, recipe.batch)
-    return _Fitting(recipe, train, valid, folder, report, machine or Machine(), start).run()
+    fitting = _Fitting(recipe, train, valid, folder, report, machine or Machine(), start)
+    system = fitting.run()
+    fitting.part()
+    return system
 
 
 class _Fitting:
@@ -145,6 +148,12 @@ class _Fitting:
                 kept_s = time.monotonic()
         log.close()
         return self._finish(time.monotonic() - start_s)
+
+    def part(self) -> None:
+        """End the group of processes once all are here; a group that is left to the interpreter's end may abort it."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            self.fabric.barrier()
+            torch.distributed.destroy_process_group()
 
     def _batches(self, first: int) -> Iterator[tuple[tuple[Tensor, ...], Labels]]:
         """Yield the batches from a step on; the next one is drawn while the last one is learned from."""
