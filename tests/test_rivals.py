@@ -56,6 +56,8 @@ def test_alexnet_has_the_parameters_of_the_published_one_column():
         DrmlConfig(middle="none", widths=(8,)),
         DrmlConfig(middle="local", widths=(8,), channels=2),
         AlexNetConfig(width=8),
+        DrmlConfig(widths=(8,), channels=4, side_px=90, batch_norm=True),
+        AlexNetConfig(width=8, side_px=115, batch_norm=True),
         EacConfig(width=8),
         FrontalConfig(width=8),
     ],

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from duchenne.networks.initial import keep_signal
 from duchenne.networks.rival_config import AlexNetConfig
-from duchenne.networks.standard import planes_of
+from duchenne.networks.standard import planes_of, rectified
 
 
 class AlexNet(nn.Module):
@@ -22,19 +22,15 @@ class AlexNet(nn.Module):
         super().__init__()
         self.config = config
         one, two, three, four, five = config.channels
+        norm = config.batch_norm
         self.maps = nn.Sequential(
-            nn.Conv2d(3, one, 11, 4, 2),
-            nn.ReLU(),
+            *rectified(nn.Conv2d(3, one, 11, 4, 2), norm),
             nn.MaxPool2d(3, 2),
-            nn.Conv2d(one, two, 5, padding=2),
-            nn.ReLU(),
+            *rectified(nn.Conv2d(one, two, 5, padding=2), norm),
             nn.MaxPool2d(3, 2),
-            nn.Conv2d(two, three, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(three, four, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(four, five, 3, padding=1),
-            nn.ReLU(),
+            *rectified(nn.Conv2d(two, three, 3, padding=1), norm),
+            *rectified(nn.Conv2d(three, four, 3, padding=1), norm),
+            *rectified(nn.Conv2d(four, five, 3, padding=1), norm),
             nn.MaxPool2d(3, 2),
         )
         side = (config.side_px + 4 - 11) // 4 + 1

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from duchenne.networks.initial import keep_signal
 from duchenne.networks.rival_config import DrmlConfig
-from duchenne.networks.standard import planes_of
+from duchenne.networks.standard import planes_of, rectified
 
 GRID = 8
 """Regions along each side."""
@@ -75,24 +75,20 @@ class Drml(nn.Module):
         super().__init__()
         self.config = config
         channels, later, side = config.channels, config.later_channels, config.side_px - 10
+        norm = config.batch_norm
         middle: list[nn.Module] = []
         if config.middle == "region":
             middle = [RegionLayer(channels)]
         pooled: list[nn.Module] = [LocalLayer(channels, side // 2)] if config.middle == "local" else []
         self.maps = nn.Sequential(
-            nn.Conv2d(3, channels, 11),
-            nn.ReLU(),
+            *rectified(nn.Conv2d(3, channels, 11), norm),
             *middle,
             nn.MaxPool2d(2),
             *pooled,
-            nn.Conv2d(channels, later, 8),
-            nn.ReLU(),
-            nn.Conv2d(later, later, 8),
-            nn.ReLU(),
-            nn.Conv2d(later, later, 6, 2),
-            nn.ReLU(),
-            nn.Conv2d(later, later, 5),
-            nn.ReLU(),
+            *rectified(nn.Conv2d(channels, later, 8), norm),
+            *rectified(nn.Conv2d(later, later, 8), norm),
+            *rectified(nn.Conv2d(later, later, 6, 2), norm),
+            *rectified(nn.Conv2d(later, later, 5), norm),
         )
         last = (side // 2 - 14 - 6) // 2 + 1 - 4
         sizes = (later * last * last, *config.widths)

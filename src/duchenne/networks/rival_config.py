@@ -66,6 +66,7 @@ class DrmlConfig:
         widths: Fully connected layers before the output.
         dropout: Share of units set to zero after each of them.
         side_px: Side of the face that is read.
+        batch_norm: Whether each convolution is normalised over the batch; DRML itself does so in its region layer alone.
     """
 
     aus: tuple[str, ...] = PAPER_AUS
@@ -75,6 +76,7 @@ class DrmlConfig:
     widths: tuple[int, ...] = (4096, 2048)
     dropout: float = 0.5
     side_px: int = 170
+    batch_norm: bool = False
 
     @property
     def view(self) -> View:
@@ -92,6 +94,8 @@ class AlexNetConfig:
         width: Of the two fully connected layers.
         dropout: Share of units set to zero before each of them.
         side_px: Side of the face that is read.
+        batch_norm: Whether each convolution is normalised over the batch; AlexNet itself normalises over near channels
+            in two of them, which later work found to be of no use.
     """
 
     aus: tuple[str, ...] = PAPER_AUS
@@ -99,6 +103,7 @@ class AlexNetConfig:
     width: int = 4096
     dropout: float = 0.5
     side_px: int = 227
+    batch_norm: bool = False
 
     @property
     def view(self) -> View:

@@ -1,7 +1,7 @@
-"""The only normalisation of pixels in the project: each face against its own mean and spread. Part of every network."""
+"""What many networks share: each face against its own mean and spread, and a rectified convolution."""
 
 from jaxtyping import Float, Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue. Source: ITU-R BT.601."""
@@ -26,3 +26,9 @@ def standardise(pixels: Shaped[Tensor, "n ... c"], grey: bool = False) -> Float[
 def planes_of(face: Shaped[Tensor, "n s s c"]) -> Float[Tensor, "n c s s"]:
     """Return whole faces standardised, channels first."""
     return standardise(face).permute(0, 3, 1, 2)
+
+
+def rectified(convolution: nn.Conv2d, batch_norm: bool) -> list[nn.Module]:
+    """Return the convolution with a ReLU behind it, and normalisation over the batch between the two if wanted."""
+    norm = [nn.BatchNorm2d(convolution.out_channels)] if batch_norm else []
+    return [convolution, *norm, nn.ReLU()]
