@@ -143,10 +143,21 @@ class TestLoss:
         moved, bent = solid.clone(), solid.clone()
         moved[:, eye, 1] += 0.05
         bent[:, eye, 1] += 0.05 * torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
-        target, recipe = (solid, visible, known, face), LandmarkerRecipe()
+        target, recipe = (solid, visible, known, face), LandmarkerRecipe(gap_weight=0.0)
         assert float(loss_of((moved, visible, face), target, recipe)) < float(
             loss_of((bent, visible, face), target, recipe)
         )
+
+    def test_a_brow_that_moves_against_its_eye_counts_more_and_a_face_that_moves_as_a_whole_does_not(self):
+        _, (solid, visible, known, face) = self.batch()
+        target, raised = (solid, visible, known, face), solid.clone()
+        raised[:, list(LANDMARK_GROUPS["brow_image_left"]), 1] -= 0.05
+
+        def loss(points, gap_weight):
+            return float(loss_of((points, visible, face), target, LandmarkerRecipe(gap_weight=gap_weight)))
+
+        assert loss(raised, 1.5) > loss(raised, 0.0) + 0.005
+        assert loss(solid + 0.05, 1.5) == pytest.approx(loss(solid + 0.05, 0.0), abs=1e-5)
 
     def test_where_there_is_no_face_points_do_not_count(self):
         _, (solid, visible, _, face) = self.batch()
