@@ -66,7 +66,7 @@ class DrmlConfig:
         widths: Fully connected layers before the output.
         dropout: Share of units set to zero after each of them.
         side_px: Side of the face that is read.
-        batch_norm: Whether each convolution is normalised over the batch; DRML itself does so in its region layer alone.
+        batch_norm: Whether each convolution is normalised over the batch; DRML does so in its region layer alone.
     """
 
     aus: tuple[str, ...] = PAPER_AUS

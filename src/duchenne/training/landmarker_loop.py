@@ -97,8 +97,7 @@ _MOUTH_CORNERS = (31, 37)
 
 
 def _gaps() -> Tensor:
-    """Return the g x 49 matrix from points to ways: each brow point from its eye, lid from lid, lip from lip, mouth
-    corners from the nose.
+    """Return the g x 49 matrix from points to ways between brows and eyes, lids, lips, mouth corners and nose.
 
     A network that is unsure answers with the mean place. For points that costs little, since heads differ far more than
     one head moves; but the way between two features is what an action unit shows.
