@@ -47,6 +47,11 @@ def test_alexnet_has_the_parameters_of_the_published_one_column():
     assert parameter_count(on_meta(AlexNetConfig(side_px=224))) == published - (4096 * 1000 + 1000) + (4096 * 12 + 12)
 
 
+@pytest.mark.parametrize(("side_px", "reduction"), [(227, 1), (200, 1), (101, 1), (100, 2), (51, 2), (50, 4), (20, 4)])
+def test_a_small_view_reads_a_reduced_crop_that_is_never_smaller_than_itself(side_px, reduction):
+    assert View(side_px=side_px).reduction == reduction
+
+
 @pytest.mark.parametrize(
     "config",
     [
@@ -57,7 +62,7 @@ def test_alexnet_has_the_parameters_of_the_published_one_column():
         DrmlConfig(middle="local", widths=(8,), channels=2),
         AlexNetConfig(width=8),
         DrmlConfig(widths=(8,), channels=4, side_px=90, batch_norm=True),
-        AlexNetConfig(width=8, side_px=115, batch_norm=True),
+        AlexNetConfig(width=8, side_px=100, batch_norm=True),
         EacConfig(width=8),
         FrontalConfig(width=8),
     ],

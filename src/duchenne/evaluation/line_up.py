@@ -63,7 +63,7 @@ LEVELS = {
     level.name: level
     for level in (
         Level("quick", 100, 100, 25, 4, 8.0, draws=500),
-        Level("full", 500, 700, 100, 4, 8.0),
+        Level("full", 500, 700, 100, 4, 7.0),
     )
 }
 
@@ -113,7 +113,7 @@ _NETWORKS: dict[str, NetworkConfig] = {
     "drml": _DRML,
     "drml-convnet": replace(_DRML, middle="none"),
     "lcn": replace(_DRML, middle="local"),
-    "alexnet": AlexNetConfig(side_px=115, channels=(32, 64, 96, 64, 64), width=256, dropout=0.2, batch_norm=True),
+    "alexnet": AlexNetConfig(side_px=100, channels=(32, 64, 96, 64, 64), width=256, dropout=0.2, batch_norm=True),
     "eac": EacConfig(channels=(16, 24, 32, 48), region_channels=16, width=256),
     "toser": FrontalConfig(channels=(16, 32, 64, 64)),
     "region-grid": replace(_REGION, grid=True),

@@ -11,6 +11,7 @@ from duchenne.patches import PatchLayout
 GRID_ROWS = (4, 5, 4, 5, 4)
 """Patches in each row of the uniform grid: 22 in all, like the landmarks' patches."""
 GRID_STEP_PX = 36.0
+_SCALES = (1, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ class View:
 
     @property
     def reduction(self) -> int:
-        """Whole number by which the 200 x 200 crop is reduced first."""
-        return 1 if self.layout is None else self.layout.reduction
+        """Whole number by which the 200 x 200 crop is reduced first; a whole face never below its own side."""
+        if self.layout is not None:
+            return self.layout.reduction
+        return max(scale for scale in _SCALES if scale == 1 or CROP_SIDE_PX >= scale * self.side_px)
 
 
 def grid_points(layout: PatchLayout) -> np.ndarray:
