@@ -45,7 +45,7 @@ class View:
         """Whole number by which the 200 x 200 crop is reduced first; a whole face never below its own side."""
         if self.layout is not None:
             return self.layout.reduction
-        return max(scale for scale in _SCALES if scale == 1 or CROP_SIDE_PX >= scale * self.side_px)
+        return max(scale for scale in _SCALES if scale == 1 or scale * self.side_px <= CROP_SIDE_PX)
 
 
 def grid_points(layout: PatchLayout) -> np.ndarray:
