@@ -1,8 +1,11 @@
-"""Half and double the widths of `COMPACT`: what do they cost?
+"""Half and double the widths of `COMPACT`: what do they cost, and what do they reach after the same training?
 
     python benchmarks/widths.py --result results/widths.json
+    python benchmarks/widths.py --result results/widths.json --train TRAIN --valid VALID --work WORK [--epochs 5]
 
-Times are processor times of one thread in ONNX Runtime, the least of many faces; weights are untrained.
+TRAIN and VALID are stores of `duchenne prepare` with different subjects. Times are processor times of one thread in
+ONNX Runtime, the least of many faces. The second command adds scores to what the first wrote; it goes on where it
+stopped.
 """
 
 import argparse
@@ -14,10 +17,16 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import torch
 
+from duchenne.datasets.store import PreparedStore
 from duchenne.networks.region import COMPACT, PatchLayer, RegionNetwork, multiply_accumulates, parameter_count
 from duchenne.training.checkpoints import commit
 from duchenne.training.export import description, export_network
+from duchenne.training.machine import Machine
+from duchenne.training.recipes import RECIPES
+from duchenne.training.stores import JoinedStore
+from duchenne.training.systems import train_system
 
 FACTORS = {"half": 0.5, "compact": 1.0, "double": 2.0}
 
@@ -51,18 +60,9 @@ def least_ms(path, seconds):
     return round(1000 * least, 3)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--result", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    told = parser.parse_args()
-    found = {
-        "what": "COMPACT with half and double its maps and units: costs. What each reaches was not compared.",
-        "command": "python benchmarks/widths.py --result results/widths.json",
-        "commit": commit(),
-        "onnxruntime": onnxruntime.__version__,
-        "sizes": {},
-    }
+def costs(seconds):
+    """Return what each size costs; weights are untrained."""
+    found = {}
     for name, factor in FACTORS.items():
         config = scaled(factor)
         network = RegionNetwork(config).eval()
@@ -70,14 +70,56 @@ def main():
             path = Path(folder) / "au.onnx"
             thresholds = np.full(len(config.aus), 0.5)
             export_network(network, description(network, thresholds, np.zeros((49, 3)), {}), path)
-            found["sizes"][name] = {
+            found[name] = {
                 "parameters": parameter_count(network),
                 "million_multiply_accumulates": round(multiply_accumulates(config) / 1e6, 1),
                 "onnx_bytes": path.stat().st_size,
-                "processor_ms_per_face": least_ms(path, told.seconds),
+                "processor_ms_per_face": least_ms(path, seconds),
             }
-        print(name, found["sizes"][name], flush=True)
-    told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        print(name, found[name], flush=True)
+    return found
+
+
+def trained(name, train, valid, work, epochs):
+    """Return what a size reaches on the faces of VALID by the recipe `compact`, and its training's processor time."""
+    recipe = replace(RECIPES["compact"], network=scaled(FACTORS[name]), epochs=epochs, validate_every=epochs)
+    stores = [JoinedStore([PreparedStore(folder, recipe.reduction)]) for folder in (train, valid)]
+    start_s = time.process_time()
+    system = train_system(recipe, *stores, work / name, lambda progress: None, Machine("cpu", threads=1))
+    return {
+        "epochs": epochs,
+        "faces": [len(store) for store in stores],
+        "mean_area_under_roc": round(system.told["validation_score"], 4),
+        "processor_minutes": round((time.process_time() - start_s) / 60, 1),
+        "commit": commit(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--result", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    for name in ("train", "valid", "work"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--epochs", type=float, default=5.0)
+    told = parser.parse_args()
+    torch.set_num_threads(1)
+    if told.train is None:
+        found = {
+            "what": "COMPACT with half and double its maps and units: costs, and scores after the same training.",
+            "command": "python benchmarks/widths.py --result results/widths.json, then the same with --train ...",
+            "commit": commit(),
+            "onnxruntime": onnxruntime.__version__,
+            "sizes": costs(told.seconds),
+        }
+        told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        return
+    for name in FACTORS:
+        reached = trained(name, told.train, told.valid, told.work, told.epochs)
+        found = json.loads(told.result.read_text(encoding="utf-8"))
+        found["sizes"][name]["trained"] = reached
+        told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        print(name, reached, flush=True)
 
 
 if __name__ == "__main__":
