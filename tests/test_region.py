@@ -175,6 +175,7 @@ def test_shape_is_asked_for_where_the_config_has_it_and_refused_elsewhere():
     [
         ({"aus": ("AU99",)}, "AU99"),
         ({"aus": ()}, "at least one AU"),
+        ({"shape_alone": 0.2}, "landmarks that are not read"),
         ({"dropout": 1.0}, "Dropout"),
         ({"layout": PatchLayout(side_px=20)}, "too small"),
     ],
@@ -185,6 +186,18 @@ def test_nonsense_is_refused(wrong, message):
 
 
 SIDED = dataclasses.replace(SMALL, aus=("AU01", "AU12"), head="ordinal")
+
+
+def test_faces_told_by_their_shape_alone_see_no_patches_and_only_in_training():
+    config = dataclasses.replace(COMPACT, shape_alone=0.5, dropout=0.0, feature_dropout=0.0)
+    network, count = RegionNetwork(config), 64
+    features, same = torch.rand(count, config.patches, config.feature_count // config.patches), torch.zeros(count, 49, 3)
+
+    def distinct(training):
+        return len({tuple(row) for row in network.train(training).read_features(features, same).tolist()})
+
+    assert count / 4 < distinct(training=True) < 3 * count / 4
+    assert distinct(training=False) == count
 
 
 def test_intensity_and_occurrence_come_from_one_latent_and_never_contradict():

@@ -94,7 +94,7 @@ def resized(
 EXPLAINED = "region-49"
 """Whose patches are silenced for Figure 3."""
 
-_REGION = replace(COMPACT, aus=PAPER_AUS, head="occurrence", shape_width=0)
+_REGION = replace(COMPACT, aus=PAPER_AUS, head="occurrence", shape_width=0, shape_alone=0.0)
 _DRML = DrmlConfig(side_px=90, channels=12, widths=(256,), dropout=0.2, batch_norm=True)
 """At half a narrow layer's units nothing was learnt; nor, in as many steps, without normalisation."""
 _NETWORKS: dict[str, NetworkConfig] = {

@@ -140,6 +140,8 @@ class RegionNetwork(nn.Module):
         if (shape is not None) != bool(self.config.shape_width):
             raise UsageError("Hand over derotated landmarks if, and only if, the network's shape_width is not 0.")
         if shape is not None:
+            if self.training and self.config.shape_alone:
+                features = features * (torch.rand(len(features), 1, device=features.device) >= self.config.shape_alone)
             scaled = ((shape - self.shape_mean) / self.shape_spread).flatten(1)
             features = torch.cat([features, torch.relu(self.shape_layer(scaled))], 1)
         features = self.feature_dropout(features)

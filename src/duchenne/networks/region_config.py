@@ -43,6 +43,9 @@ class RegionConfig:
         feature_dropout: Share of values set to zero before the first of them.
         batch_norm: Whether patch layers are normalised over the batch (no bias then).
         shape_width: Units that read the derotated landmarks beside the patches; 0 for none.
+        shape_alone: Share of the training faces that are told by their landmarks alone, the patches' features being
+            zero. Patches tell a rendered face nearly without help, so that nothing else would teach the network to heed
+            the landmarks, which carry over to photographs better.
         head: "occurrence" for one logit per AU; "ordinal" for one latent per AU and side, read as occurrence and as
             intensity (`networks.ordinal`).
         own_weights: Whether each patch has patch layers of its own; else all patches share one set.
@@ -66,6 +69,7 @@ class RegionConfig:
     feature_dropout: float = 0.0
     batch_norm: bool = False
     shape_width: int = 0
+    shape_alone: float = 0.0
     head: Literal["occurrence", "ordinal"] = "occurrence"
     grid: bool = False
     own_weights: bool = True
@@ -74,10 +78,11 @@ class RegionConfig:
         _ = self.view
         if not self.aus or set(self.aus) - set(AU_NAMES):
             raise UsageError(f"The network needs at least one AU, each of {' '.join(AU_NAMES)}; got {self.aus}.")
-        if not all(0 <= share < 1 for share in (self.dropout, self.feature_dropout)):
-            raise UsageError(
-                f"Dropout is a share, at least 0 and below 1; got {self.dropout} and {self.feature_dropout}."
-            )
+        shares = (self.dropout, self.feature_dropout, self.shape_alone)
+        if not all(0 <= share < 1 for share in shares):
+            raise UsageError(f"Dropout and shape_alone are shares, at least 0 and below 1; got {shares}.")
+        if self.shape_alone and not self.shape_width:
+            raise UsageError("No face can be told by landmarks that are not read: give shape_width or no shape_alone.")
         if self.map_sides()[-1] < 1:
             raise UsageError(
                 f"Windows of {self.layout.side_px} px are too small: the maps would have sides {self.map_sides()}."
@@ -120,6 +125,7 @@ COMPACT = RegionConfig(
     feature_dropout=0.4,
     batch_norm=True,
     shape_width=128,
+    shape_alone=0.3,
     head="ordinal",
 )
 """The size that ships; docs/method.md says why."""
