@@ -191,7 +191,8 @@ SIDED = dataclasses.replace(SMALL, aus=("AU01", "AU12"), head="ordinal")
 def test_faces_told_by_their_shape_alone_see_no_patches_and_only_in_training():
     config = dataclasses.replace(COMPACT, shape_alone=0.5, dropout=0.0, feature_dropout=0.0)
     network, count = RegionNetwork(config), 64
-    features, same = torch.rand(count, config.patches, config.feature_count // config.patches), torch.zeros(count, 49, 3)
+    features = torch.rand(count, config.patches, config.feature_count // config.patches)
+    same = torch.zeros(count, 49, 3)
 
     def distinct(training):
         return len({tuple(row) for row in network.train(training).read_features(features, same).tolist()})
