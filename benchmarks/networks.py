@@ -1,6 +1,6 @@
 """How fast the region network runs and trains: a loop over separate modules against one grouped convolution.
 
-    python benchmarks/networks.py --size compact paper --batch 1 32 128 --threads 1
+    python benchmarks/networks.py --size compact paper --batch 1 32 128 --threads 1 --result results/networks.json
 
 Each line gives milliseconds, the ratio to the loop in float32 of the same size and batch, and the share of this
 machine's own matrix-product rate in that precision. Training steps include loss, gradient and optimiser, but no
@@ -8,14 +8,17 @@ augmentation.
 """
 
 import argparse
+import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch.nn import functional
 
 from duchenne.facs import PAPER_AUS
 from duchenne.networks.region import COMPACT, PAPER, RegionNetwork, multiply_accumulates
+from duchenne.training.checkpoints import commit
 from duchenne.training.losses import masked_cross_entropy
 from duchenne.training.memory import keep_freed_memory
 
@@ -84,31 +87,54 @@ def measure(size, batch, kind, network_class):
     return best_ms(forward), best_ms(step)
 
 
+def compared(size, batch, rates):
+    """Yield what a loop and the grouped layers take, in either precision."""
+    products = 2 * multiply_accumulates(SIZES[size]) * batch / 1e9
+    base = None
+    for kind, own_rate in rates.items():
+        for name, network_class in (("loop", Looped), ("grouped", RegionNetwork)):
+            forward, step = measure(size, batch, kind, network_class)
+            base = base or (forward, step)
+            yield {
+                "size": size,
+                "batch": batch,
+                "layers": name,
+                "precision": str(kind)[6:],
+                "forward_ms": round(forward, 2),
+                "forward_times_loop": round(base[0] / forward, 2),
+                "forward_share_of_rate": round(products / forward * 1000 / own_rate, 3),
+                "step_ms": round(step, 2),
+                "step_times_loop": round(base[1] / step, 2),
+                "step_share_of_rate": round(3 * products / step * 1000 / own_rate, 3),
+                "step_images_per_s": round(batch / step * 1000, 1),
+            }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 32, 128])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--result", type=Path, help="JSON file to write")
     told = parser.parse_args()
     torch.set_num_threads(told.threads)
     keep_freed_memory()
     rates = {kind: rate(kind) for kind in (torch.float32, torch.bfloat16)}
-    print(f"{told.threads} threads; matrix product GFLOP/s:", {str(k)[6:]: round(v) for k, v in rates.items()})
+    found = {
+        "command": f"python benchmarks/networks.py --threads {told.threads} --result results/networks.json",
+        "commit": commit(),
+        "torch": torch.__version__,
+        "matrix_product_gflop_per_s": {str(kind)[6:]: round(value) for kind, value in rates.items()},
+        "lines": [],
+    }
+    print(f"{told.threads} threads; matrix product GFLOP/s:", found["matrix_product_gflop_per_s"], flush=True)
     for size in told.size:
-        products = 2 * multiply_accumulates(SIZES[size]) / 1e9
         for batch in told.batch:
-            base = None
-            for kind, own_rate in rates.items():
-                for name, network_class in (("loop", Looped), ("grouped", RegionNetwork)):
-                    forward, step = measure(size, batch, kind, network_class)
-                    base = base or (forward, step)
-                    shares = [products * n * batch / ms * 1000 / own_rate for n, ms in ((1, forward), (3, step))]
-                    print(
-                        f"{size} batch {batch} {name} {str(kind)[6:]}: forward {forward:.1f} ms "
-                        f"({base[0] / forward:.2f} x loop, {shares[0]:.0%} of rate), step {step:.1f} ms "
-                        f"({base[1] / step:.2f} x, {shares[1]:.0%}), {batch / step * 1000:.0f} images/s",
-                        flush=True,
-                    )
+            for line in compared(size, batch, rates):
+                found["lines"].append(line)
+                print(*(f"{key} {value}" for key, value in line.items()), sep=", ", flush=True)
+                if told.result:
+                    told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
