@@ -24,7 +24,7 @@ class AlexNet(nn.Module):
         one, two, three, four, five = config.channels
         norm = config.batch_norm
         self.maps = nn.Sequential(
-            *rectified(nn.Conv2d(3, one, 11, 4, 2), norm),
+            *rectified(nn.Conv2d(3, one, config.first_kernel, config.first_stride, 2), norm),
             nn.MaxPool2d(3, 2),
             *rectified(nn.Conv2d(one, two, 5, padding=2), norm),
             nn.MaxPool2d(3, 2),
@@ -33,7 +33,7 @@ class AlexNet(nn.Module):
             *rectified(nn.Conv2d(four, five, 3, padding=1), norm),
             nn.MaxPool2d(3, 2),
         )
-        side = (config.side_px + 4 - 11) // 4 + 1
+        side = (config.side_px + 4 - config.first_kernel) // config.first_stride + 1
         for _ in range(3):
             side = (side - 3) // 2 + 1
         self.full = nn.Sequential(

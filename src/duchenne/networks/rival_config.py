@@ -96,6 +96,8 @@ class AlexNetConfig:
         side_px: Side of the face that is read.
         batch_norm: Whether each convolution is normalised over the batch; AlexNet itself normalises over near channels
             in two of them, which later work found to be of no use.
+        first_kernel: Side of the first layer's kernel.
+        first_stride: Its step; a smaller face wants smaller ones to keep as many places.
     """
 
     aus: tuple[str, ...] = PAPER_AUS
@@ -104,6 +106,8 @@ class AlexNetConfig:
     dropout: float = 0.5
     side_px: int = 227
     batch_norm: bool = False
+    first_kernel: int = 11
+    first_stride: int = 4
 
     @property
     def view(self) -> View:
