@@ -12,8 +12,9 @@ from duchenne.alignment import align
 from duchenne.errors import WeightsError
 from duchenne.geometry import scale_of
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
+from duchenne.onnx_network import METADATA_KEY
 from duchenne.patches import PatchLayout, cut_windows
-from duchenne.recognition import METADATA_KEY, AURecognizer
+from duchenne.recognition import AURecognizer
 from duchenne.shape import derotate, solid
 from duchenne.training.export import description, export_network
 from toy_faces import head, picture_of, posed

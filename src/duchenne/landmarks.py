@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from jaxtyping import Float, UInt8
 
 from duchenne.cropping import cut
@@ -33,13 +32,13 @@ from duchenne.geometry import (
     similarity,
     transform_points,
 )
+from duchenne.onnx_network import described, open_network
 from duchenne.shape import STABLE_LANDMARKS, solid
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "landmarker.onnx"
 MEAN_FACE_NAME = "mean_face.json"
 POSE_CORRECTION_NAME = "pose_correction.json"
-METADATA_KEY = "duchenne"
 KIND = "landmarks"
 INPUT_SIDE_PX = 128
 """Side of the crop that the network sees."""
@@ -152,11 +151,11 @@ class Landmarker:
 
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
         self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
-        self._session = _open(self.path, threads)
-        described = _description(self.path, self._session)
+        self._session = open_network(self.path, threads, "landmarker")
+        told = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarker")
         try:
-            self.rule = CropRule(int(described["side_px"]), float(described["margin"]))
-            self.card: dict[str, Any] = described["card"]
+            self.rule = CropRule(int(told["side_px"]), float(told["margin"]))
+            self.card: dict[str, Any] = told["card"]
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.path} lacks or garbles what a landmarker must say of itself: {error}."
@@ -270,29 +269,3 @@ def head_pose(landmarks: FaceLandmarks) -> HeadPose:
     turn_deg = shape @ pose_correction()
     turn_deg *= min(1.0, MOST_CORRECTION_DEG / max(float(np.linalg.norm(turn_deg)), 1e-9))
     return pose_from_rotation(rotation @ rotation_from_turn(turn_deg))
-
-
-def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise WeightsError(f"There is no landmarker at {path}. Name an ONNX file, or none for the built-in one.")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own tree has no public base but Exception.
-        raise WeightsError(f"{path} is no ONNX network that can be run: {str(error).splitlines()[0]}") from error
-
-
-def _description(path: Path, session: onnxruntime.InferenceSession) -> dict[str, Any]:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
-    try:
-        described = json.loads(text)
-    except json.JSONDecodeError:
-        described = None
-    if not isinstance(described, dict) or described.get("kind") != KIND:
-        raise WeightsError(
-            f"{path} is an ONNX network, but not a landmarker of this project (no metadata {METADATA_KEY!r} of kind "
-            f"{KIND!r}). Export one with duchenne.training.landmarker."
-        )
-    return described

@@ -1,6 +1,5 @@
 """From aligned faces to probability, intensity and sides of action units, on ONNX weights that describe themselves."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,12 @@ from duchenne.alignment import AlignedFace
 from duchenne.errors import WeightsError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
+from duchenne.onnx_network import described, open_network
 from duchenne.patches import PatchLayout, cut_windows
 from duchenne.shape import derotate, solid
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "au_compact.onnx"
-METADATA_KEY = "duchenne"
 KIND = "action units"
 BATCH = 32
 _BY_SIDE: dict[str, tuple[int, ...]] = {
@@ -111,16 +110,16 @@ class AURecognizer:
 
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
         self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
-        self._session = _open(self.path, threads)
-        described = _description(self.path, self._session)
+        self._session = open_network(self.path, threads, "AU weights")
+        told = described(self.path, self._session, KIND, "an AU network", "duchenne export")
         try:
-            self.aus: tuple[str, ...] = tuple(described["aus"])
-            self.thresholds: Float[np.ndarray, " a"] = np.array(described["thresholds"], float)
-            self.layout = PatchLayout(tuple(described["landmarks"]), described["side_px"], described["reduction"])
-            self.reference = _reference(described["reference_shape"])
-            self.card: Mapping[str, Any] = described["card"]
-            self.neutral = _neutral(described.get("neutral"), len(self.aus))
-            self.outputs = _outputs(described.get("outputs", ["probability"]), self._session)
+            self.aus: tuple[str, ...] = tuple(told["aus"])
+            self.thresholds: Float[np.ndarray, " a"] = np.array(told["thresholds"], float)
+            self.layout = PatchLayout(tuple(told["landmarks"]), told["side_px"], told["reduction"])
+            self.reference = _reference(told["reference_shape"])
+            self.card: Mapping[str, Any] = told["card"]
+            self.neutral = _neutral(told.get("neutral"), len(self.aus))
+            self.outputs = _outputs(told.get("outputs", ["probability"]), self._session)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.path} lacks or garbles what an AU network must say of itself: {error}."
@@ -175,32 +174,6 @@ class AURecognizer:
     @staticmethod
     def _shape(face: AlignedFace, depth: np.ndarray, reference: np.ndarray) -> np.ndarray:
         return derotate(solid(face.landmarks, depth * scale_of(face.crop_from_image)), reference)
-
-
-def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise WeightsError(f"There are no AU weights at {path}. Name an ONNX file, or none for the built-in one.")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own tree has no public base but Exception.
-        raise WeightsError(f"{path} is no ONNX network that can be run: {str(error).splitlines()[0]}") from error
-
-
-def _description(path: Path, session: onnxruntime.InferenceSession) -> dict[str, Any]:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
-    try:
-        described = json.loads(text)
-    except json.JSONDecodeError:
-        described = None
-    if not isinstance(described, dict) or described.get("kind") != KIND:
-        raise WeightsError(
-            f"{path} is an ONNX network, but not an AU network of this project (no metadata {METADATA_KEY!r} of kind "
-            f"{KIND!r}). Export one with: duchenne export."
-        )
-    return described
 
 
 def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tuple[str, ...]:

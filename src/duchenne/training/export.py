@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from duchenne.errors import WeightsError
 from duchenne.networks.region import RegionNetwork
-from duchenne.recognition import KIND, METADATA_KEY, NeutralRule
+from duchenne.onnx_network import METADATA_KEY
+from duchenne.recognition import KIND, NeutralRule
 
 OPSET = 17
 LICENCE = "Apache-2.0"

@@ -10,8 +10,9 @@ import torch
 
 from duchenne.errors import WeightsError
 from duchenne.facs import LANDMARK_COUNT
-from duchenne.landmarks import CROP_PER_BOX, INPUT_SIDE_PX, KIND, METADATA_KEY
+from duchenne.landmarks import CROP_PER_BOX, INPUT_SIDE_PX, KIND
 from duchenne.networks.landmarker import MEAN, SCALE, CropsToLandmarks, LandmarkerNetwork
+from duchenne.onnx_network import METADATA_KEY
 
 NAMES = ("points", "visibility", "presence")
 TOLERANCE_PX = 0.02
