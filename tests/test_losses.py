@@ -91,7 +91,7 @@ def sigmoid(value):
 
 
 def test_the_ordinal_loss_is_the_one_computed_by_hand():
-    """Cuts at -1, 0, 1, 2, 3 (A to E); latents 2.5 on the left, -0.5 on the right; a positive weighs 3, sides 8."""
+    """Cuts at -1, 0, 1, 2, 3 (A to E); latents 2.5 on the left, -0.5 on the right; a positive weighs 3."""
     scale = OrdinalScale(["AU12"])
     latents = torch.tensor([[[2.5, -0.5]]], requires_grad=True)
     reached, missed = (lambda cut, z: -log(sigmoid(z - cut))), (lambda cut, z: -log(1 - sigmoid(z - cut)))
@@ -99,11 +99,11 @@ def test_the_ordinal_loss_is_the_one_computed_by_hand():
     left = face + reached(0, 2.5)
     right = reached(-1, -0.5) + missed(1, -0.5) + missed(2, -0.5) + missed(3, -0.5)  # a trace says nothing about B
     loss = ordinal_cross_entropy(scale, latents, of_one(), torch.tensor([3.0]))
-    assert loss.item() == pytest.approx(3 * face / 4 + 8 * (3 * left + right) / 10, rel=1e-3)
+    assert loss.item() == pytest.approx(3 * face / 4 + (3 * left + right) / 10, rel=1e-3)
     loss.backward()
     by_cut = [sigmoid(2.5 - cut) - 1 for cut in (-1, 1, 2)] + [sigmoid(2.5 - 3)]
-    on_left = 3 * sum(by_cut) / 4 + 8 * 3 * (sum(by_cut) + sigmoid(2.5) - 1) / 10
-    on_right = 8 * (sigmoid(0.5) - 1 + sum(sigmoid(-0.5 - cut) for cut in (1, 2, 3))) / 10
+    on_left = 3 * sum(by_cut) / 4 + 3 * (sum(by_cut) + sigmoid(2.5) - 1) / 10
+    on_right = (sigmoid(0.5) - 1 + sum(sigmoid(-0.5 - cut) for cut in (1, 2, 3))) / 10
     torch.testing.assert_close(latents.grad, torch.tensor([[[on_left, on_right]]]), rtol=1e-3, atol=1e-4)
 
 

@@ -16,9 +16,6 @@ from duchenne.networks.region import RegionNetwork
 from duchenne.training.labels import Labels
 from duchenne.training.recipes import DeepRecipe
 
-LOPSIDED_WEIGHT = 8.0
-"""Of the sides of an AU that differ by a grade or more. They are few; others teach one answer for both."""
-
 
 def skew(occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]) -> Float[np.ndarray, " a"]:
     """Return negatives / positives of each AU among the known labels: the weight of a positive.
@@ -76,8 +73,6 @@ def ordinal_cross_entropy(
     trace = (labels.intensity >= _lowest(1)) & (labels.intensity < _lowest(OCCURS_FROM))
     side_known = (labels.sides_known & agrees)[..., None, None].repeat(1, 1, 2, GRADES)
     side_known[..., OCCURS_FROM - 1] &= ~trace
-    apart = (labels.intensity[..., 0] - labels.intensity[..., 1]).abs() >= 1
-    by_side = by_side * torch.where(apart, LOPSIDED_WEIGHT, 1.0)[..., None, None]
     total = (face * face_known).sum() / (GRADES - 1) + (by_side * side_known).sum() / (2 * GRADES)
     return total / len(latents)
 
