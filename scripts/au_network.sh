@@ -6,7 +6,7 @@
 # WORK takes about 3 GB. Seeds of the sets differ, so no identity is in two of them. The network, its measured scores and
 # their table end in WORK/au_compact.onnx and WORK/au_compact.json; compare with results/au_compact.json.
 set -eu
-work=$1 faces=${2:-26000} epochs=${3:-12}
+work=$1 faces=${2:-26000} epochs=${3:-18}
 mkdir -p "$work"
 draw() { # name, seed, count, further options
     name=$1 seed=$2 count=$3

@@ -1,20 +1,33 @@
 """What faces go through before a network sees them: moved points, mirror, light, grey."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from duchenne.alignment import EYE_CORNERS_IN_CROP
 from duchenne.datasets.stills import with_depth
+from duchenne.facs import LANDMARK_GROUPS
 from duchenne.patches import PatchLayout, windows_of
 from duchenne.training.amounts import Augmentation
-from duchenne.training.augmentation import change, mirror, move_points, realign, tint
+from duchenne.training.augmentation import change, mirror, move_points, realign, slant_features, tint
 from toy_faces import head
 from toy_store import toy_store
 
 LAYOUT = PatchLayout(side_px=28, reduction=2)
 NOTHING = Augmentation(
-    landmark_error=0, depth_error=0, mirror=0, gamma=0, contrast=0, brightness=0, low_resolution=0, jpeg=0, tint=0
+    landmark_error=0,
+    depth_error=0,
+    feature_turn_deg=0,
+    feature_shift=0,
+    mirror=0,
+    gamma=0,
+    contrast=0,
+    brightness=0,
+    low_resolution=0,
+    jpeg=0,
+    tint=0,
 )
 
 
@@ -54,6 +67,22 @@ def test_the_mean_landmark_error_is_the_one_asked_for():
     moved = [move_points(points, Augmentation(landmark_error=0.03), rng) for _ in range(2000)]
     error = np.linalg.norm((np.array(moved) - points)[..., :2], axis=-1).mean() / size
     assert error == pytest.approx(0.03, rel=0.08)
+
+
+def test_features_keep_their_form_and_brows_slant_alike():
+    points, amounts, rng = head(), replace(NOTHING, feature_turn_deg=5.0, feature_shift=0.01), np.random.default_rng(0)
+    found = np.array([slant_features(points, amounts, rng) for _ in range(2000)])
+    for rows in LANDMARK_GROUPS.values():
+        ways = found[:, rows, :2] - found[:, rows, :2].mean(1, keepdims=True)
+        own = points[rows, :2] - points[rows, :2].mean(0)
+        assert_allclose(np.linalg.norm(ways, axis=2), np.broadcast_to(np.linalg.norm(own, axis=1), ways.shape[:2]))
+    left, right = (found[:, [a, b], 1] @ [1.0, -1.0] for a, b in ((0, 4), (9, 5)))  # outer end against inner end
+    assert np.corrcoef(left, right)[0, 1] > 0.9
+    lifted = found[:, :5, 1].mean(1) - points[:5, 1].mean()
+    size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
+    assert lifted.std() / size == pytest.approx(0.01, rel=0.1)
+    assert_array_equal(found[..., 2], np.broadcast_to(points[:, 2], found.shape[:2]))
+    assert_array_equal(slant_features(points, NOTHING, rng), points)
 
 
 def test_mirroring_twice_changes_nothing_and_once_fits_the_symmetric_head(store):

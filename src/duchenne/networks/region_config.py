@@ -125,7 +125,7 @@ COMPACT = RegionConfig(
     feature_dropout=0.4,
     batch_norm=True,
     shape_width=128,
-    shape_alone=0.3,
+    shape_alone=0.2,
     head="ordinal",
 )
 """The size that ships; docs/method.md says why."""

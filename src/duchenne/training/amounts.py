@@ -10,6 +10,8 @@ class Augmentation:
     Attributes:
         landmark_error: Mean distance of moved from true points, as a share of the root of the area of the points' box.
         depth_error: Spread of the error of a feature's depth in the same unit; large, since landmarkers disagree on it.
+        feature_turn_deg: Spread of a turn of each feature about its middle; brows and eyes of either side slant alike.
+        feature_shift: Spread of a lift of each feature, in the unit of `landmark_error`.
         mirror: Share of faces that are flipped left to right.
         tint: Spread of the logarithm of each colour's gain; above 0, a grey picture is mixed by random weights.
         gamma: Spread of the logarithm of the exponent on grey values.
@@ -23,6 +25,8 @@ class Augmentation:
 
     landmark_error: float = 0.02
     depth_error: float = 0.02
+    feature_turn_deg: float = 5.0
+    feature_shift: float = 0.01
     mirror: float = 0.5
     tint: float = 0.1
     gamma: float = 0.2

@@ -22,10 +22,22 @@ from duchenne.patches import PatchLayout
 from duchenne.training.amounts import Augmentation
 from duchenne.training.classical.recipes import Chain, ClassicalRecipe, Joint, PatchChoice, Svm
 
-LIGHT = Augmentation(landmark_error=0.01, depth_error=0.01, low_resolution=0.0, jpeg=0.0)
+LIGHT = Augmentation(
+    landmark_error=0.01, depth_error=0.01, feature_turn_deg=0, feature_shift=0, low_resolution=0.0, jpeg=0.0
+)
 """Mirror, small similarity jitter, light: for recipes that state none."""
 NONE = Augmentation(
-    landmark_error=0, depth_error=0, mirror=0, gamma=0, contrast=0, brightness=0, low_resolution=0, jpeg=0, tint=0
+    landmark_error=0,
+    depth_error=0,
+    feature_turn_deg=0,
+    feature_shift=0,
+    mirror=0,
+    gamma=0,
+    contrast=0,
+    brightness=0,
+    low_resolution=0,
+    jpeg=0,
+    tint=0,
 )
 """Nothing is changed."""
 
