@@ -118,7 +118,7 @@ _NETWORKS: dict[str, NetworkConfig] = {
     "lcn": replace(_DRML, middle="local"),
     "alexnet": _ALEXNET,
     "eac": EacConfig(channels=(16, 24, 32, 48), region_channels=16, width=256),
-    "toser": FrontalConfig(channels=(16, 32, 64, 64)),
+    "toser": FrontalConfig(channels=(16, 32, 64, 64), dropout=0.2),
     "region-grid": replace(_REGION, grid=True),
     "region-shared": replace(_REGION, own_weights=False),
     "region-49": replace(_REGION, layout=PatchLayout(tuple(range(1, 50)), _REGION.layout.side_px, 2)),
