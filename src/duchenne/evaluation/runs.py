@@ -18,7 +18,7 @@ def write_run(run: Found, path: Path) -> None:
     unfinished = path.with_suffix(".unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+        unfinished.write_text(json.dumps(run, separators=(",", ":")) + "\n", encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
         raise EvaluationError(f"{path} cannot be written: {error.strerror}. Name a folder with room.") from error
