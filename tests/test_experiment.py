@@ -38,19 +38,20 @@ from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
 from toy_faces import head
 
 
-def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing():
+def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing_and_the_grid_in_its_rate():
     recipes = line_up(LEVELS["quick"], 2)
     deep = [recipe for recipe in recipes.values() if isinstance(recipe, DeepRecipe)]
     assert len({(r.epochs, r.batch, r.augmentation, r.patience, r.seed) for r in deep}) == 1
     region = recipes["region"]
     for name, changed in (("region-grid", {"grid"}), ("region-shared", {"own_weights"}), ("region-49", {"layout"})):
         other = recipes[name]
-        assert other.optimiser == region.optimiser
+        rate = recipes["convnet"].optimiser.learning_rate if name == "region-grid" else region.optimiser.learning_rate
+        assert other.optimiser == replace(region.optimiser, learning_rate=rate)
         assert {key for key in vars(region.network) if vars(region.network)[key] != vars(other.network)[key]} == changed
     for key in ("shared_channels", "shared_kernel", "widths", "grey", "batch_norm", "dropout", "feature_dropout"):
         assert getattr(recipes["convnet"].network, key) == getattr(region.network, key)
     assert recipes["convnet"].network.layers == region.network.patch_layers
-    assert recipes["convnet"].optimiser == region.optimiser
+    assert recipes["convnet"].optimiser == replace(region.optimiser, learning_rate=1e-3)
     assert recipes["region-unweighted"].network == region.network
     assert not recipes["region-unweighted"].weighted
     with pytest.raises(UsageError, match="'nobody' takes no part"):
