@@ -9,6 +9,8 @@ augmentation.
 
 import argparse
 import json
+import shlex
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -121,7 +123,7 @@ def main():
     keep_freed_memory()
     rates = {kind: rate(kind) for kind in (torch.float32, torch.bfloat16)}
     found = {
-        "command": f"python benchmarks/networks.py --threads {told.threads} --result results/networks.json",
+        "command": shlex.join(["python", *sys.argv]),
         "commit": commit(),
         "torch": torch.__version__,
         "matrix_product_gflop_per_s": {str(kind)[6:]: round(value) for kind, value in rates.items()},

@@ -12,23 +12,11 @@ from duchenne.facs import LANDMARK_GROUPS
 from duchenne.patches import PatchLayout, windows_of
 from duchenne.training.amounts import Augmentation
 from duchenne.training.augmentation import change, mirror, move_points, realign, slant_features, tint
+from duchenne.training.recipes import NONE
 from toy_faces import head
 from toy_store import toy_store
 
 LAYOUT = PatchLayout(side_px=28, reduction=2)
-NOTHING = Augmentation(
-    landmark_error=0,
-    depth_error=0,
-    feature_turn_deg=0,
-    feature_shift=0,
-    mirror=0,
-    gamma=0,
-    contrast=0,
-    brightness=0,
-    low_resolution=0,
-    jpeg=0,
-    tint=0,
-)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +58,7 @@ def test_the_mean_landmark_error_is_the_one_asked_for():
 
 
 def test_features_keep_their_form_and_brows_slant_alike():
-    points, amounts, rng = head(), replace(NOTHING, feature_turn_deg=5.0, feature_shift=0.01), np.random.default_rng(0)
+    points, amounts, rng = head(), replace(NONE, feature_turn_deg=5.0, feature_shift=0.01), np.random.default_rng(0)
     found = np.array([slant_features(points, amounts, rng) for _ in range(2000)])
     for rows in LANDMARK_GROUPS.values():
         ways = found[:, rows, :2] - found[:, rows, :2].mean(1, keepdims=True)
@@ -82,7 +70,7 @@ def test_features_keep_their_form_and_brows_slant_alike():
     size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
     assert lifted.std() / size == pytest.approx(0.01, rel=0.1)
     assert_array_equal(found[..., 2], np.broadcast_to(points[:, 2], found.shape[:2]))
-    assert_array_equal(slant_features(points, NOTHING, rng), points)
+    assert_array_equal(slant_features(points, NONE, rng), points)
 
 
 def test_mirroring_twice_changes_nothing_and_once_fits_the_symmetric_head(store):

@@ -2,9 +2,9 @@
 
 Budget rule: networks of the line-up see each training face equally often (`epochs`), with AdamW and one cycle, the same
 augmentation and batch, and keep their last weights; classical systems solve their problems to the end. Convnet and
-region network have the same layers, normalisation and dropout; they differ in the patches alone. Whether the budget was
-enough is judged by the validation score, kept in each run: what it gained in the last third of the training should be
-under .01.
+region network have the same layers, normalisation and dropout; they differ in the patches and the peak rate. Whether
+the budget was enough is judged by the validation score, kept in each run: what it gained in the last third of the
+training should be under .01.
 """
 
 from dataclasses import dataclass, replace
