@@ -10,7 +10,7 @@ from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose, rotation_from_pose
 from duchenne.synthesis import rig
 from duchenne.synthesis.expression import recipe_aus
-from duchenne.synthesis.face_points import landmark_vertices
+from duchenne.synthesis.face_points import landmark_vertices, landmarks_on
 from duchenne.synthesis.head import Gaze, Head, make_head
 from duchenne.synthesis.identity import Person
 from duchenne.synthesis.measure import visibility_agreement
@@ -78,7 +78,7 @@ def test_every_action_unit_has_a_recipe():
 
 def points(head: Head, aus) -> np.ndarray:
     """Return the 49 points in head axes (x right, y down, z away), decimetres."""
-    return head.move(aus, Gaze()).base[landmark_vertices()]
+    return landmarks_on(head.move(aus, Gaze()).base)
 
 
 def test_sides_move_apart(heads):
@@ -88,8 +88,23 @@ def test_sides_move_apart(heads):
 
 
 def test_landmarks_are_symmetric_on_the_base_mesh():
-    points = rig.base_mesh().vertices[landmark_vertices()]
-    assert_allclose(points[MIRROR_LANDMARKS] * [-1, 1, 1], points, atol=0.01)
+    vertices = rig.base_mesh().vertices
+    for points in (vertices[landmark_vertices()], landmarks_on(vertices)):
+        assert_allclose(points[MIRROR_LANDMARKS] * [-1, 1, 1], points, atol=0.01)
+
+
+def test_landmarks_lie_on_the_skin_near_their_vertices():
+    vertices = rig.base_mesh().vertices
+    points, near = landmarks_on(vertices), vertices[landmark_vertices()]
+    assert np.linalg.norm(points - near, axis=1).max() < 0.06
+    assert_allclose(landmarks_on(vertices * [2.0, 3.0, 0.5] + 1.0), points * [2.0, 3.0, 0.5] + 1.0)  # weights sum to 1
+    skin = vertices[rig.triangles_of(rig.base_mesh().quads[rig.base_mesh().groups["body"]])]
+    sides = skin[:, 1] - skin[:, 0], skin[:, 2] - skin[:, 0]
+    normals = np.cross(*sides)
+    for point in points[[0, 3, 14, 23, 42]]:
+        flat = np.einsum("ti,ti->t", point - skin[:, 0], normals) / np.linalg.norm(normals, axis=1)
+        centre = np.linalg.norm(point - skin.mean(1), axis=1)
+        assert np.abs(flat[centre.argsort()[:8]]).min() < 1e-9
 
 
 def test_visible_skin_changes_with_every_paper_au(heads):

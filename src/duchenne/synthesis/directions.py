@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.synthesis.apertures import clear_of_eyes, fitted_habit
 from duchenne.synthesis.expression import Habit, Sides, express, unit_weights
-from duchenne.synthesis.face_points import landmark_vertices
+from duchenne.synthesis.face_points import landmarks_on
 from duchenne.synthesis.identity import Identity, draw_identity
 from duchenne.synthesis.parts import head_parts
 from duchenne.synthesis.rig import Vertices, base_mesh
@@ -153,7 +153,7 @@ def along(expected: Expected, shifts: Float[np.ndarray, "n v 3"]) -> Float[np.nd
 
 
 def _at(shifts: Float[np.ndarray, "n v 3"], landmark: int) -> Float[np.ndarray, "n 3"]:
-    return shifts[:, landmark_vertices()[landmark]]
+    return landmarks_on(shifts)[:, landmark]
 
 
 @cache
@@ -168,5 +168,5 @@ def _patches(out: float, up: float) -> tuple[Int[np.ndarray, " a"], Int[np.ndarr
 
 def farthest_elsewhere(au: str, shifts: Float[np.ndarray, "n v 3"]) -> float:
     """Return the largest displacement of a landmark of another region, decimetres; 0 where there is none."""
-    far = landmark_vertices()[list(far_landmarks(au))]
-    return float(np.linalg.norm(shifts[:, far], axis=2).max()) if len(far) else 0.0
+    far = list(far_landmarks(au))
+    return float(np.linalg.norm(landmarks_on(shifts)[:, far], axis=2).max()) if far else 0.0

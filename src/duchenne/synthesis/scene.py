@@ -13,7 +13,7 @@ from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose, rotation_from_pose
 from duchenne.synthesis.blending import draw_solids
 from duchenne.synthesis.expression import MAX_INTENSITY, Sides
-from duchenne.synthesis.face_points import landmark_vertices
+from duchenne.synthesis.face_points import landmark_vertices, landmarks_on
 from duchenne.synthesis.foreground import cast_shadows, covered_share, foreground
 from duchenne.synthesis.head import Gaze, Head, MovedHead, look_along, render_parts, sky_share
 from duchenne.synthesis.occluders import Occluder
@@ -186,7 +186,7 @@ def render(head: Head, scene: Scene) -> Rendered:
     draw_solids(ahead, camera.focal_px * SUPERSAMPLING, buffers.depth, light, canvas)
     small = cv2.resize(canvas, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
     pixels = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
-    points = (moved.base[landmark_vertices()] @ rotation.T) + offset
+    points = (landmarks_on(moved.base) @ rotation.T) + offset
     flat = camera.project(points)
     left, right = (np.array([scene.aus.get(au, (0.0, 0.0))[side] for au in AU_NAMES]) for side in (0, 1))
     depth_px = (points[:, 2] - points[:, 2].mean()) * camera.focal_px / points[:, 2].mean()
