@@ -159,6 +159,20 @@ class TestLoss:
         assert loss(raised, 1.5) > loss(raised, 0.0) + 0.005
         assert loss(solid + 0.05, 1.5) == pytest.approx(loss(solid + 0.05, 0.0), abs=1e-5)
 
+    def test_what_differs_between_the_sides_counts_more_than_what_both_share(self):
+        _, (solid, visible, known, face) = self.batch()
+        target, corners = (solid, visible, known, face), [31, 37]
+        slanted, lifted = solid.clone(), solid.clone()
+        slanted[:, corners, 1] += torch.tensor([0.05, -0.05])
+        lifted[:, corners, 1] += 0.05
+
+        def loss(points, side_weight):
+            recipe = LandmarkerRecipe(gap_weight=0.0, shape_weight=0.0, side_weight=side_weight)
+            return float(loss_of((points, visible, face), target, recipe))
+
+        assert loss(slanted, 1.5) > loss(slanted, 0.0) + 0.002
+        assert loss(lifted, 1.5) == pytest.approx(loss(lifted, 0.0), abs=1e-6)
+
     def test_where_there_is_no_face_points_do_not_count(self):
         _, (solid, visible, _, face) = self.batch()
         nothing, unknown = torch.zeros_like(face), torch.zeros_like(visible)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from duchenne.errors import TrainingError
-from duchenne.facs import LANDMARK_COUNT, LANDMARK_GROUPS
+from duchenne.facs import LANDMARK_COUNT, LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.networks.landmarker import MEAN, SCALE, UNIT_PX, LandmarkerNetwork
 from duchenne.training.landmarker_augment import Target, augment
 from duchenne.training.landmarker_store import Pool
@@ -37,6 +37,7 @@ class LandmarkerRecipe:
         depth_weight: Weight of depth beside x and y.
         shape_weight: Weight of the shape of each group of points, wherever the group lies, beside x and y.
         gap_weight: Weight of the ways between features that action units change, beside x and y (`_gaps`).
+        side_weight: Weight of how far these differ between left and right, beside x and y.
         visibility_weight: Weight of the visibilities' loss.
         presence_weight: Weight of the face presence's loss.
         seed: Of every random choice.
@@ -52,6 +53,7 @@ class LandmarkerRecipe:
     depth_weight: float = 0.5
     shape_weight: float = 0.7
     gap_weight: float = 1.5
+    side_weight: float = 1.5
     visibility_weight: float = 0.05
     presence_weight: float = 0.05
     seed: int = 1
@@ -119,6 +121,9 @@ def _way(points: Sequence[int], others: Sequence[int]) -> Tensor:
 
 
 _GAPS = _gaps()
+_SIDES = _GAPS - _GAPS[:, MIRROR_LANDMARKS]
+"""By how much each way differs from the one on the other side. Faces are nearly even, so a network that is unsure makes
+them quite even; what little is uneven is a one-sided action unit."""
 
 
 def loss_of(outputs: tuple[Tensor, Tensor, Tensor], target: tuple[Tensor, ...], recipe: LandmarkerRecipe) -> Tensor:
@@ -138,6 +143,7 @@ def loss_of(outputs: tuple[Tensor, Tensor, Tensor], target: tuple[Tensor, ...], 
     places = error[..., :2].mean((1, 2)) + recipe.depth_weight * error[..., 2].mean(1)
     places = places + recipe.shape_weight * (shape.mean(2) * _SHAPE_WEIGHTS).mean(1)
     places = places + recipe.gap_weight * _size(_GAPS @ away[..., :2]).mean((1, 2))
+    places = places + recipe.side_weight * _size(_SIDES @ away[..., 1:2]).mean((1, 2))
     out = (places * face).sum() / face.sum().clamp(min=1)
     seen = functional.binary_cross_entropy_with_logits(visibility, visible, reduction="none")
     out = out + recipe.visibility_weight * (seen * known).sum() / known.sum().clamp(min=1)
