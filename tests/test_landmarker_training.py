@@ -143,7 +143,7 @@ class TestLoss:
         moved, bent = solid.clone(), solid.clone()
         moved[:, eye, 1] += 0.05
         bent[:, eye, 1] += 0.05 * torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
-        target, recipe = (solid, visible, known, face), LandmarkerRecipe(gap_weight=0.0)
+        target, recipe = (solid, visible, known, face), LandmarkerRecipe(gap_weight=0.0, side_weight=0.0)
         assert float(loss_of((moved, visible, face), target, recipe)) < float(
             loss_of((bent, visible, face), target, recipe)
         )

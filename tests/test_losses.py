@@ -9,7 +9,7 @@ import torch
 from duchenne.errors import TrainingError
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.training.labels import Labels
-from duchenne.training.losses import masked_cross_entropy, ordinal_cross_entropy, skew
+from duchenne.training.losses import masked_cross_entropy, ordinal_cross_entropy, side_cross_entropy, skew
 
 
 def batch(faces=7, aus=5):
@@ -123,3 +123,18 @@ def test_the_ordinal_loss_leaves_out_what_is_unknown_or_contradicts(changed, sha
     found = ordinal_cross_entropy(scale, latents, of_one(**changed), weight)
     torch.testing.assert_close(found, share_of_face * face + share_of_sides * (whole - face))
     assert whole > face > 0
+
+
+@pytest.mark.parametrize(
+    ("intensity", "sides_known", "expected"),
+    [
+        ([3.0, 0.5], True, 2 * -log(sigmoid(2.5 + 0.5))),
+        ([0.5, 3.0], True, 2 * -log(sigmoid(-2.5 - 0.5))),
+        ([3.0, 2.5], True, 0.0),  # less than a grade apart
+        ([3.0, 0.5], False, 0.0),
+    ],
+)
+def test_the_side_loss_asks_which_side_is_stronger(intensity, sides_known, expected):
+    latents = torch.tensor([[[2.5, -0.5]]])
+    labels = of_one(intensity=torch.tensor([[intensity]]), sides_known=torch.tensor([[sides_known]]))
+    assert side_cross_entropy(latents, labels, torch.tensor([2.0])).item() == pytest.approx(expected, abs=1e-6)

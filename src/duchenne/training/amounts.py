@@ -10,7 +10,7 @@ class Augmentation:
     Attributes:
         landmark_error: Mean distance of moved from true points, as a share of the root of the area of the points' box.
         depth_error: Spread of the error of a feature's depth in the same unit; large, since landmarkers disagree on it.
-        feature_turn_deg: Spread of a turn of each feature about its middle; brows and eyes of either side slant alike.
+        feature_turn_deg: Spread of a turn of brows and eyes about their middles; those of either side slant alike.
         feature_shift: Spread of a lift of each feature, in the unit of `landmark_error`.
         mirror: Share of faces that are flipped left to right.
         tint: Spread of the logarithm of each colour's gain; above 0, a grey picture is mixed by random weights.

@@ -4,6 +4,7 @@ Landmarks are moved as a landmarker errs, and the face is aligned again by the m
 Everything is drawn from the generator handed in, so the same seed gives the same windows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -117,13 +118,20 @@ def slant_features(points: Points, amounts: Augmentation, rng: np.random.Generat
     size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
     turns, slanted = dict(zip(LANDMARK_GROUPS, rng.normal(size=len(LANDMARK_GROUPS)), strict=True)), points.copy()
     for name, rows in LANDMARK_GROUPS.items():
-        twin = name.replace("_right", "_left")
-        turn = turns[name] if twin == name else 0.3 * turns[name] - turns[twin]
+        turn = _turn_of(name, turns)
         middle, own = points[rows, :2].mean(0), slice(rows.start, rows.stop)
         about = similarity(1.0, turn * amounts.feature_turn_deg)
         slanted[own, :2] = middle + transform_points(about, points[own, :2] - middle)
         slanted[own, 1] += rng.normal() * amounts.feature_shift * size
     return slanted
+
+
+def _turn_of(name: str, turns: Mapping[str, float]) -> float:
+    """Return the turn of a feature: twins slant alike; mouth and nose do not, since a slanted mouth is a movement."""
+    if name.endswith("_left"):
+        return turns[name]
+    twin = name.replace("_right", "_left")
+    return 0.0 if twin == name else 0.3 * turns[name] - turns[twin]
 
 
 def tint(

@@ -91,7 +91,8 @@ class DeepRecipe:
         augmentation: What faces go through.
         weighted: Whether a positive weighs negatives / positives of its AU.
         sampling: "all": each face once an epoch; "balanced": drawn with replacement, faces with rare AUs more often.
-        intensity_share: Weight of the intensity and side terms, for networks with an ordinal head.
+        intensity_share: Weight of the intensity terms, for networks with an ordinal head.
+        side_share: Weight of telling which side is stronger, likewise.
         located_share: Share of faces whose points are the landmarker's; the others' are the renderer's, if known.
         seed: Of weights, order, augmentation and dropout.
         bf16: Whether layers compute in bfloat16.
@@ -111,6 +112,7 @@ class DeepRecipe:
     weighted: bool = True
     sampling: Literal["all", "balanced"] = "all"
     intensity_share: float = 0.5
+    side_share: float = 2.0
     located_share: float = 0.35
     seed: int = 0
     bf16: bool = True
