@@ -80,7 +80,7 @@ def ordinal_cross_entropy(
 def side_cross_entropy(
     latents: Float[Tensor, "n a 2"], labels: Labels, positive_weight: Float[Tensor, " a"]
 ) -> Float[Tensor, ""]:
-    """Return the cross-entropy of naming the stronger side, where left and right are known to differ by a grade or more.
+    """Return the cross-entropy of naming the stronger side, where left and right differ by a grade or more.
 
     Ours: few faces are uneven, and what both sides share tells nearly everything that the other terms ask, so without
     this one a network never learns which side moves.
