@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+_AT_ONCE = 16
+"""Faces that a processor's patch layers take at once in training: the maps of more fall out of its caches."""
+
+
 class RegionNetwork(nn.Module):
     """Logits of AUs from windows around landmarks.
 
@@ -77,6 +81,11 @@ class RegionNetwork(nn.Module):
 
     def patch_maps(self, planes: Float[Tensor, "n p k s s"]) -> Float[Tensor, "n m h h"]:
         """Return the maps of the last patch layer; patch after patch along the second axis."""
+        if self.training and not self.config.batch_norm and planes.device.type == "cpu":
+            return torch.cat([self._patch_maps(part) for part in planes.split(_AT_ONCE)])
+        return self._patch_maps(planes)
+
+    def _patch_maps(self, planes: Float[Tensor, "n p k s s"]) -> Float[Tensor, "n m h h"]:
         maps = torch.relu(self.shared(planes.flatten(0, 1)))
         if self.config.own_weights:
             maps = self._beside(maps)
