@@ -122,10 +122,11 @@ def loop_over_patches(network, planes):
     return torch.cat(out, 1)
 
 
-def test_the_grouped_layers_equal_a_loop_over_separate_modules():
+@pytest.mark.parametrize("faces", [3, 35])  # the patch layers take sixteen at once
+def test_the_grouped_layers_equal_a_loop_over_separate_modules(faces):
     torch.manual_seed(4)
     network = RegionNetwork(SMALL)
-    planes = network.standardise(noise(SMALL, 3))
+    planes = network.standardise(noise(SMALL, faces))
     grouped, looped = network.patch_maps(planes), loop_over_patches(network, planes)
     torch.testing.assert_close(grouped, looped, rtol=0, atol=1e-5)
     weights = list(network.patch_layers.parameters()) + list(network.shared.parameters())

@@ -79,8 +79,10 @@ def resized(
     Raises:
         UsageError: Under eight people, who could not be split, or no epoch.
     """
-    if (people is not None and people < 8) or (epochs is not None and epochs <= 0):
-        raise UsageError(f"An experiment needs 8 people or more and epochs above 0; got {people} and {epochs}.")
+    if people is not None and people < 8:
+        raise UsageError(f"An experiment needs 8 people or more, so that they can be split; got {people}.")
+    if epochs is not None and epochs <= 0:
+        raise UsageError(f"An experiment needs epochs above 0; got {epochs:g}.")
     changed: dict[str, Any] = {}
     if people is not None:
         changed |= {"people_home": people, "people_away": people, "people_judged": max(2, people // 4)}
