@@ -30,7 +30,7 @@ def by_au(result: dict[str, Any]) -> str:
     """Return one row an action unit."""
     grades = result["intensity_and_calibration"]
     neutral = result["with_the_neutral_face_of_the_person"]["area_under_roc"]
-    pairs = result["pairs_that_differ_in_one_au"]
+    alone, lookalikes = result["pairs_that_differ_in_one_au"], result["pairs_of_lookalikes"]
     poses = result["area_under_roc_by_pose"]["poses"]
     rows = []
     for name, frontal in result["area_under_roc_frontal"]["aus"].items():
@@ -45,17 +45,23 @@ def by_au(result: dict[str, Any]) -> str:
                 grades["calibration_error"][name],
                 result["f1_at_thresholds"]["f1"][name],
                 result["f1_at_thresholds"]["f1_all_positive"][name],
-                pairs["right_share"][name],
-                pairs["pairs"][name],
+                grades["stronger_side_told_where_sides_differ_by_1"][name],
+                *of_pairs(alone, name),
+                *of_pairs(lookalikes, name),
                 neutral[name]["share"],
                 neutral[name]["with"] - neutral[name]["without"] if neutral[name]["with"] is not None else None,
             )
         )
     header = (
-        "AU", "frontal", "yaw 40", "ICC(3,1)", "ECE", "F1", "F1, all positive", "pairs right", "pairs",
-        "neutral: share", "neutral: gain",
+        "AU", "frontal", "yaw 40", "ICC(3,1)", "ECE", "F1", "F1, all positive", "side", "alone", "pairs",
+        "look-alike", "pairs", "neutral: share", "neutral: gain",
     )  # fmt: skip
     return table(header, rows)
+
+
+def of_pairs(pairs: dict[str, Any], name: str) -> tuple[float | None, int | None]:
+    """Return the share of pairs in which the right face scores higher and how many pairs there are."""
+    return pairs["right_share"][name], pairs["pairs"][name] or None
 
 
 def by_pose(result: dict[str, Any]) -> str:

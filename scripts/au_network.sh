@@ -16,7 +16,7 @@ draw() { # name, seed, count, further options
 }
 draw choose 41 2500
 draw poses 42 3000 --company independent --poses grid
-draw pairs 43 2500 --company pairs --poses frontal
+draw pairs 43 6000 --company pairs --poses frontal
 draw free 45 1500 --company independent
 draw choose_neutral 41 1000 --company neutral --poses frontal
 draw free_neutral 45 1000 --company neutral --poses frontal

@@ -106,6 +106,16 @@ def test_pairs_count_the_face_that_shows_it():
     found = au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None])
     assert found["pairs"] == {"AU12": 2}  # B is too weak to count.
     assert found["right_share"] == {"AU12": 0.5}
+    store.told[2]["differs"] = store.told[3]["differs"] = ["AU12", "AU14"]
+    lookalikes = au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None], differing=2)
+    assert lookalikes["pairs"] == {"AU12": 0}  # B again
+    store.intensity[3, SMILE] = 3
+    alone, lookalikes = (
+        au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None], differing=count)
+        for count in (1, 2)
+    )
+    assert (alone["pairs"], alone["right_share"]) == ({"AU12": 2}, {"AU12": 0.5})
+    assert (lookalikes["pairs"], lookalikes["right_share"]) == ({"AU12": 1}, {"AU12": 0.0})
 
 
 def test_poses_are_kept_apart_and_averaged_as_papers_do():
@@ -122,8 +132,8 @@ def test_poses_are_kept_apart_and_averaged_as_papers_do():
 
 
 def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
-    grid = measured(toy_store(90, 7, "e"))
-    grid.pose_deg = np.column_stack([np.array(au_scores.POSES, float)[np.arange(90) % 15], np.zeros(90)])
+    grid = measured(toy_store(240, 7, "e"))
+    grid.pose_deg = np.column_stack([np.array(au_scores.POSES, float)[np.arange(240) % 15], np.zeros(240)])
     pairs = measured(toy_store(20, 8, "f"), [{"group": k // 2, "differs": ["AU12"]} for k in range(20)])
     stores = {"choose": measured(toy_store(120, 6, "c")), "poses": grid, "pairs": pairs}
     stores |= {"free": measured(toy_store(60, 9, "g"))}

@@ -114,6 +114,7 @@ def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, 
         "intensity_and_calibration_frontal": au_scores.graded(aus, poses.subset(frontal), said["poses"].of(frontal)),
         "f1_at_thresholds": au_scores.f1_table(aus, poses, on_grid, exported.thresholds),
         "pairs_that_differ_in_one_au": au_scores.in_pairs(aus, pairs, said["pairs"].probability),
+        "pairs_of_lookalikes": au_scores.in_pairs(aus, pairs, said["pairs"].probability, differing=2),
         "with_the_neutral_face_of_the_person": neutral.measured(system, rule, free, stores["free_neutral"]),
     }
 

@@ -180,11 +180,18 @@ def graded(aus: Sequence[str], store: RenderedStore, said: Answers) -> dict[str,
     }
 
 
-def in_pairs(aus: Sequence[str], store: RenderedStore, probability: Float[np.ndarray, "n a"]) -> dict[str, Any]:
-    """Return how often, of two faces that differ in one movement alone, the right one scores higher.
+def in_pairs(
+    aus: Sequence[str], store: RenderedStore, probability: Float[np.ndarray, "n a"], differing: int = 1
+) -> dict[str, Any]:
+    """Return how often, of two faces that are alike but for one AU or two, the right one scores higher.
 
-    A pair counts for an AU that one face shows at intensity C or above and the other not at all. The other face shows
-    either the AU's neighbour in its stead, or nothing in its stead.
+    A pair counts for an AU that one face shows at intensity C or above and the other not at all.
+
+    Args:
+        aus: Names of the columns of `probability`.
+        store: Faces of `Company.PAIRS`.
+        probability: What is said of them.
+        differing: 1 for pairs in which one face lacks the AU; 2 for those in which it shows a look-alike in its stead.
     """
     told = [json.loads(text) for text in np.asarray(store.extra("params"))]
     groups: dict[tuple[str, int], list[int]] = {}
@@ -193,8 +200,8 @@ def in_pairs(aus: Sequence[str], store: RenderedStore, probability: Float[np.nda
             groups.setdefault((subject, params["group"]), []).append(row)
     right: dict[str, list[float]] = {name: [] for name in aus}
     for rows in groups.values():
-        if len(rows) != 2:
-            continue  # The other face of the pair was not found.
+        if len(rows) != 2 or len(told[rows[0]]["differs"]) != differing:
+            continue  # Of another kind, or the other face of the pair was not found.
         for name in told[rows[0]]["differs"]:
             if name not in right:
                 continue
