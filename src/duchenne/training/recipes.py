@@ -23,7 +23,14 @@ from duchenne.training.amounts import Augmentation
 from duchenne.training.classical.recipes import Chain, ClassicalRecipe, Joint, PatchChoice, Svm
 
 LIGHT = Augmentation(
-    landmark_error=0.01, depth_error=0.01, feature_turn_deg=0, feature_shift=0, low_resolution=0.0, jpeg=0.0
+    landmark_error=0.01,
+    depth_error=0.01,
+    feature_turn_deg=0,
+    feature_shift=0,
+    brow_drop=0,
+    brow_spread=0,
+    low_resolution=0.0,
+    jpeg=0.0,
 )
 """Mirror, small similarity jitter, light: for recipes that state none."""
 NONE = Augmentation(
@@ -31,6 +38,8 @@ NONE = Augmentation(
     depth_error=0,
     feature_turn_deg=0,
     feature_shift=0,
+    brow_drop=0,
+    brow_spread=0,
     mirror=0,
     gamma=0,
     contrast=0,
