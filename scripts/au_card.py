@@ -45,7 +45,7 @@ def by_au(result: dict[str, Any]) -> str:
                 grades["calibration_error"][name],
                 result["f1_at_thresholds"]["f1"][name],
                 result["f1_at_thresholds"]["f1_all_positive"][name],
-                grades["stronger_side_told_where_sides_differ_by_1"][name],
+                result["stronger_side_told"]["share"][name],
                 *of_pairs(alone, name),
                 *of_pairs(lookalikes, name),
                 neutral[name]["share"],

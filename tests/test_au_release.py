@@ -118,6 +118,18 @@ def test_pairs_count_the_face_that_shows_it():
     assert (lookalikes["pairs"], lookalikes["right_share"]) == ({"AU12": 1}, {"AU12": 0.0})
 
 
+def test_the_stronger_side_is_asked_of_uneven_faces_alone():
+    store = measured(toy_store(40))
+    store.intensity[:, SMILE] = np.where(np.arange(40)[:, None] < 30, [3.0, 0.0], [2.0, 1.5])
+    left = np.where(np.arange(40) < 24, 4.0, 1.0)  # right for 24 of the 30 that differ by a grade
+    sides = np.stack([left, np.full(40, 2.0)], 1)[:, None]
+    found = au_scores.stronger_side(("AU12",), store, au_scores.Answers(left[:, None] / 5, left[:, None], sides))
+    assert found == {"all": 0.8, "share": {"AU12": 0.8}, "faces": {"AU12": 30}}
+    few = store.subset(np.arange(19))
+    none = au_scores.stronger_side(("AU12",), few, au_scores.Answers(left[:19, None], left[:19, None], sides[:19]))
+    assert none["share"] == {"AU12": None}
+
+
 def test_poses_are_kept_apart_and_averaged_as_papers_do():
     store = measured(toy_store(60))
     grid = np.array(au_scores.POSES, float)

@@ -156,17 +156,13 @@ def by_group(aus: Sequence[str], store: RenderedStore, probability: Float[np.nda
 
 def graded(aus: Sequence[str], store: RenderedStore, said: Answers) -> dict[str, Any]:
     """Return for each AU ICC(3,1) of the intensity, and the calibration error of the probability."""
-    agreement, gaps, sides = {}, {}, {}
+    agreement, gaps = {}, {}
     for column, name in enumerate(aus):
         row = AU_NAMES.index(name)
         graded_here = np.asarray(store.intensity_known[:, row])
         truth = store.intensity[graded_here, row].astype(float)
         pair = np.column_stack([truth.max(1), said.intensity[graded_here, column]])
         agreement[name] = _rounded(intraclass_correlation(pair))
-        sided = said.side_intensity[graded_here, column]
-        lopsided = np.abs(truth[:, 0] - truth[:, 1]) >= 1
-        agrees = np.sign(truth[lopsided, 0] - truth[lopsided, 1]) == np.sign(sided[lopsided, 0] - sided[lopsided, 1])
-        sides[name] = _rounded(float(agrees.mean())) if lopsided.sum() >= 20 else None
         known = np.asarray(store.known[:, row])
         gaps[name] = _rounded(
             calibration_error(np.asarray(store.occurrence[known, row]), said.probability[known, column])
@@ -176,8 +172,25 @@ def graded(aus: Sequence[str], store: RenderedStore, said: Answers) -> dict[str,
         "calibration_error_mean_12": _mean(gaps, PAPER_AUS),
         "icc_3_1": agreement,
         "calibration_error": gaps,
-        "stronger_side_told_where_sides_differ_by_1": sides,
     }
+
+
+_FEWEST_UNEVEN = 20
+"""Of fewer faces a share would say nothing."""
+
+
+def stronger_side(aus: Sequence[str], store: RenderedStore, said: Answers) -> dict[str, Any]:
+    """Return for each AU how often the stronger side is named, of the faces whose sides differ by a grade or more."""
+    shares, counts, right = {}, {}, []
+    for column, name in enumerate(aus):
+        row = AU_NAMES.index(name)
+        truth = np.diff(store.intensity[:, row].astype(float), axis=1)[:, 0]
+        uneven = (np.abs(truth) >= 1) & np.asarray(store.intensity_known[:, row])
+        told = np.diff(said.side_intensity[uneven, column], axis=1)[:, 0]
+        agrees = np.sign(told) == np.sign(truth[uneven])
+        counts[name], right = int(uneven.sum()), [*right, *agrees.tolist()]
+        shares[name] = _rounded(float(agrees.mean())) if uneven.sum() >= _FEWEST_UNEVEN else None
+    return {"all": _rounded(float(np.mean(right))) if right else None, "share": shares, "faces": counts}
 
 
 def in_pairs(
