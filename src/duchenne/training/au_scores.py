@@ -181,7 +181,9 @@ _FEWEST_UNEVEN = 20
 
 def stronger_side(aus: Sequence[str], store: RenderedStore, said: Answers) -> dict[str, Any]:
     """Return for each AU how often the stronger side is named, of the faces whose sides differ by a grade or more."""
-    shares, counts, right = {}, {}, []
+    shares: dict[str, float | None] = {}
+    counts: dict[str, int] = {}
+    right: list[bool] = []
     for column, name in enumerate(aus):
         row = AU_NAMES.index(name)
         truth = np.diff(store.intensity[:, row].astype(float), axis=1)[:, 0]
