@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import av
@@ -245,3 +246,12 @@ def test_doctor_names_the_extra_to_install(capsys, monkeypatch):
     monkeypatch.setattr("duchenne.commands.doctor.diagnose", lambda: [Finding("extra train", missing, None)])
     assert run(["doctor"]) == 0
     assert "duchenne[train]" in capsys.readouterr().out
+
+
+def test_a_verb_that_needs_an_extra_says_which_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "duchenne.synthesis.pack", raising=False)
+    monkeypatch.setitem(sys.modules, "cv2", None)  # what the import system makes of a package that is not there
+    assert run(["render", str(tmp_path / "heads"), "--count", "1"]) == 1
+    told = capsys.readouterr().err
+    assert "the package cv2 is not installed" in told.replace("\n", " ")
+    assert "pip install 'duchenne[synthesis,train,report]'" in told.replace("\n", " ")

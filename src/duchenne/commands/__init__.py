@@ -57,6 +57,15 @@ def run(arguments: list[str]) -> int:
     except DuchenneError as error:
         console.print(f"duchenne: {error}", markup=False)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("", "duchenne"):
+            raise
+        console.print(
+            f"duchenne: the package {error.name} is not installed. Drawing, training and reports need more than "
+            "detection: pip install 'duchenne[synthesis,train,report]'.",
+            markup=False,
+        )
+        return DuchenneError.exit_code
     except KeyboardInterrupt:
         console.print("duchenne: interrupted.", markup=False)
         return 130
