@@ -36,7 +36,7 @@ def _bump(d: Float[np.ndarray, " v"], width: float) -> Float[np.ndarray, " v"]:
 @cache
 def _own_units() -> dict[str, Displacement]:
     """Return the displacements that no rig has, written as smooth fields over the skin; eyes and teeth stay."""
-    fields = {**_upper_face(), **_corners_and_cheeks(), **_lips_and_chin()}
+    fields = {**_brow_shapes(), **_upper_face(), **_corners_and_cheeks(), **_lips_and_chin()}
     mesh = base_mesh()
     skin = np.zeros((len(mesh.vertices), 1))
     skin[np.unique(mesh.quads[mesh.groups["body"]])] = 1
@@ -50,6 +50,24 @@ def _places() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarra
 
 
 Fields = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def _brow_shapes() -> Fields:
+    """Return how brows of people differ at rest: skin slides over the bone from the lid's fold to the hair line."""
+    x, y, ax, _, front = _places()
+    none, lift = 0 * x, _rise(y, 7.3, 7.43) * (1 - _rise(y, 7.5, 7.85)) * (1 - _rise(ax, 0.6, 0.85)) * front
+    along = np.clip((ax - 0.15) / 0.41, 0, 1)
+    return {
+        "brow-height": (none, 0.1 * lift, none),
+        # Its head up and its tail down.
+        "brow-slant": (none, 0.1 * (0.5 - along) * lift, none),
+        "brow-arch": (none, 0.1 * (np.sin(np.pi * along) - 0.5) * lift, none),
+    }
+
+
+def _rise(v: Float[np.ndarray, " v"], low: float, high: float) -> Float[np.ndarray, " v"]:
+    t = np.clip((v - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _upper_face() -> Fields:
