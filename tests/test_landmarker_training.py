@@ -78,6 +78,17 @@ class TestSamples:
             drawn = np.mean([pool.draw(rng, asked).turned for _ in range(400)])
             assert drawn == pytest.approx(share, abs=0.08)
 
+    def test_uneven_faces_are_drawn_as_often_as_asked(self, tmp_path):
+        uneven = head()
+        uneven[:5, 1] -= 0.05 * 60.0
+        solids = [head()] * 18 + [uneven] * 2
+        write_part(tmp_path / "part", [face_sample(dotted(solid), solid, None) for solid in solids])
+        pool, rng = Pool(), np.random.default_rng(0)
+        pool.add(tmp_path / "part")
+        for asked, share in ((0.0, 0.1), (0.5, 0.55), (1.0, 1.0)):
+            drawn = np.mean([pool.draw(rng, uneven_share=asked).uneven for _ in range(400)])
+            assert drawn == pytest.approx(share, abs=0.08)
+
     def test_a_part_without_a_face_is_an_error(self, tmp_path):
         with pytest.raises(TrainingError):
             write_part(tmp_path / "part", [])

@@ -32,6 +32,7 @@ class LandmarkerRecipe:
         empty: Places without a face in a batch.
         turned_share: Share of the rendered heads that are drawn from those turned far away, beside what chance brings.
             Of real faces so few are turned, and the teacher errs so much there, that they keep their own share.
+        uneven_share: Share of the rendered heads that are drawn from those whose sides differ, likewise.
         peak_rate: Learning rate of AdamW at the top of the one-cycle schedule.
         weight_decay: Of AdamW.
         depth_weight: Weight of depth beside x and y.
@@ -48,6 +49,7 @@ class LandmarkerRecipe:
     rendered: int = 26
     empty: int = 4
     turned_share: float = 0.35
+    uneven_share: float = 0.25
     peak_rate: float = 3e-3
     weight_decay: float = 0.02
     depth_weight: float = 0.5
@@ -167,7 +169,8 @@ def draw_batch(pools: Pools, recipe: LandmarkerRecipe, step: int) -> tuple[Tenso
     """Return the batch of a step; it depends on the seed, the step and the pools alone."""
     rng = np.random.default_rng([recipe.seed, step])
     samples = [augment(pools.real.draw(rng), rng) for _ in range(recipe.real)]
-    samples += [augment(pools.rendered.draw(rng, recipe.turned_share), rng) for _ in range(recipe.rendered)]
+    rendered = [pools.rendered.draw(rng, recipe.turned_share, recipe.uneven_share) for _ in range(recipe.rendered)]
+    samples += [augment(sample, rng) for sample in rendered]
     samples += [augment(pools.empty.draw(rng), rng) for _ in range(recipe.empty)]
     return collate(samples)
 

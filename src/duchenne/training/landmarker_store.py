@@ -11,13 +11,16 @@ from jaxtyping import Bool, Float, UInt8
 
 from duchenne.cropping import Picture, cut
 from duchenne.errors import TrainingError
-from duchenne.facs import LANDMARK_COUNT
+from duchenne.facs import LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.geometry import Transform, scale_of, shift, transform_points
-from duchenne.landmarks import INPUT_SIDE_PX, CropRule, FaceLandmarks, head_pose
+from duchenne.landmarks import INPUT_SIDE_PX, CropRule, FaceLandmarks, head_pose, mean_face
+from duchenne.shape import derotate
 
 STORED_SIDE_PX = 192
 """Half as much again as the network sees, so that a jittered crop still lies inside."""
 TURNED_DEG = 35.0
+UNEVEN = 0.04
+"""By how much a point of an uneven face lies higher than its twin on the other side, in eye spans."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Sample:
         face: Whether a face is there.
         grey: The picture has no colour.
         turned: The head looks far away from the camera; such faces are few and hard, and are drawn more often.
+        uneven: Brows, lids or mouth corners differ between left and right; such faces are few and are drawn more often.
     """
 
     crop: UInt8[np.ndarray, "192 192 3"]
@@ -41,6 +45,7 @@ class Sample:
     face: bool
     grey: bool
     turned: bool = False
+    uneven: bool = False
 
 
 def stored_from_image(crop_from_image: Transform) -> Transform:
@@ -56,13 +61,19 @@ def face_sample(pixels: Picture, solid: Float[np.ndarray, "49 3"], visible: Bool
     moved = np.column_stack([transform_points(stored, solid[:, :2]), depth])
     seen = np.ones(LANDMARK_COUNT, bool) if visible is None else visible
     crop, known = cut(pixels, stored, STORED_SIDE_PX), visible is not None
-    return Sample(crop, moved, seen, known, True, is_grey(pixels), is_turned(solid))
+    return Sample(crop, moved, seen, known, True, is_grey(pixels), is_turned(solid), is_uneven(solid))
 
 
 def is_turned(solid: Float[np.ndarray, "49 3"]) -> bool:
     """Whether the head of these points looks away from the camera by `TURNED_DEG`, a degree of pitch counting 1.25."""
     pose = head_pose(FaceLandmarks(solid[:, :2], solid[:, 2] - solid[:, 2].mean(), np.ones(len(solid)), 1.0))
     return float(np.hypot(pose.yaw_deg, 1.25 * pose.pitch_deg)) >= TURNED_DEG
+
+
+def is_uneven(solid: Float[np.ndarray, "49 3"]) -> bool:
+    """Whether a point of the derotated face lies higher than its twin by `UNEVEN`."""
+    height = derotate(solid, mean_face())[:, 1]
+    return bool(np.abs(height - height[MIRROR_LANDMARKS]).max() >= UNEVEN)
 
 
 def empty_sample(pixels: Picture) -> Sample:
@@ -77,7 +88,7 @@ def is_grey(pixels: Picture) -> bool:
     return bool((np.ptp(pixels.astype(np.int16), axis=2) < 6).all())
 
 
-_COLUMNS = ("solid", "visible", "visibility_known", "face", "grey", "turned")
+_COLUMNS = ("solid", "visible", "visibility_known", "face", "grey", "turned", "uneven")
 
 
 def write_part(part: Path, samples: Iterable[Sample]) -> int:
@@ -103,6 +114,7 @@ class Pool:
         self._names: set[str] = set()
         self._rows: list[tuple[int, int]] = []
         self._turned: list[int] = []
+        self._uneven: list[int] = []
 
     def add(self, part: Path) -> None:
         """Add a part that `write_part` wrote; one that is in the pool already is passed over."""
@@ -112,7 +124,8 @@ class Pool:
         with np.load(part.with_suffix(".npz")) as table:
             columns = {name: table[name] for name in _COLUMNS}
         self._names.add(part.name)
-        self._turned += [len(self._rows) + int(row) for row in np.flatnonzero(columns["turned"])]
+        for rows, name in ((self._turned, "turned"), (self._uneven, "uneven")):
+            rows += [len(self._rows) + int(row) for row in np.flatnonzero(columns[name])]
         self._rows += [(len(self._parts), row) for row in range(len(crops))]
         self._parts.append((crops, columns))
 
@@ -125,10 +138,13 @@ class Pool:
         values = [columns[name][row] for name in _COLUMNS]
         return Sample(np.array(crops[row]), values[0], values[1], *(bool(value) for value in values[2:]))
 
-    def draw(self, rng: np.random.Generator, turned_share: float = 0.0) -> Sample:
-        """Return a random sample; with a chance of `turned_share`, where there is one, a turned head."""
-        if self._turned and rng.random() < turned_share:
+    def draw(self, rng: np.random.Generator, turned_share: float = 0.0, uneven_share: float = 0.0) -> Sample:
+        """Return a random sample; of given shares, where there are any, one of the turned heads or the uneven faces."""
+        chance = rng.random()
+        if self._turned and chance < turned_share:
             return self[self._turned[int(rng.integers(len(self._turned)))]]
+        if self._uneven and turned_share <= chance < turned_share + uneven_share:
+            return self[self._uneven[int(rng.integers(len(self._uneven)))]]
         return self[int(rng.integers(len(self)))]
 
     def solids(self) -> Iterator[Float[np.ndarray, "n 49 3"]]:
