@@ -9,13 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from duchenne.alignment import EYE_CORNERS_IN_CROP
 from duchenne.datasets.stills import with_depth
 from duchenne.facs import LANDMARK_GROUPS
-from duchenne.networks.view import View
 from duchenne.patches import PatchLayout, windows_of
-from duchenne.shape import mean_shape
 from duchenne.training.amounts import Augmentation
 from duchenne.training.augmentation import change, mirror, move_points, realign, slant_features, tint
 from duchenne.training.recipes import NONE
-from duchenne.training.views import ViewReader
 from toy_faces import head
 from toy_store import toy_store
 
@@ -98,15 +95,3 @@ def test_the_same_seed_gives_the_same_windows(store):
     once, again = (augment(*first(store), Augmentation(), grey=True, rng=np.random.default_rng(7)) for _ in range(2))
     assert_array_equal(once[0], again[0])
     assert_array_equal(once[1], again[1])
-
-
-def test_lowered_brows_show_in_the_shape_alone(store):
-    rows, view = np.arange(8), View(layout=LAYOUT, shape=True)
-    reader = ViewReader(view, store, mean_shape(store.points.astype(float)))
-    amounts, rngs = replace(NONE, brow_drop=0.04, brow_spread=0.0), [np.random.default_rng(k) for k in rows]
-    (windows, shape), (moved_windows, moved) = reader.plain(rows).inputs, reader.changed(rows, amounts, rngs).inputs
-    assert_array_equal(windows, moved_windows)
-    drop = (moved - shape)[..., 1]
-    assert_allclose(drop[:, :10], np.broadcast_to(drop[:, :1], (8, 10)), atol=1e-6)
-    assert 0 < drop[:, 0].min() < drop[:, 0].max() < 0.04
-    assert_allclose(drop[:, 10:], 0, atol=1e-6)

@@ -12,9 +12,6 @@ class Augmentation:
         depth_error: Spread of the error of a feature's depth in the same unit; large, since landmarkers disagree on it.
         feature_turn_deg: Spread of a turn of brows and eyes about their middles; those of either side slant alike.
         feature_shift: Spread of a lift of each feature, in the unit of `landmark_error`.
-        brow_drop: Largest drop of both brows in the derotated shape, in eye spans; faces differ evenly from 0 to it.
-            Real brows lie that much lower: medians of a teacher's points on 2,939 real and of 2,151 rendered faces.
-        brow_spread: Spread of a further lift or drop of both; the height of real brows differs nearly twice as much.
         mirror: Share of faces that are flipped left to right.
         tint: Spread of the logarithm of each colour's gain; above 0, a grey picture is mixed by random weights.
         gamma: Spread of the logarithm of the exponent on grey values.
@@ -30,8 +27,6 @@ class Augmentation:
     depth_error: float = 0.02
     feature_turn_deg: float = 5.0
     feature_shift: float = 0.01
-    brow_drop: float = 0.04
-    brow_spread: float = 0.025
     mirror: float = 0.5
     tint: float = 0.1
     gamma: float = 0.2

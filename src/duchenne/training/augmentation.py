@@ -32,13 +32,11 @@ class ChangedFace:
         pixels: Aligned by the moved points, at the scale of the view.
         points: In pixels of the new 200 x 200 crop.
         mirrored: Whether left and right have changed places.
-        brow_drop: By how much the shape's brows are to be lowered, in eye spans. Windows stay where the brows are.
     """
 
     pixels: UInt8[np.ndarray, "s s k"]
     points: Points
     mirrored: bool = False
-    brow_drop: float = 0.0
 
 
 def change(
@@ -71,8 +69,7 @@ def change(
         # Flipping the transform instead of the pixels saves a copy of them.
         crop_from_stored = np.array([[-1.0, 0, CROP_SIDE_PX], [0, 1, 0], [0, 0, 1]]) @ crop_from_stored
     pixels, found = realign(stored, found, reduction, crop_from_stored)
-    drop = rng.uniform() * amounts.brow_drop + rng.normal() * amounts.brow_spread
-    return ChangedFace(degrade(relight(pixels, amounts, rng), amounts, rng), found, mirrored, drop)
+    return ChangedFace(degrade(relight(pixels, amounts, rng), amounts, rng), found, mirrored)
 
 
 def mirror(crop: Crop, points: Points) -> tuple[Crop, Points]:

@@ -27,8 +27,6 @@ LIGHT = Augmentation(
     depth_error=0.01,
     feature_turn_deg=0,
     feature_shift=0,
-    brow_drop=0,
-    brow_spread=0,
     low_resolution=0.0,
     jpeg=0.0,
 )
@@ -38,8 +36,6 @@ NONE = Augmentation(
     depth_error=0,
     feature_turn_deg=0,
     feature_shift=0,
-    brow_drop=0,
-    brow_spread=0,
     mirror=0,
     gamma=0,
     contrast=0,

@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float, Int
 from duchenne.alignment import CROP_SIDE_PX
 from duchenne.datasets.faces import FaceStore
 from duchenne.errors import TrainingError
-from duchenne.facs import LANDMARK_GROUPS
 from duchenne.networks.view import View, grid_points
 from duchenne.patches import PatchLayout, windows_of
 from duchenne.shape import derotate
@@ -19,7 +18,6 @@ from duchenne.training.augmentation import ChangedFace, change, realign
 from duchenne.training.frontal import turn_to_front
 
 Points = Float[np.ndarray, "k 49 3"]
-_BROWS = [*LANDMARK_GROUPS["brow_image_left"], *LANDMARK_GROUPS["brow_image_right"]]
 
 
 @dataclass(frozen=True)
@@ -81,16 +79,11 @@ class ViewReader:
         else:
             inputs = [np.stack([self._whole(face) for face in faces])]
         if view.shape:
-            inputs.append(np.stack([self._shape(face) for face in faces]).astype(np.float32))
+            inputs.append(np.stack([derotate(face.points, self._head) for face in faces]).astype(np.float32))
         if view.points:
             scale = view.side_px / CROP_SIDE_PX
             inputs.append(np.stack([face.points[:, :2] * scale for face in faces]).astype(np.float32))
         return Drawn(tuple(inputs), np.array([face.mirrored for face in faces], bool))
-
-    def _shape(self, face: ChangedFace) -> np.ndarray:
-        shape = derotate(face.points, self._head)
-        shape[_BROWS, 1] += face.brow_drop
-        return shape
 
     @property
     def _head(self) -> np.ndarray:
