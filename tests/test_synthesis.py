@@ -6,13 +6,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from duchenne.errors import SynthesisError, UsageError
-from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS
+from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS, OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
 from duchenne.geometry import HeadPose, rotation_from_pose
 from duchenne.synthesis import rig
 from duchenne.synthesis.expression import recipe_aus
 from duchenne.synthesis.face_points import landmark_vertices, landmarks_on
 from duchenne.synthesis.head import Gaze, Head, make_head
-from duchenne.synthesis.identity import Person
+from duchenne.synthesis.identity import Person, draw_identity
 from duchenne.synthesis.measure import visibility_agreement
 from duchenne.synthesis.sampling import PAPER_AUS, Company, draw_aus, draw_people, fig_5_matrix, table_1_rates
 from duchenne.synthesis.scene import SUPERSAMPLING, Camera, Scene, render
@@ -105,6 +105,16 @@ def test_landmarks_lie_on_the_skin_near_their_vertices():
         flat = np.einsum("ti,ti->t", point - skin[:, 0], normals) / np.linalg.norm(normals, axis=1)
         centre = np.linalg.norm(point - skin.mean(1), axis=1)
         assert np.abs(flat[centre.argsort()[:8]]).min() < 1e-9
+
+
+def test_brows_are_as_low_and_as_varied_as_those_of_real_people():
+    """Real ones: .177 to .207 of the eye span over the eye, spread .030 to .040 (docs/synthesis.md)."""
+    points = np.array([landmarks_on(draw_identity(70_000 + k).vertices)[:, :2] for k in range(200)])
+    brow, eye = (points[:, list(LANDMARK_GROUPS[f"{name}_image_left"]), 1].mean(1) for name in ("brow", "eye"))
+    span = np.linalg.norm(points[:, OUTER_EYE_IMAGE_RIGHT] - points[:, OUTER_EYE_IMAGE_LEFT], axis=1)
+    height = (brow - eye) / span
+    assert height.mean() == pytest.approx(0.2, abs=0.015)
+    assert 0.025 < height.std() < 0.04
 
 
 def test_visible_skin_changes_with_every_paper_au(heads):
