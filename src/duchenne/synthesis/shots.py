@@ -20,7 +20,13 @@ from duchenne.synthesis.scene import Camera, Scene
 from duchenne.synthesis.surroundings import Look, draw_background, draw_light
 
 SIDE_PX = 256
-MIX = {Company.INDEPENDENT: 0.45, Company.PEOPLE: 0.2, Company.SINGLE: 0.12, Company.NEUTRAL: 0.08, Company.PAIRS: 0.15}
+MIX = {
+    Company.INDEPENDENT: 0.37,
+    Company.PEOPLE: 0.28,
+    Company.SINGLE: 0.12,
+    Company.NEUTRAL: 0.08,
+    Company.PAIRS: 0.15,
+}
 """Shares of the pictures of a mixed set."""
 GRID = tuple((yaw, pitch) for yaw in (-40, 0, 40) for pitch in (-40, -20, 0, 20, 40))
 """Yaw and pitch in degrees of the fifteen poses of a grid."""

@@ -82,8 +82,8 @@ def paint_skin(identity: Identity) -> Skin:
     height = 128 + 1.6 * noise(rng, 0.9) * (0.5 + identity.age / 80)
     wrinkles, creases = creased(wrinkles_of(rng), identity, ax, y, z)
     depth = float(np.clip((identity.age - 8) / 55, 0.45, 1.1) * rng.uniform(0.7, 1.1))
-    aged = np.clip((identity.age - 35) / 40, 0, 1)
-    lines = sum(rng.uniform(0, 0.5) * wrinkles[au] for au in ("AU01", "AU02", "AU04", "AU06", "AU12", "AU15"))
+    aged = np.clip((identity.age - 30) / 40, 0, 1)
+    lines = sum(rng.uniform(0, 0.8) * wrinkles[au] for au in ("AU01", "AU02", "AU04", "AU06", "AU12", "AU15"))
     colour, height = carve(colour, height, aged * lines * rng.uniform(0.3, 0.9) + creases, depth)
     texture = np.dstack([colour, height])
     return Skin(

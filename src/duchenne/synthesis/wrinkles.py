@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float, Int
 from duchenne.synthesis.skin_maps import COLUMNS, ROWS, Map, furrow, noise, places, ridge, smooth_step
 
 _DEEPEST = 1.2
+_SHARE_OF_PERSON = (0.0, 1.2)
+"""Least and most that a person's skin folds in one place; many faces move without a line."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,9 @@ def wrinkles_of(rng: np.random.Generator) -> dict[str, Map]:
     cobble = np.clip(0.6 * chin.of(noise(rng, 3.5)) + 0.3, 0, 1)
     lips = grounds["lips"]
     lines = np.clip(np.cos(2 * np.pi * lips.x / 0.035 + 6 * lips.of(waver)) - 0.4, 0, 1) * lips.share
+    folds = dict(zip(grounds, rng.uniform(*_SHARE_OF_PERSON, len(grounds)), strict=True))
+    rows, frown, rays = rows * folds["forehead"], frown * folds["glabella"], rays * folds["beside the eye"]
+    bridge, cobble = bridge * folds["root of the nose"], cobble * folds["chin"]
     return {
         **common,
         "AU01": high.spread(rows * (1 - inner)),
