@@ -6,7 +6,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("cv2")
 
 from duchenne.errors import TrainingError, WeightsError  # noqa: E402
-from duchenne.facs import LANDMARK_GROUPS  # noqa: E402
+from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS  # noqa: E402
 from duchenne.geometry import HeadPose, rotation_from_pose, turn_between_deg  # noqa: E402
 from duchenne.landmarks import FaceLandmarks, Landmarker, mean_face  # noqa: E402
 from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
@@ -14,9 +14,11 @@ from duchenne.training.landmarker_augment import augment  # noqa: E402
 from duchenne.training.landmarker_export import export_landmarker  # noqa: E402
 from duchenne.training.landmarker_loop import LandmarkerRecipe, collate, loss_of  # noqa: E402
 from duchenne.training.landmarker_measure import (  # noqa: E402
+    MOVEMENTS,
     by_yaw,
     measure_rendered,
     point_error,
+    responses,
     shape_error,
     summary,
     true_box,
@@ -267,6 +269,17 @@ class TestMeasures:
         assert told["pitch +0 yaw +0"]["median"] == pytest.approx(0.0, abs=1e-6)
         assert told["pitch +0 yaw +30"]["pose_error"]["yaw_deg"]["bias"] == pytest.approx(-30.0, abs=0.1)
         assert told["pitch +0 yaw +30"]["pose_error"]["median_turn_deg"] == pytest.approx(30.0, abs=0.1)
+
+    def test_the_share_of_a_movement_and_of_a_difference_of_sides_that_is_found_is_told(self):
+        rng = np.random.default_rng(0)
+        true = mean_face() + rng.normal(size=(40, 49, 3)) * 0.02
+        twins = true[:, MIRROR_LANDMARKS]
+        even, uneven = (true + twins) / 2, (true - twins) / 2
+        told = responses(mean_face() + 0.5 * (even - mean_face()) + 0.2 * uneven, true)
+        assert told["faces"] == 40
+        assert list(told["both_sides"].values()) == pytest.approx([0.5] * len(MOVEMENTS), abs=0.01)
+        apart = {name: 0.2 for name in MOVEMENTS if name != "opening of the lips"}
+        assert told["left_against_right"] == pytest.approx(apart, abs=0.01)
 
     def test_a_summary_says_how_many_are_far_off(self):
         told = summary(np.array([0.01, 0.02, 0.03, 0.2]))

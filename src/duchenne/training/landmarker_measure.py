@@ -1,6 +1,6 @@
 """How far found landmarks lie from known ones, on faces of any source and on rendered heads by their true pose."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,9 +10,10 @@ from jaxtyping import Float
 from duchenne.cropping import Picture
 from duchenne.errors import LandmarkError
 from duchenne.faces import FaceBox, FaceFinder, box_from_landmarks, keypoints_from_landmarks, overlap
-from duchenne.facs import LANDMARK_GROUPS
+from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose, turn_between_deg
-from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
+from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
+from duchenne.shape import Shape, derotate, solid
 from duchenne.training.landmarker_sources import RenderedFace
 
 MIN_OVERLAP = 0.3
@@ -20,6 +21,16 @@ MIN_OVERLAP = 0.3
 YAW_EDGES_DEG = (0.0, 15.0, 30.0, 45.0, 60.0)
 FAR = 0.10
 """An error above this puts the points off their features."""
+FRONTAL_DEG = 15.0
+_EYE = tuple(LANDMARK_GROUPS["eye_image_left"])
+MOVEMENTS = {
+    "inner brow over the eye": ((4,), _EYE),
+    "outer brow over the eye": ((0,), _EYE),
+    "opening of the eye": ((20, 21), (23, 24)),
+    "opening of the lips": ((44,), (47,)),
+    "mouth corner over the lips": ((31,), (44, 47)),
+}
+"""What action units move, in the image's left half: how far some points lie above others."""
 
 Boxes = Callable[[Picture, np.ndarray], FaceBox | None]
 
@@ -134,6 +145,35 @@ def head_errors(found: FaceLandmarks, head: RenderedFace) -> HeadErrors:
 ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 
 
+def responses(found: Sequence[Shape], true: Sequence[Shape]) -> dict[str, object]:
+    """Return by how much what is found grows with the truth, for both sides together and for how they differ.
+
+    Ours: the slope of the found heights over the true ones (`MOVEMENTS`), from one derotated face to another. A
+    landmarker that is unsure answers with the mean, and its slope is below 1.
+    """
+    both: dict[str, float] = {}
+    apart: dict[str, float] = {}
+    for name, (upper, lower) in MOVEMENTS.items():
+        heights = []
+        for faces in (np.array(found)[..., 1], np.array(true)[..., 1]):
+            sides = [faces[:, rows(lower)].mean(1) - faces[:, rows(upper)].mean(1) for rows in (list, _twins)]
+            heights.append((sides[0] + sides[1], sides[0] - sides[1]))
+        (found_both, found_apart), (true_both, true_apart) = heights
+        both[name] = _slope(true_both, found_both)
+        if float(np.abs(true_apart).max()) > 1e-9:
+            apart[name] = _slope(true_apart, found_apart)
+    return {"faces": len(true), "both_sides": both, "left_against_right": apart}
+
+
+def _twins(rows: Iterable[int]) -> list[int]:
+    return [int(MIRROR_LANDMARKS[row]) for row in rows]
+
+
+def _slope(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
+    away = x - x.mean()
+    return round(float(away @ y / (away @ away)), 3)
+
+
 def told(errors: list[HeadErrors]) -> dict[str, object]:
     """Return the errors of some heads as numbers for a results file."""
     if not errors:
@@ -161,13 +201,19 @@ def measure_rendered(
     landmarker: Landmarker, boxes: Boxes, heads: Iterable[RenderedFace], grid: bool = False
 ) -> dict[str, object]:
     """Return the errors on rendered heads, together and by true yaw, or by true pose where they stand in a grid."""
-    errors, poses = [], []
+    errors, poses, shapes = [], [], []
     for head in heads:
         poses.append(head.pose)
         found = locate(landmarker, head.pixels, boxes(head.pixels, head.solid[:, :2]))
-        if found is not None:
-            errors.append(head_errors(found, head))
+        if found is None:
+            continue
+        errors.append(head_errors(found, head))
+        if max(abs(head.pose.yaw_deg), abs(head.pose.pitch_deg)) <= FRONTAL_DEG:
+            seen = solid(found.points, found.depth)
+            shapes.append((derotate(seen, mean_face()), derotate(head.solid, mean_face())))
     out = {"heads": len(poses), "located": len(errors), "all": told(errors)}
+    if len(shapes) > 1:
+        out["frontal_responses"] = responses(*zip(*shapes, strict=True))
     if not grid:
         yaw = np.array([e.true.yaw_deg for e in errors])
         return out | {"by_yaw": by_yaw(yaw, lambda rows: told([errors[k] for k in np.flatnonzero(rows)]))}
