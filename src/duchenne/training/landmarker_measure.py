@@ -1,6 +1,6 @@
 """How far found landmarks lie from known ones, on faces of any source and on rendered heads by their true pose."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ from duchenne.faces import FaceBox, FaceFinder, box_from_landmarks, keypoints_fr
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose, turn_between_deg
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
-from duchenne.shape import Shape, derotate, solid
+from duchenne.shape import derotate, solid
 from duchenne.training.landmarker_sources import RenderedFace
 
 MIN_OVERLAP = 0.3
@@ -145,7 +145,7 @@ def head_errors(found: FaceLandmarks, head: RenderedFace) -> HeadErrors:
 ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 
 
-def responses(found: Sequence[Shape], true: Sequence[Shape]) -> dict[str, object]:
+def responses(found: Float[np.ndarray, "n 49 3"], true: Float[np.ndarray, "n 49 3"]) -> dict[str, object]:
     """Return by how much what is found grows with the truth, for both sides together and for how they differ.
 
     Ours: the slope of the found heights over the true ones (`MOVEMENTS`), from one derotated face to another. A
@@ -155,7 +155,7 @@ def responses(found: Sequence[Shape], true: Sequence[Shape]) -> dict[str, object
     apart: dict[str, float] = {}
     for name, (upper, lower) in MOVEMENTS.items():
         heights = []
-        for faces in (np.array(found)[..., 1], np.array(true)[..., 1]):
+        for faces in (found[..., 1], true[..., 1]):
             sides = [faces[:, rows(lower)].mean(1) - faces[:, rows(upper)].mean(1) for rows in (list, _twins)]
             heights.append((sides[0] + sides[1], sides[0] - sides[1]))
         (found_both, found_apart), (true_both, true_apart) = heights
@@ -213,7 +213,7 @@ def measure_rendered(
             shapes.append((derotate(seen, mean_face()), derotate(head.solid, mean_face())))
     out = {"heads": len(poses), "located": len(errors), "all": told(errors)}
     if len(shapes) > 1:
-        out["frontal_responses"] = responses(*zip(*shapes, strict=True))
+        out["frontal_responses"] = responses(*np.array(shapes).transpose(1, 0, 2, 3))
     if not grid:
         yaw = np.array([e.true.yaw_deg for e in errors])
         return out | {"by_yaw": by_yaw(yaw, lambda rows: told([errors[k] for k in np.flatnonzero(rows)]))}
