@@ -110,7 +110,7 @@ def move_points(points: Points, amounts: Augmentation, rng: np.random.Generator)
 def slant_features(points: Points, amounts: Augmentation, rng: np.random.Generator) -> Points:
     """Return points whose features are turned about their middles and lifted, as faces of other people are built.
 
-    Ours: rendered people differ less in the slant and height of their brows, eyes and lips than real ones, and their
+    Ours: rendered people differ less in the slant and height of their eyes and lips than real ones, and their
     landmarks lie a little elsewhere on them. A network that has seen neither takes a stranger's brows for moved ones.
     """
     if not (amounts.feature_turn_deg or amounts.feature_shift):
