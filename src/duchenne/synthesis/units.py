@@ -36,7 +36,7 @@ def _bump(d: Float[np.ndarray, " v"], width: float) -> Float[np.ndarray, " v"]:
 @cache
 def _own_units() -> dict[str, Displacement]:
     """Return the displacements that no rig has, written as smooth fields over the skin; eyes and teeth stay."""
-    fields = {**_brow_shapes(), **_upper_face(), **_corners_and_cheeks(), **_lips_and_chin()}
+    fields = {**_brows(), **_upper_face(), **_corners_and_cheeks(), **_lips_and_chin()}
     mesh = base_mesh()
     skin = np.zeros((len(mesh.vertices), 1))
     skin[np.unique(mesh.quads[mesh.groups["body"]])] = 1
@@ -52,9 +52,9 @@ def _places() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarra
 Fields = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
-def _brow_shapes() -> Fields:
-    """Return how brows of people differ at rest: skin slides over the bone from the lid's fold to the hair line."""
-    x, y, ax, _, front = _places()
+def _brows() -> Fields:
+    """Return how brows move, and differ at rest: skin slides over the bone from the lid's fold to the hair line."""
+    x, y, ax, inwards, front = _places()
     none, lift = 0 * x, _rise(y, 7.3, 7.43) * (1 - _rise(y, 7.5, 7.85)) * (1 - _rise(ax, 0.6, 0.85)) * front
     along = np.clip((ax - 0.15) / 0.41, 0, 1)
     return {
@@ -62,6 +62,10 @@ def _brow_shapes() -> Fields:
         # Its head up and its tail down.
         "brow-slant": (none, 0.1 * (0.5 - along) * lift, none),
         "brow-arch": (none, 0.1 * (np.sin(np.pi * along) - 0.5) * lift, none),
+        # AU1 lifts the brow's head and draws it slightly in: the brow slants. AU2 lifts its tail. Both lift the middle.
+        "inner-lift": (inwards * 0.012 * _bump(along, 0.3) * lift, 0.1 * (1 - 0.88 * along) * lift, none),
+        "brows-down": (none, -0.1 * lift, none),
+        "outer-lift": (none, 0.1 * (0.1 + 0.9 * _rise(along, -0.2, 0.75)) * lift, none),
     }
 
 
@@ -73,7 +77,6 @@ def _rise(v: Float[np.ndarray, " v"], low: float, high: float) -> Float[np.ndarr
 def _upper_face() -> Fields:
     x, y, ax, inwards, front = _places()
     none, brow = 0 * x, _bump(y - 7.42, 0.13) * front
-    inner, outer = brow * _bump(ax - 0.13, 0.12), brow * _bump(ax - 0.46, 0.13)
     squeeze = _bump(y - 7.22, 0.14) * _bump(ax - 0.56, 0.11) * front
     hood = _bump(y - 7.4, 0.035) * _bump(ax - 0.36, 0.15) * front
     fold = _bump(y - 7.37, 0.045) * _bump(ax - 0.34, 0.17) * front
@@ -81,9 +84,6 @@ def _upper_face() -> Fields:
         # Brow heads towards the midline and a little down, skin between them bulging forwards.
         "brow-adduction": (inwards * 0.055 * _bump(ax - 0.2, 0.14) * brow, -0.012 * _bump(ax - 0.2, 0.16) * brow,
                            0.014 * _bump(ax, 0.09) * brow),
-        # AU1 lifts the brow's head and draws it slightly in: the brow slants.
-        "inner-oblique": (inwards * 0.012 * inner, 0.035 * inner, none),
-        "outer-arch": (none, 0.035 * outer, none),
         # The skin between lid and brow goes up: less hooded.
         "fold-up": (none, 0.02 * fold, -0.004 * fold),
         # A resting fold that hangs over the upper lid without narrowing the eye.
