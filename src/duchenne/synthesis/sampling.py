@@ -15,7 +15,7 @@ from scipy.stats import multivariate_normal, norm
 from duchenne.errors import UsageError
 from duchenne.facs import AU_BY_NAME, AU_NAMES, PAPER_AUS
 from duchenne.published import printed, printed_relations
-from duchenne.synthesis.expression import Sides
+from duchenne.synthesis.expression import MAX_INTENSITY, Sides
 
 _EXCLUDE = (
     ("AU27", "AU23"), ("AU27", "AU24"), ("AU27", "AU28"), ("AU27", "AU26"), ("AU27", "AU17"), ("AU27", "AU18"),
@@ -104,6 +104,7 @@ def draw_aus(rng: np.random.Generator, company: Company, rate: float | None = No
         others = [au for au in AU_NAMES if au not in PAPER_AUS]
         present += [au for au in others if rng.random() < 0.06]
         present += ["AU25"] if "AU12" in present and rng.random() < 0.5 else []
+        present += ["AU02"] if "AU01" in present and rng.random() < 0.5 else []
     elif company is Company.INDEPENDENT:
         rate = INDEPENDENT_RATES[rng.integers(len(INDEPENDENT_RATES))] if rate is None else rate
         drawn = rng.random(len(AU_NAMES)) < _asked_rates(rate)
@@ -111,7 +112,12 @@ def draw_aus(rng: np.random.Generator, company: Company, rate: float | None = No
     else:
         raise UsageError(f"{company.value} is no company of one face; ask for independent, people, single or neutral.")
     kept = _without_conflicts(sorted(set(present)), rng)
-    return {au: _sides(rng, AU_BY_NAME[au].sided) for au in kept}
+    aus = {au: _sides(rng, AU_BY_NAME[au].sided) for au in kept}
+    if company is Company.PEOPLE and {"AU01", "AU02"} <= set(aus):
+        # One muscle, the frontalis, lifts both halves of the brow, mostly alike.
+        alike = float(np.clip(aus["AU01"][0] * rng.uniform(0.7, 1.3), 0.5, MAX_INTENSITY))
+        aus["AU02"] = (alike, alike)
+    return aus
 
 
 INDEPENDENT_RATES = (0.06, 0.1, 0.14, 0.18)
