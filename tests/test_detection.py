@@ -17,6 +17,9 @@ from duchenne.detection import thresholds_from
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import UsageError
 
+FRAMES = 300
+"""Enough for a run that goes on for seconds after its first checkpoint, so that it can be stopped."""
+
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
@@ -25,7 +28,7 @@ def clip(tmp_path_factory) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
         stream.height, stream.width, stream.pix_fmt, stream.bit_rate = 320, 320, "yuv420p", 3_000_000
-        for k in range(150):
+        for k in range(FRAMES):
             picture = np.ascontiguousarray(np.roll(face, round(30 * np.sin(k / 9)), 1))
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
@@ -53,7 +56,7 @@ def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, st
     subprocess.run(command(clip, tmp_path / "parts.csv", *more), check=True, capture_output=True)
     assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.csv", "whole.csv"]
-    assert len(pd.read_csv(tmp_path / "whole.csv")) == 150
+    assert len(pd.read_csv(tmp_path / "whole.csv")) == FRAMES
 
 
 def test_another_run_is_not_continued_by_mistake(clip, tmp_path):
@@ -68,7 +71,7 @@ def test_another_run_is_not_continued_by_mistake(clip, tmp_path):
     assert "--restart" in other.stderr
     again = subprocess.run([*command(clip, output), "--step", "50", "--restart"], capture_output=True, check=False)
     assert again.returncode == 0
-    assert list(pd.read_csv(output)["frame"]) == [0, 50, 100]
+    assert list(pd.read_csv(output)["frame"]) == list(range(0, FRAMES, 50))
 
 
 def test_nothing_is_left_when_nothing_could_be_read(tmp_path):
