@@ -91,7 +91,7 @@ def _draw_recipe(rng: np.random.Generator, au: str, identity: Identity) -> Recip
         silent = rng.random() < 0.12 and name != first and not name.startswith("own:")
         personal[name] = 0.0 if silent else weight * factor
     scale = wanted / max(strength(personal), 1e-9)
-    return {name: weight * float(np.clip(scale, 0.5, 2.0)) for name, weight in personal.items() if weight > 0.01}
+    return {name: weight * float(np.clip(scale, 0.5, 2.0)) for name, weight in personal.items() if abs(weight) > 0.01}
 
 
 def _of_ancestry(recipe: Recipe, ancestry: str) -> Recipe:

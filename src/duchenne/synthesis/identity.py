@@ -50,7 +50,7 @@ _TEETH_SHIFT = {
 }
 """The rig's teeth lie high and close behind the lips: a smile must bare the upper ones, pressed lips none."""
 
-_BROWS = {"own:brow-height": (-0.24, 0.26), "own:brow-slant": (-0.08, 0.2), "own:brow-arch": (0.0, 0.06)}
+_BROWS = {"own:brow-height": (-0.24, 0.17), "own:brow-slant": (-0.08, 0.13), "own:brow-arch": (0.0, 0.03)}
 """Mean and spread of what is added to a person's brows. Those of the rig lie higher over the eyes than real ones, rise
 more to the inside, and differ half as much: a landmark model's points on 3,771 real faces, and on the rig's neutral
 heads."""

@@ -25,7 +25,7 @@ _PRESS = {"own:lips-pressed": 1.95, "own:lip-bulge": 1.6}
 ARKIT: Mapping[str, Recipe] = {
     "AU01": {"browInnerUp": 0.3, "own:inner-lift": 0.65},
     "AU02": {"browOuterUp*": 0.15, "own:outer-lift": 0.6},
-    "AU04": {"browDown*": 0.8, "own:brows-down": 0.2, "own:brow-adduction": 1.45},
+    "AU04": {"browDown*": 0.8, "own:brow-height": -0.2, "own:brow-adduction": 1.45},
     "AU05": {"eyeWide*": 1.0},
     "AU06": {"cheekSquint*": 1.7, "own:cheek-lift": 2.0, "own:orbit-squeeze": 1.0, "eyeSquint*": 0.3},
     "AU07": {"eyeSquint*": 1.0, "eyeBlink*": 0.22, "own:lower-lid": 0.7},
@@ -50,7 +50,7 @@ ARKIT: Mapping[str, Recipe] = {
 MPFB: Mapping[str, Recipe] = {
     "AU01": {"mh:eyebrows-*-inner-up": 0.45, "own:inner-lift": 0.65},
     "AU02": {"mh:eyebrows-*-extern-up": 0.2, "own:outer-lift": 0.6},
-    "AU04": {"mh:eyebrows-*-down": 0.7, "own:brows-down": 0.35, "own:brow-adduction": 1.5},
+    "AU04": {"mh:eyebrows-*-down": 0.7, "own:brow-height": -0.35, "own:brow-adduction": 1.5},
     "AU05": {"mh:eye-*-opened-up": 1.0},
     "AU06": {"own:cheek-lift": 2.5, "cheekSquint*": 0.9, "own:orbit-squeeze": 1.3, "mh:eye-*-slit": 0.25},
     "AU07": {"mh:eye-*-slit": 0.8, "eyeSquint*": 0.3, "eyeBlink*": 0.12, "own:lower-lid": 0.9},

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.synthesis.rig import Displacement, base_mesh, displacement
+from duchenne.synthesis.skin_maps import smooth_step
 
 _LIP_Y = 6.608
 """Height of the mouth's seam in the base mesh, decimetres; the corners lie at |x| = .26."""
@@ -55,7 +56,10 @@ Fields = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
 def _brows() -> Fields:
     """Return how brows move, and differ at rest: skin slides over the bone from the lid's fold to the hair line."""
     x, y, ax, inwards, front = _places()
-    none, lift = 0 * x, _rise(y, 7.3, 7.43) * (1 - _rise(y, 7.5, 7.85)) * (1 - _rise(ax, 0.6, 0.85)) * front
+    none, lift = (
+        0 * x,
+        smooth_step(y, 7.3, 7.43) * (1 - smooth_step(y, 7.5, 7.85)) * (1 - smooth_step(ax, 0.6, 0.85)) * front,
+    )
     along = np.clip((ax - 0.15) / 0.41, 0, 1)
     return {
         "brow-height": (none, 0.1 * lift, none),
@@ -64,14 +68,8 @@ def _brows() -> Fields:
         "brow-arch": (none, 0.1 * (np.sin(np.pi * along) - 0.5) * lift, none),
         # AU1 lifts the brow's head and draws it slightly in: the brow slants. AU2 lifts its tail. Both lift the middle.
         "inner-lift": (inwards * 0.012 * _bump(along, 0.3) * lift, 0.1 * (1 - 0.88 * along) * lift, none),
-        "brows-down": (none, -0.1 * lift, none),
-        "outer-lift": (none, 0.1 * (0.1 + 0.9 * _rise(along, -0.2, 0.75)) * lift, none),
+        "outer-lift": (none, 0.1 * (0.1 + 0.9 * smooth_step(along, -0.2, 0.75)) * lift, none),
     }
-
-
-def _rise(v: Float[np.ndarray, " v"], low: float, high: float) -> Float[np.ndarray, " v"]:
-    t = np.clip((v - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _upper_face() -> Fields:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from duchenne.synthesis.skin_maps import COLUMNS, ROWS, Map, furrow, noise, places, ridge, smooth_step
 
 _DEEPEST = 1.2
-_SHARE_OF_PERSON = (0.0, 1.2)
+_SHARE_OF_PERSON = (0.3, 1.2)
 """Least and most that a person's skin folds in one place; many faces move without a line."""
 
 
