@@ -124,6 +124,17 @@ def test_killed_in_mid_training_it_goes_on_to_the_same_bits(stores, tmp_path):
         assert torch.equal(values, resumed.network.state_dict()[name]), name
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
+def test_on_a_graphics_card_it_learns_goes_on_and_is_read_back_without_one(stores, tmp_path):
+    system = fit(RECIPE, *stores, tmp_path / "whole", silent, Machine("cuda"))
+    assert next(system.network.parameters()).is_cuda
+    again = fit(RECIPE, *stores, tmp_path / "whole", silent, Machine("cuda"))  # from its checkpoint, no step left
+    scores = system.scores(stores[1])
+    assert_allclose(again.scores(stores[1]), scores, atol=1e-6)
+    assert area_under_roc(stores[1].occurrence[:, SMILE], scores[:, 1]) > 0.9
+    assert_allclose(load_system(tmp_path / "whole").scores(stores[1]), scores, atol=1e-3)
+
+
 def test_a_continued_run_takes_the_threads_that_it_began_with(stores, tmp_path):
     recipe = dataclasses.replace(RECIPE, epochs=1)
     fit(recipe, *stores, tmp_path, silent, CPU)

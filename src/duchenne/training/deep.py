@@ -53,9 +53,10 @@ class DeepSystem:
         return self.recipe.network
 
     def inputs(self, store: FaceStore, rows: Int[np.ndarray, " k"]) -> tuple[Tensor, ...]:
-        """Return what the network reads of these rows."""
+        """Return what the network reads of these rows, where the network lies."""
         drawn = ViewReader(self.recipe.network.view, store, self.reference).plain(rows)
-        return tuple(torch.from_numpy(values) for values in drawn.inputs)
+        device = next(self.network.parameters()).device
+        return tuple(torch.from_numpy(values).to(device) for values in drawn.inputs)
 
     def scores(self, store: FaceStore) -> Float[np.ndarray, "n a"]:
         """Return the probability of each AU in each face."""
@@ -63,7 +64,7 @@ class DeepSystem:
         for start in range(0, len(store), _BATCH):
             rows = np.arange(start, min(start + _BATCH, len(store)))
             with torch.no_grad():
-                parts.append(torch.sigmoid(self.network(*self.inputs(store, rows))).numpy().astype(float))
+                parts.append(torch.sigmoid(self.network(*self.inputs(store, rows))).cpu().numpy().astype(float))
         return np.concatenate(parts) if parts else np.zeros((0, len(self.aus)))
 
     def patch_features(self, store: FaceStore, rows: Int[np.ndarray, " k"]) -> Float[Tensor, "k p f"]:
