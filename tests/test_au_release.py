@@ -15,15 +15,19 @@ from numpy.testing import assert_allclose
 from duchenne.errors import DatasetError, TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.agreement import calibration_error
+from duchenne.measures.ranking import area_under_roc
 from duchenne.recognition import AURecognizer, NeutralRule, Recognized
 from duchenne.training import au_release, au_scores, neutral
 from duchenne.training.calibration import calibrated
+from duchenne.training.export_system import export_system
 from duchenne.training.fitting import fit
+from duchenne.training.leaning import COST, SHARES, leaning, leaning_on_landmarks
 from duchenne.training.machine import Machine
+from duchenne.training.onnx_weights import read_onnx_weights
 from duchenne.training.progress import silent
 from duchenne.training.recipes import AdamW, DeepRecipe
 from toy_network import TINY
-from toy_store import SMILE, ToyStore, toy_store
+from toy_store import FROWN, SMILE, ToyStore, toy_store
 
 RECIPE = DeepRecipe("tiny", "for tests", TINY, AdamW(1e-2), batch=16, epochs=30, patience=0, bf16=False)
 
@@ -96,6 +100,44 @@ def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
     faces.occurrence[:, SMILE] = ~faces.occurrence[:, SMILE]
     with pytest.raises(TrainingError, match="AU12 do not rise"):
         calibrated(system, faces)
+
+
+def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
+    told_alone = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, shape_width=16, shape_alone=0.3))
+    one = fit(told_alone, toy_store(96), toy_store(32, 1, "b"), tmp_path, silent, Machine("cpu", threads=1))
+    faces = measured(toy_store(160, 3, "c"))
+    plain = one.scores(faces)
+    assert_allclose(leaning(one, np.zeros(2)).scores(faces), plain, atol=1e-6)
+    alone = leaning(one, np.ones(2)).scores(faces)
+    half = leaning(one, np.array([0.0, 0.5])).scores(faces)
+    assert_allclose(half[:, 0], plain[:, 0], atol=1e-6)
+    assert_allclose(alone[:, 1], _of_landmarks(one, faces)[:, 1], atol=1e-6)
+    leant, shares = leaning_on_landmarks(one, faces)
+    assert set(shares) <= set(SHARES)
+    areas = [
+        [area_under_roc(faces.occurrence[:, k], scores[:, column]) for column, k in ((0, FROWN), (1, SMILE))]
+        for scores in (leant.scores(faces), *(leaning(one, np.full(2, share)).scores(faces) for share in SHARES))
+    ]
+    assert (np.array(areas[0]) >= np.max(areas[1:], axis=0) - COST - 1e-9).all()
+    exported = export_system(leant, faces, tmp_path / "leant.onnx")  # compares itself with torch
+    assert exported.difference < 1e-4
+    start = read_onnx_weights(exported.path).tensors
+    assert set(start) == set(one.network.state_dict())
+
+
+def _of_landmarks(system, faces):
+    network, rows = system.network, np.arange(len(faces))
+    with torch.no_grad():
+        _, shape = system.inputs(faces, rows)
+        features = torch.zeros(len(rows), network.config.feature_count)
+        latents = network.scale.sides(network._read_flat(features, shape)).amax(2)
+    return torch.sigmoid(latents).numpy()
+
+
+def test_a_network_that_was_not_taught_landmarks_alone_leans_on_nothing(system):
+    same, shares = leaning_on_landmarks(system, measured(toy_store(32, 3, "c")))
+    assert same is system
+    assert not shares.any()
 
 
 def test_pairs_count_the_face_that_shows_it():

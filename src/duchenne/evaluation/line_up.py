@@ -63,7 +63,7 @@ LEVELS = {
     level.name: level
     for level in (
         Level("quick", 100, 100, 25, 4, 8.0, draws=500),
-        Level("full", 500, 700, 100, 4, 7.0),
+        Level("full", 500, 700, 100, 4, 28.0),
     )
 }
 

@@ -37,6 +37,10 @@ _AT_ONCE = 16
 class RegionNetwork(nn.Module):
     """Logits of AUs from windows around landmarks.
 
+    Attributes:
+        landmark_share: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen after
+            training (`training.leaning`), kept in the exported file alone.
+
     Args:
         config: Sizes.
         shape_mean: (49, 3), subtracted from derotated landmarks; zeros unless given.
@@ -45,6 +49,7 @@ class RegionNetwork(nn.Module):
 
     shape_mean: Tensor
     shape_spread: Tensor
+    landmark_share: Tensor | None
 
     def __init__(
         self, config: RegionConfig, shape_mean: Tensor | None = None, shape_spread: Tensor | None = None
@@ -69,6 +74,7 @@ class RegionNetwork(nn.Module):
             self.register_buffer(
                 "shape_spread", torch.ones(LANDMARK_COUNT, 3) if shape_spread is None else shape_spread
             )
+        self.register_buffer("landmark_share", None, persistent=False)
         if not config.batch_norm:
             keep_signal(self)
 
@@ -143,7 +149,11 @@ class RegionNetwork(nn.Module):
         return values if self.scale is None else self.scale.sides(values).amax(2)
 
     def _read(self, windows: Tensor, shape: Tensor | None) -> Tensor:
-        return self._read_flat(self.patch_maps(self.standardise(windows)).flatten(1), shape)
+        features = self.patch_maps(self.standardise(windows)).flatten(1)
+        values = self._read_flat(features, shape)
+        if self.landmark_share is None:
+            return values
+        return torch.lerp(values, self._read_flat(torch.zeros_like(features), shape), self.landmark_share)
 
     def _read_flat(self, features: Tensor, shape: Tensor | None) -> Tensor:
         if (shape is not None) != bool(self.config.shape_width):

@@ -6,7 +6,8 @@
         --free-neutral free_neutral.store --weights au_compact.onnx --result au_compact.json
 
 No identity is in two of the stores, but the neutral ones show the people of the store that they are named after. The
-first one calibrates probabilities and chooses thresholds; the others are used for the reported scores only.
+first one says how far AUs may lean on landmarks, calibrates probabilities and chooses thresholds; the others are used
+for the reported scores only.
 """
 
 import json
@@ -82,8 +83,10 @@ def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, 
     from duchenne.training import au_scores, neutral
     from duchenne.training.calibration import calibrated
     from duchenne.training.export_system import export_system
+    from duchenne.training.leaning import leaning_on_landmarks
 
     choose, poses, pairs, free = (stores[name] for name in ("choose", "poses", "pairs", "free"))
+    system, landmark_shares = leaning_on_landmarks(system, choose)
     system = calibrated(system, choose)
     rule = neutral.learn_rule(system, choose, stores["choose_neutral"])
     exported = export_system(system, choose, weights, rule)
@@ -99,6 +102,7 @@ def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, 
         **system.told,
         "onnx_bytes": exported.size_bytes,
         "onnx_against_torch_max_difference": exported.difference,
+        "landmark_shares": {name: float(share) for name, share in zip(aus, landmark_shares, strict=True)},
         "threshold_rule": "best F1 on the choosing faces, after calibration on the same",
         "thresholds": {name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
         "stores": {
