@@ -3,10 +3,10 @@
 #
 #     sh scripts/au_network.sh WORK [FACES [EPOCHS]]
 #
-# WORK takes about 3 GB. Seeds of the sets differ, so no identity is in two of them. The network, its measured scores and
+# WORK takes about 5 GB. Seeds of the sets differ, so no identity is in two of them. The network, its measured scores and
 # their table end in WORK/au_compact.onnx and WORK/au_compact.json; compare with results/au_compact.json.
 set -eu
-work=$1 faces=${2:-26000} epochs=${3:-18}
+work=$1 faces=${2:-52000} epochs=${3:-18}
 mkdir -p "$work"
 draw() { # name, seed, count, further options
     name=$1 seed=$2 count=$3
