@@ -58,9 +58,18 @@ def export_system(system: object, valid: FaceStore, path: Path, neutral: Neutral
         "threshold_data": valid.fingerprint,
         "parameters": parameter_count(network),
         "million_multiply_accumulates": round(multiply_accumulates(network.config) / 1e6, 2),
+        "landmark_shares": _landmark_shares(network),
     }
     difference = export_network(network, description(network, thresholds, system.reference, card, neutral), path)
     return Exported(path, difference, thresholds, path.stat().st_size)
+
+
+def _landmark_shares(network: RegionNetwork) -> dict[str, float]:
+    """Return by AU how far it leans on landmarks; both sides alike."""
+    if network.landmark_share is None:
+        return {}
+    shares = network.landmark_share[: len(network.config.aus)].tolist()
+    return {name: round(share, 4) for name, share in zip(network.config.aus, shares, strict=True)}
 
 
 def validation_thresholds(system: DeepSystem, valid: FaceStore) -> Float[np.ndarray, " a"]:

@@ -49,7 +49,6 @@ def _tensors(model: Any) -> dict[str, Tensor]:
     """Return the tensors; a folded layer has lost its name, but layers stand in the order in which they are run."""
     values = {entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy()) for entry in model.graph.initializer}
     found = {name.removeprefix(_PREFIX): v for name, v in values.items() if name.startswith(_PREFIX)}
-    found.pop("landmark_share", None)
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     for number, node in enumerate(convolutions[1:]):
         for part, name in zip(("weight", "bias"), node.input[1:], strict=True):
