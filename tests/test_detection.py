@@ -1,10 +1,8 @@
 """A run over sources: interrupted, killed and continued; broken sources; state."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import av
@@ -17,8 +15,34 @@ from duchenne.detection import thresholds_from
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import UsageError
 
-FRAMES = 300
-"""Enough for a run that goes on for seconds after its first checkpoint, so that it can be stopped."""
+FRAMES = 150
+
+STOPS_ITSELF = """
+import os, sys
+from duchenne import commands, detection
+from duchenne.result_files import ResultFile
+
+detection.CHECKPOINT_S = 0.2
+stop, checkpoint, write = int(sys.argv.pop(1)), ResultFile.checkpoint, ResultFile.write
+left = None
+
+def and_count(file, state):
+    global left
+    checkpoint(file, state)
+    left = 20 if left is None else left
+
+def and_stop(file, faces):
+    global left
+    write(file, faces)
+    if left is not None:
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), stop)
+
+ResultFile.checkpoint, ResultFile.write = and_count, and_stop
+commands.main()
+"""
+"""The command, which sends itself a signal, its first argument, 20 frames after the first checkpoint."""
 
 
 @pytest.fixture(scope="module")
@@ -39,19 +63,20 @@ def command(clip: Path, output: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "duchenne", "detect", str(clip), "--output", str(output), "--workers", "1", *more]
 
 
+def stopped(stop: signal.Signals, clip: Path, output: Path, *more: str) -> None:
+    words = command(clip, output, *more)[3:]
+    done = subprocess.run(
+        [sys.executable, "-c", STOPS_ITSELF, str(int(stop)), *words], check=False, capture_output=True
+    )
+    assert done.returncode == {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130}[stop]
+
+
 @pytest.mark.parametrize(("stop", "more"), [(signal.SIGKILL, ()), (signal.SIGINT, ("--smooth",))])
 def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, stop, more):
     subprocess.run(command(clip, tmp_path / "whole.csv", *more), check=True, capture_output=True)
-    process = subprocess.Popen(command(clip, tmp_path / "parts.csv", *more), stderr=subprocess.DEVNULL)
+    stopped(stop, clip, tmp_path / "parts.csv", *more)
     record = tmp_path / "parts.csv.part.json"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if record.exists() and '"next_frame": 0' not in record.read_text() and "next_frame" in record.read_text():
-            break
-        time.sleep(0.02)
-    os.kill(process.pid, stop)
-    process.wait()
-    assert not (tmp_path / "parts.csv").exists(), "the run ended before it could be stopped"
+    assert not (tmp_path / "parts.csv").exists()
     assert record.exists()
     subprocess.run(command(clip, tmp_path / "parts.csv", *more), check=True, capture_output=True)
     assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
@@ -61,11 +86,7 @@ def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, st
 
 def test_another_run_is_not_continued_by_mistake(clip, tmp_path):
     output = tmp_path / "r.csv"
-    process = subprocess.Popen(command(clip, output), stderr=subprocess.DEVNULL)
-    while not (tmp_path / "r.csv.part.json").exists() and process.poll() is None:
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+    stopped(signal.SIGKILL, clip, output)
     other = subprocess.run([*command(clip, output), "--step", "2"], capture_output=True, text=True, check=False)
     assert other.returncode in (1, 2)
     assert "--restart" in other.stderr
