@@ -18,10 +18,12 @@ from duchenne.errors import UsageError
 FRAMES = 150
 
 STOPS_ITSELF = """
-import os, sys
+import os, signal, sys
 from duchenne import commands, detection
 from duchenne.result_files import ResultFile
 
+# A shell's background jobs, and all that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 detection.CHECKPOINT_S = 0.2
 stop, checkpoint, write = int(sys.argv.pop(1)), ResultFile.checkpoint, ResultFile.write
 left = None
