@@ -42,6 +42,13 @@ def test_a_grid_shows_each_face_under_fifteen_poses():
     assert StillsPlan(company=Company.PAIRS, poses=Poses.GRID).per_person == 30
 
 
+def test_tilted_heads_look_down_or_up():
+    poses = [shot.scene.pose for shot in draw_shots(6, 200, poses=Poses.TILTED)]
+    assert all(18 <= abs(pose.pitch_deg) <= 48 for pose in poses)
+    assert 0.45 < np.mean([pose.pitch_deg < 0 for pose in poses]) < 0.75
+    assert np.mean([abs(pose.yaw_deg) < 20 for pose in poses]) > 0.4
+
+
 def test_frontal_faces_look_at_the_camera():
     poses = [shot.scene.pose for shot in draw_shots(6, 30, poses=Poses.FRONTAL)]
     assert max(abs(v) for p in poses for v in (p.yaw_deg, p.pitch_deg, p.roll_deg)) <= 10

@@ -25,7 +25,7 @@ def render(
     age: float | None = None,
     recipe: Literal["arkit", "mpfb", "mixed"] = "mixed",
     company: Literal["mix", "independent", "people", "single", "neutral", "pairs"] = "mix",
-    poses: Literal["free", "frontal", "grid", "nine", "one-of-nine"] = "free",
+    poses: Literal["free", "frontal", "tilted", "grid", "nine", "one-of-nine"] = "free",
     look: Literal["any", "studio", "harsh"] = "any",
     pack: Path | None = None,
 ) -> int:
@@ -66,9 +66,9 @@ def render(
         How action units go together (stills). independent: each as often as any other. people: rates and correlations
         of BP4D. single: one alone. neutral: none. pairs: two pictures that differ in one action unit only. mix: of all.
     poses
-        Head poses (stills). free: up to 60 degrees of yaw. frontal: within 10 degrees. grid: each face under fifteen
-        poses, yaw -40, 0, 40 and pitch -40 to 40. nine: each face under the nine poses of FERA 2017. one-of-nine: each
-        face under one of them.
+        Head poses (stills). free: up to 60 degrees of yaw. frontal: within 10 degrees. tilted: pitch from 18 to
+        48 degrees, most of them down. grid: each face under fifteen poses, yaw -40, 0, 40 and pitch -40 to 40. nine:
+        each face under the nine poses of FERA 2017. one-of-nine: each face under one of them.
     look
         Light and background (stills). any: whatever comes. studio: soft light from in front, plain walls. harsh: hard
         light, much behind.

@@ -46,6 +46,7 @@ class Poses(StrEnum):
 
     FREE = "free"
     FRONTAL = "frontal"
+    TILTED = "tilted"
     GRID = "grid"
     NINE = "nine"
     ONE_OF_NINE = "one-of-nine"
@@ -126,6 +127,8 @@ def _poses(rng: np.random.Generator, poses: Poses, free: HeadPose) -> list[HeadP
     if poses is Poses.ONE_OF_NINE:
         yaw, pitch = NINE[rng.integers(len(NINE))]
         return [HeadPose(float(yaw), float(pitch), 0.0)]
+    if poses is Poses.TILTED:
+        return [_tilted(rng)]
     return [_frontal(rng) if poses is Poses.FRONTAL else free]
 
 
@@ -148,6 +151,13 @@ def _draw_faces(rng: np.random.Generator, company: Company) -> tuple[list[dict[s
 
 def _frontal(rng: np.random.Generator) -> HeadPose:
     return HeadPose(*(float(v) for v in rng.uniform(-10, 10, 3)))
+
+
+def _tilted(rng: np.random.Generator) -> HeadPose:
+    """Return a head that looks down (three in five) or up, every other one straight ahead otherwise."""
+    yaw = float(rng.normal() * 12) if rng.random() < 0.5 else float(rng.uniform(-60, 60))
+    pitch = float(rng.uniform(18, 48)) * (-1 if rng.random() < 0.6 else 1)
+    return HeadPose(yaw, pitch, float(rng.uniform(-15, 15)))
 
 
 def _draw_scene(rng: np.random.Generator, look: Look) -> Scene:
