@@ -25,7 +25,7 @@ SHARES = {"portraits": 0.3, "video_frames": 0.3, "web": 0.15, "rendered": 0.6}
 """How often a canvas takes a face from each source."""
 BACKGROUND_COUNT = 4800
 HARD_COUNT, HARD_TRIES = 1200, 12_000
-HEAD_COUNT = 8000
+HEAD_COUNT = 12_000
 AGREEMENT_IOU = 0.5
 TURNED_DEG = 20.0
 """Rendered heads are there for what real pictures lack: of those turned less, only every third is used."""
@@ -106,10 +106,19 @@ def rendered_faces(folders: list[Path]) -> Iterator[tuple[HeadPose, LabelledPict
 
 
 def chosen_heads(folders: list[Path]) -> Iterator[LabelledPicture]:
-    """Yield the rendered heads to train on: all that are turned, every third of the others, `HEAD_COUNT` at most."""
-    drawn = enumerate(rendered_faces(folders))
-    wanted = (head for k, (pose, head) in drawn if np.hypot(pose.yaw_deg, pose.pitch_deg) >= TURNED_DEG or k % 3 == 0)
-    return itertools.islice(wanted, HEAD_COUNT)
+    """Yield the rendered heads to train on: all that are turned, every third of the others.
+
+    There are at most `HEAD_COUNT`, as many from each folder.
+    """
+    for folder in folders:
+        drawn = enumerate(rendered_faces([folder]))
+        wanted = (head for k, (pose, head) in drawn if is_turned(pose) or k % 3 == 0)
+        yield from itertools.islice(wanted, HEAD_COUNT // len(folders))
+
+
+def is_turned(pose: HeadPose) -> bool:
+    """Return whether the head turns so far that real pictures seldom show it."""
+    return bool(np.hypot(pose.yaw_deg, pose.pitch_deg) >= TURNED_DEG)
 
 
 def prepare(
