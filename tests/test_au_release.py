@@ -21,7 +21,7 @@ from duchenne.training import au_release, au_scores, neutral
 from duchenne.training.calibration import calibrated
 from duchenne.training.export_system import export_system
 from duchenne.training.fitting import fit
-from duchenne.training.leaning import COST, SHARES, leaning, leaning_on_landmarks
+from duchenne.training.leaning import COST, SHARES, landmark_shares, leaning, leaning_on_landmarks
 from duchenne.training.machine import Machine
 from duchenne.training.onnx_weights import read_onnx_weights
 from duchenne.training.progress import silent
@@ -112,8 +112,9 @@ def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
     half = leaning(one, np.array([0.0, 0.5])).scores(faces)
     assert_allclose(half[:, 0], plain[:, 0], atol=1e-6)
     assert_allclose(alone[:, 1], _of_landmarks(one, faces)[:, 1], atol=1e-6)
-    leant, shares = leaning_on_landmarks(one, faces)
-    assert set(shares) <= set(SHARES)
+    leant = leaning_on_landmarks(one, faces)
+    assert set(landmark_shares(leant.network)) == set(leant.aus)
+    assert set(landmark_shares(leant.network).values()) <= set(SHARES)
     areas = [
         [area_under_roc(faces.occurrence[:, k], scores[:, column]) for column, k in ((0, FROWN), (1, SMILE))]
         for scores in (leant.scores(faces), *(leaning(one, np.full(2, share)).scores(faces) for share in SHARES))
@@ -135,9 +136,8 @@ def _of_landmarks(system, faces):
 
 
 def test_a_network_that_was_not_taught_landmarks_alone_leans_on_nothing(system):
-    same, shares = leaning_on_landmarks(system, measured(toy_store(32, 3, "c")))
-    assert same is system
-    assert not shares.any()
+    assert leaning_on_landmarks(system, measured(toy_store(32, 3, "c"))) is system
+    assert not landmark_shares(system.network)
 
 
 def test_pairs_count_the_face_that_shows_it():

@@ -83,11 +83,10 @@ def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, 
     from duchenne.training import au_scores, neutral
     from duchenne.training.calibration import calibrated
     from duchenne.training.export_system import export_system
-    from duchenne.training.leaning import leaning_on_landmarks
+    from duchenne.training.leaning import landmark_shares, leaning_on_landmarks
 
     choose, poses, pairs, free = (stores[name] for name in ("choose", "poses", "pairs", "free"))
-    system, landmark_shares = leaning_on_landmarks(system, choose)
-    system = calibrated(system, choose)
+    system = calibrated(leaning_on_landmarks(system, choose), choose)
     rule = neutral.learn_rule(system, choose, stores["choose_neutral"])
     exported = export_system(system, choose, weights, rule)
     aus, said = system.aus, {name: au_scores.answers(system, stores[name]) for name in ("poses", "pairs", "free")}
@@ -102,7 +101,7 @@ def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, 
         **system.told,
         "onnx_bytes": exported.size_bytes,
         "onnx_against_torch_max_difference": exported.difference,
-        "landmark_shares": {name: float(share) for name, share in zip(aus, landmark_shares, strict=True)},
+        "landmark_shares": landmark_shares(system.network),
         "threshold_rule": "best F1 on the choosing faces, after calibration on the same",
         "thresholds": {name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
         "stores": {

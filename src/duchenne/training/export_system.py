@@ -14,6 +14,7 @@ from duchenne.networks.region import RegionNetwork, multiply_accumulates, parame
 from duchenne.recognition import NeutralRule
 from duchenne.training.deep import DeepSystem
 from duchenne.training.export import description, export_network
+from duchenne.training.leaning import landmark_shares
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,10 @@ def export_system(system: object, valid: FaceStore, path: Path, neutral: Neutral
         "threshold_data": valid.fingerprint,
         "parameters": parameter_count(network),
         "million_multiply_accumulates": round(multiply_accumulates(network.config) / 1e6, 2),
-        "landmark_shares": _landmark_shares(network),
+        "landmark_shares": landmark_shares(network),
     }
     difference = export_network(network, description(network, thresholds, system.reference, card, neutral), path)
     return Exported(path, difference, thresholds, path.stat().st_size)
-
-
-def _landmark_shares(network: RegionNetwork) -> dict[str, float]:
-    """Return by AU how far it leans on landmarks; both sides alike."""
-    if network.landmark_share is None:
-        return {}
-    shares = network.landmark_share[: len(network.config.aus)].tolist()
-    return {name: round(share, 4) for name, share in zip(network.config.aus, shares, strict=True)}
 
 
 def validation_thresholds(system: DeepSystem, valid: FaceStore) -> Float[np.ndarray, " a"]:

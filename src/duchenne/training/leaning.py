@@ -24,8 +24,8 @@ COST = 0.003
 """What the area under the ROC of an AU may lose on validation faces, against the best share."""
 
 
-def leaning_on_landmarks(system: DeepSystem, faces: FaceStore) -> tuple[DeepSystem, Float[np.ndarray, " a"]]:
-    """Return the system with the largest share of landmarks in each AU that costs at most `COST`, and the shares.
+def leaning_on_landmarks(system: DeepSystem, faces: FaceStore) -> DeepSystem:
+    """Return the system with the largest share of landmarks in each AU that costs at most `COST`.
 
     A network that was not taught to tell faces by landmarks alone leans on nothing.
 
@@ -40,11 +40,11 @@ def leaning_on_landmarks(system: DeepSystem, faces: FaceStore) -> tuple[DeepSyst
     if not isinstance(network, RegionNetwork) or network.scale is None:
         raise TrainingError(f"{system.name} has no ordinal head; only such networks lean on landmarks.")
     if not network.config.shape_alone:
-        return system, np.zeros(len(system.aus))
+        return system
     areas = np.stack([_areas(leaning(system, np.full(len(system.aus), share)), faces) for share in SHARES])
     good = areas >= areas.max(0) - COST
     shares = np.array(SHARES)[len(SHARES) - 1 - good[::-1].argmax(0)]
-    return leaning(system, shares), shares
+    return leaning(system, shares)
 
 
 def leaning(system: DeepSystem, shares: Float[np.ndarray, " a"]) -> DeepSystem:
@@ -57,6 +57,14 @@ def leaning(system: DeepSystem, shares: Float[np.ndarray, " a"]) -> DeepSystem:
         by_output[outputs] = torch.from_numpy(shares).float()
     copy.landmark_share = by_output
     return replace(system, network=copy)
+
+
+def landmark_shares(network: RegionNetwork) -> dict[str, float]:
+    """Return by AU how far the network leans on landmarks, alike on both sides; nothing if it leans nowhere."""
+    if network.landmark_share is None or network.scale is None:
+        return {}
+    shares = network.landmark_share[network.scale.left].tolist()
+    return {name: round(share, 4) for name, share in zip(network.config.aus, shares, strict=True)}
 
 
 def _areas(system: DeepSystem, faces: FaceStore) -> Float[np.ndarray, " a"]:
