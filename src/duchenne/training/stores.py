@@ -12,7 +12,7 @@ from duchenne.datasets.store import PreparedStore
 from duchenne.errors import TrainingError, UsageError
 from duchenne.geometry import Transform
 
-KEEP_BYTES = 3 << 30
+KEEP_BYTES = 4 << 30
 """Decoded crops are kept in memory up to here; above it they are decoded each time."""
 
 
