@@ -21,6 +21,11 @@ def share(value: float) -> str:
     return f"{value:.4f}".removeprefix("0")
 
 
+def short(value: float) -> str:
+    """Return a number with two decimals and no zero before the point."""
+    return f"{value:.2f}".removeprefix("0")
+
+
 def on_real_faces(real: dict[str, Any]) -> str:
     """Return the errors on held-out people, together, by yaw and by source."""
     parts = {"all": real["all"]}
@@ -50,7 +55,7 @@ def responses(rendered: dict[str, Any]) -> str:
     """Return by how much what is found grows with the truth."""
     told = rendered["frontal_responses"]
     rows = [
-        (name, f"{value:.2f}", f"{told['left_against_right'][name]:.2f}" if name in told["left_against_right"] else "")
+        (name, short(value), short(told["left_against_right"][name]) if name in told["left_against_right"] else "")
         for name, value in told["both_sides"].items()
     ]
     return table((f"{told['faces']} faces", "both sides together", "left against right"), rows)

@@ -11,6 +11,7 @@ from duchenne.geometry import HeadPose, rotation_from_pose, turn_between_deg  # 
 from duchenne.landmarks import FaceLandmarks, Landmarker, mean_face  # noqa: E402
 from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
 from duchenne.training.landmarker_augment import augment  # noqa: E402
+from duchenne.training.landmarker_evaluate import FACE_IN_SQUARE, SQUARES_PER_PHOTOGRAPH, measure_empty  # noqa: E402
 from duchenne.training.landmarker_export import export_landmarker  # noqa: E402
 from duchenne.training.landmarker_loop import LandmarkerRecipe, collate, loss_of  # noqa: E402
 from duchenne.training.landmarker_measure import (  # noqa: E402
@@ -290,3 +291,26 @@ class TestMeasures:
     def test_bins_of_yaw_take_every_face_once(self):
         bins = by_yaw(np.array([-70.0, -15.0, 0.0, 14.9, 44.0]), lambda rows: {"faces": int(rows.sum())})
         assert [part["faces"] for part in bins.values()] == [2, 1, 1, 0, 1]
+
+
+class Doubtful(Landmarker):
+    """A landmarker that takes the first of every four squares for a face, and notes where it looked."""
+
+    def __init__(self):
+        super().__init__()
+        self.boxes = []
+
+    def locate(self, pixels, face_box, passes=2):
+        self.boxes.append(face_box.box)
+        sure = 0.9 if len(self.boxes) % 4 == 1 else 0.2
+        return FaceLandmarks(np.zeros((49, 2)), np.zeros(49), np.ones(49), sure)
+
+
+def test_squares_without_a_face_that_seem_one_are_counted():
+    landmarker = Doubtful()
+    told = measure_empty(landmarker, [np.zeros((90, 160, 3), np.uint8), np.zeros((200, 120, 3), np.uint8)])
+    assert told == {"squares": 2 * SQUARES_PER_PHOTOGRAPH, "seem_a_face": SQUARES_PER_PHOTOGRAPH // 2, "share": 0.25}
+    boxes = np.array(landmarker.boxes)
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:SQUARES_PER_PHOTOGRAPH, :2] + boxes[:SQUARES_PER_PHOTOGRAPH, 2:] <= [160, 90]).all()
+    assert np.ptp(boxes[:, 2]) > 20 * FACE_IN_SQUARE

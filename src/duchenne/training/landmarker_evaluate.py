@@ -4,7 +4,8 @@ Real faces are those of the held-out persons on which both detectors agree. Each
 finder gives the box (the one that overlaps the teacher's points best), the landmarker looks twice. The error of a face
 is the mean distance of its 49 points from the teacher's, over the root of the area of the box of the teacher's points.
 The teacher is no truth: it is the measure that a small network can be held to without hand-made labels. Rendered heads
-of other people than in training have exact points, pose and visibility.
+of other people than in training have exact points, pose and visibility. Places without a face are squares of
+photographs, into which the mean face is laid as the finder's box would be; after two looks some may still seem a face.
 """
 
 import argparse
@@ -15,9 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
 from duchenne.faces import FaceFinder
-from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
+from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
+from duchenne.location import MIN_FACE_CONFIDENCE
+from duchenne.training.finder_backgrounds import photographs
 from duchenne.training.finder_sources import HELD_OUT
 from duchenne.training.landmarker_measure import (
     Boxes,
@@ -30,6 +34,11 @@ from duchenne.training.landmarker_measure import (
     true_box,
 )
 from duchenne.training.landmarker_sources import RenderedFace, TaughtFace, rendered_faces, taught_faces
+from duchenne.weights import sha256_of, weights_path
+
+SQUARES_PER_PHOTOGRAPH = 20
+FACE_IN_SQUARE = 0.55
+"""Width of the mean face's points in a square, over its side."""
 
 
 def measure_real(landmarker: Landmarker, boxes: Boxes, faces: Iterable[TaughtFace]) -> dict[str, object]:
@@ -59,6 +68,20 @@ def measure_real(landmarker: Landmarker, boxes: Boxes, faces: Iterable[TaughtFac
     }
 
 
+def measure_empty(landmarker: Landmarker, photos: Iterable[Picture], seed: int = 5) -> dict[str, object]:
+    """Return in how many squares of photographs without a face the landmarker sees one."""
+    rng, face = np.random.default_rng(seed), mean_face()[:, :2]
+    face = FACE_IN_SQUARE * (face - (face.min(0) + face.max(0)) / 2) / np.ptp(face[:, 0])
+    seen = []
+    for photo in photos:
+        for _ in range(SQUARES_PER_PHOTOGRAPH):
+            side = min(photo.shape[:2]) * np.exp(rng.uniform(np.log(0.1), 0.0))
+            centre = rng.uniform(side / 2, np.array(photo.shape[1::-1]) - side / 2)
+            found = locate(landmarker, photo, true_box(photo, centre + side * face))
+            seen.append(found is not None and found.confidence >= MIN_FACE_CONFIDENCE)
+    return {"squares": len(seen), "seem_a_face": int(np.sum(seen)), "share": round(float(np.mean(seen)), 4)}
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line of the measurement."""
     out = argparse.ArgumentParser(
@@ -70,6 +93,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--labels", type=Path, help="the teachers' labels of these faces (.npz)")
     out.add_argument("--rendered", type=Path, help="folder of rendered heads of other people than in training")
     out.add_argument("--grid", type=Path, help="folder of rendered heads under a grid of poses, likewise")
+    out.add_argument("--photographs", type=Path, nargs="*", help="photographs without a face, or folders")
+    out.add_argument("--without", nargs="*", default=[], help="stems of photographs to leave out: they show a face")
     out.add_argument("--weights", type=Path, help="a landmarker; the package's own by default")
     out.add_argument("--boxes", choices=("finder", "true"), default="finder", help="where boxes come from")
     out.add_argument("--out", type=Path, required=True, help="the JSON to write")
@@ -83,8 +108,8 @@ def _heads(folder: Path) -> Iterable[RenderedFace]:
 def main() -> None:
     """Measure and write the results."""
     args = parser().parse_args()
-    if args.faces is None and args.rendered is None and args.grid is None:
-        raise TrainingError("Nothing to measure: name --faces and --labels, --rendered, --grid, or all four.")
+    if not any((args.faces, args.rendered, args.grid, args.photographs)):
+        raise TrainingError("Nothing to measure: name --faces and --labels, --rendered, --grid or --photographs.")
     landmarker = Landmarker(args.weights)
     boxes = boxes_of_finder(FaceFinder()) if args.boxes == "finder" else true_box
     named = [word if not word.startswith("/") else Path(word).name for word in sys.argv[1:]]
@@ -92,6 +117,7 @@ def main() -> None:
         "command": " ".join(["python -m duchenne.training.landmarker_evaluate", *named]),
         "error": "mean distance of 49 points over the root of the area of the true points' box",
         "boxes": args.boxes,
+        "weights_sha256": sha256_of(args.weights or weights_path("landmarker.onnx")),
     }
     if args.faces is not None:
         if args.labels is None:
@@ -101,6 +127,9 @@ def main() -> None:
         results["rendered"] = measure_rendered(landmarker, boxes, _heads(args.rendered))
     if args.grid is not None:
         results["rendered_grid"] = measure_rendered(landmarker, boxes, _heads(args.grid), grid=True)
+    if args.photographs:
+        photos = (photo for file, photo in photographs(args.photographs).items() if file.stem not in args.without)
+        results["without_a_face"] = measure_empty(landmarker, photos)
     args.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
