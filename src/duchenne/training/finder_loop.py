@@ -24,7 +24,7 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class FinderRecipe:
-    """How the finder is trained; the defaults are those of the package's weights.
+    """How the finder is trained; by default from nothing.
 
     Attributes:
         steps: Optimiser steps.
