@@ -2,7 +2,7 @@
 
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import cv2
@@ -22,10 +22,14 @@ HARD_CONFIDENCE = 0.2
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
-def photographs(places: list[Path]) -> dict[Path, Picture]:
+def photographs(places: list[Path], without: Collection[str] = ()) -> dict[Path, Picture]:
     """Return the different photographs in files and folders, shrunk to a longer side of at most 1024 px.
 
     Of several sizes of one picture (the same 16 x 16 miniature but for little) the largest file is kept.
+
+    Args:
+        places: The files and folders.
+        without: Stems of files to leave out.
 
     Raises:
         TrainingError: There is none.
@@ -43,7 +47,7 @@ def photographs(places: list[Path]) -> dict[Path, Picture]:
             miniatures.append(small)
     if not kept:
         raise TrainingError(f"No photograph in {', '.join(map(str, places))}; looked for {' '.join(sorted(_ENDINGS))}.")
-    return dict(sorted(kept.items()))
+    return {file: pixels for file, pixels in sorted(kept.items()) if file.stem not in without}
 
 
 def _read(file: Path) -> Picture:

@@ -99,7 +99,7 @@ def _by_source(faces: list[RealFace], hits: list[Hit], threshold: float) -> dict
 
 
 def _on_heads(finder: FaceFinder, folder: Path) -> dict[str, Any]:
-    poses, pictures = zip(*rendered_faces([folder]), strict=True)
+    poses, pictures = zip(*rendered_faces(folder), strict=True)
     hits = measured(finder, ((p.pixels, p.landmarks) for p in pictures))
     out: dict[str, Any] = {}
     for axis in ("yaw_deg", "pitch_deg"):
@@ -112,7 +112,7 @@ def _on_heads(finder: FaceFinder, folder: Path) -> dict[str, Any]:
 
 
 def _on_grid(finder: FaceFinder, folder: Path) -> dict[str, Any]:
-    poses, pictures = zip(*rendered_faces([folder]), strict=True)
+    poses, pictures = zip(*rendered_faces(folder), strict=True)
     hits, names = measured(finder, ((p.pixels, p.landmarks) for p in pictures)), [pose_name(pose) for pose in poses]
     chosen = {name: _chosen(hits, np.array([n == name for n in names])) for name in dict.fromkeys(names)}
     return {name: recall(some, finder.confidence) for name, some in chosen.items()}
@@ -144,7 +144,7 @@ def _on_crowds(finder: FaceFinder, faces: list[RealFace]) -> dict[str, Any]:
 
 
 def _photo_results(finder: FaceFinder, places: list[Path], without: list[str]) -> dict[str, Any]:
-    photos = {file: p for file, p in photographs(places).items() if file.stem not in without}
+    photos = photographs(places, without)
     per_photo = [false_confidences(finder, tiles(photo)) for photo in photos.values()]
     whole, parts = np.array([c[0] for c in per_photo]), np.concatenate([c[1:] for c in per_photo])
     return {

@@ -88,16 +88,16 @@ def real_faces(folder: Path, labels: Path, last_digits: set[int]) -> list[RealFa
     ]
 
 
-def rendered_faces(folders: list[Path]) -> Iterator[tuple[HeadPose, LabelledPicture]]:
-    """Yield the pose and the picture, with exact landmarks, of each rendered head of some folders.
+def rendered_faces(folder: Path) -> Iterator[tuple[HeadPose, LabelledPicture]]:
+    """Yield the pose and the picture, with exact landmarks, of each rendered head of a folder.
 
     Raises:
-        SynthesisError: A folder holds none.
+        SynthesisError: It holds none.
     """
     from duchenne.synthesis.stills import read_stills
 
     columns = ["image", "landmarks", "yaw_deg", "pitch_deg", "roll_deg"]
-    for table in itertools.chain.from_iterable(read_stills(folder, columns) for folder in folders):
+    for table in read_stills(folder, columns):
         for encoded, points, *angles in zip(*(table[name] for name in columns), strict=True):
             with Image.open(io.BytesIO(encoded)) as image:
                 pixels = np.asarray(image.convert("RGB"))
@@ -111,7 +111,7 @@ def chosen_heads(folders: list[Path]) -> Iterator[LabelledPicture]:
     There are at most `HEAD_COUNT`, as many from each folder.
     """
     for folder in folders:
-        drawn = enumerate(rendered_faces([folder]))
+        drawn = enumerate(rendered_faces(folder))
         wanted = (head for k, (pose, head) in drawn if is_turned(pose) or k % 3 == 0)
         yield from itertools.islice(wanted, HEAD_COUNT // len(folders))
 

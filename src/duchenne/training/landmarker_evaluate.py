@@ -128,8 +128,7 @@ def main() -> None:
     if args.grid is not None:
         results["rendered_grid"] = measure_rendered(landmarker, boxes, _heads(args.grid), grid=True)
     if args.photographs:
-        photos = (photo for file, photo in photographs(args.photographs).items() if file.stem not in args.without)
-        results["without_a_face"] = measure_empty(landmarker, photos)
+        results["without_a_face"] = measure_empty(landmarker, photographs(args.photographs, args.without).values())
     args.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
