@@ -23,7 +23,7 @@ SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 COST = 0.003
 """What the area under the ROC of an AU may lose on validation faces, against the best share."""
 BROW_COST = 0.01
-"""The same for AUs of the brows: of all appearance, that of rendered brows carries over least (docs/method.md)."""
+"""The same for AUs of the brows: how rendered brows look carries over badly to photographs (docs/cards)."""
 BROWS = ("AU01", "AU02", "AU04")
 
 
