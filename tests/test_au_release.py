@@ -21,7 +21,7 @@ from duchenne.training import au_release, au_scores, neutral
 from duchenne.training.calibration import calibrated
 from duchenne.training.export_system import export_system
 from duchenne.training.fitting import fit
-from duchenne.training.leaning import SHARES, allowed_cost, landmark_shares, leaning, leaning_on_landmarks
+from duchenne.training.leaning import SHARES, landmark_shares, leaning, leaning_on_landmarks
 from duchenne.training.machine import Machine
 from duchenne.training.onnx_weights import read_onnx_weights
 from duchenne.training.progress import silent
@@ -119,11 +119,28 @@ def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
         [area_under_roc(faces.occurrence[:, k], scores[:, column]) for column, k in ((0, FROWN), (1, SMILE))]
         for scores in (leant.scores(faces), *(leaning(one, np.full(2, share)).scores(faces) for share in SHARES))
     ]
-    assert (np.array(areas[0]) >= np.max(areas[1:], axis=0) - [allowed_cost(name) for name in one.aus] - 1e-9).all()
+    least = np.max(areas[1:], axis=0) - [0.01, 0.003]  # A brow may cost more than a mouth corner.
+    assert (np.array(areas[0]) >= least - 1e-9).all()
+    for column, name in enumerate(leant.aus):
+        cheap = [share for share, area in zip(SHARES, areas[1:], strict=True) if area[column] >= least[column] - 1e-9]
+        assert landmark_shares(leant.network)[name] == max(cheap)
     exported = export_system(leant, faces, tmp_path / "leant.onnx")  # compares itself with torch
     assert exported.difference < 1e-4
     start = read_onnx_weights(exported.path).tensors
     assert set(start) == set(one.network.state_dict())
+
+
+def test_brows_may_pay_more_for_leaning_than_other_aus(system, monkeypatch):
+    def falling(leant, faces):
+        shares = landmark_shares(leant.network)
+        return np.array([0.9 - 0.024 * shares[name] for name in leant.aus])
+
+    monkeypatch.setattr("duchenne.training.leaning._areas", falling)
+    told_alone = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, shape_alone=0.3))
+    network = copy.deepcopy(system.network)
+    network.config = told_alone.network
+    leant = leaning_on_landmarks(dataclasses.replace(system, recipe=told_alone, network=network), toy_store(2))
+    assert landmark_shares(leant.network) == {"AU04": 0.4, "AU12": 0.1}  # 0.0096 of 0.01, 0.0024 of 0.003
 
 
 def _of_landmarks(system, faces):
