@@ -3,7 +3,7 @@
 #
 #     sh scripts/au_network.sh WORK [FACES [EPOCHS [FURTHER]]]
 #
-# WORK takes about 6 GB. Seeds of the sets differ, so no identity is in two of them. The network learns FACES heads for
+# WORK takes about 2.5 GB. Seeds of the sets differ, so no identity is in two of them. The network learns FACES heads for
 # EPOCHS, then those and half as many heads that look down or up for FURTHER epochs. It, its measured scores and their
 # table end in WORK/au_compact.onnx and WORK/au_compact.json; compare with results/au_compact.json.
 set -eu

@@ -16,14 +16,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
 
 
-def share(value: float) -> str:
-    """Return a number below 1 with four decimals and no zero before the point."""
-    return f"{value:.4f}".removeprefix("0")
-
-
-def short(value: float) -> str:
-    """Return a number with two decimals and no zero before the point."""
-    return f"{value:.2f}".removeprefix("0")
+def share(value: float, decimals: int = 4) -> str:
+    """Return a number below 1 without the zero before the point."""
+    return f"{value:.{decimals}f}".removeprefix("0")
 
 
 def on_real_faces(real: dict[str, Any]) -> str:
@@ -54,8 +49,9 @@ def by_pose(grid: dict[str, Any]) -> str:
 def responses(rendered: dict[str, Any]) -> str:
     """Return by how much what is found grows with the truth."""
     told = rendered["frontal_responses"]
+    sides = told["left_against_right"]
     rows = [
-        (name, short(value), short(told["left_against_right"][name]) if name in told["left_against_right"] else "")
+        (name, share(value, 2), share(sides[name], 2) if name in sides else "")
         for name, value in told["both_sides"].items()
     ]
     return table((f"{told['faces']} faces", "both sides together", "left against right"), rows)

@@ -34,7 +34,7 @@ from duchenne.training.landmarker_measure import (
     true_box,
 )
 from duchenne.training.landmarker_sources import RenderedFace, TaughtFace, rendered_faces, taught_faces
-from duchenne.weights import sha256_of, weights_path
+from duchenne.weights import sha256_of
 
 SQUARES_PER_PHOTOGRAPH = 20
 FACE_IN_SQUARE = 0.55
@@ -117,7 +117,7 @@ def main() -> None:
         "command": " ".join(["python -m duchenne.training.landmarker_evaluate", *named]),
         "error": "mean distance of 49 points over the root of the area of the true points' box",
         "boxes": args.boxes,
-        "weights_sha256": sha256_of(args.weights or weights_path("landmarker.onnx")),
+        "weights_sha256": sha256_of(landmarker.path),
     }
     if args.faces is not None:
         if args.labels is None:
