@@ -20,9 +20,9 @@ from torch.nn import functional
 
 from duchenne.facs import PAPER_AUS
 from duchenne.networks.region import COMPACT, PAPER, RegionNetwork, multiply_accumulates
-from duchenne.training.checkpoints import commit
-from duchenne.training.losses import masked_cross_entropy
-from duchenne.training.memory import keep_freed_memory
+from duchenne.training.action_units.losses import masked_cross_entropy
+from duchenne.training.run.checkpoints import commit
+from duchenne.training.run.memory import keep_freed_memory
 
 SIZES = {"compact": COMPACT, "paper": replace(PAPER, aus=PAPER_AUS)}
 

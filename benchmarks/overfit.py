@@ -19,12 +19,19 @@ import torch
 from duchenne.datasets.store import PreparedStore
 from duchenne.networks.build import build_network
 from duchenne.networks.region import parameter_count
-from duchenne.training.checkpoints import commit, load_optimiser, optimiser_tensors, plain, read_tensors, write_tensors
-from duchenne.training.labels import LabelReader
-from duchenne.training.losses import LossModule
-from duchenne.training.memory import keep_freed_memory
-from duchenne.training.recipes import RECIPES
-from duchenne.training.views import ViewReader
+from duchenne.training.action_units.losses import LossModule
+from duchenne.training.data.inputs import ViewReader
+from duchenne.training.data.labels import LabelReader
+from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.run.checkpoints import (
+    commit,
+    load_optimiser,
+    optimiser_tensors,
+    plain,
+    read_tensors,
+    write_tensors,
+)
+from duchenne.training.run.memory import keep_freed_memory
 
 FACES, RATE = 64, 2e-4
 

@@ -27,8 +27,8 @@ from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.view import View
 from duchenne.recognition import AURecognizer
-from duchenne.training.checkpoints import commit
-from duchenne.training.views import ViewReader
+from duchenne.training.data.inputs import ViewReader
+from duchenne.training.run.checkpoints import commit
 from duchenne.weights import sha256_of
 
 BATCHES = (1, 32)

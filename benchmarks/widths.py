@@ -21,11 +21,11 @@ import torch
 
 from duchenne.datasets.store import PreparedStore
 from duchenne.networks.region import COMPACT, PatchLayer, RegionNetwork, multiply_accumulates, parameter_count
-from duchenne.training.checkpoints import commit
-from duchenne.training.export import description, export_network
-from duchenne.training.machine import Machine
-from duchenne.training.recipes import RECIPES
-from duchenne.training.stores import JoinedStore
+from duchenne.training.action_units.onnx_export import description, export_network
+from duchenne.training.data.dataset import JoinedStore
+from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.run.checkpoints import commit
+from duchenne.training.run.device import Machine
 from duchenne.training.systems import train_system
 
 FACTORS = {"half": 0.5, "compact": 1.0, "double": 2.0}

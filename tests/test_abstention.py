@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from duchenne.abstention import UNKNOWN, judgeable
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
+from duchenne.reliability import UNKNOWN, judgeable
 from duchenne.results import FaceAUs, to_dataframe
 
 AUS = ("AU01", "AU07", "AU09", "AU12", "AU17")

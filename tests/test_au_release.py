@@ -13,19 +13,21 @@ import torch
 from numpy.testing import assert_allclose
 
 from duchenne.errors import DatasetError, TrainingError
+from duchenne.evaluation.pretrained import au_network as au_release
+from duchenne.evaluation.pretrained import au_scores
 from duchenne.facs import AU_NAMES
 from duchenne.measures.agreement import calibration_error
 from duchenne.measures.ranking import area_under_roc
 from duchenne.recognition import AURecognizer, NeutralRule, Recognized
-from duchenne.training import au_release, au_scores, neutral
-from duchenne.training.calibration import calibrated
-from duchenne.training.export_system import export_system
-from duchenne.training.fitting import fit
-from duchenne.training.leaning import SHARES, landmark_shares, leaning, leaning_on_landmarks
-from duchenne.training.machine import Machine
-from duchenne.training.onnx_weights import read_onnx_weights
-from duchenne.training.progress import silent
-from duchenne.training.recipes import AdamW, DeepRecipe
+from duchenne.training.action_units import neutral
+from duchenne.training.action_units.calibration import calibrated
+from duchenne.training.action_units.export import export_system
+from duchenne.training.action_units.late_fusion import SHARES, landmark_shares, leaning, leaning_on_landmarks
+from duchenne.training.action_units.onnx_weights import read_onnx_weights
+from duchenne.training.recipes.deep import AdamW, DeepRecipe
+from duchenne.training.run.device import Machine
+from duchenne.training.run.progress import silent
+from duchenne.training.run.trainer import fit
 from toy_network import TINY
 from toy_store import FROWN, SMILE, ToyStore, toy_store
 
@@ -135,7 +137,7 @@ def test_brows_may_pay_more_for_leaning_than_other_aus(system, monkeypatch):
         shares = landmark_shares(leant.network)
         return np.array([0.9 - 0.024 * shares[name] for name in leant.aus])
 
-    monkeypatch.setattr("duchenne.training.leaning._areas", falling)
+    monkeypatch.setattr("duchenne.training.action_units.late_fusion._areas", falling)
     told_alone = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, shape_alone=0.3))
     network = copy.deepcopy(system.network)
     network.config = told_alone.network
@@ -268,7 +270,7 @@ def test_the_rule_shifts_sides_and_grades_alike():
 
 def test_help_needs_no_torch():
     code = (
-        "import sys\nfrom duchenne.training.au_release import app\n"
+        "import sys\nfrom duchenne.evaluation.pretrained.au_network import app\n"
         "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
         "sys.exit('torch' in sys.modules)"
     )

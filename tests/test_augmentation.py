@@ -10,9 +10,9 @@ from duchenne.alignment import EYE_CORNERS_IN_CROP
 from duchenne.datasets.stills import with_depth
 from duchenne.facs import LANDMARK_GROUPS
 from duchenne.patches import PatchLayout, windows_of
-from duchenne.training.amounts import Augmentation
-from duchenne.training.augmentation import change, mirror, move_points, realign, slant_features, tint
-from duchenne.training.recipes import NONE
+from duchenne.training.data.augmentation import change, mirror, move_points, realign, slant_features, tint
+from duchenne.training.recipes.augmentation import Augmentation
+from duchenne.training.recipes.deep import NONE
 from toy_faces import head
 from toy_store import toy_store
 

@@ -10,12 +10,12 @@ from skimage.feature import local_binary_pattern
 
 from duchenne.errors import TrainingError, UsageError
 from duchenne.measures.ranking import area_under_roc
+from duchenne.training.action_units.initialisation import Start
 from duchenne.training.classical.chain import chains, geometry
 from duchenne.training.classical.descriptors import gradient_histograms, grey_of, pattern_histograms
 from duchenne.training.classical.joint import marginals, related_pairs
-from duchenne.training.progress import silent
-from duchenne.training.recipes import RECIPES
-from duchenne.training.starting import Start
+from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.run.progress import silent
 from duchenne.training.systems import load_system, train_system
 from toy_store import SMILE, toy_store
 

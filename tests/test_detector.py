@@ -20,7 +20,7 @@ from duchenne.media import frame_from_array
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
 from duchenne.recognition import AURecognizer, NeutralRule
-from duchenne.training.export import description, export_network
+from duchenne.training.action_units.onnx_export import description, export_network
 
 DATA = Path(__file__).parent / "data"
 

@@ -16,8 +16,10 @@ from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import EvaluationError, TrainingError, UsageError
-from duchenne.evaluation import experiment
-from duchenne.evaluation.experiment import (
+from duchenne.evaluation.evaluate import FORMAT
+from duchenne.evaluation.experiment import experiment
+from duchenne.evaluation.experiment.baselines import LEVELS, Level, line_up, resized
+from duchenne.evaluation.experiment.experiment import (
     TRAINED,
     Experiment,
     budget_of,
@@ -25,15 +27,13 @@ from duchenne.evaluation.experiment import (
     reproduce_releases,
     reproduce_rendered,
 )
-from duchenne.evaluation.face_sets import Arm, FaceSet
-from duchenne.evaluation.judging import FORMAT
-from duchenne.evaluation.line_up import LEVELS, Level, line_up, resized
-from duchenne.evaluation.release_sets import Releases, release_arms
+from duchenne.evaluation.experiment.face_sets import Arm, FaceSet
+from duchenne.evaluation.experiment.release_sets import Releases, release_arms
 from duchenne.evaluation.runs import read_run, read_runs, write_run
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.networks.region_config import PAPER
 from duchenne.poses import pose_numbers
-from duchenne.training.recipes import Adadelta, DeepRecipe
+from duchenne.training.recipes.deep import Adadelta, DeepRecipe
 from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
 from toy_faces import head
 
@@ -188,7 +188,7 @@ def reproduced(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reproduced")
     told = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("duchenne.synthesis.stills.PER_PERSON", 5)  # Drawing takes most of the time.
+        patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)  # Drawing takes most of the time.
         outcome = reproduce_rendered(Experiment(TINY, folder), told.append)
     assert outcome.failures == ()
     return folder, told
@@ -212,7 +212,7 @@ def test_more_systems_are_added_by_workers_and_nothing_is_done_twice(reproduced)
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}
     level = replace(TINY, systems=("region", "fera17", "svm"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("duchenne.synthesis.stills.PER_PERSON", 5)
+        patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)
         outcome = reproduce_rendered(Experiment(level, folder, workers=2), lambda stage: None)
     assert outcome.failures == ()
     after = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}

@@ -8,16 +8,16 @@ from duchenne.geometry import shift, similarity, transform_points
 pytest.importorskip("cv2")
 torch = pytest.importorskip("torch")
 
-from duchenne.networks.finder import FinderNetwork  # noqa: E402
-from duchenne.training.finder_backgrounds import covered, hard_squares, photographs  # noqa: E402
-from duchenne.training.finder_canvas import CanvasMaker, paste  # noqa: E402
-from duchenne.training.finder_conditions import COVERS, crowds, hidden  # noqa: E402
-from duchenne.training.finder_export import export_finder  # noqa: E402
-from duchenne.training.finder_loss import CellGrid, assign, finder_loss, square_iou  # noqa: E402
-from duchenne.training.finder_measure import choose_threshold, tiles  # noqa: E402
-from duchenne.training.finder_pools import FacePool, LabelledPicture, write_pool  # noqa: E402
-from duchenne.training.finder_textures import texture  # noqa: E402
-from duchenne.training.unfolding import start_from_export  # noqa: E402
+from duchenne.evaluation.pretrained.occlusions import COVERS, crowds, hidden  # noqa: E402
+from duchenne.networks.face_detector import FinderNetwork  # noqa: E402
+from duchenne.training.face_detector.canvas import CanvasMaker, paste  # noqa: E402
+from duchenne.training.face_detector.export import export_finder  # noqa: E402
+from duchenne.training.face_detector.loss import CellGrid, assign, finder_loss, square_iou  # noqa: E402
+from duchenne.training.face_detector.pool import FacePool, LabelledPicture, write_pool  # noqa: E402
+from duchenne.training.face_detector.scores import choose_threshold, tiles  # noqa: E402
+from duchenne.training.pictures.photographs import covered, hard_squares, photographs  # noqa: E402
+from duchenne.training.pictures.textures import texture  # noqa: E402
+from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
 MARKS = {0: (255, 0, 0), 1: (0, 255, 0), 3: (0, 0, 255)}
 """Colours drawn at keypoints 0 (eye, image left), 1 (eye, image right), 3 (mouth corner, image left)."""

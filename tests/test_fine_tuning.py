@@ -15,12 +15,12 @@ from duchenne.facs import AU_NAMES
 from duchenne.networks.build import build_network
 from duchenne.networks.region import COMPACT
 from duchenne.recognition import AURecognizer
-from duchenne.training.export_system import export_system
-from duchenne.training.fitting import fit
-from duchenne.training.machine import Machine
-from duchenne.training.progress import silent
-from duchenne.training.recipes import RECIPES
-from duchenne.training.starting import SHIPPED, Start, begin_from
+from duchenne.training.action_units.export import export_system
+from duchenne.training.action_units.initialisation import SHIPPED, Start, begin_from
+from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.run.device import Machine
+from duchenne.training.run.progress import silent
+from duchenne.training.run.trainer import fit
 from toy_store import toy_store
 
 START = Start(Path(SHIPPED))

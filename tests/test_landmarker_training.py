@@ -6,15 +6,13 @@ pytest.importorskip("onnx")
 pytest.importorskip("cv2")
 
 from duchenne.errors import TrainingError, WeightsError  # noqa: E402
+from duchenne.evaluation.pretrained.landmarks import FACE_IN_SQUARE, SQUARES_PER_PHOTOGRAPH, measure_empty  # noqa: E402
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS  # noqa: E402
 from duchenne.geometry import HeadPose, rotation_from_pose, turn_between_deg  # noqa: E402
 from duchenne.landmarks import FaceLandmarks, Landmarker, mean_face  # noqa: E402
 from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
-from duchenne.training.landmarker_augment import augment  # noqa: E402
-from duchenne.training.landmarker_evaluate import FACE_IN_SQUARE, SQUARES_PER_PHOTOGRAPH, measure_empty  # noqa: E402
-from duchenne.training.landmarker_export import export_landmarker  # noqa: E402
-from duchenne.training.landmarker_loop import LandmarkerRecipe, collate, loss_of  # noqa: E402
-from duchenne.training.landmarker_measure import (  # noqa: E402
+from duchenne.training.landmarks.augmentation import augment  # noqa: E402
+from duchenne.training.landmarks.errors import (  # noqa: E402
     MOVEMENTS,
     by_yaw,
     measure_rendered,
@@ -24,10 +22,12 @@ from duchenne.training.landmarker_measure import (  # noqa: E402
     summary,
     true_box,
 )
-from duchenne.training.landmarker_sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
-from duchenne.training.landmarker_store import Pool, face_sample, write_part  # noqa: E402
-from duchenne.training.pose_correction import fit, observed  # noqa: E402
-from duchenne.training.unfolding import start_from_export  # noqa: E402
+from duchenne.training.landmarks.export import export_landmarker  # noqa: E402
+from duchenne.training.landmarks.pool import Pool, face_sample, write_part  # noqa: E402
+from duchenne.training.landmarks.pose_correction import fit, observed  # noqa: E402
+from duchenne.training.landmarks.sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
+from duchenne.training.landmarks.training import LandmarkerRecipe, collate, loss_of  # noqa: E402
+from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
 
 def head(pose=None, scale=60.0):

@@ -16,8 +16,8 @@ from duchenne.datasets.recording import Labels, Loss, Recording, labels_from_col
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
 from duchenne.media import read_picture
-from duchenne.synthesis import protocols
-from duchenne.synthesis.protocols import ClipsPlan, write_clips
+from duchenne.synthesis.sets import protocols
+from duchenne.synthesis.sets.protocols import ClipsPlan, write_clips
 
 FACE = read_picture(Path(duchenne.__file__).parent / "samples" / "face.jpg").pixels
 LARGE_PX, SMALL_PX = 240, 110

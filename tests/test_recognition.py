@@ -14,9 +14,9 @@ from duchenne.geometry import scale_of
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.onnx_network import METADATA_KEY
 from duchenne.patches import PatchLayout, cut_windows
+from duchenne.pose_normalisation import derotate, solid
 from duchenne.recognition import AURecognizer
-from duchenne.shape import derotate, solid
-from duchenne.training.export import description, export_network
+from duchenne.training.action_units.onnx_export import description, export_network
 from toy_faces import head, picture_of, posed
 
 AUS = ("AU06", "AU12")

@@ -8,13 +8,13 @@ import torch
 from numpy.testing import assert_allclose
 
 from duchenne.facs import PAPER_AUS
+from duchenne.networks.baseline_config import AlexNetConfig, ConvNetConfig, DrmlConfig, EacConfig, FrontalConfig
 from duchenne.networks.build import build_network
 from duchenne.networks.drml import LocalLayer, RegionLayer
 from duchenne.networks.eac import CENTRES, attention_map, au_centres, crop_regions
 from duchenne.networks.region import PAPER, parameter_count
-from duchenne.networks.rival_config import AlexNetConfig, ConvNetConfig, DrmlConfig, EacConfig, FrontalConfig
 from duchenne.networks.view import View, grid_points
-from duchenne.training.frontal import front_points, turn_to_front
+from duchenne.training.data.frontalisation import front_points, turn_to_front
 from toy_faces import head, posed
 
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from duchenne.errors import LandmarkError
-from duchenne.shape import STABLE_LANDMARKS, derotate, mean_shape, solid
+from duchenne.pose_normalisation import STABLE_LANDMARKS, derotate, mean_shape, solid
 from toy_faces import head, posed
 
 

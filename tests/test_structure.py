@@ -11,8 +11,8 @@ import duchenne
 
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
-    "errors facs geometry poses published workers measures shape weights onnx_network cropping media faces "
-    "tracking landmarks smoothing abstention alignment location patches recognition columns results result_files "
+    "errors facs geometry poses published workers measures pose_normalisation weights onnx_network cropping media faces "
+    "tracking landmarks smoothing reliability alignment location patches recognition columns results result_files "
     "detector overlay diagnosis synthesis datasets networks training evaluation detection commands __main__"
 ).split()
 HEAVY = {"torch", "cv2", "numba", "scipy", "anny", "sklearn", "matplotlib", "onnx"}

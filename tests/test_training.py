@@ -17,15 +17,24 @@ from duchenne.errors import TrainingError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc, counts_at
 from duchenne.networks.region import PatchLayer, RegionNetwork
-from duchenne.training.checkpoints import plain, read_tensors, unplain
-from duchenne.training.checks import require_trainable
-from duchenne.training.drawing import BatchReader, balanced_chances
-from duchenne.training.export_system import export_system
-from duchenne.training.fitting import fit
-from duchenne.training.machine import Machine
-from duchenne.training.progress import silent
-from duchenne.training.recipes import KINDS, NONE, RECIPES, Adadelta, AdamW, DeepRecipe, recipe_named, with_settings
-from duchenne.training.starting import Start
+from duchenne.training.action_units.export import export_system
+from duchenne.training.action_units.initialisation import Start
+from duchenne.training.data.checks import require_trainable
+from duchenne.training.data.sampler import BatchReader, balanced_chances
+from duchenne.training.recipes.deep import (
+    KINDS,
+    NONE,
+    RECIPES,
+    Adadelta,
+    AdamW,
+    DeepRecipe,
+    recipe_named,
+    with_settings,
+)
+from duchenne.training.run.checkpoints import plain, read_tensors, unplain
+from duchenne.training.run.device import Machine
+from duchenne.training.run.progress import silent
+from duchenne.training.run.trainer import fit
 from duchenne.training.systems import load_system, train_system
 from toy_network import TINY
 from toy_store import SMILE, toy_store
@@ -163,7 +172,7 @@ def test_early_stopping_keeps_the_best_weights_and_a_finished_run_does_not_go_on
 
 
 def test_one_step_of_the_papers_optimiser_is_the_one_computed_by_hand():
-    from duchenne.training.optimisers import build_optimiser
+    from duchenne.training.run.optimisers import build_optimiser
 
     weight = torch.tensor([2.0, -1.0], dtype=torch.double, requires_grad=True)
     optimiser, schedule = build_optimiser(RECIPES["paper"].optimiser, [weight], 5)

@@ -15,7 +15,7 @@ SMILE, FROWN = AU_NAMES.index("AU12"), AU_NAMES.index("AU04")
 
 @dataclasses.dataclass
 class ToyStore:
-    """Faces with labels, as `duchenne.datasets.faces.FaceStore` describes them."""
+    """Faces with labels, as `duchenne.datasets.face_store.FaceStore` describes them."""
 
     pixels: np.ndarray
     points: np.ndarray

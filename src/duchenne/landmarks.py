@@ -33,7 +33,7 @@ from duchenne.geometry import (
     transform_points,
 )
 from duchenne.onnx_network import described, open_network
-from duchenne.shape import STABLE_LANDMARKS, solid
+from duchenne.pose_normalisation import STABLE_LANDMARKS, solid
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "landmarker.onnx"
@@ -133,7 +133,7 @@ def eye_roll_deg(points: Float[np.ndarray, "49 2"]) -> float:
 
 
 class Landmarker:
-    """Finds the landmarks of a face with the network of the package, or another that `training.landmarker` wrote.
+    """Finds the landmarks of a face with the network of the package, or another that `training.landmarks.train` wrote.
 
     A landmarker may be used from several threads at once.
 
@@ -152,7 +152,7 @@ class Landmarker:
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
         self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
         self._session = open_network(self.path, threads, "landmarker")
-        told = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarker")
+        told = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarks.train")
         try:
             self.rule = CropRule(int(told["side_px"]), float(told["margin"]))
             self.card: dict[str, Any] = told["card"]
@@ -260,7 +260,7 @@ def head_pose(landmarks: FaceLandmarks) -> HeadPose:
 
     Ours: first the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`. A face that is not the
     mean one (a short nose, a low brow) biases it; so its shape, which is known then, corrects it by a linear map that
-    was fitted on rendered heads (`training.pose_correction`). The mean face itself needs no correction.
+    was fitted on rendered heads (`training.landmarks.pose_correction`). The mean face itself needs no correction.
 
     Raises:
         LandmarkError: The landmarks are not finite, or lie on a line or in a point.

@@ -15,7 +15,7 @@ from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
 from duchenne.onnx_network import described, open_network
 from duchenne.patches import PatchLayout, cut_windows
-from duchenne.shape import derotate, solid
+from duchenne.pose_normalisation import derotate, solid
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "au_compact.onnx"
@@ -88,7 +88,7 @@ def _sigmoid(latent: np.ndarray) -> np.ndarray:
 
 
 class AURecognizer:
-    """The AU network of the package, or another file that `training.export` wrote.
+    """The AU network of the package, or another file that `training.action_units.onnx_export` wrote.
 
     Attributes:
         aus: Names, in the order of the columns that `recognize` returns.

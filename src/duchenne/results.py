@@ -9,13 +9,13 @@ from jaxtyping import Bool, Float
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from duchenne.abstention import UNKNOWN, judgeable
 from duchenne.columns import POINTS, SIDES, Columns
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_BY_NAME
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
+from duchenne.reliability import UNKNOWN, judgeable
 
 if TYPE_CHECKING:
     import pandas as pd

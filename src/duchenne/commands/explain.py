@@ -25,8 +25,8 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
         At most so many make the map, and as many of other subjects check it.
     """
     from duchenne.datasets.store import PreparedStore
-    from duchenne.evaluation.explaining import explain_system
-    from duchenne.training.stores import JoinedStore
+    from duchenne.evaluation.explain.explain import explain_system
+    from duchenne.training.data.dataset import JoinedStore
     from duchenne.training.systems import load_system
 
     console = Console(stderr=True, highlight=False)

@@ -20,8 +20,8 @@ def export(system: Path, /, *, valid: list[Path], out: Path = Path("au.onnx")) -
     out
         The file to write.
     """
-    from duchenne.training.export_system import export_system
-    from duchenne.training.stores import read_stores
+    from duchenne.training.action_units.export import export_system
+    from duchenne.training.data.dataset import read_stores
     from duchenne.training.systems import load_system
 
     faces, _ = read_stores(valid, valid, 0.5, 0)

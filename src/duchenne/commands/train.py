@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
-from duchenne.training.recipes import RECIPES
+from duchenne.training.recipes.deep import RECIPES
 
 if TYPE_CHECKING:
-    from duchenne.training.progress import Progress
+    from duchenne.training.run.progress import Progress
 
 _RECIPES_HELP = "What is trained, and how. " + " ".join(f"{name}: {recipe.what}" for name, recipe in RECIPES.items())
 
@@ -77,10 +77,10 @@ def train(
     threads
         Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
     """
-    from duchenne.training.machine import Machine
-    from duchenne.training.recipes import recipe_named, with_settings
-    from duchenne.training.starting import Start
-    from duchenne.training.stores import read_stores
+    from duchenne.training.action_units.initialisation import Start
+    from duchenne.training.data.dataset import read_stores
+    from duchenne.training.recipes.deep import recipe_named, with_settings
+    from duchenne.training.run.device import Machine
     from duchenne.training.systems import train_system
 
     chosen = with_settings(recipe_named(recipe), aus, epochs=epochs, batch=batch, seed=seed, sampling=sampling)

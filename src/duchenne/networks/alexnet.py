@@ -6,8 +6,8 @@ Source: Krizhevsky, Sutskever and Hinton, NIPS 2012; widths of one column, arXiv
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from duchenne.networks.initial import keep_signal
-from duchenne.networks.rival_config import AlexNetConfig
+from duchenne.networks.baseline_config import AlexNetConfig
+from duchenne.networks.he_init import keep_signal
 from duchenne.networks.standard import planes_of, rectified
 
 

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from duchenne.networks.initial import keep_signal
-from duchenne.networks.rival_config import ConvNetConfig
+from duchenne.networks.baseline_config import ConvNetConfig
+from duchenne.networks.he_init import keep_signal
 from duchenne.networks.standard import standardise
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from duchenne.errors import UsageError
 from duchenne.facs import LANDMARK_COUNT
-from duchenne.networks.initial import keep_signal
+from duchenne.networks.he_init import keep_signal
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
 from duchenne.networks.standard import standardise
@@ -39,7 +39,7 @@ class RegionNetwork(nn.Module):
 
     Attributes:
         landmark_share: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen after
-            training (`training.leaning`), kept in the exported file alone.
+            training (`training.action_units.late_fusion`), kept in the exported file alone.
 
     Args:
         config: Sizes.

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from duchenne.datasets.faces import FaceStore
+from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
-from duchenne.training.checkpoints import commit, identity_of, plain, read_tensors, unplain, write_tensors
-from duchenne.training.checks import require_trainable
 from duchenne.training.classical.methods import METHODS, Arrays, Learning
-from duchenne.training.classical.recipes import Chain, ClassicalRecipe
-from duchenne.training.progress import Progress, Report, silent
-from duchenne.training.recipes import KINDS
+from duchenne.training.data.checks import require_trainable
+from duchenne.training.recipes.classical import Chain, ClassicalRecipe
+from duchenne.training.recipes.deep import KINDS
+from duchenne.training.run.checkpoints import commit, identity_of, plain, read_tensors, unplain, write_tensors
+from duchenne.training.run.progress import Progress, Report, silent
 
 SYSTEM_FILE = "classical.safetensors"
 
