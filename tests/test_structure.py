@@ -11,7 +11,8 @@ import duchenne
 
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
-    "errors facs geometry poses published workers measures pose_normalisation weights onnx_network cropping media faces "
+    "errors facs geometry poses published workers measures pose_normalisation weights onnx_network cropping media "
+    "faces "
     "tracking landmarks smoothing reliability alignment location patches recognition columns results result_files "
     "detector overlay diagnosis synthesis datasets networks training evaluation detection commands __main__"
 ).split()

@@ -26,14 +26,14 @@ from duchenne.geometry import (
     angle_deg,
     pose_from_rotation,
     rigid_rotation,
-    rotation_from_turn,
+    rotation_from_vector,
     scale_of,
     shift,
     similarity,
     transform_points,
 )
 from duchenne.onnx_network import described, open_network
-from duchenne.pose_normalisation import STABLE_LANDMARKS, solid
+from duchenne.pose_normalisation import STABLE_LANDMARKS, landmarks_3d
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "landmarker.onnx"
@@ -152,10 +152,10 @@ class Landmarker:
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
         self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
         self._session = open_network(self.path, threads, "landmarker")
-        told = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarks.train")
+        metadata = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarks.train")
         try:
-            self.rule = CropRule(int(told["side_px"]), float(told["margin"]))
-            self.card: dict[str, Any] = told["card"]
+            self.rule = CropRule(int(metadata["side_px"]), float(metadata["margin"]))
+            self.card: dict[str, Any] = metadata["card"]
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.path} lacks or garbles what a landmarker must say of itself: {error}."
@@ -265,7 +265,7 @@ def head_pose(landmarks: FaceLandmarks) -> HeadPose:
     Raises:
         LandmarkError: The landmarks are not finite, or lie on a line or in a point.
     """
-    rotation, shape = level_face(solid(landmarks.points, landmarks.depth))
+    rotation, shape = level_face(landmarks_3d(landmarks.points, landmarks.depth))
     turn_deg = shape @ pose_correction()
     turn_deg *= min(1.0, MOST_CORRECTION_DEG / max(float(np.linalg.norm(turn_deg)), 1e-9))
-    return pose_from_rotation(rotation @ rotation_from_turn(turn_deg))
+    return pose_from_rotation(rotation @ rotation_from_vector(turn_deg))

@@ -33,12 +33,12 @@ STABLE_LANDMARKS: tuple[int, ...] = (
 _WEIGHTS = np.isin(np.arange(LANDMARK_COUNT), STABLE_LANDMARKS).astype(float)
 
 
-def solid(points: Float[np.ndarray, "49 2"], depth: Float[np.ndarray, "49"]) -> Shape:
+def landmarks_3d(points: Float[np.ndarray, "49 2"], depth: Float[np.ndarray, "49"]) -> Shape:
     """Return (x, y, z) of image points and their depth, both in the same pixels."""
     return np.column_stack([points, depth])
 
 
-def derotate(points: Shape, reference: Shape) -> Shape:
+def pose_normalised(points: Shape, reference: Shape) -> Shape:
     """Return the points moved onto the reference by the similarity that fits the stable landmarks best.
 
     Source: Umeyama, IEEE TPAMI 1991, eq. 40-42.
@@ -57,19 +57,19 @@ def derotate(points: Shape, reference: Shape) -> Shape:
     return turned * scale + goal
 
 
-def mean_shape(faces: Float[np.ndarray, "n 49 3"], rounds: int = 3) -> Shape:
-    """Return the mean of the derotated faces, centred, with an outer eye span of 1.
+def mean_normalised_landmarks(faces: Float[np.ndarray, "n 49 3"], rounds: int = 3) -> Shape:
+    """Return the mean of the pose-normalised faces, centred, with an outer eye span of 1.
 
     The first face only starts the search; it should look roughly into the camera, since the mean keeps its direction.
 
     Source: Gower, Psychometrika 1975 (generalised Procrustes analysis).
 
     Raises:
-        LandmarkError: As `derotate`.
+        LandmarkError: As `pose_normalised`.
     """
     reference = _unit(faces[0])
     for _ in range(rounds):
-        reference = _unit(np.mean([derotate(face, reference) for face in faces], axis=0))
+        reference = _unit(np.mean([pose_normalised(face, reference) for face in faces], axis=0))
     return reference
 
 

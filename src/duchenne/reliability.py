@@ -25,7 +25,7 @@ _HALVES: dict[Region, tuple[tuple[int, ...], tuple[int, ...]]] = {
 """Landmarks, from 0, by which each half of a region is seen; the image's left half first."""
 
 
-def judgeable(aus: Sequence[str], landmarks: FaceLandmarks, pose: HeadPose) -> Bool[np.ndarray, " a"]:
+def reliable(aus: Sequence[str], landmarks: FaceLandmarks, pose: HeadPose) -> Bool[np.ndarray, " a"]:
     """Return for each AU whether the pose was tested and at least half of the points of one half of its region is seen.
 
     One half is enough: a turned head hides the other, and most action units show on both.

@@ -18,7 +18,7 @@ from duchenne.errors import UsageError
 from duchenne.faces import box_from_landmarks
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.landmarks import FaceLandmarks
-from duchenne.pose_normalisation import solid
+from duchenne.pose_normalisation import landmarks_3d
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class LandmarkSmoother:
 
     def update(self, face_id: int, landmarks: FaceLandmarks, timestamp_s: float) -> FaceLandmarks:
         """Return the smoothed landmarks of a face's next frame."""
-        found = solid(landmarks.points, landmarks.depth)
+        found = landmarks_3d(landmarks.points, landmarks.depth)
         before = self._states.get(face_id)
         if before is None or not 0 < timestamp_s - before.seen_s <= self.rule.longest_gap_s:
             state = _State(found, np.zeros_like(found), timestamp_s)

@@ -26,15 +26,15 @@ def evaluate_system(
         DuchenneError: The system or a set of faces cannot be read, or validation and test share a subject.
     """
     from duchenne.datasets.store import PreparedStore
-    from duchenne.training.data.dataset import JoinedStore
+    from duchenne.training.data.dataset import FaceDataset
     from duchenne.training.systems import load_system
 
     system = load_system(folder)
     scale = system.recipe.reduction  # type: ignore[attr-defined]
-    test = JoinedStore([PreparedStore(part, scale) for part in data])
+    test = FaceDataset([PreparedStore(part, scale) for part in data])
     thresholds = None
     if valid:
-        choosing = JoinedStore([PreparedStore(part, scale) for part in valid])
+        choosing = FaceDataset([PreparedStore(part, scale) for part in valid])
         require_disjoint({"validation": choosing.subject.tolist(), "test": test.subject.tolist()})
         thresholds = thresholds_on(faces_of(system.scores(choosing), system.aus, choosing))
     faces = faces_of(system.scores(test), system.aus, test)
@@ -50,11 +50,11 @@ def evaluate_scores(
         DuchenneError: The file or a set of faces cannot be read, or they do not fit each other.
     """
     from duchenne.datasets.store import PreparedStore
-    from duchenne.training.data.dataset import JoinedStore
+    from duchenne.training.data.dataset import FaceDataset
 
     if valid:
         raise EvaluationError("A file of scores has none for validation faces; leave --valid out.")
-    test = JoinedStore([PreparedStore(part) for part in data])
+    test = FaceDataset([PreparedStore(part) for part in data])
     aus, scores = read_scores(path)
     return judge(faces_of(scores, aus, test), origin, test.fingerprint, None, bootstrap)
 

@@ -119,7 +119,7 @@ class AlexNetConfig:
 class EacConfig:
     """EAC-Net (Li, Abtahi, Zhu and Yin, FG 2017): attention drawn from landmarks, and regions cropped at AU centres.
 
-    Ours: a narrow trunk from random weights instead of VGG-19 from ImageNet's, which cannot be shipped.
+    Ours: a narrow trunk from random weights instead of VGG-19 from ImageNet's, which cannot be pretrained.
 
     Attributes:
         aus: One logit each.

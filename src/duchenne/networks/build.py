@@ -42,7 +42,7 @@ def build_network(
 
     Args:
         config: Sizes.
-        shape_mean: Mean derotated shape, for networks that read shapes.
+        shape_mean: Mean pose-normalised shape, for networks that read shapes.
         shape_spread: Its spread.
     """
     if not isinstance(config, RegionConfig):

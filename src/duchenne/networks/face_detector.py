@@ -1,4 +1,4 @@
-"""The face finder: a small, fully convolutional, anchor-free network with three heads.
+"""The face detector: a small, fully convolutional, anchor-free network with three heads.
 
 Ours, after FCOS (Tian et al., ICCV 2019) for points without anchors and YuNet (Wu et al., MIR 2023) for the size:
 plain 3 x 3 convolutions, because on a CPU they run nearer to its peak than depthwise ones do. 213 thousand
@@ -49,7 +49,7 @@ class _Head(nn.Module):
         return self.out(self.hidden(x))
 
 
-class FinderNetwork(nn.Module):
+class FaceDetectorNetwork(nn.Module):
     """Maps of faces at strides 8, 16 and 32.
 
     Input: n x 3 x h x w, normalised RGB; h and w multiples of 32. Output: one map per stride, n x 14 x h/s x w/s:
@@ -81,7 +81,7 @@ class FinderNetwork(nn.Module):
 class PictureToMaps(nn.Module):
     """The exported graph: uint8 RGB, n x h x w x 3, to maps n x h/s x w/s x 14 whose first channel is a probability."""
 
-    def __init__(self, network: FinderNetwork) -> None:
+    def __init__(self, network: FaceDetectorNetwork) -> None:
         super().__init__()
         self.network = network
 

@@ -3,7 +3,7 @@
 from torch import nn
 
 
-def keep_signal(network: nn.Module) -> None:
+def he_init(network: nn.Module) -> None:
     """Draw the weights of all convolutions and linear layers but `output` so that rectified layers keep their signal.
 
     torch's own choice divides the mean square by six at each layer: after eight, the logits of all faces agree to .004

@@ -14,7 +14,7 @@ from typing import Any
 from duchenne.errors import DuchenneError, EvaluationError, UsageError
 from duchenne.evaluation.evaluate import Found
 from duchenne.evaluation.experiment.baselines import ENOUGH_GAIN, EXPLAINED, Level, line_up
-from duchenne.evaluation.experiment.face_sets import Arm, Stage, Tell
+from duchenne.evaluation.experiment.face_sets import Arm, ProgressCallback, Stage
 from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, release_arms
 from duchenne.evaluation.experiment.trial import Trial, run_trial
 from duchenne.evaluation.explain.explain import explain_system
@@ -85,7 +85,7 @@ class Experiment:
             raise EvaluationError(f"{self.folder} cannot be written: {error.strerror}. Name another --out.") from error
 
 
-def reproduce_rendered(experiment: Experiment, tell: Tell) -> Outcome:
+def reproduce_rendered(experiment: Experiment, tell: ProgressCallback) -> Outcome:
     """Run the experiment on rendered faces, from nothing.
 
     Raises:
@@ -99,7 +99,7 @@ def reproduce_rendered(experiment: Experiment, tell: Tell) -> Outcome:
     return run_experiment(experiment, arms, [RENDERED], tell)
 
 
-def reproduce_releases(experiment: Experiment, releases: Releases, tell: Tell) -> Outcome:
+def reproduce_releases(experiment: Experiment, releases: Releases, tell: ProgressCallback) -> Outcome:
     """Run the experiment on BP4D and FERA 2017, as far as they are there.
 
     Raises:
@@ -110,7 +110,9 @@ def reproduce_releases(experiment: Experiment, releases: Releases, tell: Tell) -
     return run_experiment(experiment, arms, [ABOUT], tell)
 
 
-def run_experiment(experiment: Experiment, arms: Sequence[Arm], about: Sequence[str], tell: Tell) -> Outcome:
+def run_experiment(
+    experiment: Experiment, arms: Sequence[Arm], about: Sequence[str], tell: ProgressCallback
+) -> Outcome:
     """Train and judge everybody in every arm, explain one network, write the report.
 
     A system that cannot be trained is named in the outcome; the others go on.
@@ -172,7 +174,7 @@ def last_third_gain(run: Found) -> float | None:
     return max(scores[-third:]) - max(scores[:-third]) if third else None
 
 
-def _run(trials: Sequence[Trial], workers: int, tell: Tell) -> list[str]:
+def _run(trials: Sequence[Trial], workers: int, tell: ProgressCallback) -> list[str]:
     """Run the trials that are not done; return the failures."""
     shares = {number: float(trial.done) for number, trial in enumerate(trials)}
     failures: list[str] = []
@@ -248,7 +250,7 @@ def _work(number: int, trial: Trial) -> str:
     return run_trial(trial, lambda share: _channel.put((number, share)))
 
 
-def _explain(trials: Sequence[Trial], report: Path, tell: Tell) -> list[str]:
+def _explain(trials: Sequence[Trial], report: Path, tell: ProgressCallback) -> list[str]:
     """Draw Figure 3 of the first network with all patches that learnt from many poses; return why, if it fails."""
     found = [trial for trial in trials if trial.recipe.name == EXPLAINED and trial.done]
     found.sort(key=lambda trial: "poses" not in trial.arm.tests)

@@ -11,7 +11,7 @@ from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
 from duchenne.poses import pose_numbers
-from duchenne.training.data.dataset import JoinedStore
+from duchenne.training.data.dataset import FaceDataset
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Stage:
     remark: str = ""
 
 
-Tell = Callable[[Stage], None]
+ProgressCallback = Callable[[Stage], None]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class FaceSet:
     split: Split
     exact_poses: bool = False
 
-    def part(self, which: str, reduction: int = 1) -> JoinedStore:
+    def part(self, which: str, reduction: int = 1) -> FaceDataset:
         """Return the faces that "train", "valid" or "test"; crops stay in memory once they were read."""
-        store = JoinedStore([PreparedStore(folder, reduction) for folder in self.folders])
+        store = FaceDataset([PreparedStore(folder, reduction) for folder in self.folders])
         return store.subset(self.split.rows(store.subject)[which])
 
     def pose_numbers(self, faces: FaceStore) -> Int[np.ndarray, " n"]:

@@ -11,7 +11,7 @@ from duchenne.datasets.loaders import load
 from duchenne.datasets.prepare import PrepareOptions, done_frames, prepare
 from duchenne.datasets.splits import make_splits
 from duchenne.errors import UsageError
-from duchenne.evaluation.experiment.face_sets import Arm, FaceSet, Stage, Tell, subjects_of
+from duchenne.evaluation.experiment.face_sets import Arm, FaceSet, ProgressCallback, Stage, subjects_of
 
 ABOUT = (
     "BP4D: subjects drawn by seed, 31 of 41 train and validate, 10 are judged; the paper does not list its own. "
@@ -45,7 +45,7 @@ class Releases:
             )
 
 
-def release_arms(releases: Releases, folder: Path, workers: int, tell: Tell) -> list[Arm]:
+def release_arms(releases: Releases, folder: Path, workers: int, tell: ProgressCallback) -> list[Arm]:
     """Prepare what was not yet, and return the arms that the releases allow.
 
     Raises:
@@ -76,7 +76,9 @@ def without(faces: FaceSet, subjects: tuple[str, ...]) -> FaceSet:
     return replace(faces, split=replace(split, train=train, valid=valid))
 
 
-def _prepared(kind: str, source: Path, options: PrepareOptions, folder: Path, workers: int, tell: Tell) -> Path:
+def _prepared(
+    kind: str, source: Path, options: PrepareOptions, folder: Path, workers: int, tell: ProgressCallback
+) -> Path:
     store, what = folder / f"{kind}.store", f"faces aligned, {kind}"
     release = load(source, kind)
     for problem in release.problems:

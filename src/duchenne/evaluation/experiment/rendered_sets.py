@@ -13,7 +13,7 @@ from duchenne.datasets.loaders import load
 from duchenne.datasets.prepare import PrepareOptions, done_frames, prepare
 from duchenne.datasets.splits import VALIDATION_PREFIX, make_splits
 from duchenne.evaluation.experiment.baselines import Level
-from duchenne.evaluation.experiment.face_sets import Arm, FaceSet, Stage, Tell, subjects_of
+from duchenne.evaluation.experiment.face_sets import Arm, FaceSet, ProgressCallback, Stage, subjects_of
 from duchenne.synthesis.person.identity import Person
 from duchenne.synthesis.rig.au_map import Style
 from duchenne.synthesis.scene.surroundings import Look
@@ -43,7 +43,7 @@ class _Part:
     prefix: str = ""
 
 
-def rendered_arms(level: Level, folder: Path, workers: int, tell: Tell) -> list[Arm]:
+def rendered_arms(level: Level, folder: Path, workers: int, tell: ProgressCallback) -> list[Arm]:
     """Draw and prepare what was not yet, and return the arms of the experiment.
 
     Raises:
@@ -87,7 +87,7 @@ def _whole(part: _Part) -> StillsPlan:
     return part.plan(part.people * part.plan(1).per_person)
 
 
-def _counted(tell: Tell, what: str, done: int, total: int, part: _Part) -> Callable[[int], None]:
+def _counted(tell: ProgressCallback, what: str, done: int, total: int, part: _Part) -> Callable[[int], None]:
     """Return what counts files as pictures; files that were there from before are counted at the end."""
     drawn = 0
 
@@ -99,7 +99,7 @@ def _counted(tell: Tell, what: str, done: int, total: int, part: _Part) -> Calla
     return count
 
 
-def _prepared(part: _Part, folder: Path, workers: int, tell: Tell) -> Path:
+def _prepared(part: _Part, folder: Path, workers: int, tell: ProgressCallback) -> Path:
     store, releases, options = (
         folder / f"{part.name}.store",
         [load(folder / part.name)],

@@ -20,7 +20,7 @@ from duchenne.measures.intervals import Bootstrap
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.recipes.classical import ClassicalRecipe
 from duchenne.training.recipes.deep import DeepRecipe, Recipe
-from duchenne.training.run.device import Machine
+from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import Progress
 from duchenne.training.systems import System, train_system
 
@@ -123,14 +123,14 @@ def _trained(
         if progress.score is not None and progress.score != next(reversed(scores.values()), None):
             scores[progress.step] = progress.score  # The score of the last validation is told until the next.
         share(0.9 * progress.step / max(progress.steps, 1))
-        told = {"scores": scores, "cpu_s": round(before["cpu_s"] + time.process_time() - start_s, 1)}
-        kept.write_text(json.dumps(told), encoding="utf-8")
+        metadata = {"scores": scores, "cpu_s": round(before["cpu_s"] + time.process_time() - start_s, 1)}
+        kept.write_text(json.dumps(metadata), encoding="utf-8")
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # It announces its precision each time.
     trial.system_folder.mkdir(parents=True, exist_ok=True)
-    system = train_system(recipe, train, valid, trial.system_folder, report, Machine(threads=trial.threads))
+    system = train_system(recipe, train, valid, trial.system_folder, report, DeviceConfig(threads=trial.threads))
     if isinstance(system, DeepSystem):  # The last validation comes after the last report.
-        scores[system.told["steps"]] = system.told["validation_score"]
+        scores[system.metadata["steps"]] = system.metadata["validation_score"]
     report(Progress(1, 1))
     columns = [AU_NAMES.index(name) for name in system.aus]
     positives = (train.occurrence & train.known)[:, columns].sum(0)

@@ -84,10 +84,10 @@ def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, 
     from duchenne.training.action_units import neutral
     from duchenne.training.action_units.calibration import calibrated
     from duchenne.training.action_units.export import export_system
-    from duchenne.training.action_units.late_fusion import landmark_shares, leaning_on_landmarks
+    from duchenne.training.action_units.late_fusion import late_fusion_weights, with_late_fusion
 
     choose, poses, pairs, free = (stores[name] for name in ("choose", "poses", "pairs", "free"))
-    system = calibrated(leaning_on_landmarks(system, choose), choose)
+    system = calibrated(with_late_fusion(system, choose), choose)
     rule = neutral.learn_rule(system, choose, stores["choose_neutral"])
     exported = export_system(system, choose, weights, rule)
     aus, said = system.aus, {name: au_scores.answers(system, stores[name]) for name in ("poses", "pairs", "free")}
@@ -99,10 +99,10 @@ def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, 
         "made_by": "sh scripts/au_network.sh WORK",
         "name": system.name,
         "source": "rendered heads (duchenne.synthesis) alone",
-        **system.told,
+        **system.metadata,
         "onnx_bytes": exported.size_bytes,
         "onnx_against_torch_max_difference": exported.difference,
-        "landmark_shares": landmark_shares(system.network),
+        "landmark_shares": late_fusion_weights(system.network),
         "threshold_rule": "best F1 on the choosing faces, after calibration on the same",
         "thresholds": {name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
         "stores": {
@@ -135,7 +135,7 @@ def summary(measured: dict[str, Any]) -> dict[str, Any]:
         "calibration_error": graded["calibration_error_mean_12"],
         "stronger_side": measured["stronger_side_told"]["all"],
         "pairs_least_of_12": measured["pairs_that_differ_in_one_au"]["least_of_12"],
-        **{kind: told["largest_difference"] for kind, told in measured["area_under_roc_by_person"].items()},
+        **{kind: metadata["largest_difference"] for kind, metadata in measured["area_under_roc_by_person"].items()},
     }
 
 

@@ -188,8 +188,8 @@ def stronger_side(aus: Sequence[str], store: RenderedStore, said: Answers) -> di
         row = AU_NAMES.index(name)
         truth = np.diff(store.intensity[:, row].astype(float), axis=1)[:, 0]
         uneven = (np.abs(truth) >= 1) & np.asarray(store.intensity_known[:, row])
-        told = np.diff(said.side_intensity[uneven, column], axis=1)[:, 0]
-        agrees = np.sign(told) == np.sign(truth[uneven])
+        metadata = np.diff(said.side_intensity[uneven, column], axis=1)[:, 0]
+        agrees = np.sign(metadata) == np.sign(truth[uneven])
         counts[name], right = int(uneven.sum()), [*right, *agrees.tolist()]
         shares[name] = _rounded(float(agrees.mean())) if uneven.sum() >= _FEWEST_UNEVEN else None
     return {"all": _rounded(float(np.mean(right))) if right else None, "share": shares, "faces": counts}
@@ -208,16 +208,16 @@ def in_pairs(
         probability: What is said of them.
         differing: 1 for pairs in which one face lacks the AU; 2 for those in which it shows a look-alike in its stead.
     """
-    told = [json.loads(text) for text in np.asarray(store.extra("params"))]
+    metadata = [json.loads(text) for text in np.asarray(store.extra("params"))]
     groups: dict[tuple[str, int], list[int]] = {}
-    for row, (subject, params) in enumerate(zip(store.subject.tolist(), told, strict=True)):
+    for row, (subject, params) in enumerate(zip(store.subject.tolist(), metadata, strict=True)):
         if params["differs"]:
             groups.setdefault((subject, params["group"]), []).append(row)
     right: dict[str, list[float]] = {name: [] for name in aus}
     for rows in groups.values():
-        if len(rows) != 2 or len(told[rows[0]]["differs"]) != differing:
+        if len(rows) != 2 or len(metadata[rows[0]]["differs"]) != differing:
             continue  # Of another kind, or the other face of the pair was not found.
-        for name in told[rows[0]]["differs"]:
+        for name in metadata[rows[0]]["differs"]:
             if name not in right:
                 continue
             grades = store.intensity[rows, AU_NAMES.index(name)].max(1)

@@ -1,4 +1,4 @@
-"""Measure the face finder: `python -m duchenne.evaluation.pretrained.face_detector --help`."""
+"""Measure the face detector: `python -m duchenne.evaluation.pretrained.face_detector --help`."""
 
 import argparse
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 
 from duchenne.cropping import Picture
 from duchenne.evaluation.pretrained.occlusions import COVERS, crowds, hidden
-from duchenne.faces import FaceFinder, box_from_landmarks, keypoints_from_landmarks
+from duchenne.faces import FaceDetector, box_from_landmarks, keypoints_from_landmarks
 from duchenne.training.face_detector.scores import LOWEST_CONFIDENCE, Hit, false_confidences, hit, shrunk, tiles
 from duchenne.training.face_detector.sources import HELD_OUT, RealFace, real_faces, rendered_faces
 from duchenne.training.landmarks.errors import pose_name
@@ -39,7 +39,7 @@ _PROTOCOL = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line of the finder's evaluation."""
+    """Return the command line of the face detector's evaluation."""
     out = argparse.ArgumentParser(prog="python -m duchenne.evaluation.pretrained.face_detector", description=__doc__)
     out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
     out.add_argument("--labels", type=Path, required=True, help="the teachers' labels of these faces (.npz)")
@@ -52,16 +52,16 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--rendered", type=Path, help="folder of rendered heads that were not trained on")
     out.add_argument("--grid", type=Path, help="folder of rendered heads under a grid of poses, likewise")
-    out.add_argument("--weights", type=Path, help="the finder to measure (default: the one of the package)")
+    out.add_argument("--weights", type=Path, help="the face detector to measure (default: the one of the package)")
     out.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     return out
 
 
-def measured(finder: FaceFinder, pictures: Iterable[tuple[Picture, np.ndarray]]) -> list[Hit]:
-    """Return the finder's best answer for each picture with its 49 landmarks."""
+def measured(face_detector: FaceDetector, pictures: Iterable[tuple[Picture, np.ndarray]]) -> list[Hit]:
+    """Return the face detector's best answer for each picture with its 49 landmarks."""
     out = []
     for pixels, landmarks in pictures:
-        found = finder.find(pixels, confidence=LOWEST_CONFIDENCE)
+        found = face_detector.find(pixels, confidence=LOWEST_CONFIDENCE)
         out.append(hit(found, box_from_landmarks(landmarks), keypoints_from_landmarks(landmarks)))
     return out
 
@@ -98,59 +98,63 @@ def _by_source(faces: list[RealFace], hits: list[Hit], threshold: float) -> dict
     return {source: recall(some, threshold) for source, some in chosen.items()}
 
 
-def _on_heads(finder: FaceFinder, folder: Path) -> dict[str, Any]:
+def _on_heads(face_detector: FaceDetector, folder: Path) -> dict[str, Any]:
     poses, pictures = zip(*rendered_faces(folder), strict=True)
-    hits = measured(finder, ((p.pixels, p.landmarks) for p in pictures))
+    hits = measured(face_detector, ((p.pixels, p.landmarks) for p in pictures))
     out: dict[str, Any] = {}
     for axis in ("yaw_deg", "pitch_deg"):
         size = np.abs([getattr(pose, axis) for pose in poses])
         out[f"by_abs_{axis}"] = {
-            f"{low}-{min(high, 60)}": recall(_chosen(hits, (size >= low) & (size < high)), finder.confidence)
+            f"{low}-{min(high, 60)}": recall(_chosen(hits, (size >= low) & (size < high)), face_detector.confidence)
             for low, high in itertools.pairwise(TURN_BINS_DEG)
         }
     return out
 
 
-def _on_grid(finder: FaceFinder, folder: Path) -> dict[str, Any]:
+def _on_grid(face_detector: FaceDetector, folder: Path) -> dict[str, Any]:
     poses, pictures = zip(*rendered_faces(folder), strict=True)
-    hits, names = measured(finder, ((p.pixels, p.landmarks) for p in pictures)), [pose_name(pose) for pose in poses]
+    hits, names = (
+        measured(face_detector, ((p.pixels, p.landmarks) for p in pictures)),
+        [pose_name(pose) for pose in poses],
+    )
     chosen = {name: _chosen(hits, np.array([n == name for n in names])) for name in dict.fromkeys(names)}
-    return {name: recall(some, finder.confidence) for name, some in chosen.items()}
+    return {name: recall(some, face_detector.confidence) for name, some in chosen.items()}
 
 
 def _chosen(hits: list[Hit], rows: np.ndarray) -> list[Hit]:
     return [hits[k] for k in np.flatnonzero(rows)]
 
 
-def _on_hidden(finder: FaceFinder, faces: list[RealFace]) -> dict[str, Any]:
+def _on_hidden(face_detector: FaceDetector, faces: list[RealFace]) -> dict[str, Any]:
     return {
         cover: recall(
-            measured(finder, ((hidden(f.pixels(), f.landmarks, cover), f.landmarks) for f in faces)), finder.confidence
+            measured(face_detector, ((hidden(f.pixels(), f.landmarks, cover), f.landmarks) for f in faces)),
+            face_detector.confidence,
         )
         for cover in COVERS
     }
 
 
-def _on_crowds(finder: FaceFinder, faces: list[RealFace]) -> dict[str, Any]:
+def _on_crowds(face_detector: FaceDetector, faces: list[RealFace]) -> dict[str, Any]:
     pictures, out = [(f.pixels(), f.landmarks) for f in faces if f.trusted], {}
     for (columns, rows), min_face_px in itertools.product(CROWDS, (None, SIDES_PX[0])):
         hits = []
         for crowd in crowds(pictures, columns, rows):
-            found = finder.find(crowd.pixels, min_face_px, LOWEST_CONFIDENCE)
+            found = face_detector.find(crowd.pixels, min_face_px, LOWEST_CONFIDENCE)
             hits += [hit(found, box_from_landmarks(p), keypoints_from_landmarks(p)) for p in crowd.landmarks]
         asked = "" if min_face_px is None else f", --min-face {min_face_px}"
-        out[f"{columns * rows} in 1280 x 720{asked}"] = recall(hits, finder.confidence)
+        out[f"{columns * rows} in 1280 x 720{asked}"] = recall(hits, face_detector.confidence)
     return out
 
 
-def _photo_results(finder: FaceFinder, places: list[Path], without: list[str]) -> dict[str, Any]:
+def _photo_results(face_detector: FaceDetector, places: list[Path], without: list[str]) -> dict[str, Any]:
     photos = photographs(places, without)
-    per_photo = [false_confidences(finder, tiles(photo)) for photo in photos.values()]
+    per_photo = [false_confidences(face_detector, tiles(photo)) for photo in photos.values()]
     whole, parts = np.array([c[0] for c in per_photo]), np.concatenate([c[1:] for c in per_photo])
     return {
-        "all": false_faces(np.concatenate([whole, parts]), finder.confidence),
-        "whole_photographs": false_faces(whole, finder.confidence),
-        "tiles": false_faces(parts, finder.confidence),
+        "all": false_faces(np.concatenate([whole, parts]), face_detector.confidence),
+        "whole_photographs": false_faces(whole, face_detector.confidence),
+        "tiles": false_faces(parts, face_detector.confidence),
         "photographs_by_place": {p.name: sum(file.is_relative_to(p) for file in photos) for p in places},
         "left_out": sorted(without),
     }
@@ -169,30 +173,31 @@ def _command(words: list[str]) -> str:
 def main() -> None:
     """Measure and write the results file."""
     args = parser().parse_args()
-    weights = args.weights or weights_path("finder.onnx")
-    finder = FaceFinder(weights)
+    weights = args.weights or weights_path("face_detector.onnx")
+    face_detector = FaceDetector(weights)
     faces = real_faces(args.faces, args.labels, {HELD_OUT})
-    hits = measured(finder, ((face.pixels(), face.landmarks) for face in faces))
+    hits = measured(face_detector, ((face.pixels(), face.landmarks) for face in faces))
     results: dict[str, Any] = {
         "command": _command(sys.argv[1:]),
         "protocol": _PROTOCOL,
         "weights_sha256": sha256_of(weights),
         "labels_sha256": _fingerprint(args.faces / "index.csv", args.labels),
-        "threshold": finder.confidence,
+        "threshold": face_detector.confidence,
         "persons": len({face.person for face in faces}),
-        "recall": recall(hits, finder.confidence),
-        "recall_by_source": _by_source(faces, hits, finder.confidence),
-        "false_faces": _photo_results(finder, args.backgrounds, args.without),
+        "recall": recall(hits, face_detector.confidence),
+        "recall_by_source": _by_source(faces, hits, face_detector.confidence),
+        "false_faces": _photo_results(face_detector, args.backgrounds, args.without),
         "recall_by_side_px": {
-            side: recall(measured(finder, _shrunk_to(faces, side)), finder.confidence) for side in SIDES_PX
+            side: recall(measured(face_detector, _shrunk_to(faces, side)), face_detector.confidence)
+            for side in SIDES_PX
         },
     }
-    results["recall_partly_hidden"] = _on_hidden(finder, faces)
-    results["recall_in_crowds"] = _on_crowds(finder, faces)
+    results["recall_partly_hidden"] = _on_hidden(face_detector, faces)
+    results["recall_in_crowds"] = _on_crowds(face_detector, faces)
     if args.rendered is not None:
-        results["recall_rendered"] = _on_heads(finder, args.rendered)
+        results["recall_rendered"] = _on_heads(face_detector, args.rendered)
     if args.grid is not None:
-        results["recall_rendered_by_pose"] = _on_grid(finder, args.grid)
+        results["recall_rendered_by_pose"] = _on_grid(face_detector, args.grid)
     args.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 

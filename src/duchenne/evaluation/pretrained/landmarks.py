@@ -1,11 +1,12 @@
 """Measure the landmarker on people it has never seen: `python -m duchenne.evaluation.pretrained.landmarks --help`.
 
 Real faces are those of the held-out persons on which both detectors agree. Each goes the way of the product: the face
-finder gives the box (the one that overlaps the teacher's points best), the landmarker looks twice. The error of a face
-is the mean distance of its 49 points from the teacher's, over the root of the area of the box of the teacher's points.
+detector gives the box (the one that overlaps the teacher's points best), the landmarker makes its refinement passes.
+The error of a face is the mean distance of its 49 points from the teacher's, over the root of the area of their box.
 The teacher is no truth: it is the measure that a small network can be held to without hand-made labels. Rendered heads
 of other people than in training have exact points, pose and visibility. Places without a face are squares of
-photographs, into which the mean face is laid as the finder's box would be; after two looks some may still seem a face.
+photographs, into which the mean face is laid as the face detector's box would be; after both passes some may still
+seem a face.
 """
 
 import argparse
@@ -18,13 +19,13 @@ import numpy as np
 
 from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
-from duchenne.faces import FaceFinder
+from duchenne.faces import FaceDetector
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
 from duchenne.location import MIN_FACE_CONFIDENCE
 from duchenne.training.face_detector.sources import HELD_OUT
 from duchenne.training.landmarks.errors import (
     Boxes,
-    boxes_of_finder,
+    boxes_of_face_detector,
     by_yaw,
     locate,
     measure_rendered,
@@ -46,13 +47,13 @@ def measure_real(landmarker: Landmarker, boxes: Boxes, faces: Iterable[TaughtFac
     errors, yaws, sources, sure, agreed, confidences = [], [], [], [], 0, []
     for face in faces:
         agreed += 1
-        pixels, true = face.pixels(), face.solid[:, :2]
+        pixels, true = face.pixels(), face.landmarks_3d[:, :2]
         found = locate(landmarker, pixels, boxes(pixels, true))
         if found is None:
             continue
         errors.append(point_error(found.points, true))
         confidences.append(found.confidence)
-        depth = face.solid[:, 2] - face.solid[:, 2].mean()
+        depth = face.landmarks_3d[:, 2] - face.landmarks_3d[:, 2].mean()
         yaws.append(head_pose(FaceLandmarks(true, depth, np.ones(len(true)), 1.0)).yaw_deg)
         sources.append(face.file.parent.name)
         sure.append(face.trusted)
@@ -96,7 +97,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--photographs", type=Path, nargs="*", help="photographs without a face, or folders")
     out.add_argument("--without", nargs="*", default=[], help="stems of photographs to leave out: they show a face")
     out.add_argument("--weights", type=Path, help="a landmarker; the package's own by default")
-    out.add_argument("--boxes", choices=("finder", "true"), default="finder", help="where boxes come from")
+    out.add_argument(
+        "--boxes", choices=("face_detector", "true"), default="face_detector", help="where boxes come from"
+    )
     out.add_argument("--out", type=Path, required=True, help="the JSON to write")
     return out
 
@@ -111,7 +114,7 @@ def main() -> None:
     if not any((args.faces, args.rendered, args.grid, args.photographs)):
         raise TrainingError("Nothing to measure: name --faces and --labels, --rendered, --grid or --photographs.")
     landmarker = Landmarker(args.weights)
-    boxes = boxes_of_finder(FaceFinder()) if args.boxes == "finder" else true_box
+    boxes = boxes_of_face_detector(FaceDetector()) if args.boxes == "face_detector" else true_box
     named = [word if not word.startswith("/") else Path(word).name for word in sys.argv[1:]]
     results: dict[str, object] = {
         "command": " ".join(["python -m duchenne.evaluation.pretrained.landmarks", *named]),

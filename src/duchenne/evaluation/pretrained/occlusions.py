@@ -1,4 +1,4 @@
-"""Harder pictures of known faces to measure the finder on: partly hidden, and many in one frame."""
+"""Harder pictures of known faces to measure the face detector on: partly hidden, and many in one frame."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ class Comparison:
         claim: What is asserted.
         role: Of the experiment.
         first: System that should be better.
-        second: Its rival.
+        second: Its baseline.
         measure: What is compared.
         read: Takes it from a run; higher is better.
     """

@@ -12,7 +12,7 @@ from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import best_threshold
 from duchenne.networks.region import RegionNetwork, multiply_accumulates, parameter_count
 from duchenne.recognition import NeutralRule
-from duchenne.training.action_units.late_fusion import landmark_shares
+from duchenne.training.action_units.late_fusion import late_fusion_weights
 from duchenne.training.action_units.onnx_export import description, export_network
 from duchenne.training.action_units.system import DeepSystem
 
@@ -54,12 +54,12 @@ def export_system(system: object, valid: FaceStore, path: Path, neutral: Neutral
     thresholds = validation_thresholds(system, valid)
     card = {
         "name": system.name,
-        **system.told,
+        **system.metadata,
         "threshold_rule": "best F1 on validation faces",
         "threshold_data": valid.fingerprint,
         "parameters": parameter_count(network),
         "million_multiply_accumulates": round(multiply_accumulates(network.config) / 1e6, 2),
-        "landmark_shares": landmark_shares(network),
+        "landmark_shares": late_fusion_weights(network),
     }
     difference = export_network(network, description(network, thresholds, system.reference, card, neutral), path)
     return Exported(path, difference, thresholds, path.stat().st_size)

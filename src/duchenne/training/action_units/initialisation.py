@@ -19,16 +19,16 @@ from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.run.checkpoints import identity_of
 from duchenne.weights import weights_path
 
-SHIPPED = "shipped"
+PRETRAINED = "pretrained"
 """Stands for the package's own AU network."""
 
 
 @dataclass(frozen=True)
-class Start:
+class Initialisation:
     """Weights to begin from.
 
     Attributes:
-        path: A folder of `duchenne train`; an ONNX file of `duchenne export`; or "shipped", the package's own file.
+        path: A folder of `duchenne train`; an ONNX file of `duchenne export`; or "pretrained", the package's own file.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class Start:
     @cached_property
     def file(self) -> Path:
         """The file that holds the weights."""
-        if str(self.path) == SHIPPED:
+        if str(self.path) == PRETRAINED:
             return weights_path(WEIGHTS_NAME)
         return self.path / NETWORK_FILE if self.path.is_dir() else self.path
 
@@ -73,7 +73,7 @@ class Start:
 
 
 def begin_from(
-    start: Start, network: nn.Module, aus: tuple[str, ...], reference: Float[np.ndarray, "49 3"] | None
+    start: Initialisation, network: nn.Module, aus: tuple[str, ...], reference: Float[np.ndarray, "49 3"] | None
 ) -> Float[np.ndarray, "49 3"] | None:
     """Give the network the start's weights; return the reference head that goes with them.
 

@@ -27,7 +27,7 @@ BROW_COST = 0.01
 BROWS = ("AU01", "AU02", "AU04")
 
 
-def leaning_on_landmarks(system: DeepSystem, faces: FaceStore) -> DeepSystem:
+def with_late_fusion(system: DeepSystem, faces: FaceStore) -> DeepSystem:
     """Return the system with the largest share of landmarks in each AU that costs at most `allowed_cost`.
 
     A network that was not taught to tell faces by landmarks alone leans on nothing.
@@ -44,10 +44,12 @@ def leaning_on_landmarks(system: DeepSystem, faces: FaceStore) -> DeepSystem:
         raise TrainingError(f"{system.name} has no ordinal head; only such networks lean on landmarks.")
     if not network.config.shape_alone:
         return system
-    areas = np.stack([_areas(leaning(system, np.full(len(system.aus), share)), faces) for share in SHARES])
+    areas = np.stack(
+        [_areas(with_late_fusion_weights(system, np.full(len(system.aus), share)), faces) for share in SHARES]
+    )
     good = areas >= areas.max(0) - [allowed_cost(name) for name in system.aus]
     shares = np.array(SHARES)[len(SHARES) - 1 - good[::-1].argmax(0)]
-    return leaning(system, shares)
+    return with_late_fusion_weights(system, shares)
 
 
 def allowed_cost(au: str) -> float:
@@ -55,7 +57,7 @@ def allowed_cost(au: str) -> float:
     return BROW_COST if au in BROWS else COST
 
 
-def leaning(system: DeepSystem, shares: Float[np.ndarray, " a"]) -> DeepSystem:
+def with_late_fusion_weights(system: DeepSystem, shares: Float[np.ndarray, " a"]) -> DeepSystem:
     """Return a copy of the system with that share of landmarks in the latents of each AU."""
     copy = deepcopy(system.network)
     assert isinstance(copy, RegionNetwork)
@@ -63,15 +65,15 @@ def leaning(system: DeepSystem, shares: Float[np.ndarray, " a"]) -> DeepSystem:
     by_output = torch.zeros(copy.scale.latents)
     for outputs in (copy.scale.left, copy.scale.right):
         by_output[outputs] = torch.from_numpy(shares).float()
-    copy.landmark_share = by_output
+    copy.late_fusion_weight = by_output
     return replace(system, network=copy)
 
 
-def landmark_shares(network: RegionNetwork) -> dict[str, float]:
+def late_fusion_weights(network: RegionNetwork) -> dict[str, float]:
     """Return by AU how far the network leans on landmarks, alike on both sides; nothing if it leans nowhere."""
-    if network.landmark_share is None or network.scale is None:
+    if network.late_fusion_weight is None or network.scale is None:
         return {}
-    shares = network.landmark_share[network.scale.left].tolist()
+    shares = network.late_fusion_weight[network.scale.left].tolist()
     return {name: round(share, 4) for name, share in zip(network.config.aus, shares, strict=True)}
 
 

@@ -61,7 +61,7 @@ def description(
     Args:
         network: Its config says AUs and windows.
         thresholds: One for each AU.
-        reference: (49, 3), the head that landmarks are derotated onto; None where the network reads no shape.
+        reference: (49, 3), the head that landmarks are pose-normalised onto; None where the network reads no shape.
         card: Anything about data and training.
         neutral: How neutral faces shift scores; None where that was not learnt.
     """

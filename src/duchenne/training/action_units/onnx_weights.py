@@ -27,7 +27,7 @@ class OnnxWeights:
     Attributes:
         tensors: By the names of `RegionNetwork.state_dict`, of a network without batch normalisation.
         aus: Names, in the order of the outputs.
-        reference: (49, 3) head that landmarks are derotated onto; None where the network reads no shape.
+        reference: (49, 3) head that landmarks are pose-normalised onto; None where the network reads no shape.
     """
 
     tensors: dict[str, Tensor]

@@ -13,7 +13,7 @@ from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError, UsageError
 from duchenne.networks.build import build_network
 from duchenne.networks.region import RegionNetwork
-from duchenne.training.data.inputs import ViewReader
+from duchenne.training.data.inputs import InputReader
 from duchenne.training.recipes.deep import KINDS, DeepRecipe
 from duchenne.training.run.checkpoints import plain, read_tensors, unplain, write_tensors
 
@@ -28,14 +28,14 @@ class DeepSystem:
     Attributes:
         recipe: How it was trained.
         network: In evaluation mode.
-        reference: (49, 3) head that landmarks are derotated onto; None where the network needs none.
-        told: Data fingerprint, commit, steps, seconds and validation score.
+        reference: (49, 3) head that landmarks are pose-normalised onto; None where the network needs none.
+        metadata: Data fingerprint, commit, steps, seconds and validation score.
     """
 
     recipe: DeepRecipe
     network: nn.Module
     reference: Float[np.ndarray, "49 3"] | None
-    told: dict[str, Any]
+    metadata: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -54,7 +54,7 @@ class DeepSystem:
 
     def inputs(self, store: FaceStore, rows: Int[np.ndarray, " k"]) -> tuple[Tensor, ...]:
         """Return what the network reads of these rows, where the network lies."""
-        drawn = ViewReader(self.recipe.network.view, store, self.reference).plain(rows)
+        drawn = InputReader(self.recipe.network.view, store, self.reference).plain(rows)
         device = next(self.network.parameters()).device
         return tuple(torch.from_numpy(values).to(device) for values in drawn.inputs)
 
@@ -83,7 +83,7 @@ class DeepSystem:
         tensors = dict(self.network.state_dict())
         if self.reference is not None:
             tensors["reference"] = torch.from_numpy(self.reference)
-        write_tensors(folder / NETWORK_FILE, tensors, {"recipe": plain(self.recipe), **self.told})
+        write_tensors(folder / NETWORK_FILE, tensors, {"recipe": plain(self.recipe), **self.metadata})
 
 
 def load_deep(folder: Path) -> DeepSystem:
@@ -92,11 +92,11 @@ def load_deep(folder: Path) -> DeepSystem:
     Raises:
         TrainingError: There is none, or this version cannot read it.
     """
-    tensors, told = read_tensors(folder / NETWORK_FILE)
-    recipe = unplain(told.pop("recipe"), KINDS)
+    tensors, metadata = read_tensors(folder / NETWORK_FILE)
+    recipe = unplain(metadata.pop("recipe"), KINDS)
     if not isinstance(recipe, DeepRecipe):
         raise TrainingError(f"{folder / NETWORK_FILE} holds no network of a recipe. Train again.")
     found = tensors.pop("reference", None)
     network = build_network(recipe.network)
     network.load_state_dict(tensors)
-    return DeepSystem(recipe, network.eval(), None if found is None else found.numpy(), told)
+    return DeepSystem(recipe, network.eval(), None if found is None else found.numpy(), metadata)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.networks.view import View
-from duchenne.training.data.inputs import ViewReader
+from duchenne.training.data.inputs import InputReader
 from duchenne.training.run.progress import Progress, Report
 
 Describe = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -19,7 +19,7 @@ def described(
     store: FaceStore, rows: Int[np.ndarray, " k"], describe: Describe, report: Report
 ) -> Float[np.ndarray, "k ..."]:
     """Return the descriptor of each face, float32."""
-    reader = ViewReader(View(points=True), store, None)
+    reader = InputReader(View(points=True), store, None)
     found: list[np.ndarray] = []
     for start in range(0, len(rows), _BATCH):
         faces, points = reader.plain(rows[start : start + _BATCH]).inputs

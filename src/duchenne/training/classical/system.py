@@ -28,12 +28,12 @@ class ClassicalSystem:
     Attributes:
         recipe: How it was trained.
         arrays: What was learned, by name.
-        told: Data fingerprints, commit and number of faces.
+        metadata: Data fingerprints, commit and number of faces.
     """
 
     recipe: ClassicalRecipe
     arrays: Arrays
-    told: dict[str, Any]
+    metadata: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class ClassicalSystem:
     def save(self, folder: Path) -> None:
         """Write the system into the folder."""
         tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in self.arrays.items()}
-        write_tensors(folder / SYSTEM_FILE, tensors, {"recipe": plain(self.recipe), **self.told})
+        write_tensors(folder / SYSTEM_FILE, tensors, {"recipe": plain(self.recipe), **self.metadata})
 
 
 def fit_classical(
@@ -71,7 +71,7 @@ def fit_classical(
     identity = identity_of(recipe, train.fingerprint, valid.fingerprint)
     if (folder / SYSTEM_FILE).exists():
         system = load_classical(folder)
-        if system.told["identity"] != identity:
+        if system.metadata["identity"] != identity:
             raise TrainingError(f"{folder} holds a system of another recipe or other data. Name another folder.")
         return system
     rows = _rows(recipe, train)
@@ -81,14 +81,14 @@ def fit_classical(
     judging = _learning(method.describe(valid, every, report), valid, every, recipe)
     report(Progress(0, 1, remark="fitting"))
     arrays = method.fit(recipe.method, learning, judging, recipe.seed)
-    told = {
+    metadata = {
         "identity": identity,
         "data": train.fingerprint,
         "validation_data": valid.fingerprint,
         "commit": commit(),
         "faces": len(rows),
     }
-    system = ClassicalSystem(recipe, arrays, told)
+    system = ClassicalSystem(recipe, arrays, metadata)
     system.save(folder)
     return system
 
@@ -99,11 +99,11 @@ def load_classical(folder: Path) -> ClassicalSystem:
     Raises:
         TrainingError: There is none, or this version cannot read it.
     """
-    tensors, told = read_tensors(folder / SYSTEM_FILE)
-    recipe = unplain(told.pop("recipe"), KINDS)
+    tensors, metadata = read_tensors(folder / SYSTEM_FILE)
+    recipe = unplain(metadata.pop("recipe"), KINDS)
     if not isinstance(recipe, ClassicalRecipe):
         raise TrainingError(f"{folder / SYSTEM_FILE} holds no classical system. Train again.")
-    return ClassicalSystem(recipe, {name: values.numpy() for name, values in tensors.items()}, told)
+    return ClassicalSystem(recipe, {name: values.numpy() for name, values in tensors.items()}, metadata)
 
 
 def _learning(features: np.ndarray, store: FaceStore, rows: Int[np.ndarray, " k"], recipe: ClassicalRecipe) -> Learning:

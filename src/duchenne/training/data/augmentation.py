@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from duchenne.alignment import CROP_SIDE_PX, crop_transform
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import Transform, scale_of, shift, similarity, transform_points
-from duchenne.training.recipes.augmentation import Augmentation
+from duchenne.training.recipes.augmentation import AugmentationConfig
 
 Crop = UInt8[np.ndarray, "s s c"]
 Points = Float[np.ndarray, "49 3"]
@@ -44,7 +44,7 @@ def change(
     points: Points,
     crop_from_stored: Transform,
     reduction: int,
-    amounts: Augmentation,
+    config: AugmentationConfig,
     *,
     grey: bool,
     rng: np.random.Generator,
@@ -56,20 +56,20 @@ def change(
         points: In pixels of the 200 x 200 crop.
         crop_from_stored: From pixels of the stored crop to those of the 200 x 200 crop.
         reduction: Whole number by which the 200 x 200 crop is reduced.
-        amounts: How much of what.
+        config: How much of what.
         grey: Whether colours are mixed to one channel.
         rng: Source of every random choice.
     """
-    mirrored = bool(rng.random() < amounts.mirror)
+    mirrored = bool(rng.random() < config.mirror)
     if mirrored:
         points = mirror_points(points)
-    found = slant_features(move_points(points, amounts, rng), amounts, rng)
-    stored = tint(crop, grey, rng, amounts.tint)
+    found = jitter_features(move_points(points, config, rng), config, rng)
+    stored = tint(crop, grey, rng, config.tint)
     if mirrored:
         # Flipping the transform instead of the pixels saves a copy of them.
         crop_from_stored = np.array([[-1.0, 0, CROP_SIDE_PX], [0, 1, 0], [0, 0, 1]]) @ crop_from_stored
     pixels, found = realign(stored, found, reduction, crop_from_stored)
-    return ChangedFace(degrade(relight(pixels, amounts, rng), amounts, rng), found, mirrored)
+    return ChangedFace(degrade(relight(pixels, config, rng), config, rng), found, mirrored)
 
 
 def mirror(crop: Crop, points: Points) -> tuple[Crop, Points]:
@@ -84,7 +84,7 @@ def mirror_points(points: Points) -> Points:
     return flipped
 
 
-def move_points(points: Points, amounts: Augmentation, rng: np.random.Generator) -> Points:
+def move_points(points: Points, config: AugmentationConfig, rng: np.random.Generator) -> Points:
     """Return points with the error of a landmarker: common to the face, common to a feature, and each point's own.
 
     Ours: a fifth of the variance is a common shift, a sixth turn and scale, a third the features', the rest the
@@ -92,7 +92,7 @@ def move_points(points: Points, amounts: Augmentation, rng: np.random.Generator)
     """
     size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
     # The mean length of a normal vector in the plane is 1.25 of its spread along each axis.
-    spread = rng.uniform(0.2, 1.8) * amounts.landmark_error * size / 1.25
+    spread = rng.uniform(0.2, 1.8) * config.landmark_error * size / 1.25
     centred = points[:, :2] - points[:, :2].mean(0)
     turn, growth = rng.normal(size=2) * 0.29 * spread / np.sqrt((centred**2).mean())
     moved = points.copy()
@@ -100,30 +100,30 @@ def move_points(points: Points, amounts: Augmentation, rng: np.random.Generator)
     moved[:, :2] += rng.normal(size=2) * 0.45 * spread
     moved[:, :2] += rng.normal(size=(len(LANDMARK_GROUPS), 2))[_GROUP_OF] * 0.58 * spread
     moved[:, :2] += rng.normal(size=(len(points), 2)) * 0.55 * spread
-    tilt = rng.normal(size=2) * amounts.depth_error
-    moved[:, 2] = moved[:, 2] * np.exp(rng.normal() * 2 * amounts.depth_error) + centred @ tilt
-    moved[:, 2] += rng.normal(size=len(LANDMARK_GROUPS))[_GROUP_OF] * amounts.depth_error * size
-    moved[:, 2] += rng.normal(size=len(points)) * 0.3 * amounts.depth_error * size
+    tilt = rng.normal(size=2) * config.depth_error
+    moved[:, 2] = moved[:, 2] * np.exp(rng.normal() * 2 * config.depth_error) + centred @ tilt
+    moved[:, 2] += rng.normal(size=len(LANDMARK_GROUPS))[_GROUP_OF] * config.depth_error * size
+    moved[:, 2] += rng.normal(size=len(points)) * 0.3 * config.depth_error * size
     return moved
 
 
-def slant_features(points: Points, amounts: Augmentation, rng: np.random.Generator) -> Points:
+def jitter_features(points: Points, config: AugmentationConfig, rng: np.random.Generator) -> Points:
     """Return points whose features are turned about their middles and lifted, as faces of other people are built.
 
     Ours: rendered people differ less in the slant and height of their eyes and lips than real ones, and their
     landmarks lie a little elsewhere on them. A network that has seen neither takes a stranger's brows for moved ones.
     """
-    if not (amounts.feature_turn_deg or amounts.feature_shift):
+    if not (config.feature_jitter_deg or config.feature_jitter_shift):
         return points
     size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
-    turns, slanted = dict(zip(LANDMARK_GROUPS, rng.normal(size=len(LANDMARK_GROUPS)), strict=True)), points.copy()
+    turns, jittered = dict(zip(LANDMARK_GROUPS, rng.normal(size=len(LANDMARK_GROUPS)), strict=True)), points.copy()
     for name, rows in LANDMARK_GROUPS.items():
         turn = _turn_of(name, turns)
         middle, own = points[rows, :2].mean(0), slice(rows.start, rows.stop)
-        about = similarity(1.0, turn * amounts.feature_turn_deg)
-        slanted[own, :2] = middle + transform_points(about, points[own, :2] - middle)
-        slanted[own, 1] += rng.normal() * amounts.feature_shift * size
-    return slanted
+        about = similarity(1.0, turn * config.feature_jitter_deg)
+        jittered[own, :2] = middle + transform_points(about, points[own, :2] - middle)
+        jittered[own, 1] += rng.normal() * config.feature_jitter_shift * size
+    return jittered
 
 
 def _turn_of(name: str, turns: Mapping[str, float]) -> float:
@@ -163,25 +163,25 @@ def realign(
     return warped.reshape(side, side, -1), np.column_stack([transform_points(new_from_old, points[:, :2]), depth])
 
 
-def relight(crop: Crop, amounts: Augmentation, rng: np.random.Generator) -> Crop:
+def relight(crop: Crop, config: AugmentationConfig, rng: np.random.Generator) -> Crop:
     """Return the crop with another gamma, contrast and brightness."""
-    if not (amounts.gamma or amounts.contrast or amounts.brightness):
+    if not (config.gamma or config.contrast or config.brightness):
         return crop
-    gamma = np.exp(rng.normal() * amounts.gamma)
-    contrast, lift = np.exp(rng.normal() * amounts.contrast), rng.normal() * amounts.brightness
+    gamma = np.exp(rng.normal() * config.gamma)
+    contrast, lift = np.exp(rng.normal() * config.contrast), rng.normal() * config.brightness
     levels = (np.linspace(0, 1, 256) ** gamma - 0.5) * contrast + 0.5 + lift
     return np.clip(levels * 255 + 0.5, 0, 255).astype(np.uint8)[crop]
 
 
-def degrade(crop: Crop, amounts: Augmentation, rng: np.random.Generator) -> Crop:
+def degrade(crop: Crop, config: AugmentationConfig, rng: np.random.Generator) -> Crop:
     """Return the crop with, by chance, the resolution of a small face and the traces of JPEG."""
     side = crop.shape[0]
     small = crop
-    if rng.random() < amounts.low_resolution:
-        target = int(rng.integers(amounts.min_side_px * side // 100, side))
+    if rng.random() < config.low_resolution:
+        target = int(rng.integers(config.min_side_px * side // 100, side))
         small = cv2.resize(crop, (target, target), interpolation=cv2.INTER_AREA)
-    if rng.random() < amounts.jpeg:
-        quality = int(rng.integers(*amounts.jpeg_quality, endpoint=True))
+    if rng.random() < config.jpeg:
+        quality = int(rng.integers(*config.jpeg_quality, endpoint=True))
         _, packed = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
         small = np.asarray(cv2.imdecode(packed, cv2.IMREAD_UNCHANGED))
     return cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR).reshape(crop.shape).astype(np.uint8)

@@ -16,7 +16,7 @@ KEEP_BYTES = 4 << 30
 """Decoded crops are kept in memory up to here; above it they are decoded each time."""
 
 
-class JoinedStore:
+class FaceDataset:
     """Several prepared stores as one `FaceStore`, with decoded crops kept in memory while they fit.
 
     Args:
@@ -61,7 +61,7 @@ class JoinedStore:
         """Return a further column that every part has."""
         return np.concatenate([part.extra(name) for part in self.parts])
 
-    def subset(self, rows: Shaped[np.ndarray, " k"]) -> "JoinedStore":
+    def subset(self, rows: Shaped[np.ndarray, " k"]) -> "FaceDataset":
         """Return a store of these rows (numbers or a mask), part after part and in this order within each."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         part_of = np.searchsorted(self._starts, rows, side="right") - 1
@@ -70,7 +70,7 @@ class JoinedStore:
             for k, part in enumerate(self.parts)
             if (part_of == k).any()
         ]
-        return JoinedStore(chosen)
+        return FaceDataset(chosen)
 
     def _crop(self, row: int) -> np.ndarray:
         if self._kept is not None and row in self._kept:
@@ -85,7 +85,7 @@ class JoinedStore:
         return np.concatenate([getattr(part, name) for part in self.parts])
 
 
-def read_stores(
+def read_datasets(
     data: Sequence[Path], valid: Sequence[Path] | None, valid_share: float, seed: int, reduction: int = 1
 ) -> tuple[FaceStore, FaceStore]:
     """Return the faces to learn from, and those that say when to stop.
@@ -102,9 +102,9 @@ def read_stores(
         TrainingError: There are fewer than two subjects to part.
         DatasetError: A folder holds no prepared store.
     """
-    whole = JoinedStore([PreparedStore(folder, reduction) for folder in data])
+    whole = FaceDataset([PreparedStore(folder, reduction) for folder in data])
     if valid:
-        return whole, JoinedStore([PreparedStore(folder, reduction) for folder in valid])
+        return whole, FaceDataset([PreparedStore(folder, reduction) for folder in valid])
     if not 0 < valid_share < 1:
         raise UsageError(f"The share of subjects for validation lies between 0 and 1; got {valid_share:g}.")
     kept = validation_subjects(whole.subject, valid_share, seed)

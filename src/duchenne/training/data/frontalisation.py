@@ -12,7 +12,7 @@ from scipy.interpolate import LinearNDInterpolator
 
 from duchenne.alignment import CROP_SIDE_PX, EYE_CORNERS_IN_CROP
 from duchenne.facs import OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
-from duchenne.pose_normalisation import derotate
+from duchenne.pose_normalisation import pose_normalised
 
 _GRID_PX = 4
 """The map is computed for each fourth pixel and interpolated between."""
@@ -21,14 +21,14 @@ _BORDER = np.array([[x, y] for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) !
 
 def front_points(points: Float[np.ndarray, "49 3"], reference: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 2"]:
     """Return where the points lie in the 200 x 200 crop once the head looks straight ahead."""
-    turned = derotate(points, reference)
+    turned = pose_normalised(points, reference)
     left, right = reference[OUTER_EYE_IMAGE_LEFT], reference[OUTER_EYE_IMAGE_RIGHT]
     goal_left, goal_right = np.asarray(EYE_CORNERS_IN_CROP, float)
     scale = np.linalg.norm(goal_right - goal_left) / np.linalg.norm((right - left)[:2])
     return (turned[:, :2] - (left + right)[:2] / 2) * scale + (goal_left + goal_right) / 2
 
 
-def turn_to_front(
+def frontalise(
     pixels: UInt8[np.ndarray, "s s c"], points: Float[np.ndarray, "49 3"], reference: Float[np.ndarray, "49 3"]
 ) -> UInt8[np.ndarray, "s s c"]:
     """Return the face, warped piecewise so that its points lie as in a frontal view.

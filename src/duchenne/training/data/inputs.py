@@ -12,16 +12,16 @@ from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError
 from duchenne.networks.view import View, grid_points
 from duchenne.patches import PatchLayout, windows_of
-from duchenne.pose_normalisation import derotate
+from duchenne.pose_normalisation import pose_normalised
 from duchenne.training.data.augmentation import ChangedFace, change, realign
-from duchenne.training.data.frontalisation import turn_to_front
-from duchenne.training.recipes.augmentation import Augmentation
+from duchenne.training.data.frontalisation import frontalise
+from duchenne.training.recipes.augmentation import AugmentationConfig
 
 Points = Float[np.ndarray, "k 49 3"]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class FaceInputs:
     """Faces ready for a network.
 
     Attributes:
@@ -33,34 +33,34 @@ class Drawn:
     mirrored: Bool[np.ndarray, " k"]
 
 
-class ViewReader:
+class InputReader:
     """Reads faces of a store as a network's view asks.
 
     Args:
         view: What the network reads.
         store: The faces.
-        reference: (49, 3) head that points are derotated onto; needed for views with shape, and for frontal ones.
+        reference: (49, 3) head that points are pose-normalised onto; needed for views with shape, and for frontal ones.
     """
 
     def __init__(self, view: View, store: FaceStore, reference: Float[np.ndarray, "49 3"] | None) -> None:
         self.view, self.store, self.reference = view, store, reference
 
-    def plain(self, rows: Int[np.ndarray, " k"], points: Points | None = None) -> Drawn:
+    def plain(self, rows: Int[np.ndarray, " k"], points: Points | None = None) -> FaceInputs:
         """Return faces as they are."""
         return self._inputs([self._plain(crop, p) for crop, p in self._faces(rows, points)])
 
     def changed(
         self,
         rows: Int[np.ndarray, " k"],
-        amounts: Augmentation,
+        config: AugmentationConfig,
         rngs: Sequence[np.random.Generator],
         points: Points | None = None,
-    ) -> Drawn:
+    ) -> FaceInputs:
         """Return faces changed at random, each by its own generator."""
         view, stored = self.view, self.store.crop_from_stored
         return self._inputs(
             [
-                change(crop, p, stored, view.reduction, amounts, grey=view.grey, rng=rng)
+                change(crop, p, stored, view.reduction, config, grey=view.grey, rng=rng)
                 for (crop, p), rng in zip(self._faces(rows, points), rngs, strict=True)
             ]
         )
@@ -72,18 +72,18 @@ class ViewReader:
     def _plain(self, crop: np.ndarray, points: np.ndarray) -> ChangedFace:
         return ChangedFace(*realign(crop, points, self.view.reduction, self.store.crop_from_stored))
 
-    def _inputs(self, faces: list[ChangedFace]) -> Drawn:
+    def _inputs(self, faces: list[ChangedFace]) -> FaceInputs:
         view = self.view
         if view.layout is not None:
             inputs = [np.stack([self._windows(face, view.layout) for face in faces])]
         else:
             inputs = [np.stack([self._whole(face) for face in faces])]
         if view.shape:
-            inputs.append(np.stack([derotate(face.points, self._head) for face in faces]).astype(np.float32))
+            inputs.append(np.stack([pose_normalised(face.points, self._head) for face in faces]).astype(np.float32))
         if view.points:
             scale = view.side_px / CROP_SIDE_PX
             inputs.append(np.stack([face.points[:, :2] * scale for face in faces]).astype(np.float32))
-        return Drawn(tuple(inputs), np.array([face.mirrored for face in faces], bool))
+        return FaceInputs(tuple(inputs), np.array([face.mirrored for face in faces], bool))
 
     @property
     def _head(self) -> np.ndarray:
@@ -97,7 +97,7 @@ class ViewReader:
 
     def _whole(self, face: ChangedFace) -> np.ndarray:
         side = self.view.side_px
-        pixels = turn_to_front(face.pixels, face.points, self._head) if self.view.frontal else face.pixels
+        pixels = frontalise(face.pixels, face.points, self._head) if self.view.frontal else face.pixels
         if pixels.shape[0] != side:
             pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
         return pixels.reshape(side, side, -1).astype(np.uint8)

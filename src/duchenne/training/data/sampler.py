@@ -7,12 +7,12 @@ from torch import Tensor
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.facs import AU_NAMES
-from duchenne.training.data.inputs import ViewReader
+from duchenne.training.data.inputs import InputReader
 from duchenne.training.data.labels import LabelReader, Labels
 from duchenne.training.recipes.deep import DeepRecipe
 
 
-class BatchReader:
+class BatchSampler:
     """Draws batches; a batch follows from seed and step alone.
 
     Args:
@@ -35,7 +35,7 @@ class BatchReader:
     ) -> None:
         self.recipe, self.store, self.steps_per_epoch = recipe, store, steps_per_epoch
         self.rank, self.processes = rank, processes
-        self.view, self.labels = ViewReader(recipe.network.view, store, reference), LabelReader(store, recipe.aus)
+        self.view, self.labels = InputReader(recipe.network.view, store, reference), LabelReader(store, recipe.aus)
         self.true_points = true_points(store)
         self.chances = None
         if recipe.sampling == "balanced":

@@ -1,4 +1,4 @@
-"""Training canvases of the finder: faces of known place pasted at any size into pictures without faces."""
+"""Training canvases of the face detector: faces of known place pasted at any size into pictures without faces."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from duchenne.cropping import Picture
 from duchenne.geometry import Transform, shift, similarity, transform_points
 from duchenne.training.face_detector.pieces import piece_without_face
 from duchenne.training.face_detector.pool import FacePool
-from duchenne.training.pictures.corruption import recolour, spoil, tinted
+from duchenne.training.pictures.corruption import corrupt, recolour, tinted
 
 MAX_FACES = 8
 _MIRRORED_POINTS = (1, 0, 2, 4, 3)
@@ -75,7 +75,7 @@ class CanvasMaker:
         for box in boxes[:count]:
             if self.rng.random() < 0.25:
                 self._occlude(pixels, box)
-        return Canvas(spoil(pixels, self.rng), boxes, points, self._visible_enough(boxes))
+        return Canvas(corrupt(pixels, self.rng), boxes, points, self._visible_enough(boxes))
 
     def _log_uniform(self, low: float, high: float) -> float:
         return float(np.exp(self.rng.uniform(np.log(low), np.log(high))))

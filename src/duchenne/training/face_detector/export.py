@@ -1,4 +1,4 @@
-"""From trained weights to `finder.onnx`."""
+"""From trained weights to `face_detector.onnx`."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,10 @@ import onnx
 import torch
 
 from duchenne.faces import MAP_CHANNELS, POINT_UNIT, SIDE_UNIT, STRIDES
-from duchenne.networks.face_detector import MEAN, SCALE, FinderNetwork, PictureToMaps
+from duchenne.networks.face_detector import MEAN, SCALE, FaceDetectorNetwork, PictureToMaps
 
 
-def export_finder(network: FinderNetwork, path: Path, confidence: float) -> None:
+def export_face_detector(network: FaceDetectorNetwork, path: Path, confidence: float) -> None:
     """Write the network with its normalisation inside and what a reader must know in the file's metadata.
 
     Args:
@@ -30,10 +30,10 @@ def export_finder(network: FinderNetwork, path: Path, confidence: float) -> None
 
 
 def set_confidence(path: Path, confidence: float) -> None:
-    """Write the metadata of a finder's file, its default threshold among them."""
+    """Write the metadata of a face detector's file, its default threshold among them."""
     model = onnx.load(str(path))
     about = {
-        "task": "face finder",
+        "task": "face detector",
         "input": "pixels: 1 x height x width x 3, RGB, uint8; height and width multiples of 32",
         "normalisation": f"(value - {MEAN}) / {SCALE}, inside the graph",
         "strides": json.dumps(STRIDES),

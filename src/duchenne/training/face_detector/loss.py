@@ -1,4 +1,4 @@
-"""Which cells of the finder's maps answer for which face, and what their answers cost."""
+"""Which cells of the face detector's maps answer for which face, and what their answers cost."""
 
 import torch
 from torch import Tensor
@@ -56,7 +56,9 @@ def square_iou(a: Tensor, b: Tensor) -> Tensor:
     return shared / (a[:, 2] ** 2 + b[:, 2] ** 2 - shared).clamp(min=1e-6)
 
 
-def finder_loss(maps: list[Tensor], grid: CellGrid, boxes: Tensor, points: Tensor, known: Tensor) -> dict[str, Tensor]:
+def face_detector_loss(
+    maps: list[Tensor], grid: CellGrid, boxes: Tensor, points: Tensor, known: Tensor
+) -> dict[str, Tensor]:
     """Return the parts of the loss: score, box, points.
 
     Score: quality focal loss, beta 2, target the IoU reached (Li et al., NeurIPS 2020, eq. 5). Box: 1 - DIoU (Zheng

@@ -1,4 +1,4 @@
-"""Decoded pictures for the finder's training, kept in files that are mapped into memory."""
+"""Decoded pictures for the face detector's training, kept in files that are mapped into memory."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How many faces a finder finds, and how many it finds where there are none."""
+"""How many faces a face detector finds, and how many it finds where there are none."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from PIL import Image
 
 from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
-from duchenne.faces import FaceBox, FaceFinder, overlap
+from duchenne.faces import FaceBox, FaceDetector, overlap
 
 SAME_FACE_IOU = 0.5
 LOWEST_CONFIDENCE = 0.05
@@ -19,7 +19,7 @@ FALSE_SHARE, LOWEST_RECALL = 0.005, 0.97
 
 @dataclass(frozen=True)
 class Hit:
-    """The best answer of a finder for one known face.
+    """The best answer of a face detector for one known face.
 
     Attributes:
         confidence: Of the most certain box that is the face; 0 where there is none.
@@ -42,9 +42,9 @@ def hit(found: list[FaceBox], box: Float[np.ndarray, "4"], points: Float[np.ndar
     return Hit(0.0, 0.0, 1.0)
 
 
-def false_confidences(finder: FaceFinder, pictures: Iterable[Picture]) -> Float[np.ndarray, " n"]:
+def false_confidences(face_detector: FaceDetector, pictures: Iterable[Picture]) -> Float[np.ndarray, " n"]:
     """Return for each face-free picture the confidence of the most certain false face, 0 where there is none."""
-    best = [finder.find(picture, confidence=LOWEST_CONFIDENCE) for picture in pictures]
+    best = [face_detector.find(picture, confidence=LOWEST_CONFIDENCE) for picture in pictures]
     return np.array([faces[0].confidence if faces else 0.0 for faces in best])
 
 

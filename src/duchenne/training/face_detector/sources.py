@@ -1,4 +1,4 @@
-"""Where the finder's pictures come from, and which of them it may see in training."""
+"""Where the face detector's pictures come from, and which of them it may see in training."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from PIL import Image
 
 from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
-from duchenne.faces import FaceFinder, box_from_landmarks, keypoints_from_landmarks
+from duchenne.faces import FaceDetector, box_from_landmarks, keypoints_from_landmarks
 from duchenne.geometry import HeadPose
 from duchenne.training.face_detector.pool import FacePool, LabelledPicture, write_pool
 from duchenne.training.face_detector.scores import LOWEST_CONFIDENCE, false_confidences, hit, tiles
@@ -132,7 +132,7 @@ def prepare(
         labels: Of these.
         rendered: Folders of rendered heads.
         backgrounds: Photographs without faces, or folders.
-        start: A finder to go on from; places without a face in which it sees one are looked for and learnt from.
+        start: A face detector to go on from; places without a face in which it sees one are looked for and learnt from.
 
     Raises:
         TrainingError: A source is empty.
@@ -151,7 +151,7 @@ def prepare(
         photos = [photo for file, photo in photographs(backgrounds).items() if not held_back(file)]
         behind = background_pool(photos, FacePool(parts, shares), BACKGROUND_COUNT, seed=1)
         if start is not None:
-            hard = hard_squares(FaceFinder(start), photos, HARD_COUNT, HARD_TRIES, seed=3)
+            hard = hard_squares(FaceDetector(start), photos, HARD_COUNT, HARD_TRIES, seed=3)
             behind = np.concatenate([behind, hard])
         np.save(backdrop, behind)
     if rendered:
@@ -169,7 +169,7 @@ def _labelled(face: RealFace) -> LabelledPicture:
 
 
 def validation_confidences(
-    finder: FaceFinder, faces: Path, labels: Path, backgrounds: list[Path]
+    face_detector: FaceDetector, faces: Path, labels: Path, backgrounds: list[Path]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " m"]]:
     """Return the confidences for known faces of the validation persons, and those of false faces.
 
@@ -180,10 +180,10 @@ def validation_confidences(
     found, pictures = [], []
     for face in real_faces(faces, labels, {VALIDATION}):
         pixels, box = face.pixels(), box_from_landmarks(face.landmarks)
-        answers = finder.find(pixels, confidence=LOWEST_CONFIDENCE)
+        answers = face_detector.find(pixels, confidence=LOWEST_CONFIDENCE)
         found.append(hit(answers, box, keypoints_from_landmarks(face.landmarks)).confidence)
         if face.trusted and box[2] < 0.45 * max(pixels.shape[:2]):
             pictures.append(covered(pixels, np.array([*(box[:2] + box[2:] / 2), box[2]]), rng))
     photos = [photo for file, photo in photographs(backgrounds).items() if held_back(file)]
     pictures += [tile for photo in photos for tile in tiles(photo)]
-    return np.array(found), false_confidences(finder, pictures)
+    return np.array(found), false_confidences(face_detector, pictures)

@@ -1,4 +1,4 @@
-"""The finder's training loop: canvases drawn by one worker, bfloat16 steps, averaged weights, checkpoints."""
+"""The face detector's training loop: canvases drawn by one worker, bfloat16 steps, averaged weights, checkpoints."""
 
 import math
 import time
@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from duchenne.errors import TrainingError
-from duchenne.networks.face_detector import MEAN, SCALE, FinderNetwork
+from duchenne.networks.face_detector import MEAN, SCALE, FaceDetectorNetwork
 from duchenne.training.face_detector.canvas import CanvasMaker
-from duchenne.training.face_detector.loss import CellGrid, finder_loss
+from duchenne.training.face_detector.loss import CellGrid, face_detector_loss
 from duchenne.training.face_detector.pool import FacePool
 from duchenne.training.run.batch_norm_unfolding import start_from_export
 
@@ -23,8 +23,8 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class FinderRecipe:
-    """How the finder is trained; by default from nothing.
+class FaceDetectorRecipe:
+    """How the face detector is trained; by default from nothing.
 
     Attributes:
         steps: Optimiser steps.
@@ -63,7 +63,7 @@ class _Batches(IterableDataset[Batch]):
     """An endless row of batches; pools are opened by the worker that draws from them."""
 
     def __init__(
-        self, parts: list[Path], shares: list[float], backgrounds: Path, recipe: FinderRecipe, seed: int
+        self, parts: list[Path], shares: list[float], backgrounds: Path, recipe: FaceDetectorRecipe, seed: int
     ) -> None:
         self.parts, self.shares, self.backgrounds, self.recipe, self.seed = parts, shares, backgrounds, recipe, seed
 
@@ -82,21 +82,21 @@ class _Batches(IterableDataset[Batch]):
             )
 
 
-class FinderTraining:
+class FaceDetectorTraining:
     """A training that can be stopped and gone on with.
 
     Args:
         recipe: How to train.
         folder: Holds `checkpoint.pt`; one that lies there is gone on from.
-        start: An exported finder whose weights the first step begins with.
+        start: An exported face detector whose weights the first step begins with.
     """
 
-    def __init__(self, recipe: FinderRecipe, folder: Path, start: Path | None = None) -> None:
+    def __init__(self, recipe: FaceDetectorRecipe, folder: Path, start: Path | None = None) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.checkpoint, self._start = recipe, folder / "checkpoint.pt", start
-        self.network = FinderNetwork()
+        self.network = FaceDetectorNetwork()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = FinderNetwork().requires_grad_(False)
+        self.averaged = FaceDetectorNetwork().requires_grad_(False)
         self.averaged.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=recipe.peak_rate, weight_decay=recipe.decay)
         self.step = 0
@@ -107,7 +107,7 @@ class FinderTraining:
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = state["step"]
 
-    def run(self, parts: list[Path], shares: list[float], backgrounds: Path, log: Path) -> FinderNetwork:
+    def run(self, parts: list[Path], shares: list[float], backgrounds: Path, log: Path) -> FaceDetectorNetwork:
         """Train to the recipe's last step and return the averaged network."""
         batches = _Batches(parts, shares, backgrounds, self.recipe, self.recipe.seed + 1000 * self.step)
         loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=6)
@@ -142,7 +142,7 @@ class FinderTraining:
         x = _normalised(pixels)
         with torch.autocast("cpu", torch.bfloat16):
             maps = self.network.train()(x)
-        parts = finder_loss(maps, grid, boxes, points, known)
+        parts = face_detector_loss(maps, grid, boxes, points, known)
         loss = sum((LOSS_WEIGHTS[name] * value for name, value in parts.items()), torch.zeros(()))
         if not torch.isfinite(loss):
             raise TrainingError(f"The loss is not finite at step {self.step}; go on from a checkpoint at a lower rate.")

@@ -1,4 +1,4 @@
-"""What training does to a stored face before the landmarker sees it: a finder's errors, mirror, camera, covers."""
+"""What training does to a stored face before the landmarker sees it: box errors, mirror, camera, covers."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from duchenne.facs import MIRROR_LANDMARKS
 from duchenne.geometry import Transform, scale_of, shift, similarity, transform_points
 from duchenne.landmarks import INPUT_SIDE_PX
 from duchenne.training.landmarks.pool import STORED_SIDE_PX, Sample
-from duchenne.training.pictures.corruption import greyed, spoil, tinted
+from duchenne.training.pictures.corruption import corrupt, greyed, tinted
 
 LOWEST_SIDE_PX = 24
 
@@ -20,7 +20,7 @@ LOWEST_SIDE_PX = 24
 class Target:
     """What the network should answer, in pixels of its crop; `known` masks the visibilities that nobody knows."""
 
-    solid: Float[np.ndarray, "49 3"]
+    landmarks_3d: Float[np.ndarray, "49 3"]
     visible: Float[np.ndarray, "49"]
     known: Float[np.ndarray, "49"]
     face: float
@@ -28,24 +28,28 @@ class Target:
 
 def augment(sample: Sample, rng: np.random.Generator) -> tuple[UInt8[np.ndarray, "128 128 3"], Target]:
     """Return a changed crop of the network's size and its target."""
-    crop, solid, visible = sample.crop, sample.solid, sample.visible
+    crop, landmarks_3d, visible = sample.crop, sample.landmarks_3d, sample.visible
     if rng.random() < 0.5:
-        crop, solid, visible = np.ascontiguousarray(crop[:, ::-1]), _mirrored(solid), visible[MIRROR_LANDMARKS]
+        crop, landmarks_3d, visible = (
+            np.ascontiguousarray(crop[:, ::-1]),
+            _mirrored(landmarks_3d),
+            visible[MIRROR_LANDMARKS],
+        )
     jitter = draw_jitter(rng)
     crop = cv2.warpAffine(crop, _centres(jitter), (INPUT_SIDE_PX, INPUT_SIDE_PX), flags=cv2.INTER_LINEAR)
-    points = transform_points(jitter, solid[:, :2])
+    points = transform_points(jitter, landmarks_3d[:, :2])
     crop = _looks(crop, sample.grey, rng)
     known = np.full(len(visible), float(sample.visibility_known))
     seen = visible.astype(float)
     if rng.random() < 0.25:
         crop, low, high = _cover(crop, rng)
         seen[((points > low) & (points < high)).all(1)] = 0.0
-    solid = np.column_stack([points, solid[:, 2] * scale_of(jitter)])
-    return crop, Target(solid, seen, known, float(sample.face))
+    landmarks_3d = np.column_stack([points, landmarks_3d[:, 2] * scale_of(jitter)])
+    return crop, Target(landmarks_3d, seen, known, float(sample.face))
 
 
-def _mirrored(solid: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
-    out = solid[MIRROR_LANDMARKS].copy()
+def _mirrored(landmarks_3d: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
+    out = landmarks_3d[MIRROR_LANDMARKS].copy()
     out[:, 0] = STORED_SIDE_PX - out[:, 0]
     return out
 
@@ -53,7 +57,7 @@ def _mirrored(solid: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
 def draw_jitter(rng: np.random.Generator) -> Transform:
     """Return a random transform from the stored crop to the network's.
 
-    A third of them err as a finder's box does, the others as the landmarker's own first pass.
+    A third of them err as a face detector's box does, the others as the landmarker's own first pass.
     """
     half, stored = INPUT_SIDE_PX / 2, STORED_SIDE_PX / 2
     if rng.random() < 0.35:
@@ -80,7 +84,7 @@ def _looks(crop: Picture, grey: bool, rng: np.random.Generator) -> Picture:
         side = int(np.exp(rng.uniform(np.log(LOWEST_SIDE_PX), np.log(0.8 * INPUT_SIDE_PX))))
         small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
         crop = cv2.resize(small, (INPUT_SIDE_PX, INPUT_SIDE_PX), interpolation=cv2.INTER_LINEAR)
-    return spoil(crop, rng) if rng.random() < 0.8 else crop
+    return corrupt(crop, rng) if rng.random() < 0.8 else crop
 
 
 def _cover(crop: Picture, rng: np.random.Generator) -> tuple[Picture, np.ndarray, np.ndarray]:

@@ -9,11 +9,11 @@ from jaxtyping import Float
 
 from duchenne.cropping import Picture
 from duchenne.errors import LandmarkError
-from duchenne.faces import FaceBox, FaceFinder, box_from_landmarks, keypoints_from_landmarks, overlap
+from duchenne.faces import FaceBox, FaceDetector, box_from_landmarks, keypoints_from_landmarks, overlap
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
-from duchenne.geometry import HeadPose, turn_between_deg
+from duchenne.geometry import HeadPose, angle_between_deg
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
-from duchenne.pose_normalisation import derotate, solid
+from duchenne.pose_normalisation import landmarks_3d, pose_normalised
 from duchenne.training.landmarks.sources import RenderedFace
 
 MIN_OVERLAP = 0.3
@@ -35,11 +35,11 @@ MOVEMENTS = {
 Boxes = Callable[[Picture, np.ndarray], FaceBox | None]
 
 
-def boxes_of_finder(finder: FaceFinder) -> Boxes:
+def boxes_of_face_detector(face_detector: FaceDetector) -> Boxes:
     """Return a function from picture and true points to the found box of that face; None where it was not found."""
 
     def box(pixels: Picture, points: np.ndarray) -> FaceBox | None:
-        found = finder.find(pixels)
+        found = face_detector.find(pixels)
         if not found:
             return None
         shared = overlap(box_from_landmarks(points), np.array([face.box for face in found]))
@@ -49,7 +49,7 @@ def boxes_of_finder(finder: FaceFinder) -> Boxes:
 
 
 def true_box(pixels: Picture, points: np.ndarray) -> FaceBox | None:
-    """Return the box that the points themselves give, for a measure without the finder."""
+    """Return the box that the points themselves give, for a measure without the face detector."""
     return FaceBox(box_from_landmarks(points), 1.0, keypoints_from_landmarks(points))
 
 
@@ -126,10 +126,10 @@ class HeadErrors:
 
 def head_errors(found: FaceLandmarks, head: RenderedFace) -> HeadErrors:
     """Return how far found landmarks are from the truth of a head."""
-    true, pose = head.solid[:, :2], head_pose(found)
+    true, pose = head.landmarks_3d[:, :2], head_pose(found)
     scale = float(np.sqrt(np.ptp(true, axis=0).prod()))
     way = np.linalg.norm(found.points - true, axis=1) / scale
-    depth = np.abs(found.depth - (head.solid[:, 2] - head.solid[:, 2].mean())).mean() / scale
+    depth = np.abs(found.depth - (head.landmarks_3d[:, 2] - head.landmarks_3d[:, 2].mean())).mean() / scale
     return HeadErrors(
         true=head.pose,
         points=float(way.mean()),
@@ -138,7 +138,7 @@ def head_errors(found: FaceLandmarks, head: RenderedFace) -> HeadErrors:
         depth=float(depth),
         visible=float(((found.visibility >= 0.5) == head.visible).mean()),
         pose=HeadPose(*(getattr(pose, name) - getattr(head.pose, name) for name in ANGLES)),
-        turn_deg=turn_between_deg(pose, head.pose),
+        turn_deg=angle_between_deg(pose, head.pose),
     )
 
 
@@ -148,7 +148,7 @@ ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 def responses(found: Float[np.ndarray, "n 49 3"], true: Float[np.ndarray, "n 49 3"]) -> dict[str, object]:
     """Return by how much what is found grows with the truth, for both sides together and for how they differ.
 
-    Ours: the slope of the found heights over the true ones (`MOVEMENTS`), from one derotated face to another. A
+    Ours: the slope of the found heights over the true ones (`MOVEMENTS`), from one pose-normalised face to another. A
     landmarker that is unsure answers with the mean, and its slope is below 1.
     """
     both: dict[str, float] = {}
@@ -174,7 +174,7 @@ def _slope(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
     return round(float(away @ y / (away @ away)), 3)
 
 
-def told(errors: list[HeadErrors]) -> dict[str, object]:
+def metadata(errors: list[HeadErrors]) -> dict[str, object]:
     """Return the errors of some heads as numbers for a results file."""
     if not errors:
         return {"faces": 0}
@@ -204,21 +204,21 @@ def measure_rendered(
     errors, poses, shapes = [], [], []
     for head in heads:
         poses.append(head.pose)
-        found = locate(landmarker, head.pixels, boxes(head.pixels, head.solid[:, :2]))
+        found = locate(landmarker, head.pixels, boxes(head.pixels, head.landmarks_3d[:, :2]))
         if found is None:
             continue
         errors.append(head_errors(found, head))
         if max(abs(head.pose.yaw_deg), abs(head.pose.pitch_deg)) <= FRONTAL_DEG:
-            seen = solid(found.points, found.depth)
-            shapes.append((derotate(seen, mean_face()), derotate(head.solid, mean_face())))
-    out = {"heads": len(poses), "located": len(errors), "all": told(errors)}
+            seen = landmarks_3d(found.points, found.depth)
+            shapes.append((pose_normalised(seen, mean_face()), pose_normalised(head.landmarks_3d, mean_face())))
+    out = {"heads": len(poses), "located": len(errors), "all": metadata(errors)}
     if len(shapes) > 1:
         out["frontal_responses"] = responses(*np.array(shapes).transpose(1, 0, 2, 3))
     if not grid:
         yaw = np.array([e.true.yaw_deg for e in errors])
-        return out | {"by_yaw": by_yaw(yaw, lambda rows: told([errors[k] for k in np.flatnonzero(rows)]))}
+        return out | {"by_yaw": by_yaw(yaw, lambda rows: metadata([errors[k] for k in np.flatnonzero(rows)]))}
     asked = [pose_name(pose) for pose in poses]
-    parts = {name: told([e for e in errors if pose_name(e.true) == name]) for name in dict.fromkeys(asked)}
+    parts = {name: metadata([e for e in errors if pose_name(e.true) == name]) for name in dict.fromkeys(asked)}
     return out | {"by_pose": {name: {"heads": asked.count(name), **part} for name, part in parts.items()}}
 
 

@@ -14,7 +14,7 @@ from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.geometry import Transform, scale_of, shift, transform_points
 from duchenne.landmarks import INPUT_SIDE_PX, CropRule, FaceLandmarks, head_pose, mean_face
-from duchenne.pose_normalisation import derotate
+from duchenne.pose_normalisation import pose_normalised
 
 STORED_SIDE_PX = 192
 """Half as much again as the network sees, so that a jittered crop still lies inside."""
@@ -29,7 +29,7 @@ class Sample:
 
     Attributes:
         crop: 192 x 192 x 3, RGB; the network's crop at its own scale with a margin around it.
-        solid: (49, 3), points and depth in pixels of the crop; zeros without a face.
+        landmarks_3d: (49, 3), points and depth in pixels of the crop; zeros without a face.
         visible: (49,), whether each point is seen; meaningless where `visibility_known` is false.
         visibility_known: Rendered heads know it, real ones do not.
         face: Whether a face is there.
@@ -39,7 +39,7 @@ class Sample:
     """
 
     crop: UInt8[np.ndarray, "192 192 3"]
-    solid: Float[np.ndarray, "49 3"]
+    landmarks_3d: Float[np.ndarray, "49 3"]
     visible: Bool[np.ndarray, "49"]
     visibility_known: bool
     face: bool
@@ -54,25 +54,31 @@ def stored_from_image(crop_from_image: Transform) -> Transform:
     return shift(margin, margin) @ crop_from_image
 
 
-def face_sample(pixels: Picture, solid: Float[np.ndarray, "49 3"], visible: Bool[np.ndarray, "49"] | None) -> Sample:
-    """Return the sample of a face; `solid` in image pixels, `visible` None where it is not known."""
-    stored = stored_from_image(CropRule().from_landmarks(solid[:, :2]))
-    depth = (solid[:, 2] - solid[:, 2].mean()) * scale_of(stored)
-    moved = np.column_stack([transform_points(stored, solid[:, :2]), depth])
+def face_sample(
+    pixels: Picture, landmarks_3d: Float[np.ndarray, "49 3"], visible: Bool[np.ndarray, "49"] | None
+) -> Sample:
+    """Return the sample of a face; `landmarks_3d` in image pixels, `visible` None where it is not known."""
+    stored = stored_from_image(CropRule().from_landmarks(landmarks_3d[:, :2]))
+    depth = (landmarks_3d[:, 2] - landmarks_3d[:, 2].mean()) * scale_of(stored)
+    moved = np.column_stack([transform_points(stored, landmarks_3d[:, :2]), depth])
     seen = np.ones(LANDMARK_COUNT, bool) if visible is None else visible
     crop, known = cut(pixels, stored, STORED_SIDE_PX), visible is not None
-    return Sample(crop, moved, seen, known, True, is_grey(pixels), is_turned(solid), is_uneven(solid))
+    return Sample(crop, moved, seen, known, True, is_grey(pixels), is_turned(landmarks_3d), is_uneven(landmarks_3d))
 
 
-def is_turned(solid: Float[np.ndarray, "49 3"]) -> bool:
+def is_turned(landmarks_3d: Float[np.ndarray, "49 3"]) -> bool:
     """Whether the head of these points looks away from the camera by `TURNED_DEG`, a degree of pitch counting 1.25."""
-    pose = head_pose(FaceLandmarks(solid[:, :2], solid[:, 2] - solid[:, 2].mean(), np.ones(len(solid)), 1.0))
+    pose = head_pose(
+        FaceLandmarks(
+            landmarks_3d[:, :2], landmarks_3d[:, 2] - landmarks_3d[:, 2].mean(), np.ones(len(landmarks_3d)), 1.0
+        )
+    )
     return float(np.hypot(pose.yaw_deg, 1.25 * pose.pitch_deg)) >= TURNED_DEG
 
 
-def is_uneven(solid: Float[np.ndarray, "49 3"]) -> bool:
-    """Whether a point of the derotated face lies higher than its twin by `UNEVEN`."""
-    height = derotate(solid, mean_face())[:, 1]
+def is_uneven(landmarks_3d: Float[np.ndarray, "49 3"]) -> bool:
+    """Whether a point of the pose-normalised face lies higher than its twin by `UNEVEN`."""
+    height = pose_normalised(landmarks_3d, mean_face())[:, 1]
     return bool(np.abs(height - height[MIRROR_LANDMARKS]).max() >= UNEVEN)
 
 
@@ -88,7 +94,7 @@ def is_grey(pixels: Picture) -> bool:
     return bool((np.ptp(pixels.astype(np.int16), axis=2) < 6).all())
 
 
-_COLUMNS = ("solid", "visible", "visibility_known", "face", "grey", "turned", "uneven")
+_COLUMNS = ("landmarks_3d", "visible", "visibility_known", "face", "grey", "turned", "uneven")
 
 
 def write_part(part: Path, samples: Iterable[Sample]) -> int:
@@ -150,4 +156,4 @@ class Pool:
     def solids(self) -> Iterator[Float[np.ndarray, "n 49 3"]]:
         """Yield the points and depths of each part."""
         for _, columns in self._parts:
-            yield columns["solid"]
+            yield columns["landmarks_3d"]

@@ -16,9 +16,9 @@ from jaxtyping import Float
 
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT, MIRROR_LANDMARKS
-from duchenne.geometry import HeadPose, rotation_from_pose, turn_from_rotation
+from duchenne.geometry import HeadPose, rotation_from_pose, rotation_vector
 from duchenne.landmarks import POSE_CORRECTION_NAME, Landmarker, level_face
-from duchenne.pose_normalisation import solid
+from duchenne.pose_normalisation import landmarks_3d
 from duchenne.training.landmarks.errors import locate, true_box
 from duchenne.training.landmarks.sources import RenderedFace, rendered_faces, stills_in
 from duchenne.weights import FOLDER
@@ -34,14 +34,14 @@ def observed(landmarker: Landmarker, heads: Iterable[RenderedFace]) -> tuple[np.
     """Return for each found head and its mirror image the shape (n x 147) and the turn that is missing (n x 3)."""
     shapes, turns = [], []
     for head in heads:
-        found = locate(landmarker, head.pixels, true_box(head.pixels, head.solid[:, :2]))
+        found = locate(landmarker, head.pixels, true_box(head.pixels, head.landmarks_3d[:, :2]))
         if found is None:
             continue
-        seen = solid(found.points, found.depth)
+        seen = landmarks_3d(found.points, found.depth)
         for points, pose in ((seen, head.pose), (seen[MIRROR_LANDMARKS] * _MIRROR, _mirrored(head.pose))):
             rotation, shape = level_face(points)
             shapes.append(shape)
-            turns.append(turn_from_rotation(rotation.T @ rotation_from_pose(pose)))
+            turns.append(rotation_vector(rotation.T @ rotation_from_pose(pose)))
     return np.array(shapes), np.array(turns)
 
 

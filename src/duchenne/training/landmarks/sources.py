@@ -18,7 +18,7 @@ from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import HeadPose, rigid_rotation, rotation_from_pose
-from duchenne.pose_normalisation import STABLE_LANDMARKS, derotate
+from duchenne.pose_normalisation import STABLE_LANDMARKS, pose_normalised
 from duchenne.training.face_detector.sources import AGREEMENT_IOU, HELD_OUT, VALIDATION
 from duchenne.training.landmarks.pool import Sample, empty_sample, face_sample, write_part
 from duchenne.training.pictures.photographs import photographs
@@ -38,13 +38,13 @@ class TaughtFace:
     Attributes:
         file: Where it lies.
         person: The id by which pictures are split.
-        solid: (49, 3), points and depth, image pixels.
+        landmarks_3d: (49, 3), points and depth, image pixels.
         trusted: The teacher is sure and consistent, and no detector sees a second face.
     """
 
     file: Path
     person: int
-    solid: Float[np.ndarray, "49 3"]
+    landmarks_3d: Float[np.ndarray, "49 3"]
     trusted: bool
 
     def pixels(self) -> Picture:
@@ -59,13 +59,13 @@ class RenderedFace:
 
     Attributes:
         pixels: RGB.
-        solid: (49, 3), points and depth, image pixels.
+        landmarks_3d: (49, 3), points and depth, image pixels.
         visible: (49,).
         pose: Of the head against the camera.
     """
 
     pixels: Picture
-    solid: Float[np.ndarray, "49 3"]
+    landmarks_3d: Float[np.ndarray, "49 3"]
     visible: Bool[np.ndarray, "49"]
     pose: HeadPose
 
@@ -90,9 +90,9 @@ def taught_faces(folder: Path, labels: Path, last_digits: set[int]) -> list[Taug
     agreed = (t["iou"] > AGREEMENT_IOU) & np.isfinite(t["points"]).all((1, 2))
     trusted = (t["presence"] > MIN_PRESENCE) & (t["consistency"] < MAX_INCONSISTENCY)
     trusted &= (t["n_short"] < 2) & (t["n_full"] < 2)
-    solid = t["points"].astype(np.float64) + np.array([0.5, 0.5, 0.0])
+    landmarks_3d = t["points"].astype(np.float64) + np.array([0.5, 0.5, 0.0])
     return [
-        TaughtFace(folder / name, rows[name], solid[k], bool(trusted[k]))
+        TaughtFace(folder / name, rows[name], landmarks_3d[k], bool(trusted[k]))
         for k, name in enumerate(t["picture"])
         if agreed[k] and rows[name] % 10 in last_digits
     ]
@@ -105,9 +105,9 @@ def rendered_faces(file: Path) -> Iterator[RenderedFace]:
     for image, landmarks, visibility, *angles in zip(*(table[name] for name in columns), strict=True):
         with Image.open(io.BytesIO(image)) as opened:
             pixels = np.asarray(opened.convert("RGB"))
-        solid = np.frombuffer(landmarks, np.float32).reshape(LANDMARK_COUNT, 3).astype(np.float64)
+        landmarks_3d = np.frombuffer(landmarks, np.float32).reshape(LANDMARK_COUNT, 3).astype(np.float64)
         visible = np.frombuffer(visibility, np.uint8).astype(bool)
-        yield RenderedFace(pixels, solid, visible, HeadPose(*(float(angle) for angle in angles)))
+        yield RenderedFace(pixels, landmarks_3d, visible, HeadPose(*(float(angle) for angle in angles)))
 
 
 def prepare_real(
@@ -125,7 +125,7 @@ def prepare_real(
 
 def depth_difference(faces: list[TaughtFace], average: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49"]:
     """Return by how much the mean rendered face lies deeper than the mean of the teacher's faces, in eye spans."""
-    return average[:, 2] - np.mean([derotate(face.solid, average)[:, 2] for face in faces], axis=0)
+    return average[:, 2] - np.mean([pose_normalised(face.landmarks_3d, average)[:, 2] for face in faces], axis=0)
 
 
 def with_depth(face: TaughtFace, average: np.ndarray, difference: Float[np.ndarray, "49"]) -> TaughtFace:
@@ -135,11 +135,11 @@ def with_depth(face: TaughtFace, average: np.ndarray, difference: Float[np.ndarr
     the difference is added along the head's axis as far as it shows in depth. Image points stay as they are.
     """
     stable = np.isin(np.arange(LANDMARK_COUNT), STABLE_LANDMARKS).astype(float)
-    rotation = rigid_rotation(average, face.solid / np.ptp(face.solid, axis=0).max(), stable)
-    level = (face.solid - face.solid.mean(0)) @ rotation
-    moved = face.solid.copy()
+    rotation = rigid_rotation(average, face.landmarks_3d / np.ptp(face.landmarks_3d, axis=0).max(), stable)
+    level = (face.landmarks_3d - face.landmarks_3d.mean(0)) @ rotation
+    moved = face.landmarks_3d.copy()
     moved[:, 2] += rotation[2, 2] * difference * eye_span_px(level[:, :2])
-    return replace(face, solid=moved)
+    return replace(face, landmarks_3d=moved)
 
 
 def _write_real(work: Path, name: str, faces: list[TaughtFace]) -> list[Path]:
@@ -147,7 +147,7 @@ def _write_real(work: Path, name: str, faces: list[TaughtFace]) -> list[Path]:
     for first in range(0, len(faces), _PER_PART):
         part = work / f"{name}-{first // _PER_PART:03d}"
         if not part.with_suffix(".npz").exists():
-            write_part(part, (face_sample(f.pixels(), f.solid, None) for f in faces[first : first + _PER_PART]))
+            write_part(part, (face_sample(f.pixels(), f.landmarks_3d, None) for f in faces[first : first + _PER_PART]))
         parts.append(part)
     return parts
 
@@ -159,7 +159,7 @@ def prepare_rendered(work: Path, folders: list[Path]) -> list[Path]:
         part = work / f"rendered-{file.parent.parent.name}-{file.parent.name}-{file.stem}"
         if not part.with_suffix(".npz").exists():
             heads = (head for head in rendered_faces(file) if head.visible.sum() > LANDMARK_COUNT // 3)
-            write_part(part, (face_sample(head.pixels, head.solid, head.visible) for head in heads))
+            write_part(part, (face_sample(head.pixels, head.landmarks_3d, head.visible) for head in heads))
         parts.append(part)
     return parts
 
@@ -187,7 +187,9 @@ def _beside_faces(faces: list[TaughtFace], rng: np.random.Generator) -> Iterator
         pixels = face.pixels()
         side = int(min(pixels.shape[:2]) * rng.uniform(0.2, 0.8))
         top, left = (int(rng.integers(0, n - side + 1)) for n in pixels.shape[:2])
-        inside = ((face.solid[:, :2] > [left, top]) & (face.solid[:, :2] < [left + side, top + side])).all(1)
+        inside = (
+            (face.landmarks_3d[:, :2] > [left, top]) & (face.landmarks_3d[:, :2] < [left + side, top + side])
+        ).all(1)
         if inside.mean() < 0.25:
             given += 1
             yield empty_sample(pixels[top : top + side, left : left + side])
@@ -211,8 +213,8 @@ def mean_face(folders: list[Path], count: int = 2000) -> Float[np.ndarray, "49 3
     faces = []
     for file in stills_in(folders)[: -(-count // 250)]:
         for head in rendered_faces(file):
-            solid = (head.solid - head.solid.mean(0)) @ rotation_from_pose(head.pose)
-            faces.append(solid / np.sqrt((solid**2).sum(1).mean()))
+            landmarks_3d = (head.landmarks_3d - head.landmarks_3d.mean(0)) @ rotation_from_pose(head.pose)
+            faces.append(landmarks_3d / np.sqrt((landmarks_3d**2).sum(1).mean()))
     if not faces:
         places = ", ".join(map(str, folders))
         raise TrainingError(f"No stills-*.parquet in {places}. Draw some with: duchenne render --protocol stills.")

@@ -45,7 +45,7 @@ def main() -> None:
     import torch
 
     from duchenne.landmarks import MEAN_FACE_NAME
-    from duchenne.landmarks import mean_face as shipped_mean_face
+    from duchenne.landmarks import mean_face as pretrained_mean_face
     from duchenne.training.landmarks.export import export_landmarker
     from duchenne.training.landmarks.pool import Pool
     from duchenne.training.landmarks.sources import (
@@ -60,7 +60,7 @@ def main() -> None:
     torch.set_num_threads(1)
     args.work.mkdir(parents=True, exist_ok=True)
     pools, watched = Pools(Pool(), Pool(), Pool()), Pool()
-    average = mean_face(args.rendered) if args.start is None else shipped_mean_face()
+    average = mean_face(args.rendered) if args.start is None else pretrained_mean_face()
     training_parts, watched_parts = prepare_real(args.work, args.faces, args.labels, average)
     empty_parts = prepare_empty(args.work, args.faces, args.labels, args.backgrounds)
     for pool, parts in ((pools.real, training_parts), (watched, watched_parts), (pools.empty, empty_parts)):

@@ -133,14 +133,14 @@ def loss_of(outputs: tuple[Tensor, Tensor, Tensor], target: tuple[Tensor, ...], 
 
     Args:
         outputs: Of the network.
-        target: solid (n, 49, 3) in network units, visible and known (n, 49), face (n,).
+        target: landmarks_3d (n, 49, 3) in network units, visible and known (n, 49), face (n,).
         recipe: The weights.
     """
     points, visibility, presence = (out.float() for out in outputs)
-    solid, visible, known, face = target
-    extent = solid[..., :2].amax(1) - solid[..., :2].amin(1)
+    landmarks_3d, visible, known, face = target
+    extent = landmarks_3d[..., :2].amax(1) - landmarks_3d[..., :2].amin(1)
     unit = extent.prod(1).sqrt().clamp(min=0.05)[:, None, None]
-    away = (points - solid) / unit
+    away = (points - landmarks_3d) / unit
     error, shape = _size(away), _size(_CENTRING @ away[..., :2])
     places = error[..., :2].mean((1, 2)) + recipe.depth_weight * error[..., 2].mean(1)
     places = places + recipe.shape_weight * (shape.mean(2) * _SHAPE_WEIGHTS).mean(1)
@@ -159,10 +159,10 @@ def _size(away: Tensor) -> Tensor:
 def collate(samples: list[tuple[np.ndarray, Target]]) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Return normalised crops and targets of a batch as tensors."""
     crops = torch.from_numpy(np.stack([crop for crop, _ in samples])).permute(0, 3, 1, 2).float()
-    columns = [[getattr(t, name) for _, t in samples] for name in ("solid", "visible", "known", "face")]
-    solid, visible, known, face = (torch.tensor(np.array(c), dtype=torch.float32) for c in columns)
-    solid = (solid - torch.tensor([UNIT_PX, UNIT_PX, 0.0])) / UNIT_PX
-    return ((crops - MEAN) / SCALE).contiguous(memory_format=torch.channels_last), (solid, visible, known, face)
+    columns = [[getattr(t, name) for _, t in samples] for name in ("landmarks_3d", "visible", "known", "face")]
+    landmarks_3d, visible, known, face = (torch.tensor(np.array(c), dtype=torch.float32) for c in columns)
+    landmarks_3d = (landmarks_3d - torch.tensor([UNIT_PX, UNIT_PX, 0.0])) / UNIT_PX
+    return ((crops - MEAN) / SCALE).contiguous(memory_format=torch.channels_last), (landmarks_3d, visible, known, face)
 
 
 def draw_batch(pools: Pools, recipe: LandmarkerRecipe, step: int) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -270,8 +270,8 @@ class LandmarkerTraining:
 
 def _mean_target(pools: Pools) -> Float[np.ndarray, "49 3"]:
     """Return the mean of the faces' points in network units; the bias that the net starts from."""
-    solid = np.concatenate(list(pools.real.solids())).mean(0)
-    return (solid - [*solid[:, :2].mean(0), 0.0]) / UNIT_PX
+    landmarks_3d = np.concatenate(list(pools.real.solids())).mean(0)
+    return (landmarks_3d - [*landmarks_3d[:, :2].mean(0), 0.0]) / UNIT_PX
 
 
 def mean_error(network: LandmarkerNetwork, pool: Pool, count: int, seed: int) -> tuple[float, float]:
@@ -281,10 +281,10 @@ def mean_error(network: LandmarkerNetwork, pool: Pool, count: int, seed: int) ->
     samples = [augment(pool[int(row)], rng) for row in rows]
     points, depths = [], []
     for first in range(0, len(samples), 64):
-        crops, (solid, _, _, _) = collate(samples[first : first + 64])
+        crops, (landmarks_3d, _, _, _) = collate(samples[first : first + 64])
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             found = network(crops)[0].float()
-        unit = (solid[..., :2].amax(1) - solid[..., :2].amin(1)).prod(1).sqrt()
-        points.append((found - solid)[..., :2].norm(dim=-1).mean(1) / unit)
-        depths.append((found - solid)[..., 2].abs().mean(1) / unit)
+        unit = (landmarks_3d[..., :2].amax(1) - landmarks_3d[..., :2].amin(1)).prod(1).sqrt()
+        points.append((found - landmarks_3d)[..., :2].norm(dim=-1).mean(1) / unit)
+        depths.append((found - landmarks_3d)[..., 2].abs().mean(1) / unit)
     return float(torch.cat(points).median()), float(torch.cat(depths).median())

@@ -1,4 +1,4 @@
-"""How a camera may spoil a picture: colour, light, blur, noise, low resolution, JPEG. Used on the finder's canvases."""
+"""How a camera may corrupt a picture: colour, light, blur, noise, low resolution, JPEG."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from duchenne.cropping import Picture
 _RAMP = np.arange(256, dtype=np.float32) / 255
 
 
-def spoil(pixels: Picture, rng: np.random.Generator) -> Picture:
+def corrupt(pixels: Picture, rng: np.random.Generator) -> Picture:
     """Return the picture as a worse camera, a worse lamp or a worse file would show it."""
     if rng.random() < 0.15:
         pixels = _low_resolution(pixels, rng)

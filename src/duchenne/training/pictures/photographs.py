@@ -1,4 +1,4 @@
-"""Pictures without faces behind the finder's canvases: photographs, frames whose face is covered, textures."""
+"""Pictures without faces behind the face detector's canvases: photographs, frames whose face is covered, textures."""
 
 import itertools
 import zlib
@@ -12,13 +12,13 @@ from PIL import Image
 
 from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
-from duchenne.faces import FaceFinder
+from duchenne.faces import FaceDetector
 from duchenne.training.face_detector.pool import FacePool
 from duchenne.training.pictures.textures import TEXTURE_SIDE_PX, texture
 
 PHOTO_SIDE_PX = 1024
 HARD_CONFIDENCE = 0.2
-"""A place without a face in which a finder sees one with this confidence is worth learning from."""
+"""A place without a face in which a face detector sees one with this confidence is worth learning from."""
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -74,12 +74,12 @@ def background_pool(photos: list[Picture], faces: FacePool, count: int, seed: in
 
 
 def hard_squares(
-    finder: FaceFinder, photos: list[Picture], count: int, tries: int, seed: int
+    face_detector: FaceDetector, photos: list[Picture], count: int, tries: int, seed: int
 ) -> UInt8[np.ndarray, "m h w 3"]:
-    """Return at most `count` squares of photographs and textures in which a finder believes to see a face.
+    """Return at most `count` squares of photographs and textures in which a face detector believes to see a face.
 
     Args:
-        finder: Whose errors are looked for.
+        face_detector: Whose errors are looked for.
         photos: Without faces.
         count: Squares wanted.
         tries: Squares looked at.
@@ -87,7 +87,9 @@ def hard_squares(
     """
     rng = np.random.default_rng(seed)
     drawn = itertools.chain.from_iterable(zip(_photo_squares(photos, rng), _textures(rng), strict=False))
-    wrong = (square for square in itertools.islice(drawn, tries) if finder.find(square, confidence=HARD_CONFIDENCE))
+    wrong = (
+        square for square in itertools.islice(drawn, tries) if face_detector.find(square, confidence=HARD_CONFIDENCE)
+    )
     found = list(itertools.islice(wrong, count))
     return np.array(found, np.uint8).reshape(len(found), TEXTURE_SIDE_PX, TEXTURE_SIDE_PX, 3)
 

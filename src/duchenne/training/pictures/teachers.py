@@ -49,12 +49,12 @@ class MeshFace:
     """FaceMesh's answer.
 
     Attributes:
-        solid: (49, 3), points and depth, image pixels; depth 0 at the mean, positive away from the camera.
+        landmarks_3d: (49, 3), points and depth, image pixels; depth 0 at the mean, positive away from the camera.
         presence: Logit that the crop shows a face.
         consistency: Mean way of the points between the two passes, over the root of the area of their box.
     """
 
-    solid: Float[np.ndarray, "49 3"]
+    landmarks_3d: Float[np.ndarray, "49 3"]
     presence: float
     consistency: float
 
@@ -159,7 +159,7 @@ class Teachers:
         face = largest.get("short") or largest.get("full")
         mesh = self.mesh.locate(pixels, face) if face else None
         row["kp"] = face.keypoints if face else np.full((6, 2), np.nan)
-        row["points"] = mesh.solid - [0.5, 0.5, 0.0] if mesh else np.full((LANDMARK_COUNT, 3), np.nan)
+        row["points"] = mesh.landmarks_3d - [0.5, 0.5, 0.0] if mesh else np.full((LANDMARK_COUNT, 3), np.nan)
         row["presence"] = mesh.presence if mesh else np.nan
         row["consistency"] = mesh.consistency if mesh else np.nan
         return row

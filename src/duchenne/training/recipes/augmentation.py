@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class AugmentationConfig:
     """How much of what. Zero switches a part off.
 
     Attributes:
@@ -25,8 +25,8 @@ class Augmentation:
 
     landmark_error: float = 0.02
     depth_error: float = 0.02
-    feature_turn_deg: float = 3.0
-    feature_shift: float = 0.005
+    feature_jitter_deg: float = 3.0
+    feature_jitter_shift: float = 0.005
     mirror: float = 0.5
     tint: float = 0.1
     gamma: float = 0.2

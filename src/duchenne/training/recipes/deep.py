@@ -19,23 +19,23 @@ from duchenne.networks.baseline_config import (
 )
 from duchenne.networks.region_config import COMPACT, PatchLayer, RegionConfig
 from duchenne.patches import PatchLayout
-from duchenne.training.recipes.augmentation import Augmentation
+from duchenne.training.recipes.augmentation import AugmentationConfig
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe, Joint, PatchChoice, Svm
 
-LIGHT = Augmentation(
+LIGHT = AugmentationConfig(
     landmark_error=0.01,
     depth_error=0.01,
-    feature_turn_deg=0,
-    feature_shift=0,
+    feature_jitter_deg=0,
+    feature_jitter_shift=0,
     low_resolution=0.0,
     jpeg=0.0,
 )
 """Mirror, small similarity jitter, light: for recipes that state none."""
-NONE = Augmentation(
+NONE = AugmentationConfig(
     landmark_error=0,
     depth_error=0,
-    feature_turn_deg=0,
-    feature_shift=0,
+    feature_jitter_deg=0,
+    feature_jitter_shift=0,
     mirror=0,
     gamma=0,
     contrast=0,
@@ -113,7 +113,7 @@ class DeepRecipe:
     epochs: float = 20.0
     patience: int = 5
     validate_every: float = 1.0
-    augmentation: Augmentation = LIGHT
+    augmentation: AugmentationConfig = LIGHT
     weighted: bool = True
     sampling: Literal["all", "balanced"] = "all"
     intensity_share: float = 0.5
@@ -164,7 +164,7 @@ RECIPES: dict[str, Recipe] = {
             batch=64,
             patience=0,
             validate_every=5.0,
-            augmentation=Augmentation(),
+            augmentation=AugmentationConfig(),
         ),
         DeepRecipe(
             "grid",
@@ -221,7 +221,7 @@ KINDS: dict[str, type] = {
         DeepRecipe,
         Adadelta,
         AdamW,
-        Augmentation,
+        AugmentationConfig,
         RegionConfig,
         PatchLayer,
         PatchLayout,

@@ -1,4 +1,4 @@
-"""Go on from a finder or landmarker that was exported: its ONNX file back into a network that can be trained."""
+"""Go on from a face detector or landmarker that was exported: its ONNX file back into a network that can be trained."""
 
 from itertools import pairwise
 from pathlib import Path

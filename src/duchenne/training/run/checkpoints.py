@@ -19,20 +19,20 @@ from duchenne.errors import TrainingError
 _KEY = "duchenne"
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], told: dict[str, Any]) -> None:
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     """Write a file whole or not at all.
 
     Args:
         path: Where to.
         tensors: By name.
-        told: Anything that JSON can hold.
+        metadata: Anything that JSON can hold.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     save_file(
         {name: values.detach().cpu().contiguous() for name, values in tensors.items()},
         str(unfinished),
-        {_KEY: json.dumps(told)},
+        {_KEY: json.dumps(metadata)},
     )
     unfinished.replace(path)
 
@@ -45,8 +45,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(str(path), "pt") as file:
-            told = json.loads((file.metadata() or {})[_KEY])
-            return {name: file.get_tensor(name) for name in file.keys()}, told  # noqa: SIM118
+            metadata = json.loads((file.metadata() or {})[_KEY])
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise TrainingError(
             f"{path} is no checkpoint of this project: {error}. Train again, or name another."

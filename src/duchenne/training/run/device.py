@@ -6,7 +6,7 @@ from duchenne.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Machine:
+class DeviceConfig:
     """Where the steps are made.
 
     Attributes:

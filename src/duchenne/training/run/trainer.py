@@ -20,13 +20,13 @@ from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.build import build_network
-from duchenne.training.action_units.initialisation import Start, begin_from
+from duchenne.training.action_units.initialisation import Initialisation, begin_from
 from duchenne.training.action_units.losses import LossModule, skew
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.data.checks import require_trainable
 from duchenne.training.data.labels import Labels
 from duchenne.training.data.landmark_statistics import shape_statistics
-from duchenne.training.data.sampler import BatchReader
+from duchenne.training.data.sampler import BatchSampler
 from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.run.checkpoints import (
     commit,
@@ -36,7 +36,7 @@ from duchenne.training.run.checkpoints import (
     read_tensors,
     write_tensors,
 )
-from duchenne.training.run.device import Machine
+from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.log import Logbook
 from duchenne.training.run.memory import keep_freed_memory
 from duchenne.training.run.optimisers import build_optimiser
@@ -52,8 +52,8 @@ def fit(
     valid: FaceStore,
     folder: Path,
     report: Report,
-    machine: Machine | None = None,
-    start: Start | None = None,
+    machine: DeviceConfig | None = None,
+    start: Initialisation | None = None,
 ) -> DeepSystem:
     """Train to the end of the recipe, from the folder's checkpoint if there is one, and keep the system there.
 
@@ -63,7 +63,7 @@ def fit(
     """
     recipe = recipe if start is None else start.suited(recipe)
     require_trainable(train, valid, recipe.aus, recipe.batch)
-    fitting = _Fitting(recipe, train, valid, folder, report, machine or Machine(), start)
+    fitting = _Fitting(recipe, train, valid, folder, report, machine or DeviceConfig(), start)
     system = fitting.run()
     fitting.part()
     return system
@@ -79,8 +79,8 @@ class _Fitting:
         valid: FaceStore,
         folder: Path,
         report: Report,
-        machine: Machine,
-        start: Start | None,
+        machine: DeviceConfig,
+        start: Initialisation | None,
     ) -> None:
         self.recipe, self.train, self.valid, self.folder, self.report = recipe, train, valid, folder, report
         self.machine = machine
@@ -102,14 +102,14 @@ class _Fitting:
         self.steps = max(2, round(recipe.epochs * self.steps_per_epoch))
         self.validate_every = max(1, round(recipe.validate_every * self.steps_per_epoch))
         self._build(start)
-        self.reader = BatchReader(
+        self.reader = BatchSampler(
             recipe, train, self.reference, self.steps_per_epoch, self.fabric.global_rank, self.fabric.world_size
         )
         self.step, self.best, self.best_step = 0, -1.0, 0
         self.score: float | None = None
         self.smooth: float | None = None
 
-    def _build(self, start: Start | None) -> None:
+    def _build(self, start: Initialisation | None) -> None:
         recipe = self.recipe
         torch.manual_seed(recipe.seed)
         self.reference, spread = None, None
@@ -200,15 +200,15 @@ class _Fitting:
         waited = (self.step - self.best_step) // self.validate_every
         return bool(self.recipe.patience) and waited >= self.recipe.patience
 
-    def _system(self, told: dict[str, Any]) -> DeepSystem:
-        return DeepSystem(self.recipe, self.network.eval(), self.reference, told)
+    def _system(self, metadata: dict[str, Any]) -> DeepSystem:
+        return DeepSystem(self.recipe, self.network.eval(), self.reference, metadata)
 
     def _finish(self, seconds: float) -> DeepSystem:
         self._keep()
         if self.recipe.patience:
             tensors, _ = read_tensors(self.folder / BEST_FILE)
             self.network.load_state_dict(tensors)
-        told = {
+        metadata = {
             "data": self.train.fingerprint,
             "validation_data": self.valid.fingerprint,
             "commit": commit(),
@@ -217,7 +217,7 @@ class _Fitting:
             "validation_score": self.best if self.recipe.patience else self.score,
             "seconds_since_last_start": round(seconds, 1),
         }
-        system = self._system(told)
+        system = self._system(metadata)
         if self.fabric.global_rank == 0:
             system.save(self.folder)
         return system
@@ -227,7 +227,7 @@ class _Fitting:
             return
         tensors, groups = optimiser_tensors(self.optimiser)
         tensors |= {f"network.{name}": values for name, values in self.network.state_dict().items()}
-        told = {
+        metadata = {
             "identity": self.identity,
             "step": self.step,
             "groups": groups,
@@ -237,26 +237,26 @@ class _Fitting:
             "data": self.train.fingerprint,
             "commit": commit(),
         }
-        write_tensors(self.folder / CHECKPOINT_FILE, tensors, told)
+        write_tensors(self.folder / CHECKPOINT_FILE, tensors, metadata)
 
     def _load(self) -> int:
         path = self.folder / CHECKPOINT_FILE
         if not path.exists():
             return 0
-        tensors, told = read_tensors(path)
-        if told["identity"] != self.identity:
+        tensors, metadata = read_tensors(path)
+        if metadata["identity"] != self.identity:
             raise TrainingError(
                 f"{path} was made by another recipe or with other data. Name another folder, or remove it."
             )
         kept = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
         self.network.load_state_dict(kept)
-        load_optimiser(self.optimiser, tensors, told["groups"])
+        load_optimiser(self.optimiser, tensors, metadata["groups"])
         if self.schedule is not None:
-            self.schedule.load_state_dict(told["schedule"])
-        self.best, self.best_step, self.score, self.smooth = told["best"]
-        if not self.machine.threads and "threads" in told:  # sums over another number of threads round otherwise
-            torch.set_num_threads(told["threads"])
-        return int(told["step"])
+            self.schedule.load_state_dict(metadata["schedule"])
+        self.best, self.best_step, self.score, self.smooth = metadata["best"]
+        if not self.machine.threads and "threads" in metadata:  # sums over another number of threads round otherwise
+            torch.set_num_threads(metadata["threads"])
+        return int(metadata["step"])
 
 
 def validation_score(system: DeepSystem, valid: FaceStore) -> float:
