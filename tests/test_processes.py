@@ -25,12 +25,12 @@ sys.path.insert(0, {tests!r})
 from pathlib import Path
 import torch
 from duchenne.training.run.trainer import fit
-from duchenne.training.run.device import Machine
+from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
 from test_processes import STILL
 from toy_store import toy_store
 if __name__ == "__main__":
-    machine = Machine("cpu", devices={devices}, threads=1)
+    machine = DeviceConfig("cpu", devices={devices}, threads=1)
     fit(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, machine)
     assert torch.get_num_threads() == 1
 """
@@ -42,12 +42,12 @@ sys.path.insert(0, {tests!r})
 from pathlib import Path
 from duchenne.training.run.checkpoints import write_tensors
 from duchenne.training.run.trainer import _Fitting
-from duchenne.training.run.device import Machine
+from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
 from test_processes import STILL
 from toy_store import toy_store
 if __name__ == "__main__":
-    machine = Machine("cpu", devices={devices}, threads=1)
+    machine = DeviceConfig("cpu", devices={devices}, threads=1)
     run = _Fitting(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, machine, None)
     inputs, labels = run.reader.read(0)
     assert len(inputs[0]) == STILL.batch // {devices}
