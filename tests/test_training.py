@@ -196,7 +196,7 @@ def test_the_papers_settings_are_the_papers():
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("corrupt", "message"),
     [
         (lambda s: s.intensity.__setitem__((slice(None), SMILE), 3.0), "AU12 has 96 positive and 0 negative"),
         (lambda s: s.known.__setitem__((slice(None), SMILE), False), "AU12: all 96 training labels are unknown"),

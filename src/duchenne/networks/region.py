@@ -38,7 +38,7 @@ class RegionNetwork(nn.Module):
     """Logits of AUs from windows around landmarks.
 
     Attributes:
-        landmark_share: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen after
+        late_fusion_weight: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen after
             training (`training.action_units.late_fusion`), kept in the exported file alone.
 
     Args:
@@ -74,7 +74,7 @@ class RegionNetwork(nn.Module):
             self.register_buffer(
                 "shape_spread", torch.ones(LANDMARK_COUNT, 3) if shape_spread is None else shape_spread
             )
-        self.register_buffer("landmark_share", None, persistent=False)
+        self.register_buffer("late_fusion_weight", None, persistent=False)
         if not config.batch_norm:
             he_init(self)
 
