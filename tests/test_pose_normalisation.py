@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from duchenne.errors import LandmarkError
-from duchenne.pose_normalisation import STABLE_LANDMARKS, mean_normalised_landmarks, pose_normalised, solid
+from duchenne.pose_normalisation import STABLE_LANDMARKS, mean_normalised_landmarks, pose_normalised, landmarks_3d
 from toy_faces import head, posed
 
 
@@ -32,8 +32,8 @@ def test_the_mean_shape_is_the_head_behind_every_pose():
 
 def test_points_and_depth_become_columns():
     points, depth = np.random.default_rng(0).normal(size=(49, 2)), np.arange(49.0)
-    assert_allclose(solid(points, depth)[:, 2], depth)
-    assert_allclose(solid(points, depth)[:, :2], points)
+    assert_allclose(landmarks_3d(points, depth)[:, 2], depth)
+    assert_allclose(landmarks_3d(points, depth)[:, :2], points)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((49, 3)), np.full((49, 3), np.nan)])
