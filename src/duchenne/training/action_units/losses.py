@@ -108,7 +108,12 @@ class LossModule(nn.Module):
         self.register_buffer("weight", weight)
 
     def forward(self, inputs: tuple[Tensor, ...], given: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """Return the parts of the loss of a batch; labels come as plain tensors, since Fabric moves and casts those."""
+        """Return the parts of the loss of a batch, whose labels come as the values of `Labels` in their order.
+
+        Where layers compute in bfloat16, landmarks and intensities are rounded to it, too.
+        """
+        if torch.is_autocast_enabled(self.weight.device.type):
+            inputs, given = _rounded(inputs), _rounded(given)
         labels = Labels(*given)
         scale: OrdinalScale | None = getattr(self.network, "scale", None)
         if scale is None:
@@ -120,6 +125,10 @@ class LossModule(nn.Module):
             "intensity": self.share * ordinal_cross_entropy(scale, latents, labels, self.weight),
             "sides": self.side_share * side_cross_entropy(latents, labels, self.weight),
         }
+
+
+def _rounded(values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(v.to(torch.bfloat16) if v.is_floating_point() else v for v in values)
 
 
 def _lowest(grade: int) -> float:

@@ -38,17 +38,16 @@ class DeviceConfig:
         """Processes that share a batch."""
         return self.devices * self.nodes
 
-    def fabric_precision(self, recipe_bf16: bool) -> Literal["bf16-mixed", "32-true"]:
-        """Return the precision in Fabric's words.
+    def uses_bf16(self, recipe_bf16: bool) -> bool:
+        """Return whether layers compute in bfloat16.
 
         Example:
-            >>> DeviceConfig().fabric_precision(recipe_bf16=True)
-            'bf16-mixed'
-            >>> DeviceConfig(precision="float32").fabric_precision(recipe_bf16=True)
-            '32-true'
+            >>> DeviceConfig().uses_bf16(recipe_bf16=True)
+            True
+            >>> DeviceConfig(precision="float32").uses_bf16(recipe_bf16=True)
+            False
         """
-        bf16 = recipe_bf16 if self.precision == "auto" else self.precision == "bf16"
-        return "bf16-mixed" if bf16 else "32-true"
+        return recipe_bf16 if self.precision == "auto" else self.precision == "bf16"
 
 
 def require_one_process(config: DeviceConfig, what: str) -> None:

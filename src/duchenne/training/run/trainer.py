@@ -26,6 +26,7 @@ from duchenne.training.run.checkpoints import (
     read_tensors,
     write_tensors,
 )
+from duchenne.training.run.bf16 import Bf16Layers
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.log import Logbook
 from duchenne.training.run.memory import keep_freed_memory
@@ -58,14 +59,16 @@ class Trainer:
     ) -> None:
         self.folder, self.device, self.on_progress = folder, device or DeviceConfig(), on_progress
         keep_freed_memory()
-        self.precision = self.device.fabric_precision(bf16)
+        self.bf16 = self.device.uses_bf16(bf16)
+        autocast = Bf16Layers()
         self.fabric = Fabric(
             accelerator=self.device.accelerator,
             devices=self.device.devices,
             num_nodes=self.device.nodes,
             strategy=self.device.strategy,
-            precision=self.precision,
+            plugins=[autocast] if self.bf16 else None,
         )
+        autocast.device_type = self.fabric.device.type
         if self.device.processes > 1:
             self.fabric.launch()
         if self.device.threads:
@@ -120,7 +123,7 @@ class _Run:
 
     def __init__(self, trainer: Trainer, task: Task) -> None:
         self.trainer, self.task, self.fabric = trainer, task, trainer.fabric
-        self.identity = identity_of(task.identity, trainer.precision)
+        self.identity = identity_of(task.identity, trainer.bf16)
         self.loss, self.optimiser = self.fabric.setup(task.loss, task.optimiser)
         self.averaged = None if task.average is None else deepcopy(task.network).requires_grad_(False)
         self.state = _State()
