@@ -29,14 +29,15 @@ from duchenne.training.action_units.late_fusion import (
     with_late_fusion_weights,
 )
 from duchenne.training.action_units.onnx_weights import read_onnx_weights
+from duchenne.training.action_units.train import train_au_network
 from duchenne.training.recipes.deep import AdamW, DeepRecipe
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
-from duchenne.training.run.trainer import fit
 from toy_network import TINY
 from toy_store import FROWN, SMILE, ToyStore, toy_store
 
 RECIPE = DeepRecipe("tiny", "for tests", TINY, AdamW(1e-2), batch=16, epochs=30, patience=0, bf16=False)
+CPU = DeviceConfig("cpu", threads=1)
 
 
 @dataclasses.dataclass
@@ -74,7 +75,7 @@ def measured(store, metadata=None):
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
-    return fit(RECIPE, toy_store(96), toy_store(32, 1, "b"), folder, silent, DeviceConfig("cpu", threads=1))
+    return train_au_network(RECIPE, toy_store(96), toy_store(32, 1, "b"), folder, silent, CPU)
 
 
 def test_calibration_mends_the_rates_and_keeps_order_sides_and_grades(system):
@@ -111,7 +112,7 @@ def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
 
 def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
     told_alone = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, shape_width=16, shape_alone=0.3))
-    one = fit(told_alone, toy_store(96), toy_store(32, 1, "b"), tmp_path, silent, DeviceConfig("cpu", threads=1))
+    one = train_au_network(told_alone, toy_store(96), toy_store(32, 1, "b"), tmp_path, silent, CPU)
     faces = measured(toy_store(160, 3, "c"))
     plain = one.scores(faces)
     assert_allclose(with_late_fusion_weights(one, np.zeros(2)).scores(faces), plain, atol=1e-6)

@@ -23,10 +23,12 @@ from duchenne.training.landmarks.errors import (  # noqa: E402
     true_box,
 )
 from duchenne.training.landmarks.export import export_landmarker  # noqa: E402
+from duchenne.training.landmarks.loss import landmark_loss  # noqa: E402
 from duchenne.training.landmarks.pool import Pool, face_sample, write_part  # noqa: E402
 from duchenne.training.landmarks.pose_correction import fit, observed  # noqa: E402
 from duchenne.training.landmarks.sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
-from duchenne.training.landmarks.training import LandmarkerRecipe, collate, loss_of  # noqa: E402
+from duchenne.training.landmarks.task import collate  # noqa: E402
+from duchenne.training.recipes.landmarks import LandmarkerRecipe  # noqa: E402
 from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
 
@@ -142,6 +144,10 @@ class TestPoseCorrection:
     def test_too_few_heads_are_refused(self):
         with pytest.raises(TrainingError, match="render more"):
             fit(np.zeros((5, 147)), np.zeros((5, 3)))
+
+
+def loss_of(outputs, target, recipe):
+    return sum(landmark_loss(outputs, target, recipe).values())
 
 
 class TestLoss:

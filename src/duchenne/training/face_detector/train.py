@@ -67,13 +67,12 @@ def train_face_detector(options: FaceDetectorOptions, on_progress: ProgressCallb
     require_one_process(options.device, "The face detector")
     recipe, backgrounds = options.recipe, list(options.backgrounds)
     on_progress(Progress(0, recipe.steps, remark="preparing pictures"))
-    prepared = prepare(
-        options.work, options.faces, options.labels, list(options.rendered), backgrounds, options.start
-    )
+    prepared = prepare(options.work, options.faces, options.labels, list(options.rendered), backgrounds, options.start)
     unfinished = fit_face_detector(options, prepared, on_progress)
     on_progress(Progress(recipe.steps, recipe.steps, remark="choosing the threshold"))
     found, false = validation_confidences(FaceDetector(unfinished), options.faces, options.labels, backgrounds)
     set_confidence(unfinished, choose_threshold(found, false))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(unfinished.read_bytes())
     return options.out
 

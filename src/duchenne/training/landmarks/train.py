@@ -1,11 +1,31 @@
-"""Make the landmarker: `python -m duchenne.training.landmarks.train --help`."""
+"""Train the landmark network and write it as ONNX, with the mean face that poses are measured against."""
 
-import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import cast
 
-if TYPE_CHECKING:
-    from duchenne.networks.landmarker import LandmarkerNetwork
+import numpy as np
+from jaxtyping import Float
+
+from duchenne.landmarks import MEAN_FACE_NAME
+from duchenne.landmarks import mean_face as pretrained_mean_face
+from duchenne.networks.landmarker import LandmarkerNetwork
+from duchenne.training.landmarks.export import export_landmarker
+from duchenne.training.landmarks.pool import Pool
+from duchenne.training.landmarks.sources import (
+    mean_face,
+    prepare_empty,
+    prepare_real,
+    prepare_rendered,
+    write_mean_face,
+)
+from duchenne.training.landmarks.task import LandmarkBatches, landmarker_task
+from duchenne.training.recipes.landmarks import LandmarkerRecipe
+from duchenne.training.run.checkpoints import hash_of_files
+from duchenne.training.run.device import DeviceConfig, require_one_process
+from duchenne.training.run.progress import Progress, ProgressCallback, silent
+from duchenne.training.run.trainer import Trainer
 
 PROVENANCE = """\
 Sources. Real faces: a folder of pictures with an index.csv (file, person) that is not part of this project; persons
@@ -17,73 +37,91 @@ the real faces, and in photographs of the Debian packages gnome-backgrounds, mat
 lomiri-wallpapers. Nothing of these pictures is stored in the weights' file."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line of the landmarker's training."""
-    out = argparse.ArgumentParser(
-        prog="python -m duchenne.training.landmarks.train",
-        description="Train the landmarker and write it as ONNX. A run that was stopped goes on where it was.",
-        epilog=PROVENANCE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
-    out.add_argument("--labels", type=Path, required=True, help="the teachers' labels of these faces (.npz)")
-    out.add_argument(
-        "--rendered", type=Path, nargs="+", required=True, help="folders of rendered heads (stills-*.parquet)"
-    )
-    out.add_argument("--backgrounds", type=Path, nargs="+", required=True, help="photographs without faces, or folders")
-    out.add_argument("--work", type=Path, required=True, help="folder for decoded faces, checkpoint and log")
-    out.add_argument("--out", type=Path, required=True, help="the landmarker.onnx to write")
-    out.add_argument("--start", type=Path, help="a landmarker.onnx to go on from; the package's mean face is kept")
-    out.add_argument("--steps", type=int, default=8000, help="optimiser steps (default: %(default)s)")
-    out.add_argument("--rate", type=float, default=3e-3, help="peak learning rate (default: %(default)s)")
-    return out
+@dataclass(frozen=True)
+class LandmarksOptions:
+    """What the landmark network learns from, and where it goes.
+
+    Attributes:
+        faces: Folder of real faces with index.csv.
+        labels: The teachers' labels of these faces (.npz).
+        rendered: Folders of rendered heads (stills-*.parquet).
+        backgrounds: Photographs without faces, or folders of them.
+        work: Folder for decoded faces, checkpoint and log.
+        out: The landmarker.onnx to write; the mean face is written beside it.
+        start: A landmarker.onnx to go on from; the package's mean face is kept then.
+        recipe: How to train.
+        device: Where the steps are made.
+    """
+
+    faces: Path
+    labels: Path
+    rendered: tuple[Path, ...]
+    backgrounds: tuple[Path, ...]
+    work: Path
+    out: Path
+    start: Path | None = None
+    recipe: LandmarkerRecipe = field(default_factory=LandmarkerRecipe)
+    device: DeviceConfig = field(default_factory=lambda: DeviceConfig(threads=1))
 
 
-def main() -> None:
-    """Prepare, train, export; heads that are drawn while training runs join at the next checkpoint."""
-    args = parser().parse_args()
-    import torch
+@dataclass(frozen=True)
+class LandmarkParts:
+    """Files of decoded faces, as `pool.write_part` writes them.
 
-    from duchenne.landmarks import MEAN_FACE_NAME
-    from duchenne.landmarks import mean_face as pretrained_mean_face
-    from duchenne.training.landmarks.export import export_landmarker
-    from duchenne.training.landmarks.pool import Pool
-    from duchenne.training.landmarks.sources import (
-        mean_face,
-        prepare_empty,
-        prepare_real,
-        prepare_rendered,
-        write_mean_face,
-    )
-    from duchenne.training.landmarks.training import LandmarkerRecipe, LandmarkerTraining, Pools, mean_error
+    Attributes:
+        real: Real faces to learn from.
+        rendered: Rendered heads.
+        empty: Places without a face.
+        watched: Real faces of other persons, for validation.
+    """
 
-    torch.set_num_threads(1)
-    args.work.mkdir(parents=True, exist_ok=True)
-    pools, watched = Pools(Pool(), Pool(), Pool()), Pool()
-    average = mean_face(args.rendered) if args.start is None else pretrained_mean_face()
-    training_parts, watched_parts = prepare_real(args.work, args.faces, args.labels, average)
-    empty_parts = prepare_empty(args.work, args.faces, args.labels, args.backgrounds)
-    for pool, parts in ((pools.real, training_parts), (watched, watched_parts), (pools.empty, empty_parts)):
-        for part in parts:
-            pool.add(part)
-
-    def refresh() -> None:
-        for part in prepare_rendered(args.work, args.rendered):
-            pools.rendered.add(part)
-
-    def on_checkpoint(network: "LandmarkerNetwork", step: int) -> None:
-        export_landmarker(network, args.work / "landmarker.onnx", average, PROVENANCE)
-        error, depth_error = mean_error(network, watched, count=500, seed=7)
-        with (args.work / "watched.txt").open("a", encoding="utf-8") as log:
-            log.write(f"{step} points {error:.4f} depth {depth_error:.4f} rendered {len(pools.rendered)}\n")
-        refresh()
-
-    refresh()
-    recipe = LandmarkerRecipe(steps=args.steps, peak_rate=args.rate)
-    LandmarkerTraining(recipe, args.work, pools, on_checkpoint, args.start).run()
-    args.out.write_bytes((args.work / "landmarker.onnx").read_bytes())
-    write_mean_face(average, args.out.with_name(MEAN_FACE_NAME))
+    real: list[Path]
+    rendered: list[Path]
+    empty: list[Path]
+    watched: list[Path]
 
 
-if __name__ == "__main__":
-    main()
+def train_landmarks(options: LandmarksOptions, on_progress: ProgressCallback = silent) -> Path:
+    """Prepare faces, train, export; return the file. A run that was stopped goes on where it was.
+
+    Raises:
+        TrainingError: A source is empty, or the work folder holds a run of another recipe or other faces.
+        UsageError: The device asks for more than one process.
+        WeightsError: The start is no landmarker, or ONNX Runtime computes something else than torch.
+    """
+    require_one_process(options.device, "The landmark network")
+    options.work.mkdir(parents=True, exist_ok=True)
+    on_progress(Progress(0, options.recipe.steps, remark="preparing faces"))
+    rendered = list(options.rendered)
+    average = mean_face(rendered) if options.start is None else pretrained_mean_face()
+    real, watched = prepare_real(options.work, options.faces, options.labels, average)
+    empty = prepare_empty(options.work, options.faces, options.labels, list(options.backgrounds))
+    parts = LandmarkParts(real, prepare_rendered(options.work, rendered), empty, watched)
+    fit_landmarks(options, parts, average, on_progress)
+    write_mean_face(average, options.out.with_name(MEAN_FACE_NAME))
+    return options.out
+
+
+def fit_landmarks(
+    options: LandmarksOptions, parts: LandmarkParts, average: Float[np.ndarray, "49 3"], on_progress: ProgressCallback
+) -> None:
+    """Train on prepared faces and export.
+
+    Raises:
+        TrainingError: As `train_landmarks`.
+    """
+    recipe = options.recipe
+    trainer = Trainer(options.work, options.device, on_progress, recipe.bf16)
+    files = [*parts.real, *parts.rendered, *parts.empty, *parts.watched]
+    data = hash_of_files(part.with_suffix(".npz") for part in files)
+    batches = LandmarkBatches(_pool(parts.real), _pool(parts.rendered), _pool(parts.empty), recipe)
+    task = landmarker_task(recipe, batches, _pool(parts.watched), data, options.start)
+    network = cast(LandmarkerNetwork, trainer.train(task).network.cpu())
+    export_landmarker(network, options.out, average, PROVENANCE)
+
+
+def _pool(parts: Iterable[Path]) -> Pool:
+    pool = Pool()
+    for part in parts:
+        pool.add(part)
+    return pool

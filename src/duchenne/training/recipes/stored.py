@@ -1,4 +1,4 @@
-"""Recipes as files keep them: JSON objects that name their class, read back also under the names of earlier versions."""
+"""Recipes as files keep them: JSON objects that name their class, read back under the names of earlier versions too."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -9,9 +9,7 @@ from duchenne.training.recipes.named import KINDS, Recipe
 
 OLD_CLASSES = {"Augmentation": "AugmentationConfig"}
 """Names of classes in files of version 0.1.0, and today's."""
-OLD_FIELDS = {
-    "AugmentationConfig": {"feature_turn_deg": "feature_jitter_deg", "feature_shift": "feature_jitter_shift"}
-}
+OLD_FIELDS = {"AugmentationConfig": {"feature_turn_deg": "feature_jitter_deg", "feature_shift": "feature_jitter_shift"}}
 """Names of fields in files of version 0.1.0, and today's, by today's class."""
 _CLASS_KEY = "is"
 
@@ -54,7 +52,8 @@ def _settings(value: Any) -> Any:
     values = {key: _settings(entry) for key, entry in value.items() if key != _CLASS_KEY}
     if _CLASS_KEY not in value:
         return values
-    kind = OLD_CLASSES.get(value[_CLASS_KEY], value[_CLASS_KEY])
+    name = str(value[_CLASS_KEY])
+    kind = OLD_CLASSES.get(name, name)
     today = OLD_FIELDS.get(kind, {})
     try:
         return KINDS[kind](**{today.get(name, name): entry for name, entry in values.items()})

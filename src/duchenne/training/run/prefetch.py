@@ -21,19 +21,24 @@ class _Steps(Dataset[Batch]):
         return self.batch(step)
 
 
+def _unchanged(batch: Batch) -> Batch:
+    return batch
+
+
 def drawn_ahead(batch: Callable[[int], Batch], steps: range, processes: int = 0) -> Iterator[Batch]:
     """Yield the batches of some steps, in order.
 
     Args:
         batch: From step to batch.
         steps: Which.
-        processes: That draw; with 0 a thread draws the next batch while the last one is learnt from. Processes are worth
-            it where drawing is mostly Python, which a thread would share with the training.
+        processes: That draw; with 0 a thread draws the next batch while the last one is learnt from. Processes are
+            worth it where drawing is mostly Python, which a thread would share with the training.
     """
     if processes:
         loader = DataLoader(
-            _Steps(batch), sampler=steps, batch_size=None, num_workers=processes, prefetch_factor=_AHEAD
-        )
+            _Steps(batch), sampler=steps, batch_size=None, num_workers=processes, prefetch_factor=_AHEAD,
+            collate_fn=_unchanged,
+        )  # fmt: skip
         yield from loader
         return
     with ThreadPoolExecutor(1) as thread:

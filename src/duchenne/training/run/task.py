@@ -32,8 +32,8 @@ class Task:
 
     Attributes:
         network: What learns, and what checkpoints keep.
-        loss: Holds the network. Called with a batch it returns the weighted parts of the loss by name; the loss is their
-            sum, added in this order.
+        loss: Holds the network. Called with a batch it returns the weighted parts of the loss by name; the loss is
+            their sum, added in this order.
         optimiser: Of the parameters that learn.
         steps: How many are made at most.
         batch: Takes the number of a step, from 0, to its batch (of several processes, to this one's share). It must

@@ -1,7 +1,7 @@
 """The training loop of every network: resumable at any step, with the same outcome as without the break.
 
-Every random choice follows from the task's seed, the step and a picture's place in the batch, so nothing about chance is
-kept in a checkpoint, and processes that share a batch make the choices that one process would make.
+Every random choice follows from the task's seed, the step and a picture's place in the batch, so nothing about chance
+is kept in a checkpoint, and processes that share a batch make the choices that one process would make.
 """
 
 import math
@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from duchenne.errors import TrainingError
+from duchenne.training.run.bf16 import Bf16Layers
 from duchenne.training.run.checkpoints import (
     commit,
     identity_of,
@@ -26,7 +27,6 @@ from duchenne.training.run.checkpoints import (
     read_tensors,
     write_tensors,
 )
-from duchenne.training.run.bf16 import Bf16Layers
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.log import Logbook
 from duchenne.training.run.memory import keep_freed_memory
@@ -193,7 +193,7 @@ class _Run:
     def _note(self, loss: float) -> None:
         state = self.state
         if not math.isfinite(loss):
-            raise TrainingError(f"The loss is {loss} at step {state.step}; lower the learning rate or look at the data.")
+            raise TrainingError(f"The loss is {loss} at step {state.step}; lower the learning rate or check the data.")
         state.smooth = loss if state.smooth is None else 0.98 * state.smooth + 0.02 * loss
 
     @torch.no_grad()
