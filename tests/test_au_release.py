@@ -23,7 +23,7 @@ from duchenne.training.action_units import neutral
 from duchenne.training.action_units.calibration import calibrated
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.late_fusion import (
-    SHARES,
+    WEIGHTS,
     late_fusion_weights,
     with_late_fusion,
     with_late_fusion_weights,
@@ -122,18 +122,18 @@ def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
     assert_allclose(alone[:, 1], _of_landmarks(one, faces)[:, 1], atol=1e-6)
     leant = with_late_fusion(one, faces)
     assert set(late_fusion_weights(leant.network)) == set(leant.aus)
-    assert set(late_fusion_weights(leant.network).values()) <= set(SHARES)
+    assert set(late_fusion_weights(leant.network).values()) <= set(WEIGHTS)
     areas = [
         [area_under_roc(faces.occurrence[:, k], scores[:, column]) for column, k in ((0, FROWN), (1, SMILE))]
         for scores in (
             leant.scores(faces),
-            *(with_late_fusion_weights(one, np.full(2, share)).scores(faces) for share in SHARES),
+            *(with_late_fusion_weights(one, np.full(2, share)).scores(faces) for share in WEIGHTS),
         )
     ]
     least = np.max(areas[1:], axis=0) - [0.01, 0.003]  # A brow may cost more than a mouth corner.
     assert (np.array(areas[0]) >= least - 1e-9).all()
     for column, name in enumerate(leant.aus):
-        cheap = [share for share, area in zip(SHARES, areas[1:], strict=True) if area[column] >= least[column] - 1e-9]
+        cheap = [share for share, area in zip(WEIGHTS, areas[1:], strict=True) if area[column] >= least[column] - 1e-9]
         assert late_fusion_weights(leant.network)[name] == max(cheap)
     exported = export_system(leant, faces, tmp_path / "leant.onnx")  # compares itself with torch
     assert exported.difference < 1e-4

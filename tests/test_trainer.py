@@ -1,5 +1,7 @@
-"""The one trainer, on a line to be fitted, on a tiny face detector and on a tiny landmark run: it learns, stops, goes on
-to the same bytes, refuses another recipe's checkpoint, and what it ends with is written as the product reads it."""
+"""The one trainer, on a line to be fitted, a tiny face detector and a tiny landmark run.
+
+It learns, stops, goes on to the same bytes and refuses another recipe's checkpoint; the product reads what it writes.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -159,10 +161,10 @@ class TestTrainer:
         assert not (tmp_path / CHECKPOINT_FILE).exists()
 
     def test_progress_tells_the_time_left(self, tmp_path):
-        told = []
-        Trainer(tmp_path, CPU, told.append).train(line_task())
-        assert (told[-1].step, told[-1].steps, told[-1].left_s) == (40, 40, 0.0)
-        assert told[-1].per_s > 0
+        reported = []
+        Trainer(tmp_path, CPU, reported.append).train(line_task())
+        assert (reported[-1].step, reported[-1].steps, reported[-1].left_s) == (40, 40, 0.0)
+        assert reported[-1].per_s > 0
 
     def test_layers_in_bfloat16_leave_the_batch_as_it_is(self, tmp_path):
         seen = {}
@@ -236,18 +238,18 @@ def stop_at(step):
 
 
 @pytest.fixture
-def told_each_step(monkeypatch):
-    monkeypatch.setattr("duchenne.training.run.trainer._TELL_EVERY_S", -1.0)
+def each_step(monkeypatch):
+    monkeypatch.setattr("duchenne.training.run.trainer._REPORT_EVERY_S", -1.0)
 
 
 def losses_of(fit):
-    told = []
-    fit(told.append)
-    return [progress.loss for progress in told if progress.loss is not None]
+    reported = []
+    fit(reported.append)
+    return [progress.loss for progress in reported if progress.loss is not None]
 
 
 class TestFaceDetector:
-    def test_a_tiny_run_learns_and_the_product_reads_what_it_wrote(self, pictures, tmp_path, told_each_step):
+    def test_a_tiny_run_learns_and_the_product_reads_what_it_wrote(self, pictures, tmp_path, each_step):
         options = detector_options(tmp_path, steps=120)
         losses = losses_of(lambda tell: fit_face_detector(options, pictures, tell))
         assert len(losses) == 120
@@ -255,7 +257,7 @@ class TestFaceDetector:
         found = FaceDetector(tmp_path / "face_detector.onnx").find(face(np.random.default_rng(5), 96).pixels)
         assert isinstance(found, list)
 
-    def test_stopped_it_goes_on_to_the_same_bytes_and_refuses_another_recipe(self, pictures, tmp_path, told_each_step):
+    def test_stopped_it_goes_on_to_the_same_bytes_and_refuses_another_recipe(self, pictures, tmp_path, each_step):
         files = []
         for name, moment in (("whole", None), ("broken", 25)):
             options = detector_options(tmp_path / name)
@@ -315,7 +317,7 @@ def landmark_options(folder, **settings):
 
 
 class TestLandmarks:
-    def test_a_tiny_run_learns_and_the_product_reads_what_it_wrote(self, parts, tmp_path, told_each_step):
+    def test_a_tiny_run_learns_and_the_product_reads_what_it_wrote(self, parts, tmp_path, each_step):
         options = landmark_options(tmp_path, steps=60)
         losses = losses_of(lambda tell: fit_landmarks(options, parts, mean_face(), tell))
         assert len(losses) == 60
@@ -323,7 +325,7 @@ class TestLandmarks:
         points, visibility, presence = Landmarker(options.out).run(np.full((2, 128, 128, 3), 127, np.uint8))
         assert (points.shape, visibility.shape, presence.shape) == ((2, 49, 3), (2, 49), (2,))
 
-    def test_stopped_it_goes_on_to_the_same_bytes_and_refuses_another_recipe(self, parts, tmp_path, told_each_step):
+    def test_stopped_it_goes_on_to_the_same_bytes_and_refuses_another_recipe(self, parts, tmp_path, each_step):
         for name, moment in (("whole", None), ("broken", 13)):
             options = landmark_options(tmp_path / name)
             if moment:

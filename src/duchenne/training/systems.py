@@ -53,7 +53,7 @@ def train_system(
         train: Faces to learn from.
         valid: Faces of other subjects, which say when to stop.
         folder: For checkpoint, log and the trained system.
-        on_progress: Told how far the run is.
+        on_progress: Called with the state of the run.
         device: Where networks are trained; this machine's default unless given.
         start: A trained system to begin from; random weights unless given.
 

@@ -90,7 +90,8 @@ def face_detector_task(recipe: FaceDetectorRecipe, batches: CanvasBatches, start
         batches,
         recipe.batch,
         identity_of(recipe, batches.hash, "" if start is None else hash_of_files([start])),
-        torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: recipe.rate_at(step)),
+        # A function, since torch would keep the attributes of a method in the checkpoint.
+        torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: recipe.rate_at(step)),  # noqa: PLW0108
         seed=recipe.seed,
         gradient_norm=recipe.gradient_norm,
         average=recipe.average,

@@ -1,4 +1,4 @@
-"""How much training changes a face; the functions are in `training.data.augmentation`."""
+"""How much augmentation changes a face; the functions are in `training.data.augmentation`."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class AugmentationConfig:
     Attributes:
         landmark_error: Mean distance of moved from true points, as a share of the root of the area of the points' box.
         depth_error: Spread of the error of a feature's depth in the same unit; large, since landmarkers disagree on it.
-        feature_jitter_deg: Spread of a turn of brows and eyes about their middles; those of either side slant alike.
-        feature_jitter_shift: Spread of a lift of each feature, in the unit of `landmark_error`.
+        feature_jitter_deg: Spread of a rotation of brows and eyes about their middles, mirrored on the other side.
+        feature_jitter_shift: Spread of a vertical shift of each feature, in the unit of `landmark_error`.
         mirror: Share of faces that are flipped left to right.
         tint: Spread of the logarithm of each colour's gain; above 0, a grey picture is mixed by random weights.
         gamma: Spread of the logarithm of the exponent on grey values.

@@ -9,7 +9,7 @@ from lightning_fabric.plugins.precision import Precision
 class Bf16Layers(Precision):
     """Autocast to bfloat16, for Fabric.
 
-    Fabric's own plugin also rounds the floating-point values of a batch, so that a box at 200 px would be told to a
+    Fabric's own plugin also rounds the floating-point values of a batch, so that a box at 200 px would be known to a
     pixel only.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
@@ -21,7 +22,7 @@ class _Steps(Dataset[Batch]):
         return self.batch(step)
 
 
-def _unchanged(batch: Batch) -> Batch:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 

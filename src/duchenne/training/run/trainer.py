@@ -35,7 +35,7 @@ from duchenne.training.run.progress import Progress, ProgressCallback, silent
 from duchenne.training.run.task import Batch, Task, Trained
 
 CHECKPOINT_FILE, BEST_FILE = "checkpoint.safetensors", "best.safetensors"
-_TELL_EVERY_S = 1.0
+_REPORT_EVERY_S = 1.0
 
 
 class Trainer:
@@ -46,7 +46,7 @@ class Trainer:
     Args:
         folder: For checkpoints and the log.
         device: Where the steps are made.
-        on_progress: Told about once a second how far the run is.
+        on_progress: Called about once a second with the state of the run.
         bf16: Whether the recipe wants layers in bfloat16; `DeviceConfig.precision` has the last word.
     """
 
@@ -149,15 +149,15 @@ class _Run:
 
     def _make_steps(self, log: Logbook, start_s: float) -> None:
         task, state = self.task, self.state
-        first, saved_s, told_s = state.step, start_s, start_s
+        first, saved_s, reported_s = state.step, start_s, start_s
         for batch in self._batches():
             parts = self._step(batch)
             state.step += 1
             now_s, last = time.monotonic(), state.step == task.steps
-            if now_s - told_s > _TELL_EVERY_S or last:
-                self._tell(first, now_s - start_s)
+            if now_s - reported_s > _REPORT_EVERY_S or last:
+                self._report(first, now_s - start_s)
                 self._log_loss(log, parts)
-                told_s = now_s
+                reported_s = now_s
             if task.validate is not None and (last or state.step % task.validate_every == 0):
                 self._validate(log)
             if self._patience_is_over():
@@ -210,7 +210,7 @@ class _Run:
             else:
                 mean.copy_(now)
 
-    def _tell(self, first: int, seconds: float) -> None:
+    def _report(self, first: int, seconds: float) -> None:
         task, state = self.task, self.state
         step_s = seconds / (state.step - first)
         left_s = (task.steps - state.step) * step_s
