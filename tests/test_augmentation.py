@@ -56,7 +56,7 @@ def test_the_mean_landmark_error_is_the_one_asked_for():
     assert error == pytest.approx(0.03, rel=0.08)
 
 
-def test_features_keep_their_form_and_brows_slant_alike():
+def test_features_keep_their_form_and_brows_tilt_alike():
     points, config, rng = (
         head(),
         replace(NONE, feature_jitter_deg=5.0, feature_jitter_shift=0.01),
@@ -70,7 +70,7 @@ def test_features_keep_their_form_and_brows_slant_alike():
     left, right = (found[:, [a, b], 1] @ [1.0, -1.0] for a, b in ((0, 4), (9, 5)))  # outer end against inner end
     assert np.corrcoef(left, right)[0, 1] > 0.9
     corners = found[:, 31, 1] - found[:, 37, 1]
-    assert_allclose(corners, points[31, 1] - points[37, 1], atol=1e-9)  # a slanted mouth would be a movement
+    assert_allclose(corners, points[31, 1] - points[37, 1], atol=1e-9)  # a tilted mouth would be a movement
     lifted = found[:, :5, 1].mean(1) - points[:5, 1].mean()
     size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
     assert lifted.std() / size == pytest.approx(0.01, rel=0.1)

@@ -82,7 +82,7 @@ class RegionConfig:
         if not all(0 <= share < 1 for share in shares):
             raise UsageError(f"Dropout and shape_alone are shares, at least 0 and below 1; got {shares}.")
         if self.shape_alone and not self.shape_width:
-            raise UsageError("shape_alone needs landmarks, which are not read: give shape_width, or no shape_alone.")
+            raise UsageError("shape_alone asks for landmarks that are not read: give shape_width, or no shape_alone.")
         if self.map_sides()[-1] < 1:
             raise UsageError(
                 f"Windows of {self.layout.side_px} px are too small: the maps would have sides {self.map_sides()}."

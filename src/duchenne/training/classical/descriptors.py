@@ -8,8 +8,7 @@ Grey = Float[np.ndarray, "s s"]
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue. Source: ITU-R BT.601."""
 DIRECTIONS, CELLS, CELL_PX = 8, 4, 8
-HISTOGRAM = DIRECTIONS * CELLS * CELLS
-"""128 values: 8 directions in 4 x 4 cells, as SIFT (Lowe, IJCV 2004)."""
+"""128 values in a histogram: 8 directions in 4 x 4 cells of 8 px, as SIFT (Lowe, IJCV 2004)."""
 _LARGEST = 0.2
 """No value of a descriptor of length 1 exceeds this, so that one strong edge does not hide the rest. Source: SIFT."""
 GRID = 8

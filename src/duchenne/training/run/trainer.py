@@ -143,6 +143,7 @@ class _Run:
         self._save()
         task, state = self.task, self.state
         if task.patience:
+            self.fabric.barrier()  # until the first process has written it
             self.judged.load_state_dict(read_tensors(self.trainer.folder / BEST_FILE)[0])
         score = state.best if task.patience else state.score
         return Trained(self.judged.eval(), state.step, state.best_step, score, time.monotonic() - start_s)
