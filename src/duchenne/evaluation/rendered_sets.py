@@ -16,10 +16,10 @@ from duchenne.evaluation.face_sets import Arm, FaceSet, Stage, Tell, subjects_of
 from duchenne.evaluation.line_up import Level
 from duchenne.synthesis.identity import Person
 from duchenne.synthesis.recipes import Style
-from duchenne.synthesis.sampling import Company
+from duchenne.synthesis.sampling import CoOccurrence
 from duchenne.synthesis.shots import Poses
 from duchenne.synthesis.stills import StillsPlan, write_stills
-from duchenne.synthesis.surroundings import Look
+from duchenne.synthesis.surroundings import Lighting
 
 ABOUT = (
     "Rendered faces only: no real person, no licensed label. Landmarks are the detector's. Two sets of different "
@@ -64,13 +64,15 @@ def rendered_arms(level: Level, folder: Path, workers: int, tell: Tell) -> list[
 
 def _parts(level: Level) -> list[_Part]:
     def home(count: int) -> StillsPlan:
-        return StillsPlan(count, 901, _AT_HOME, Company.PEOPLE, Poses.FRONTAL, _PER_FILE, Look.STUDIO)
+        return StillsPlan(count, 901, _AT_HOME, CoOccurrence.PEOPLE, Poses.FRONTAL, _PER_FILE, Lighting.STUDIO)
 
     def away(count: int) -> StillsPlan:
-        return StillsPlan(count, 902, _FROM_AWAY, Company.PEOPLE, Poses.ONE_OF_NINE, _PER_FILE, Look.HARSH)
+        return StillsPlan(count, 902, _FROM_AWAY, CoOccurrence.PEOPLE, Poses.ONE_OF_NINE, _PER_FILE, Lighting.HARSH)
 
     def judged(count: int) -> StillsPlan:
-        return StillsPlan(count, 903, _FROM_AWAY, Company.PEOPLE, Poses.NINE, _PER_FILE, Look.HARSH, level.faces_judged)
+        return StillsPlan(
+            count, 903, _FROM_AWAY, CoOccurrence.PEOPLE, Poses.NINE, _PER_FILE, Lighting.HARSH, level.faces_judged
+        )
 
     return [
         _Part("home", level.people_home, home),
