@@ -88,22 +88,32 @@ def draw_prototype_pair(
 ) -> tuple[PrototypeFace, PrototypeFace]:
     """Return two faces of one prototype that are equal but for one AU, which the first shows and the second lacks.
 
-    Which AU it is comes first, three in four times one that the prototype's variants name, each as often as any other;
-    faces that exclude it or show nothing else are drawn anew.
+    Which AU it is comes first, three in four times one that the prototype's variants name, each as often as any other.
+    Faces that exclude it or show nothing else are drawn anew; where the prototype has no other, another AU is drawn.
     """
     prototype = _draw_name(rng)
     candidates = aus_of(prototype) if rng.random() < _NAMED_RATE else AU_NAMES
-    au = str(candidates[rng.integers(len(candidates))])
+    found = None
+    while found is None:
+        au = str(candidates[rng.integers(len(candidates))])
+        found = _draw_others(rng, person, prototype, au)
+    variant, others = found
+    strengths = _draw_strengths(rng, person, grades, variant)
+    return PrototypeFace(variant, _shown({*others, au}, strengths)), PrototypeFace(variant, _shown(others, strengths))
+
+
+def _draw_others(
+    rng: np.random.Generator, person: Idiosyncrasy, prototype: str, au: str
+) -> tuple[Variant, set[str]] | None:
+    """Return a variant and the AUs beside one that go with it; None where none were found."""
+    ways = variants_of(prototype)
     for attempt in range(_TRIES):
-        own_way = attempt < _TRIES // 2  # Somebody may never show what the AU needs.
-        ways = variants_of(prototype)
+        own_way = attempt < _TRIES // 2  # Somebody may hardly ever show what goes with the AU.
         variant = _draw_variant(rng, person, prototype) if own_way else ways[rng.integers(len(ways))]
         others = _draw_present(rng, person, variant) - {au}
         if others and not conflicts_with_any(au, others):
-            break
-    others = {other for other in others if not conflicts_with_any(au, [other])}
-    strengths = _draw_strengths(rng, person, grades, variant)
-    return PrototypeFace(variant, _shown({*others, au}, strengths)), PrototypeFace(variant, _shown(others, strengths))
+            return variant, others
+    return None
 
 
 def _draw_name(rng: np.random.Generator) -> str:
