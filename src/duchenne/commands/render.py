@@ -9,6 +9,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from duchenne.errors import UsageError
+
 if TYPE_CHECKING:
     from duchenne.synthesis.identity import Person
     from duchenne.synthesis.stills import StillsPlan
@@ -106,6 +108,8 @@ def render(
     elif protocol == "stills":
         plan = _plan((count, seed, person), (cooccurrence, poses, lighting), grades, shares)
         said = _stills(console, folder, plan, workers)
+    elif shares is not None or grades != "uniform":
+        raise UsageError(f"--shares and --grades go with --protocol stills; leave them out for {protocol}.")
     else:
         said = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
     console.print(said, markup=False)

@@ -4,6 +4,7 @@ Grade g stands for intensities from g - .5 to g + .5, A for 1 and E for 5; nothi
 """
 
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +15,8 @@ from duchenne.synthesis.expression import MAX_INTENSITY, Sides
 FAINTEST = 0.5
 """The intensity at which grade A begins."""
 _BILATERAL_RATE = 0.75
+_BOUNDS = (0.5, 1.5, 2.5, 3.5, 4.5, MAX_INTENSITY)
+"""Where the grades begin, and where E ends."""
 
 
 class Grades(StrEnum):
@@ -48,12 +51,17 @@ def grade_shares(au: str, grades: Grades) -> Float[np.ndarray, "5"]:
 def intensity_at(quantile: float, au: str, grades: Grades) -> float:
     """Return the intensity that a share `quantile` (0-1) of an AU's occurrences does not reach.
 
-    >>> intensity_at(0.5, "AU12", Grades.UNIFORM), intensity_at(1.0, "AU12", Grades.UNIFORM)
+    >>> round(intensity_at(0.5, "AU12", Grades.UNIFORM), 6), intensity_at(1.0, "AU12", Grades.UNIFORM)
     (3.0, 5.0)
     """
+    return float(np.interp(quantile, _quantiles(au, grades), _BOUNDS))
+
+
+@cache
+def _quantiles(au: str, grades: Grades) -> Float[np.ndarray, "6"]:
+    """Return the shares of occurrences that do not reach each of `_BOUNDS`."""
     ends = np.concatenate([[0.0], grade_shares(au, grades).cumsum()])
-    bounds = [*(grade + FAINTEST for grade in range(5)), MAX_INTENSITY]
-    return float(np.interp(quantile, ends / ends[-1], bounds))
+    return ends / ends[-1]
 
 
 def draw_sides(rng: np.random.Generator, au: str, grades: Grades = Grades.UNIFORM, sided: bool | None = None) -> Sides:

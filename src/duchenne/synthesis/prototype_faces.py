@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from duchenne.facs import AU_BY_NAME, AU_NAMES, Region
 from duchenne.synthesis.conflicts import conflicts_with_any
@@ -130,7 +130,7 @@ def _draw_present(rng: np.random.Generator, person: Idiosyncrasy, variant: Varia
     """Return the AUs of the variant that this face shows, and others now and then."""
     latent = np.sqrt(_PERSONAL_PRESENCE) * person.presence
     latent = latent + np.sqrt(1 - _PERSONAL_PRESENCE) * rng.normal(size=len(AU_NAMES))
-    ready = dict(zip(AU_NAMES, norm.cdf(latent), strict=True))
+    ready = dict(zip(AU_NAMES, ndtr(latent), strict=True))
     present = {au for au, rate in variant.rates.items() if ready[au] < rate}
     for choice in variant.choices:
         place = int(np.searchsorted(np.cumsum(list(choice.values())), rng.random()))
@@ -149,7 +149,7 @@ def _draw_strengths(
     inner, outer = AU_NAMES.index("AU01"), AU_NAMES.index("AU02")
     own[outer] = 0.9 * own[inner] + np.sqrt(1 - 0.9**2) * own[outer]  # One muscle, the frontalis, lifts both.
     latent = np.sqrt(_COMMON) * rng.normal() + np.sqrt(_PERSONAL) * person.strength
-    quantiles = norm.cdf(latent + np.sqrt(1 - _COMMON - _PERSONAL) * own)
+    quantiles = ndtr(latent + np.sqrt(1 - _COMMON - _PERSONAL) * own)
     leans = variant.one_sided or rng.random() < _LEAN_RATE
     left = rng.random() < person.left_leads
     found = {}
