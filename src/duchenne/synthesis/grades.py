@@ -35,6 +35,8 @@ Source: frames by AU and intensity, Mavadati et al., DISFA, IEEE Trans. Affectiv
 _VERY_FAINT = (0.52, 0.28, 0.13, 0.05, 0.02)
 """Ours, for `_OFTEN_MISSED`: half of them A, since networks taught by equal grades miss faint ones on real faces."""
 _OFTEN_MISSED = ("AU04", "AU07", "AU09", "AU24")
+_CLOSED = (0.1, 0.1, 0.15, 0.25, 0.4)
+"""Ours, for AU43, which DISFA does not code: eyes that close mostly close wholly."""
 
 
 def grade_shares(au: str, grades: Grades) -> Float[np.ndarray, "5"]:
@@ -45,6 +47,8 @@ def grade_shares(au: str, grades: Grades) -> Float[np.ndarray, "5"]:
     """
     if grades is Grades.UNIFORM:
         return np.array(_UNIFORM)
+    if au == "AU43":
+        return np.array(_CLOSED)
     return np.array(_VERY_FAINT if au in _OFTEN_MISSED else _FAINT)
 
 
