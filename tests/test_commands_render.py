@@ -11,7 +11,7 @@ from duchenne.commands import run
 def drawn(monkeypatch):
     """Return the plans that the command line would draw."""
     plans = []
-    monkeypatch.setattr("duchenne.synthesis.stills.write_stills", lambda plan, *_: plans.append(plan) or 0)
+    monkeypatch.setattr("duchenne.synthesis.sets.stills.write_stills", lambda plan, *_: plans.append(plan) or 0)
     return plans
 
 
@@ -61,7 +61,7 @@ def test_what_cannot_be_drawn_is_explained(tmp_path, drawn, capsys, words, said)
 
 
 def test_the_plan_on_disk_keeps_its_keys(tmp_path, monkeypatch):
-    monkeypatch.setattr("duchenne.synthesis.stills._draw_file", lambda *_: None)
+    monkeypatch.setattr("duchenne.synthesis.sets.stills._draw_file", lambda *_: None)
     assert run(["render", str(tmp_path / "old"), "--count", "1", "--cooccurrence", "neutral"]) == 0
     plan = json.loads((tmp_path / "old" / "plan.json").read_text())
     assert (plan["company"], plan["look"], plan["recipe"]) == ("neutral", "any", "mixed")

