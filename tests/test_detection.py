@@ -20,7 +20,7 @@ FRAMES = 150
 STOPS_ITSELF = """
 import os, signal, sys
 from duchenne import commands, detection
-from duchenne.result_files import ResultFile
+from duchenne.results.result_file import ResultFile
 
 # A shell's background jobs, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -109,13 +109,13 @@ def test_nothing_is_left_when_nothing_could_be_read(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_explained(clip, tmp_path, monkeypatch, capsys):
-    from duchenne import result_files
     from duchenne.commands import run
+    from duchenne.results import result_file
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(result_files.os, "fsync", full)
+    monkeypatch.setattr(result_file.os, "fsync", full)
     assert run(["detect", str(clip), "--output", str(tmp_path / "r.csv"), "--step", "50"]) == 1
     err = capsys.readouterr().err
     assert "No space left" in err

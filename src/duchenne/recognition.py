@@ -15,7 +15,7 @@ from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
 from duchenne.onnx_network import described, open_network
 from duchenne.patches import PatchLayout, cut_windows
-from duchenne.pose_normalisation import landmarks_3d, pose_normalised
+from duchenne.pose_normalisation import Landmarks3D, landmarks_3d, pose_normalised
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "au_compact.onnx"
@@ -94,7 +94,7 @@ class AURecognizer:
         aus: Names, in the order of the columns that `recognize` returns.
         thresholds: (a,), the probability from which an AU is said to occur.
         layout: The windows that the network reads.
-        reference: (49, 3) head that landmarks are pose-normalised onto; None where the network reads no shape.
+        reference: (49, 3) head that landmarks are pose-normalised onto; None where the network reads no landmarks.
         outputs: What `recognize_fully` returns, by name; weights of occurrence alone give "probability" only.
         reads_depth: Whether `recognize` needs the depth of the landmarks.
         neutral: How a person's neutral face shifts the scores; None where the file does not say.
@@ -167,13 +167,13 @@ class AURecognizer:
     def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> list[np.ndarray]:
         inputs = {"windows": np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces])}
         if self.reference is not None and depth is not None:
-            shapes = [self._shape(face, z, self.reference) for face, z in zip(faces, depth, strict=True)]
-            inputs["shape"] = np.stack(shapes).astype(np.float32)
+            normalised = [_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)]
+            inputs["shape"] = np.stack(normalised).astype(np.float32)
         return [np.asarray(values, float) for values in self._session.run(list(self.outputs), inputs)]
 
-    @staticmethod
-    def _shape(face: AlignedFace, depth: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        return pose_normalised(landmarks_3d(face.landmarks, depth * scale_of(face.crop_from_image)), reference)
+
+def _normalised(face: AlignedFace, depth: Float[np.ndarray, "49"], reference: Landmarks3D) -> Landmarks3D:
+    return pose_normalised(landmarks_3d(face.landmarks, depth * scale_of(face.crop_from_image)), reference)
 
 
 def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tuple[str, ...]:
@@ -184,7 +184,7 @@ def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tup
     return tuple(named)
 
 
-def _reference(values: list[list[float]] | None) -> Float[np.ndarray, "49 3"] | None:
+def _reference(values: list[list[float]] | None) -> Landmarks3D | None:
     return None if values is None else np.array(values, float).reshape(LANDMARK_COUNT, 3)
 
 

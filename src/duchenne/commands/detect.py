@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -21,7 +21,8 @@ def detect(
     sides: Annotated[bool, Parameter(negative=())] = False,
     weights: Path | None = None,
     smooth: Annotated[bool, Parameter(negative=())] = False,
-    abstain: Annotated[bool, Parameter(negative=())] = False,
+    unreliable: Literal["keep", "blank"] = "keep",
+    abstain: Annotated[bool, Parameter(negative=(), show=False)] = False,
     neutral: Path | None = None,
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -71,9 +72,11 @@ def detect(
         An action unit network that `duchenne export` has written; the package's own otherwise.
     smooth
         Steady the landmarks of videos over time; fast movements are followed at once. Pictures stay as they are.
+    unreliable
+        What to write for the occurrence of an action unit whose region is hidden, or of a head turned beyond what was
+        tested (60 degrees of yaw, 45 of pitch). keep: what was found. blank: 9.
     abstain
-        Write 9 for the occurrence of action units that cannot be judged, since their region is hidden or the head is
-        turned beyond what was tested (60 degrees of yaw, 45 of pitch).
+        The former name of --unreliable blank.
     neutral
         A picture or a video of the neutral face of the one person whom the sources show. It shifts the scores of those
         action units for which that helped on rendered faces (see the model card).
@@ -87,6 +90,7 @@ def detect(
         No progress and no remarks, only errors.
     """
     from duchenne.commands.detect_report import Report
+    from duchenne.commands.old_names import warn_of_old_name
     from duchenne.detection import RunOptions, run_detection, thresholds_from
     from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import MediaError, UsageError
@@ -99,6 +103,8 @@ def detect(
         )
     if workers is not None and workers < 1:
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
+    if abstain:
+        warn_of_old_name("--abstain", "--unreliable blank")
     options = RunOptions(output, overlay, start, end, step, overwrite, restart)
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
@@ -109,7 +115,7 @@ def detect(
         sides,
         weights,
         smooth,
-        abstain,
+        "blank" if abstain else unreliable,
         neutral,
     )
     detector = AUDetector(chosen, workers)

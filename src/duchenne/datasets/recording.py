@@ -19,9 +19,6 @@ from duchenne.errors import DatasetError, MediaError
 from duchenne.facs import AU_NAMES
 from duchenne.media import open_video, read_picture
 
-UNKNOWN = 9
-"""How BP4D and FERA 2017 write a label that nobody knows; it never leaves the loaders."""
-
 
 class SkipReason(StrEnum):
     """Why a labelled frame gives no face."""
