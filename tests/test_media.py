@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from duchenne.colour import LUMINANCE, is_grey
 from duchenne.errors import MediaError, UsageError
 from duchenne.media import (
     Source,
@@ -430,3 +431,15 @@ def test_the_kind_is_told_by_content_before_ending(tree, clip):
     assert kind_of(tree / "text.jpg") is SourceKind.PICTURE
     assert kind_of(tree / "video_without_ending") is SourceKind.VIDEO
     assert kind_of(clip) is SourceKind.VIDEO
+
+
+def test_grey_is_told_from_colour_and_luminance_is_pillows():
+    rng = np.random.default_rng(3)
+    colour = rng.integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    luminance = np.asarray(Image.fromarray(colour).convert("L"))
+    np.testing.assert_allclose(colour @ np.array(LUMINANCE), luminance, atol=1.0)
+    grey = np.repeat(luminance[..., None], 3, 2)
+    assert is_grey(grey)
+    assert not is_grey(colour)
+    grey[7, 9] = [100, 120, 100]
+    assert not is_grey(grey)

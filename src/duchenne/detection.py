@@ -58,7 +58,7 @@ class RunOptions:
 
 @runtime_checkable
 class ProgressCallback(Protocol):
-    """Who is told how a run goes on."""
+    """What a run calls to report its progress."""
 
     def begin(self, source: Source, frames: int | None, done: int) -> None:
         """A source begins; `frames` are expected, `done` of them were done by an earlier run."""
@@ -132,7 +132,7 @@ def run_detection(
 
 
 def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOptions) -> dict[str, Any]:
-    """Return what must be the same for an interrupted run to be continued: sources, options and weights."""
+    """Return what must be the same for an interrupted run to be continued: sources, options and weights, by name."""
     files = []
     for source in sources:
         path = Path(source.name)

@@ -138,7 +138,7 @@ class Landmarker:
 
     Attributes:
         rule: The crop that the network sees.
-        card: What else the file says of itself: licence, training data, command.
+        card: The rest of its metadata: licence, training data, command.
 
     Args:
         path: The network; None for the one inside the package.
@@ -157,7 +157,7 @@ class Landmarker:
             self.card: dict[str, Any] = metadata["card"]
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
-                f"{self.path} lacks or garbles what a landmarker must say of itself: {error}."
+                f"{self.path} lacks or garbles what the metadata of a landmarker must hold: {error}."
             ) from error
 
     def locate(self, pixels: UInt8[np.ndarray, "h w 3"], face_box: FaceBox, passes: int = 2) -> FaceLandmarks:

@@ -1,4 +1,4 @@
-"""The nine head poses of FERA 2017 by number, for whoever draws, names or judges them.
+"""The nine head poses of FERA 2017 by number, for rendering, data sets and evaluation.
 
 Source: which number is which is inferred from public loaders; the paper keeps seven of the nine.
 """

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from duchenne.detection import RunOptions
+    from duchenne.detector import AUDetector
 
 
 def detect(
@@ -54,10 +58,10 @@ def detect(
     aus
         Report only these action units, for example 6,12 or AU06,AU12.
     threshold
-        Probability from which an action unit is said to occur, 0-1: a number for all, AU12=0.6 for one; may be given
+        Probability from which an action unit counts as present, 0-1: a number for all, AU12=0.6 for one; may be given
         several times. The stored thresholds were chosen on rendered validation faces (see the model card).
     step
-        Look at every step-th frame of a video.
+        Take every step-th frame of a video.
     start
         Leave out what comes before this second of a video.
     end
@@ -89,13 +93,11 @@ def detect(
     quiet
         No progress and no remarks, only errors.
     """
-    from duchenne.commands.detect_report import Report
     from duchenne.commands.old_names import warn_of_old_name
-    from duchenne.detection import RunOptions, run_detection, thresholds_from
+    from duchenne.detection import RunOptions, thresholds_from
     from duchenne.detector import AUDetector, DetectionOptions
-    from duchenne.errors import MediaError, UsageError
+    from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
-    from duchenne.media import expand_sources
 
     if not sources:
         raise UsageError(
@@ -118,13 +120,21 @@ def detect(
         "blank" if abstain else unreliable,
         neutral,
     )
-    detector = AUDetector(chosen, workers)
-    found, problems = expand_sources(sources)
-    with Report(detector.thresholds, has_output=output is not None, quiet=quiet) as report:
+    return _run(AUDetector(chosen, workers), sources, options, quiet)
+
+
+def _run(detector: "AUDetector", words: Sequence[str], options: "RunOptions", quiet: bool) -> int:
+    from duchenne.commands.detect_report import Report
+    from duchenne.detection import run_detection
+    from duchenne.errors import MediaError
+    from duchenne.media import expand_sources
+
+    found, problems = expand_sources(words)
+    with Report(detector.thresholds, has_output=options.output is not None, quiet=quiet) as report:
         for problem in problems:
             report.problem(problem if isinstance(problem, MediaError) else MediaError(str(problem)))
         if not found:
             return 1
         state = run_detection(detector, found, options, report)
-        report.end(state, output, overlay)
+        report.end(state, options.output, options.overlay)
     return 1 if problems or state.problems else 0

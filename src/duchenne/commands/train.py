@@ -78,16 +78,12 @@ def train(
     threads
         Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
     """
-    from duchenne.commands.old_names import warn_of_old_name
-    from duchenne.training.action_units.initialisation import PRETRAINED, Initialisation
+    from duchenne.training.action_units.initialisation import Initialisation
     from duchenne.training.data.dataset import read_datasets
     from duchenne.training.recipes.deep import recipe_named, with_settings
     from duchenne.training.run.device import DeviceConfig
     from duchenne.training.systems import train_system
 
-    if str(start) == _OLD_PRETRAINED:
-        warn_of_old_name(f"--start {_OLD_PRETRAINED}", f"--start {PRETRAINED}")
-        start = Path(PRETRAINED)
     chosen = with_settings(recipe_named(recipe), aus, epochs=epochs, batch=batch, seed=seed, sampling=sampling)
     if freeze:
         chosen = with_settings(chosen, freeze=freeze)
@@ -98,10 +94,27 @@ def train(
     device_config = DeviceConfig(accelerator, devices, nodes, threads=threads)
     with _progress(console) as report:
         train_system(
-            chosen, train_faces, valid_faces, folder, report, device_config, Initialisation(start) if start else None
+            chosen,
+            train_faces,
+            valid_faces,
+            folder,
+            report,
+            device_config,
+            Initialisation(with_new_name(start)) if start else None,
         )
     print(folder)
     return 0
+
+
+def with_new_name(start: Path) -> Path:
+    """Return what to begin from; the former word for the package's own network is understood, with a warning."""
+    from duchenne.commands.old_names import warn_of_old_name
+    from duchenne.training.action_units.initialisation import PRETRAINED
+
+    if str(start) != _OLD_PRETRAINED:
+        return start
+    warn_of_old_name(f"--start {_OLD_PRETRAINED}", f"--start {PRETRAINED}")
+    return Path(PRETRAINED)
 
 
 @contextmanager

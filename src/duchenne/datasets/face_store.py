@@ -42,7 +42,7 @@ class FaceStore(Protocol):
 
     @property
     def sides_known(self) -> Bool[np.ndarray, " n"]:
-        """Whether left and right were told apart."""
+        """Whether left and right were labelled apart."""
 
     @property
     def subject(self) -> Shaped[np.ndarray, " n"]:
@@ -78,6 +78,7 @@ class FaceStore(Protocol):
         """Return a store of these rows, in this order."""
 
 
+@runtime_checkable
 class Occurrence(Protocol):
     """Whatever has labels of all AUs, one row a face: a `FaceStore`, or `recording.Labels`."""
 

@@ -210,9 +210,9 @@ def _prepare_batch(batch: Batch, folder: Path, options: PrepareOptions) -> int:
     faces: list[PreparedFace] = []
     tables, report = [], []
     for recording in batch.recordings:
-        kept, lost = prepare_recording(recording, options.landmarks)
+        kept, skipped = prepare_recording(recording, options.landmarks)
         faces += kept
-        report.append(row_of(recording, options.prefix, len(kept), list(lost.values())))
+        report.append(row_of(recording, options.prefix, len(kept), list(skipped.values())))
         if kept:
             tables.append(_columns(recording, kept, options.prefix))
     columns = {key: np.concatenate([table[key] for table in tables]) for key in _shared(tables)}

@@ -59,7 +59,7 @@ class Labels:
         known: (k, 23).
         intensity: (k, 23, 2), 0-5 on the subject's left and right; means nothing where it is not known.
         intensity_known: (k, 23).
-        sides_known: (k,), whether left and right were told apart.
+        sides_known: (k,), whether left and right were labelled apart.
     """
 
     frame: Int[np.ndarray, " k"]
