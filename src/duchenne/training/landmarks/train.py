@@ -44,7 +44,6 @@ def main() -> None:
     args = parser().parse_args()
     import torch
 
-    from duchenne.landmarks import MEAN_FACE_NAME
     from duchenne.landmarks import mean_face as pretrained_mean_face
     from duchenne.training.landmarks.export import export_landmarker
     from duchenne.training.landmarks.pool import Pool
@@ -56,6 +55,7 @@ def main() -> None:
         write_mean_face,
     )
     from duchenne.training.landmarks.training import LandmarkerRecipe, LandmarkerTraining, Pools, mean_error
+    from duchenne.weights import MEAN_FACE_NAME
 
     torch.set_num_threads(1)
     args.work.mkdir(parents=True, exist_ok=True)
