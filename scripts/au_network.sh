@@ -16,11 +16,11 @@ draw() { # name, seed, count, further options
     duchenne prepare "$work/$name" --out "$work/$name.store"
 }
 draw choose 41 2500
-draw poses 42 3000 --company independent --poses grid
-draw pairs 43 6000 --company pairs --poses frontal
-draw free 45 1500 --company independent
-draw choose_neutral 41 1000 --company neutral --poses frontal
-draw free_neutral 45 1000 --company neutral --poses frontal
+draw poses 42 3000 --cooccurrence independent --poses grid
+draw pairs 43 6000 --cooccurrence pairs --poses frontal
+draw free 45 1500 --cooccurrence independent
+draw choose_neutral 41 1000 --cooccurrence neutral --poses frontal
+draw free_neutral 45 1000 --cooccurrence neutral --poses frontal
 draw train 44 "$faces"
 draw tilted 47 $((faces / 2)) --poses tilted
 duchenne train compact --data "$work/train.store" --valid "$work/choose.store" --epochs "$epochs" --threads 1 \

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from duchenne import diagnosis
 from duchenne.commands import run
 from duchenne.diagnosis import SAMPLE, Finding
 
@@ -241,6 +242,35 @@ def test_doctor_is_content(capsys):
     assert "sha256" in out
 
 
+@pytest.mark.parametrize("name", ["pose_correction.json", "mean_face.json", "au_compact.onnx"])
+def test_doctor_names_an_altered_file(name, tmp_path, monkeypatch):
+    altered = shutil.copytree(diagnosis.FOLDER, tmp_path / "weights")
+    assert len(list(diagnosis._weights())) == len([*altered.glob("*.onnx"), *altered.glob("*.json")]) - 1
+    with (altered / name).open("ab") as file:
+        file.write(b" ")
+    monkeypatch.setattr(diagnosis, "FOLDER", altered)
+    findings = {finding.what: finding for finding in diagnosis._weights()}
+    assert "altered" in findings.pop(name).found
+    assert all(finding.ok for finding in findings.values())
+
+
+def test_unreliable_occurrences_are_kept_or_blanked(sample, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("duchenne.reliability.MAX_YAW_DEG", -1.0)  # as if no pose had been tested
+    words = ["detect", str(sample), "--aus", "12", "--output"]
+    for name, options in {"keep": [], "blank": ["--unreliable", "blank"], "old": ["--abstain"]}.items():
+        assert run([*words, str(tmp_path / f"{name}.csv"), *options]) == 0
+        warned = "--abstain is now called --unreliable blank" in capsys.readouterr().err
+        assert warned == (name == "old")
+    found = {name: pd.read_csv(tmp_path / f"{name}.csv")["AU12_c"].tolist() for name in ("keep", "blank", "old")}
+    assert found == {"keep": [1], "blank": [9], "old": [9]}
+    assert run([*words, str(tmp_path / "r.csv"), "--unreliable", "maybe"]) == 2
+
+
+def test_the_old_option_is_hidden(capsys):
+    run(["detect", "--help"])
+    assert "abstain" not in capsys.readouterr().out
+
+
 def test_doctor_names_the_extra_to_install(capsys, monkeypatch):
     missing = "not installed (pip install 'duchenne[train]'); not needed to detect"
     monkeypatch.setattr("duchenne.commands.doctor.diagnose", lambda: [Finding("extra train", missing, None)])
@@ -252,6 +282,6 @@ def test_a_verb_that_needs_an_extra_says_which_to_install(tmp_path, monkeypatch,
     monkeypatch.delitem(sys.modules, "duchenne.synthesis.head.pack", raising=False)
     monkeypatch.setitem(sys.modules, "cv2", None)  # what the import system makes of a package that is not there
     assert run(["render", str(tmp_path / "heads"), "--count", "1"]) == 1
-    metadata = capsys.readouterr().err
-    assert "the package cv2 is not installed" in metadata.replace("\n", " ")
-    assert "pip install 'duchenne[synthesis,train,report]'" in metadata.replace("\n", " ")
+    message = capsys.readouterr().err
+    assert "the package cv2 is not installed" in message.replace("\n", " ")
+    assert "pip install 'duchenne[synthesis,train,report]'" in message.replace("\n", " ")

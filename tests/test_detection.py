@@ -1,5 +1,7 @@
 """A run over sources: interrupted, killed and continued; broken sources; state."""
 
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,16 +13,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from duchenne.detection import thresholds_from
+from duchenne import AUDetector, detection, weights
+from duchenne.detection import RunOptions, RunState, run_detection, thresholds_from
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import UsageError
+from duchenne.media import Source, SourceKind
 
 FRAMES = 150
 
 STOPS_ITSELF = """
 import os, signal, sys
 from duchenne import commands, detection
-from duchenne.result_files import ResultFile
+from duchenne.results.result_file import ResultFile
 
 # A shell's background jobs, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,9 +32,9 @@ detection.CHECKPOINT_S = 0.2
 stop, checkpoint, write = int(sys.argv.pop(1)), ResultFile.checkpoint, ResultFile.write
 left = None
 
-def and_count(file, state):
+def and_count(file, state, position=None):
     global left
-    checkpoint(file, state)
+    checkpoint(file, state, position)
     left = 20 if left is None else left
 
 def and_stop(file, faces):
@@ -86,6 +90,87 @@ def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, st
     assert len(pd.read_csv(tmp_path / "whole.csv")) == FRAMES
 
 
+class Interrupting:
+    """A callback that is interrupted while it is told of a frame, after the frame's rows were written."""
+
+    def __init__(self, at: int | None) -> None:
+        self.left, self.done_before = at, []
+
+    def begin(self, source, frames, done):
+        self.done_before.append(done)
+
+    def frame(self, source, frame, faces):
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+
+    def problem(self, error):
+        pass
+
+
+def detect(sources: list[Source], output: Path, at: int | None = None) -> tuple[RunState, Interrupting]:
+    callback = Interrupting(at)
+    return run_detection(AUDetector(workers=1), sources, RunOptions(output, step=10), callback), callback
+
+
+def recorded(output: Path) -> dict:
+    return json.loads(output.with_name(output.name + ".part.json").read_text())["state"]
+
+
+def test_an_interruption_is_recorded_at_the_last_whole_frame(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(detection, "CHECKPOINT_S", 1e9)
+    source = [Source(str(clip), SourceKind.VIDEO)]
+    whole, _ = detect(source, tmp_path / "whole.csv")
+    with pytest.raises(KeyboardInterrupt):
+        detect(source, tmp_path / "parts.csv", at=6)
+    left = recorded(tmp_path / "parts.csv")
+    assert (left["frames"], left["next_frame"], left["done"]) == (6, 51, [])
+    state, callback = detect(source, tmp_path / "parts.csv")
+    assert callback.done_before == [5]
+    assert (state.frames, state.faces) == (whole.frames, whole.faces) == (15, 15)
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_interrupted_pictures_go_on_and_a_broken_one_counts_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(detection, "CHECKPOINT_S", 1e9)
+    pictures = [Path(shutil.copy(SAMPLE, tmp_path / f"{k}.jpg")) for k in range(4)]
+    pictures[0].write_text("no picture")
+    sources = [Source(str(path), SourceKind.PICTURE) for path in pictures]
+    detect(sources, tmp_path / "whole.csv")
+    with pytest.raises(KeyboardInterrupt):
+        detect(sources, tmp_path / "parts.csv", at=2)
+    assert recorded(tmp_path / "parts.csv")["done"] == [str(path) for path in pictures[:3]]
+    state, callback = detect(sources, tmp_path / "parts.csv")
+    assert len(callback.done_before) == 1
+    assert (state.problems, state.frames, state.read) == (1, 3, 3)
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_run_with_another_pose_correction_is_not_continued(clip, tmp_path, monkeypatch):
+    source, output = [Source(str(clip), SourceKind.VIDEO)], tmp_path / "r.csv"
+    with pytest.raises(KeyboardInterrupt):
+        detect(source, output, at=1)
+    altered = shutil.copytree(weights.FOLDER, tmp_path / "weights")
+    correction = altered / weights.POSE_CORRECTION_NAME
+    correction.write_text(correction.read_text().replace("-0.457", "-0.458", 1))
+    monkeypatch.setattr(weights, "FOLDER", altered)
+    with pytest.raises(UsageError, match=r"other settings \(weights pose_correction.json\).*--restart"):
+        detect(source, output)
+
+
+def test_a_run_of_another_version_is_refused_in_plain_words(clip, tmp_path):
+    source, output = [Source(str(clip), SourceKind.VIDEO)], tmp_path / "r.csv"
+    with pytest.raises(KeyboardInterrupt):
+        detect(source, output, at=1)
+    path = tmp_path / "r.csv.part.json"
+    former = json.loads(path.read_text())
+    del former["version"]  # Records of the first version had none.
+    path.write_text(json.dumps(former))
+    with pytest.raises(UsageError, match=r"begun by another version.*Finish it with that version.*--restart"):
+        detect(source, output)
+
+
 def test_another_run_is_not_continued_by_mistake(clip, tmp_path):
     output = tmp_path / "r.csv"
     stopped(signal.SIGKILL, clip, output)
@@ -109,13 +194,13 @@ def test_nothing_is_left_when_nothing_could_be_read(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_explained(clip, tmp_path, monkeypatch, capsys):
-    from duchenne import result_files
     from duchenne.commands import run
+    from duchenne.results import result_file
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(result_files.os, "fsync", full)
+    monkeypatch.setattr(result_file.os, "fsync", full)
     assert run(["detect", str(clip), "--output", str(tmp_path / "r.csv"), "--step", "50"]) == 1
     err = capsys.readouterr().err
     assert "No space left" in err

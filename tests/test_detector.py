@@ -12,7 +12,6 @@ from PIL import Image
 
 from duchenne import AUDetector, DetectionOptions, to_dataframe
 from duchenne.alignment import CROP_SIDE_PX, AlignedFace, align, eye_span_px
-from duchenne.columns import Columns
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
@@ -20,6 +19,7 @@ from duchenne.media import frame_from_array
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
 from duchenne.recognition import AURecognizer, NeutralRule
+from duchenne.results.columns import Columns
 from duchenne.training.action_units.onnx_export import description, export_network
 
 DATA = Path(__file__).parent / "data"

@@ -6,11 +6,15 @@ from duchenne.errors import UsageError
 from duchenne.facs import (
     ACTION_UNITS,
     AU_NAMES,
+    BROW_ENDS,
     LANDMARK_COUNT,
     LANDMARK_GROUPS,
     MIRROR_LANDMARKS,
+    MOUTH_CORNERS,
+    NOSE_TIP,
     PAPER_AUS,
     PATCH_LANDMARKS,
+    au_columns,
     parse_aus,
 )
 
@@ -62,3 +66,17 @@ def test_parse_aus_refuses_nothing():
 
 def test_mirror_is_its_own_inverse():
     assert_array_equal(MIRROR_LANDMARKS[MIRROR_LANDMARKS], np.arange(LANDMARK_COUNT))
+
+
+def test_columns_are_those_of_the_vocabulary():
+    assert au_columns(["AU04", "AU01", "AU43"]) == [2, 0, len(AU_NAMES) - 1]
+    with pytest.raises(UsageError, match="AU99"):
+        au_columns(["AU01", "AU99"])
+
+
+def test_named_landmarks_lie_where_method_md_puts_them():
+    # docs/method.md counts from 1: brows 1-5 and 6-10, nose tip 14, corners of the mouth 32 and 38.
+    assert [number + 1 for number in BROW_ENDS] == [1, 5, 6, 10]
+    assert NOSE_TIP + 1 == 14
+    assert [number + 1 for number in MOUTH_CORNERS] == [32, 38]
+    assert MIRROR_LANDMARKS[list(MOUTH_CORNERS)].tolist() == list(reversed(MOUTH_CORNERS))

@@ -18,6 +18,7 @@ from duchenne.geometry import (
     similarity_from_two_points,
     transform_points,
 )
+from duchenne.poses import KEPT_POSES_DEG
 
 NOSE = np.array([0.0, 0.0, -1.0])  # towards the camera
 angles = st.floats(-80, 80)
@@ -100,3 +101,9 @@ def test_a_turn_about_an_axis_survives_and_agrees_with_opencv(x, y, z):
 def test_the_turn_between_poses_is_one_angle(pose):
     assert angle_between_deg(HeadPose(0, 0, 0), pose) == pytest.approx(30.0)
     assert angle_between_deg(pose, pose) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_kept_poses_are_the_nine_without_the_two_that_look_farthest_down_and_aside():
+    nine = {(yaw, pitch) for yaw in (-40, 0, 40) for pitch in (-40, -20, 0)}
+    assert set(KEPT_POSES_DEG) == nine - {(-40, -40), (40, -40)}
+    assert len(KEPT_POSES_DEG) == 7

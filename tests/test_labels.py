@@ -1,10 +1,13 @@
 """The rules from intensity to occurrence, by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from duchenne.datasets.face_store import labels_of
 from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
-from duchenne.errors import DatasetError
+from duchenne.errors import DatasetError, UsageError
 from duchenne.facs import AU_NAMES
 
 
@@ -45,3 +48,18 @@ def test_lips_that_a_jaw_parts_are_au25(shown, expected):
     others = np.arange(len(AU_NAMES)) != column
     assert (occurrence[:, others] == plain[0][:, others]).all()
     assert (known[:, others] == plain[1][:, others]).all()
+
+
+def test_labels_of_an_au_leave_unknown_faces_out():
+    occurrence, known = np.zeros((5, 23), bool), np.zeros((5, 23), bool)
+    known[[0, 1, 3], 8], occurrence[[1, 2], 8] = True, True  # The ninth column is AU12.
+    labels = SimpleNamespace(occurrence=occurrence, known=known)
+    found = labels_of(labels, "AU12")
+    assert found.known.tolist() == [True, True, False, True, False]
+    assert found.truth.tolist() == [False, True, False]
+    among = labels_of(labels, "AU12", among=np.arange(5) > 0)
+    assert among.known.tolist() == [False, True, False, True, False]
+    assert among.truth.tolist() == [True, False]
+    assert known[:, 8].tolist() == [True, True, False, True, False]
+    with pytest.raises(UsageError, match="AU99"):
+        labels_of(labels, "AU99")

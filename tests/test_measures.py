@@ -137,17 +137,6 @@ def test_icc_of_shrout_and_fleiss():
     assert agreement.intraclass_correlation(np.ones((4, 2))) is None
 
 
-@given(st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
-def test_agreement_of_intensities_equals_scipy_and_scikit_learn(seed):
-    rng = np.random.default_rng(seed)
-    first, second = rng.integers(0, 6, (2, 30)).astype(float)
-    second[:2], first[:2] = [0, 5], [1, 4]
-    assert agreement.pearson(first, second) == approx(stats.pearsonr(first, second).statistic, abs=EXACT)
-    assert agreement.mean_absolute_error(first, second) == approx(metrics.mean_absolute_error(first, second), abs=EXACT)
-    assert agreement.pearson(first, np.ones(30)) is None
-
-
 def test_calibration_of_hand_made_probabilities():
     truth = np.array([True, False, True, True])
     assert agreement.calibration_error(truth, np.array([0.5, 0.5, 1.0, 1.0]), 10) == approx(0)

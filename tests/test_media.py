@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from duchenne.colour import LUMINANCE, is_grey
 from duchenne.errors import MediaError, UsageError
 from duchenne.media import (
     Source,
@@ -188,9 +189,9 @@ def test_bad_pictures_are_named_with_cause_and_remedy(tmp_path):
         "absent.jpg": "no such file",
         "nowhere/a.jpg": "no folder",
     }.items():
-        with pytest.raises(MediaError, match=message) as metadata:
+        with pytest.raises(MediaError, match=message) as raised:
             read_picture(tmp_path / name)
-        assert name in str(metadata.value)
+        assert name in str(raised.value)
 
 
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
@@ -280,9 +281,9 @@ def test_names_that_look_like_addresses_are_files(tmp_path, clip):
 
 def read_until_it_breaks(path) -> tuple[list, str]:
     frames: list = []
-    with open_video(path) as video, pytest.raises(MediaError) as metadata:
+    with open_video(path) as video, pytest.raises(MediaError) as raised:
         frames.extend(frame for frame in video)
-    return frames, str(metadata.value)
+    return frames, str(raised.value)
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
@@ -334,9 +335,9 @@ def test_bad_videos_are_named_with_cause_and_remedy(tmp_path, clip):
         "head.mp4": "damaged",
         "absent.mp4": "no such file",
     }.items():
-        with pytest.raises(MediaError, match=message) as metadata:
+        with pytest.raises(MediaError, match=message) as raised:
             open_video(tmp_path / name)
-        assert name in str(metadata.value)
+        assert name in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -414,12 +415,12 @@ def test_cameras_and_standard_input(tree):
 def test_what_names_nothing_is_told_and_the_rest_kept(tree):
     sources, problems = expand_sources(["absent.jpg", "b2.png", "no/where.jpg", "*.webp", "bare"])
     assert [source.name for source in sources] == ["b2.png"]
-    metadata = [str(problem) for problem in problems]
-    assert [text.split(":")[0] for text in metadata] == ["absent.jpg", "no/where.jpg", "*.webp", "bare"]
-    assert "no such file" in metadata[0]
-    assert "no folder no" in metadata[1]
-    assert "matches no picture" in metadata[2]
-    assert "no picture or video in this folder" in metadata[3]
+    messages = [str(problem) for problem in problems]
+    assert [text.split(":")[0] for text in messages] == ["absent.jpg", "no/where.jpg", "*.webp", "bare"]
+    assert "no such file" in messages[0]
+    assert "no folder no" in messages[1]
+    assert "matches no picture" in messages[2]
+    assert "no picture or video in this folder" in messages[3]
 
 
 def test_the_kind_is_told_by_content_before_ending(tree, clip):
@@ -430,3 +431,15 @@ def test_the_kind_is_told_by_content_before_ending(tree, clip):
     assert kind_of(tree / "text.jpg") is SourceKind.PICTURE
     assert kind_of(tree / "video_without_ending") is SourceKind.VIDEO
     assert kind_of(clip) is SourceKind.VIDEO
+
+
+def test_grey_is_told_from_colour_and_luminance_is_pillows():
+    rng = np.random.default_rng(3)
+    colour = rng.integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    luminance = np.asarray(Image.fromarray(colour).convert("L"))
+    np.testing.assert_allclose(colour @ np.array(LUMINANCE), luminance, atol=1.0)
+    grey = np.repeat(luminance[..., None], 3, 2)
+    assert is_grey(grey)
+    assert not is_grey(colour)
+    grey[7, 9] = [100, 120, 100]
+    assert not is_grey(grey)

@@ -56,9 +56,9 @@ def side_px(face):
 
 def test_the_face_that_is_largest_over_the_recording_is_kept():
     both, small, none = scene((0, LARGE_PX), (340, SMALL_PX)), scene((340, SMALL_PX)), scene()
-    kept, lost = prepare_recording(recording(both, both, small, none, SkipReason.BROKEN, both))
+    kept, skipped = prepare_recording(recording(both, both, small, none, SkipReason.BROKEN, both))
     assert [face.row for face in kept] == [0, 1, 5]
-    assert lost == {2: SkipReason.LESSER, 3: SkipReason.NO_FACE, 4: SkipReason.BROKEN}
+    assert skipped == {2: SkipReason.LESSER, 3: SkipReason.NO_FACE, 4: SkipReason.BROKEN}
     large = prepare_recording(recording(scene((0, LARGE_PX))))[0][0]
     assert all(abs(side_px(face) / side_px(large) - 1) < 0.1 for face in kept)
 
@@ -66,8 +66,8 @@ def test_the_face_that_is_largest_over_the_recording_is_kept():
 def test_someone_who_passes_by_close_to_the_camera_is_not_the_subject():
     subject = (0, 150)
     pictures = [scene(subject)] * 5 + [scene(subject, (240, LARGE_PX))]
-    kept, lost = prepare_recording(recording(*pictures))
-    assert not lost
+    kept, skipped = prepare_recording(recording(*pictures))
+    assert not skipped
     sides = [side_px(face) for face in kept]
     assert max(sides) / min(sides) < 1.1
     single, _ = prepare_recording(recording(pictures[-1], moving=False))

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import duchenne
+from duchenne import weights
 from duchenne.alignment import align
 from duchenne.commands import run
 from duchenne.datasets import prepare as preparing
@@ -197,6 +199,16 @@ def test_frames_without_a_face_are_counted_by_reason_and_subject(shards, tmp_pat
     write_stills(table, tmp_path / "stills-00000.parquet")
     with pytest.raises(DatasetError, match="Not one face"):
         prepare([load(tmp_path)], tmp_path / "detector")
+
+
+@pytest.mark.parametrize("name", weights.LOCATION_FILES)
+def test_a_preparation_with_other_weights_is_not_continued(shards, whole, name, tmp_path, monkeypatch):
+    altered = shutil.copytree(weights.FOLDER, tmp_path / "weights")
+    with (altered / name).open("ab") as file:
+        file.write(b" ")
+    monkeypatch.setattr(weights, "FOLDER", altered)
+    with pytest.raises(UsageError, match=r"another preparation .* frames"):
+        prepare([load(shards)], whole, EXACT)
 
 
 def test_another_preparation_is_not_overwritten(shards, whole, tmp_path):

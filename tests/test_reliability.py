@@ -1,4 +1,4 @@
-"""When an action unit is not judged: hidden regions, poses beyond what was tested, and how tables say so."""
+"""When an action unit is unreliable: hidden regions, poses beyond what was tested, and how tables say so."""
 
 import dataclasses
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from duchenne.faces import FaceBox
-from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
+from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS, UNKNOWN
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
-from duchenne.reliability import UNKNOWN, reliable
+from duchenne.reliability import reliable
 from duchenne.results import FaceAUs, to_dataframe
 
 AUS = ("AU01", "AU07", "AU09", "AU12", "AU17")
@@ -22,7 +22,7 @@ def landmarks(hidden=()):
 
 
 def named(mask):
-    return {name for name, metadata in zip(AUS, mask, strict=True) if not metadata}
+    return {name for name, is_reliable in zip(AUS, mask, strict=True) if not is_reliable}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def named(mask):
         (range(19, 31), {"AU07"}),
     ],
 )
-def test_a_hidden_region_is_not_judged(hidden, expected):
+def test_a_hidden_region_is_not_reliable(hidden, expected):
     assert named(reliable(AUS, landmarks(hidden), HeadPose(0, 0, 0))) == expected
 
 
@@ -47,7 +47,7 @@ def test_the_far_side_may_be_hidden_on_either_side():
 
 
 @pytest.mark.parametrize("pose", [(61, 0, 0), (-61, 0, 0), (0, 46, 0), (0, -46, 0)])
-def test_a_pose_beyond_the_tested_ones_is_not_judged(pose):
+def test_a_pose_beyond_the_tested_ones_is_not_reliable(pose):
     assert not reliable(AUS, landmarks(), HeadPose(*pose)).any()
     assert reliable(AUS, landmarks(), HeadPose(0, 0, 90)).all()
 
@@ -57,7 +57,7 @@ def test_tables_say_unknown_only_where_asked():
     box = FaceBox(np.arange(4.0), 0.9, np.zeros((5, 2)))
     face = FaceAUs("x", 0, 0.0, 0, box, landmarks(range(10)), HeadPose(0, 0, 0), AUS, ones, ones > 0)
     assert to_dataframe([face])["AU01_c"].tolist() == [1]
-    table = to_dataframe([dataclasses.replace(face, abstains=True)])
+    table = to_dataframe([dataclasses.replace(face, unreliable="blank")])
     assert table["AU01_c"].tolist() == [UNKNOWN]
     assert table["AU12_c"].tolist() == [1]
     assert table["AU01_p"].tolist() == [1.0]

@@ -17,15 +17,14 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from duchenne import result_files
-from duchenne.columns import Columns
 from duchenne.errors import OutputError, UsageError
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
-from duchenne.result_files import RESULT_ENDINGS, ResultFile
-from duchenne.results import FaceAUs, terminal_table, to_dataframe, to_row
+from duchenne.results import FaceAUs, result_file, run_record, terminal_table, to_dataframe, to_row
+from duchenne.results.columns import Columns
+from duchenne.results.result_file import RESULT_ENDINGS, ResultFile
 
 AUS = ("AU06", "AU12")
 COLUMNS = Columns(AUS, intensity=False)
@@ -183,7 +182,7 @@ def test_csv_is_rectangular_for_any_reader(tmp_path):
 
 
 def test_parquet_of_many_row_groups_keeps_types_and_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(result_files, "_ROW_GROUP", 7)
+    monkeypatch.setattr(result_file, "_ROW_GROUP", 7)
     path = write_all(tmp_path / "r.parquet", [face(k) for k in range(50)])
     stored = fastparquet.ParquetFile(str(path))
     assert len(stored.row_groups) == 8
@@ -215,8 +214,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, ending, stops):
 
 KILLED = """
 import os, signal, sys
-from duchenne import result_files
-from duchenne.result_files import ResultFile
+from duchenne.results.result_file import ResultFile
 from test_results import COLUMNS, face
 
 path, row, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -227,11 +225,11 @@ with ResultFile.open(path, COLUMNS, {"sources": ["clip.mp4"]}) as file:
             file._flush()
             die()
         if k == row and moment == "before the record":
-            result_files.os.replace = die
+            os.replace = die
         file.write([face(k)])
         file.checkpoint({"next": k + 1})
     if moment == "before the name":
-        result_files.os.replace = die
+        os.replace = die
     file.finish()
 """
 
@@ -315,9 +313,9 @@ def test_a_damaged_part_is_not_continued(tmp_path, damage):
 
 
 def test_what_cannot_be_written_is_said_before_any_work(tmp_path):
-    with pytest.raises(UsageError) as metadata:
+    with pytest.raises(UsageError) as raised:
         ResultFile.open(tmp_path / "r.xlsx", COLUMNS, {})
-    assert all(ending in str(metadata.value) for ending in RESULT_ENDINGS)
+    assert all(ending in str(raised.value) for ending in RESULT_ENDINGS)
     with pytest.raises(UsageError, match="no ending"):
         ResultFile.open(tmp_path / "r", COLUMNS, {})
     with pytest.raises(OutputError, match="nowhere"):
@@ -350,7 +348,7 @@ def test_other_aus_than_the_file_has_are_misuse(tmp_path):
 @pytest.mark.parametrize("writes", range(4, 10))
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, monkeypatch, ending, writes):
     path, left = tmp_path / f"r.{ending}", [writes]
-    real = result_files._write_all
+    real = result_file.write_all
 
     def scarce(file, data):
         left[0] -= 1
@@ -366,10 +364,11 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, monkeypatch, ending, 
                 file.checkpoint({"next": k + 1})
             file.finish()
 
-    monkeypatch.setattr(result_files, "_write_all", scarce)
-    with pytest.raises(OutputError, match=r"disk is full.*run the (same )?command again") as metadata:
+    for module in (result_file, run_record):
+        monkeypatch.setattr(module, "write_all", scarce)
+    with pytest.raises(OutputError, match=r"disk is full.*run the (same )?command again") as raised:
         run()
-    assert path.name in str(metadata.value)
+    assert path.name in str(raised.value)
     assert not path.exists()
     monkeypatch.undo()
     run()

@@ -12,20 +12,20 @@ from duchenne.facs import AU_NAMES
 from duchenne.synthesis.head.head import make_head
 from duchenne.synthesis.person.identity import Person, draw_identity
 from duchenne.synthesis.rig.au_map import OTHER_MOTION
-from duchenne.synthesis.sets.sampling import Company
+from duchenne.synthesis.sets.sampling import CoOccurrence
 from duchenne.synthesis.sets.shots import GRID, MIX, Poses, draw_shots
 from duchenne.synthesis.sets.stills import StillsPlan, draw_row, file_name, read_stills, write_stills
 
 
 def test_a_mixed_set_has_its_shares(monkeypatch):
     monkeypatch.setattr("duchenne.synthesis.sets.shots.draw_background", lambda *_: None)  # Slow and of no matter here.
-    drawn = [shot.company for subject in range(150) for shot in draw_shots(subject, 10)]
-    shares = {company: drawn.count(company) / len(drawn) for company in set(drawn)}
+    drawn = [shot.cooccurrence for subject in range(150) for shot in draw_shots(subject, 10)]
+    shares = {kind: drawn.count(kind) / len(drawn) for kind in set(drawn)}
     assert shares == pytest.approx(MIX, abs=0.04)
 
 
 def test_pairs_share_everything_but_one_action_unit():
-    shots = draw_shots(4, 10, Company.PAIRS)
+    shots = draw_shots(4, 10, CoOccurrence.PAIRS)
     for one, other in zip(shots[::2], shots[1::2], strict=True):
         for part in ("pose", "gaze", "camera", "light", "background"):
             assert getattr(one.scene, part) is getattr(other.scene, part)
@@ -39,7 +39,7 @@ def test_a_grid_shows_each_face_under_fifteen_poses():
     assert [(s.scene.pose.yaw_deg, s.scene.pose.pitch_deg) for s in shots] == list(GRID)
     assert len({str(sorted(s.scene.aus.items())) for s in shots}) == 1
     assert StillsPlan(count=375, poses=Poses.GRID).files == 1
-    assert StillsPlan(company=Company.PAIRS, poses=Poses.GRID).per_person == 30
+    assert StillsPlan(cooccurrence=CoOccurrence.PAIRS, poses=Poses.GRID).per_person == 30
 
 
 def test_tilted_heads_look_down_or_up():

@@ -15,7 +15,7 @@ from duchenne.synthesis.person.identity import Person, draw_identity
 from duchenne.synthesis.rig import mesh as rig
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices, landmarks_on
 from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
-from duchenne.synthesis.sets.sampling import PAPER_AUS, Company, draw_aus, draw_people, fig_5_matrix, table_1_rates
+from duchenne.synthesis.sets.sampling import PAPER_AUS, CoOccurrence, draw_aus, draw_people, fig_5_matrix, table_1_rates
 
 HEADS = 6
 
@@ -124,16 +124,16 @@ def test_visible_skin_changes_with_every_paper_au(heads):
         assert (np.abs(shown - neutral).max(2) > 12).sum() > 40, au
 
 
-def test_people_have_the_rates_and_the_company_of_the_paper():
+def test_people_have_the_rates_and_the_cooccurrence_of_the_paper():
     labels = draw_people(np.random.default_rng(0), 20_000)
     assert_allclose(labels.mean(0), table_1_rates(), atol=0.01)
     distance = np.linalg.norm(np.corrcoef(labels.T.astype(float)) - fig_5_matrix()) / 144
     assert distance <= 0.003
 
 
-def test_independent_faces_have_no_company():
+def test_independent_faces_have_no_cooccurrence():
     rng = np.random.default_rng(0)
-    faces = [draw_aus(rng, Company.INDEPENDENT) for _ in range(4000)]
+    faces = [draw_aus(rng, CoOccurrence.INDEPENDENT) for _ in range(4000)]
     labels = np.array([["AU06" in f, "AU12" in f, "AU01" in f, "AU02" in f] for f in faces], float)
     correlations = np.corrcoef(labels.T)
     assert np.abs(correlations - np.eye(4)).max() < 0.06
@@ -141,7 +141,7 @@ def test_independent_faces_have_no_company():
 
 def test_independent_action_units_are_equally_frequent_after_conflicts_and_grades_uniform():
     rng = np.random.default_rng(1)
-    faces = [draw_aus(rng, Company.INDEPENDENT, 0.14) for _ in range(8000)]
+    faces = [draw_aus(rng, CoOccurrence.INDEPENDENT, 0.14) for _ in range(8000)]
     labels = np.array([[au in face for au in AU_NAMES] for face in faces])
     assert_allclose(labels.mean(0), 0.14, atol=0.015)  # 3.9 standard errors
     grades = np.floor([max(sides) + 0.5 for face in faces for sides in face.values()])
@@ -155,8 +155,8 @@ def test_unknown_movements_are_refused(heads):
 
 def test_single_and_neutral_faces():
     rng = np.random.default_rng(0)
-    assert {len(draw_aus(rng, Company.SINGLE)) for _ in range(50)} == {1}
-    assert draw_aus(rng, Company.NEUTRAL) == {}
+    assert {len(draw_aus(rng, CoOccurrence.SINGLE)) for _ in range(50)} == {1}
+    assert draw_aus(rng, CoOccurrence.NEUTRAL) == {}
 
 
 def test_a_person_can_be_asked_for():

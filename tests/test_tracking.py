@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duchenne.errors import UsageError
@@ -71,6 +71,7 @@ def test_time_that_goes_back_ends_all_tracks():
     assert tracker.update([face(100, 100)], 0.0) == [1]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 39))
 def test_a_tracker_written_and_read_goes_on_with_the_same_numbers(stop):
     frames = [[face(100 + 5 * k, 200), face(500, 600 - 5 * k)][: 1 + (k % 7 > 0)] for k in range(40)]

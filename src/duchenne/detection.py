@@ -7,7 +7,7 @@ once a second, so that an interrupted run goes on where it stopped and ends with
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -16,8 +16,8 @@ from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
 from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_video, read_picture, read_standard_input
 from duchenne.overlay import OverlayWriter
-from duchenne.result_files import ResultFile
 from duchenne.results import FaceAUs
+from duchenne.results.result_file import ResultFile
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker
 from duchenne.weights import sha256_of
@@ -34,7 +34,7 @@ class RunOptions:
         overlay: Picture, video or folder to draw into; None for none.
         start_s: Leave out what comes before in videos.
         end_s: Leave out what comes after in videos.
-        step: Look at every step-th frame of a video.
+        step: Take every step-th frame of a video.
         overwrite: Whether existing files may be replaced.
         restart: Throw an interrupted run away.
     """
@@ -58,7 +58,7 @@ class RunOptions:
 
 @runtime_checkable
 class ProgressCallback(Protocol):
-    """Who is told how a run goes on."""
+    """What a run calls to report its progress."""
 
     def begin(self, source: Source, frames: int | None, done: int) -> None:
         """A source begins; `frames` are expected, `done` of them were done by an earlier run."""
@@ -70,11 +70,23 @@ class ProgressCallback(Protocol):
         """A source could not be read, or not to its end."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunState:
-    """How far a run is; what a continued run starts from."""
+    """How far a run is; what a continued run starts from.
 
-    done: list[str] = field(default_factory=list)
+    Attributes:
+        done: Names of the sources that are done, those among them that could not be read.
+        current: Name of the video that is being worked on.
+        next_frame: Index of the frame of it that comes next.
+        tracker: State of its face tracker.
+        smoother: State of its landmark smoother.
+        frames: Frames done.
+        faces: Faces in them.
+        read: Sources of which anything could be read.
+        problems: Sources that could not be read, or not to their end.
+    """
+
+    done: tuple[str, ...] = ()
     current: str | None = None
     next_frame: int = 0
     tracker: dict[str, Any] | None = None
@@ -84,9 +96,14 @@ class RunState:
     read: int = 0
     problems: int = 0
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "RunState":
+        """Return the state that a checkpoint recorded."""
+        return cls(**{**record, "done": tuple(record["done"])})
+
 
 def run_detection(
-    detector: AUDetector, sources: Sequence[Source], options: RunOptions, listener: ProgressCallback
+    detector: AUDetector, sources: Sequence[Source], options: RunOptions, callback: ProgressCallback
 ) -> RunState:
     """Find the action units of all sources, write what is asked for, and return the counts.
 
@@ -103,19 +120,19 @@ def run_detection(
         if options.output is not None:
             # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
             restart = options.restart or overlay is not None
-            print_of_run = fingerprint(detector, sources, options)
+            run_fingerprint = fingerprint(detector, sources, options)
             file = stack.enter_context(
                 ResultFile.open(
-                    options.output, detector.columns, print_of_run, overwrite=options.overwrite, restart=restart
+                    options.output, detector.columns, run_fingerprint, overwrite=options.overwrite, restart=restart
                 )
             )
-        run = _Run(detector, options, listener, file, overlay)
+        run = _Run(detector, options, callback, file, overlay)
         run.work(sources)
         return run.state
 
 
 def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOptions) -> dict[str, Any]:
-    """Return what must be the same for an interrupted run to be continued: sources, options and weights."""
+    """Return what must be the same for an interrupted run to be continued: sources, options and weights, by name."""
     files = []
     for source in sources:
         path = Path(source.name)
@@ -127,10 +144,10 @@ def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOpt
         "largest_face": detector.options.largest_face,
         "min_face_px": detector.options.min_face_px,
         "smooth": detector.options.smooth,
-        "abstain": detector.options.abstain,
+        "unreliable": detector.options.unreliable,
         "neutral": None if detector.options.neutral is None else str(detector.options.neutral.resolve()),
         "range": [options.start_s, options.end_s, options.step],
-        "weights": {path.name: sha256_of(path) for path in detector.weights},
+        **{f"weights {path.name}": sha256_of(path) for path in detector.weights},
     }
 
 
@@ -139,18 +156,20 @@ class _Run:
         self,
         detector: AUDetector,
         options: RunOptions,
-        listener: ProgressCallback,
+        callback: ProgressCallback,
         file: ResultFile | None,
         overlay: OverlayWriter | None,
     ) -> None:
-        self.detector, self.options, self.listener = detector, options, listener
+        self.detector, self.options, self.callback = detector, options, callback
         self.file, self.overlay = file, overlay
-        self.state = RunState(**file.state) if file is not None and file.state else RunState()
+        self.state = RunState.from_record(file.state) if file is not None and file.state else RunState()
+        self._position = None if file is None else file.position
         self._recorded_s = time.monotonic()
 
     def work(self, sources: Sequence[Source]) -> None:
         """Take the sources in order; record where an interruption leaves the run."""
-        left = [source for source in sources if source.name not in self.state.done]
+        done = set(self.state.done)
+        left = [source for source in sources if source.name not in done]
         try:
             for moving, group in groupby(left, lambda source: source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)):
                 if moving:
@@ -159,29 +178,28 @@ class _Run:
                 else:
                     self._pictures(list(group))
         except KeyboardInterrupt:
-            self._record(at_once=True)
+            self._record()
             raise
         if self.file is not None and self.state.read == 0 and self.state.problems:
-            _forget(self.file)
+            self.file.discard()
         elif self.file is not None:
             self.file.finish()
 
     def _pictures(self, sources: list[Source]) -> None:
         by_name = {source.name: source for source in sources}
         for source in sources:
-            self.listener.begin(source, 1, 0)
+            self.callback.begin(source, 1, 0)
         for frame, faces in self.detector.detect_pictures(self._read_all(sources)):
-            self.state.read += 1
             self._take(by_name[frame.source], frame, faces)
-            self.state.done.append(frame.source)
-            self._record()
+            self._advance(faces, read=self.state.read + 1, done=(*self.state.done, frame.source))
 
     def _read_all(self, sources: list[Source]) -> Iterator[Frame]:
         for source in sources:
             try:
                 yield read_standard_input() if source.kind is SourceKind.STDIN else read_picture(source.name)
             except MediaError as error:
-                self._note(error)
+                self.callback.problem(error)
+                self._advance(problems=self.state.problems + 1, done=(*self.state.done, source.name))
 
     def _video(self, source: Source) -> None:
         go_on = self.state.current == source.name
@@ -190,24 +208,25 @@ class _Run:
         smoother = (
             LandmarkSmoother.from_dict(self.state.smoother) if go_on and self.state.smoother else LandmarkSmoother()
         )
-        self.state.current, self.state.next_frame = source.name, first
-        self.state.tracker, self.state.smoother = tracker.to_dict(), smoother.to_dict()
+        if not go_on:
+            self._advance(current=source.name, next_frame=0)
+        problems = self.state.problems
         try:
             with self._open(source, first) as video:
-                self.listener.begin(source, _expected_frames(video, self.options), first // self.options.step)
+                self.callback.begin(source, _expected_frames(video, self.options), first // self.options.step)
                 for frame, faces in self.detector.detect_frames(video, tracker, smoother):
                     self._take(source, frame, faces)
-                    self.state.next_frame = frame.index + 1
-                    self._record(tracker, smoother)
+                    after = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
+                    self._advance(faces, next_frame=frame.index + 1, **after)
         except MediaError as error:
-            self._note(error)
+            self.callback.problem(error)
+            problems += 1
         except KeyboardInterrupt:
             if source.kind is not SourceKind.CAMERA:
                 raise  # A camera has no end of its own: to stop it is to finish.
-        self.state.read += self.state.next_frame > 0
-        self.state.done.append(source.name)
-        self.state.current, self.state.next_frame, self.state.tracker, self.state.smoother = None, 0, None, None
-        self._record()
+        ended: dict[str, Any] = {"current": None, "next_frame": 0, "tracker": None, "smoother": None}
+        read = self.state.read + (self.state.next_frame > 0)
+        self._advance(**ended, read=read, problems=problems, done=(*self.state.done, source.name))
 
     def _open(self, source: Source, first_frame: int) -> Video:
         options = self.options
@@ -220,32 +239,24 @@ class _Run:
             self.file.write(faces)
         if self.overlay is not None:
             self.overlay.add(source, frame, faces)
-        self.state.frames += 1
-        self.state.faces += len(faces)
-        self.listener.frame(source, frame, faces)
+        self.callback.frame(source, frame, faces)
 
-    def _note(self, error: MediaError) -> None:
-        self.state.problems += 1
-        self.listener.problem(error)
+    def _advance(self, faces: Sequence[FaceAUs] | None = None, **changes: Any) -> None:
+        """Move the state on, together with the end of the rows that it counts, after a frame or between frames.
 
-    def _record(
-        self, tracker: FaceTracker | None = None, smoother: LandmarkSmoother | None = None, at_once: bool = False
-    ) -> None:
-        now_s = time.monotonic()
-        if self.file is None or (now_s - self._recorded_s < CHECKPOINT_S and not at_once):
-            return
-        if tracker is not None and smoother is not None:
-            self.state.tracker, self.state.smoother = tracker.to_dict(), smoother.to_dict()
-        self._recorded_s = now_s
-        if not at_once:
-            self.file.checkpoint(asdict(self.state))
+        An interruption before this leaves the run where the frame before left it. About once a second it is recorded.
+        """
+        if faces is not None:
+            changes |= {"frames": self.state.frames + 1, "faces": self.state.faces + len(faces)}
+        state, position = replace(self.state, **changes), None if self.file is None else self.file.position
+        self.state, self._position = state, position
+        if time.monotonic() - self._recorded_s >= CHECKPOINT_S:
+            self._record()
 
-
-def _forget(file: ResultFile) -> None:
-    """Leave nothing behind of a run in which nothing could be read."""
-    file.close()
-    for path in (file.part, file.record):
-        path.unlink(missing_ok=True)
+    def _record(self) -> None:
+        if self.file is not None:
+            self.file.checkpoint(asdict(self.state), self._position)
+        self._recorded_s = time.monotonic()
 
 
 def _expected_frames(video: Video, options: RunOptions) -> int | None:

@@ -7,23 +7,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from duchenne.alignment import align
-from duchenne.columns import Columns
 from duchenne.cropping import Picture
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.location import FaceLocator, LocatedFace, located
 from duchenne.media import Frame, SourceKind, frame_from_array, kind_of, open_video, read_picture
-from duchenne.recognition import WEIGHTS_NAME, AURecognizer, Recognized
+from duchenne.recognition import AURecognizer, Recognized
+from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
+from duchenne.results.columns import Columns
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker
-from duchenne.weights import NETWORKS, weights_path
+from duchenne.weights import LOCATION_FILES, weights_path
 
 T = TypeVar("T")
 _MOST_NEUTRAL_FRAMES = 300
@@ -43,7 +44,8 @@ class DetectionOptions:
         smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
         neutral: A picture or video of the neutral face of the one person whom the sources show; it shifts the scores of
             those AUs for which that helped on rendered faces.
-        abstain: Let tables say 9 for the occurrence of AUs that cannot be judged (`FaceAUs.reliable`).
+        unreliable: What tables do with the occurrence of AUs that are not `FaceAUs.reliable`: "keep" it, or write 9 for
+            it ("blank").
     """
 
     aus: tuple[str, ...] | None = None
@@ -53,7 +55,7 @@ class DetectionOptions:
     sides: bool = False
     weights: Path | None = None
     smooth: bool = False
-    abstain: bool = False
+    unreliable: Unreliable = "keep"
     neutral: Path | None = None
 
     def __post_init__(self) -> None:
@@ -66,6 +68,8 @@ class DetectionOptions:
                 raise UsageError(f"The threshold of {name} is {value:g}; a probability lies between 0 and 1.")
         if self.min_face_px is not None and not self.min_face_px >= 1:
             raise UsageError(f"The smallest face is {self.min_face_px:g} px; it must be at least 1 px.")
+        if self.unreliable not in get_args(Unreliable):
+            raise UsageError(f"Unreliable occurrences can be kept or blanked; {self.unreliable!r} is neither.")
 
 
 class AUDetector:
@@ -108,8 +112,8 @@ class AUDetector:
 
     @property
     def weights(self) -> tuple[Path, ...]:
-        """The files of the networks in use."""
-        return *(weights_path(name) for name in NETWORKS if name != WEIGHTS_NAME), self._recognizer.path
+        """The files in use: networks, mean face and pose correction."""
+        return *map(weights_path, LOCATION_FILES), self._recognizer.path
 
     def detect(self, image: str | Path | np.ndarray) -> list[FaceAUs]:
         """Return the faces of one picture, the most certain first; an empty list when there is none.
@@ -242,14 +246,14 @@ class AUDetector:
         rule = self._recognizer.neutral
         if rule is None:
             raise UsageError(f"{self._recognizer.path.name} has no rule for neutral faces. Leave the neutral face out.")
-        said = []
+        probabilities = []
         for frame in islice(_frames_of(path), _MOST_NEUTRAL_FRAMES):
             faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
             if faces:
-                said.append(self._recognize(frame.pixels, _largest(faces)).probability)
-        if not said:
+                probabilities.append(self._recognize(frame.pixels, _largest(faces)).probability)
+        if not probabilities:
             raise UsageError(f"There is no face in {path}, which should show a neutral one.")
-        return rule.shift(np.concatenate(said))
+        return rule.shift(np.concatenate(probabilities))
 
     def _results(self, frame: Frame, faces: Sequence[LocatedFace], ids: Sequence[int]) -> list[FaceAUs]:
         if not faces:
@@ -265,7 +269,7 @@ class AUDetector:
         graded, left_right, sided = (None if v is None else v[k, self._kept] for v in (found.intensity, *sides))
         return FaceAUs(
             frame.source, frame.index, frame.timestamp_s, k, face.box, face.landmarks, face.pose,
-            self.aus, probability, occurrence, graded, left_right, sided, self.options.abstain,
+            self.aus, probability, occurrence, graded, left_right, sided, self.options.unreliable,
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from duchenne.alignment import eye_span_px
 from duchenne.detector import AUDetector
 from duchenne.errors import DuchenneError
-from duchenne.weights import FOLDER, NETWORKS, expected_hashes, sha256_of
+from duchenne.weights import FOLDER, WEIGHT_FILES, expected_hashes, sha256_of
 
 SAMPLE = Path(__file__).parent / "samples" / "face.jpg"
 """A rendered face that ships with the package; `face.json` beside it holds its truth."""
@@ -57,7 +57,7 @@ def _extras() -> Iterator[Finding]:
 
 def _weights() -> Iterator[Finding]:
     expected = expected_hashes()
-    for name in NETWORKS:
+    for name in WEIGHT_FILES:
         path = FOLDER / name
         if not path.is_file():
             yield Finding(name, "missing; install the package again: pip install duchenne", False)
@@ -65,7 +65,7 @@ def _weights() -> Iterator[Finding]:
         digest, size = sha256_of(path), path.stat().st_size / 1e6
         whole = digest == expected.get(name)
         remark = "" if whole else ", altered: not the file that was released"
-        yield Finding(name, f"sha256 {digest[:16]}, {size:.2f} MB{remark}", whole)
+        yield Finding(name, f"sha256 {digest[:16]}, {size:.{2 if size >= 0.1 else 3}f} MB{remark}", whole)
 
 
 def _self_check() -> Finding:

@@ -7,9 +7,9 @@
     ├── LandmarkError       landmarks carry no scale or are not finite             exit code 1
     ├── WeightsError        a weights file is missing, altered or of another kind  exit code 1
     ├── SynthesisError      a head cannot be drawn as asked, or its data is absent exit code 1
-    ├── DatasetError        a data set or a prepared store cannot be used   exit code 1
+    ├── DatasetError        a data set or a prepared store cannot be used          exit code 1
     ├── TrainingError       training data or a checkpoint cannot be used           exit code 1
-    └── EvaluationError     scores or runs cannot be judged or reported            exit code 1
+    └── EvaluationError     scores or runs cannot be evaluated or reported         exit code 1
 
 Messages name what was found, what was expected and what to do about it.
 """
@@ -56,4 +56,4 @@ class TrainingError(DuchenneError):
 
 
 class EvaluationError(DuchenneError):
-    """Scores or runs cannot be judged or reported."""
+    """Scores or runs cannot be evaluated or reported."""

@@ -14,6 +14,8 @@ from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import (
     INNER_EYE_IMAGE_LEFT,
     INNER_EYE_IMAGE_RIGHT,
+    MOUTH_CORNERS,
+    NOSE_TIP,
     OUTER_EYE_IMAGE_LEFT,
     OUTER_EYE_IMAGE_RIGHT,
 )
@@ -23,9 +25,8 @@ KEYPOINT_NAMES = ("eye_image_left", "eye_image_right", "nose_tip", "mouth_image_
 _KEYPOINT_LANDMARKS = (
     (OUTER_EYE_IMAGE_LEFT, INNER_EYE_IMAGE_LEFT),
     (INNER_EYE_IMAGE_RIGHT, OUTER_EYE_IMAGE_RIGHT),
-    (13, 13),
-    (31, 31),
-    (37, 37),
+    (NOSE_TIP, NOSE_TIP),
+    *((corner, corner) for corner in MOUTH_CORNERS),
 )
 STRIDES = (8, 16, 32)
 """Input pixels per cell of the network's three maps."""

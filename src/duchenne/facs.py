@@ -6,6 +6,7 @@ count from 1 as in the paper; index arrays count from 0.
 Source: Ekman, Friesen and Hager, Facial Action Coding System (2002) for AUs; docs/method.md for landmarks and patches.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -77,6 +78,9 @@ AU_BY_NAME: dict[str, ActionUnit] = {au.name: au for au in ACTION_UNITS}
 PAPER_AUS: tuple[str, ...] = tuple(f"AU{n:02d}" for n in (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24))
 """The 12 AUs of BP4D, in the order of the paper's tables."""
 
+UNKNOWN = 9
+"""How files write an occurrence or intensity that nobody knows, as BP4D and FERA 2017 do; in memory it is a mask."""
+
 LANDMARK_COUNT = 49
 LANDMARK_GROUPS: dict[str, range] = {
     "brow_image_left": range(0, 5),
@@ -90,8 +94,13 @@ LANDMARK_GROUPS: dict[str, range] = {
 }
 """Index ranges (from 0) of the 49 landmarks; the image's left is the subject's right."""
 
+BROW_ENDS: tuple[int, ...] = (0, 4, 5, 9)
+"""Outer and inner end of the brow on the image's left, inner and outer end of the other."""
+NOSE_TIP = 13
 OUTER_EYE_IMAGE_LEFT, INNER_EYE_IMAGE_LEFT = 19, 22
 INNER_EYE_IMAGE_RIGHT, OUTER_EYE_IMAGE_RIGHT = 25, 28
+MOUTH_CORNERS: tuple[int, int] = (31, 37)
+"""The outer corners of the mouth, that on the image's left first."""
 
 PATCH_LANDMARKS: tuple[int, ...] = (
     1, 4, 5, 6, 7, 10, 11, 12, 13, 15, 19, 22, 25, 27, 30, 32, 34, 36, 38, 40, 41, 42,
@@ -105,6 +114,22 @@ _MIRROR_FROM_1 = (
 )  # fmt: skip
 MIRROR_LANDMARKS: np.ndarray = np.array(_MIRROR_FROM_1, np.int64) - 1
 """`mirrored = landmarks[MIRROR_LANDMARKS]` renames the points after the picture was flipped left to right."""
+
+
+def au_columns(names: Iterable[str]) -> list[int]:
+    """Return the columns of these AUs in arrays whose columns are in the order of `AU_NAMES`.
+
+    Example:
+        >>> au_columns(["AU01", "AU04"])
+        [0, 2]
+
+    Raises:
+        UsageError: A name is not one of `AU_NAMES`.
+    """
+    chosen = list(names)
+    if unknown := [name for name in chosen if name not in AU_BY_NAME]:
+        raise UsageError(f"There is no action unit {' '.join(unknown)} here. Known: {' '.join(AU_NAMES)}.")
+    return [AU_NAMES.index(name) for name in chosen]
 
 
 def parse_aus(text: str) -> tuple[str, ...]:

@@ -56,13 +56,13 @@ def pose_from_rotation(rotation: Transform) -> HeadPose:
     return HeadPose(yaw_deg, pitch_deg, roll_deg)
 
 
-def rotation_from_vector(turn_deg: Float[np.ndarray, "3"]) -> Transform:
-    """Return the rotation about the axis `turn_deg` by its length in degrees.
+def rotation_from_vector(vector_deg: Float[np.ndarray, "3"]) -> Transform:
+    """Return the rotation of a rotation vector: about this axis, by its length in degrees.
 
     Source: Rodrigues' formula.
     """
-    angle = float(np.radians(np.linalg.norm(turn_deg)))
-    x, y, z = np.radians(turn_deg) / max(angle, 1e-12)
+    angle = float(np.radians(np.linalg.norm(vector_deg)))
+    x, y, z = np.radians(vector_deg) / max(angle, 1e-12)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
@@ -114,10 +114,10 @@ def similarity_from_two_points(source: Float[np.ndarray, "2 2"], target: Float[n
     return out
 
 
-def similarity(scale: float, turn_deg: float, shift: tuple[float, float] = (0.0, 0.0)) -> Transform:
-    """Return scaling and clockwise turn (as seen in the image) about the origin, followed by a shift."""
-    turn = np.radians(turn_deg)
-    c, s = scale * np.cos(turn), scale * np.sin(turn)
+def similarity(scale: float, rotation_deg: float, shift: tuple[float, float] = (0.0, 0.0)) -> Transform:
+    """Return scaling and clockwise rotation (as seen in the image) about the origin, followed by a shift."""
+    angle = np.radians(rotation_deg)
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
     return np.array([[c, -s, shift[0]], [s, c, shift[1]], [0.0, 0.0, 1.0]])
 
 

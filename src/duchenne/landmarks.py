@@ -13,10 +13,12 @@ from duchenne.cropping import cut
 from duchenne.errors import LandmarkError, UsageError, WeightsError
 from duchenne.faces import FaceBox, box_from_landmarks
 from duchenne.facs import (
+    BROW_ENDS,
     INNER_EYE_IMAGE_LEFT,
     INNER_EYE_IMAGE_RIGHT,
     LANDMARK_COUNT,
     MIRROR_LANDMARKS,
+    MOUTH_CORNERS,
     OUTER_EYE_IMAGE_LEFT,
     OUTER_EYE_IMAGE_RIGHT,
 )
@@ -34,11 +36,9 @@ from duchenne.geometry import (
 )
 from duchenne.onnx_network import described, open_network
 from duchenne.pose_normalisation import STABLE_LANDMARKS, landmarks_3d
-from duchenne.weights import weights_path
+from duchenne.weights import MEAN_FACE_NAME, POSE_CORRECTION_NAME, weights_path
 
 WEIGHTS_NAME = "landmarker.onnx"
-MEAN_FACE_NAME = "mean_face.json"
-POSE_CORRECTION_NAME = "pose_correction.json"
 KIND = "landmarks"
 INPUT_SIDE_PX = 128
 """Side of the crop that the network sees."""
@@ -48,17 +48,16 @@ MIN_CROP_SIDE_PX = 2.0
 """A crop that covers less of the picture than this shows nothing."""
 
 
-_BROW_ENDS, _MOUTH_CORNERS = (0, 4, 5, 9), (31, 37)
 POSE_WEIGHTS = np.zeros(LANDMARK_COUNT)
 """How much each landmark counts for the pose: what no AU moves much, the ends of the brows, half the mouth corners.
 
 Ours, chosen on rendered training heads: without brows a short or long nose alone decides on the pitch.
 """
-POSE_WEIGHTS[[*STABLE_LANDMARKS, *_BROW_ENDS]] = 1.0
-POSE_WEIGHTS[list(_MOUTH_CORNERS)] = 0.5
+POSE_WEIGHTS[[*STABLE_LANDMARKS, *BROW_ENDS]] = 1.0
+POSE_WEIGHTS[list(MOUTH_CORNERS)] = 0.5
 POSE_WEIGHTS.flags.writeable = False
 MOST_CORRECTION_DEG = 15.0
-"""No shape of a face explains a larger error of the pose."""
+"""No deviation of a face from the mean face explains a larger error of the pose."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class CropRule:
     margin: float = CROP_PER_BOX
 
     def from_square(self, centre: Float[np.ndarray, "2"], side: float, roll_deg: float) -> Transform:
-        """Return the similarity from the picture to the crop of a square turned clockwise by `roll_deg`.
+        """Return the similarity from the picture to the crop of a square rotated clockwise by `roll_deg`.
 
         Raises:
             LandmarkError: The square is not finite or too small to show a face.
@@ -104,7 +103,7 @@ class CropRule:
         return shift(self.side_px / 2, self.side_px / 2) @ upright
 
     def from_box(self, face_box: FaceBox) -> Transform:
-        """Return the crop of a found face: its box, turned so that the eye keypoints lie level.
+        """Return the crop of a found face: its box, rotated so that the eye keypoints lie level.
 
         Raises:
             LandmarkError: As `from_square`.
@@ -113,7 +112,7 @@ class CropRule:
         return self.from_square(box[:2] + box[2:] / 2, self.margin * float(box[2:].max()), angle_deg(eyes[1] - eyes[0]))
 
     def from_landmarks(self, points: Float[np.ndarray, "49 2"]) -> Transform:
-        """Return the crop of known landmarks: the face box of the points after they were turned level.
+        """Return the crop of known landmarks: the face box of the points after they were rotated level.
 
         Raises:
             LandmarkError: As `from_square`.
@@ -139,7 +138,7 @@ class Landmarker:
 
     Attributes:
         rule: The crop that the network sees.
-        card: What else the file says of itself: licence, training data, command.
+        card: The rest of its metadata: licence, training data, command.
 
     Args:
         path: The network; None for the one inside the package.
@@ -158,7 +157,7 @@ class Landmarker:
             self.card: dict[str, Any] = metadata["card"]
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
-                f"{self.path} lacks or garbles what a landmarker must say of itself: {error}."
+                f"{self.path} lacks or garbles what the metadata of a landmarker must hold: {error}."
             ) from error
 
     def locate(self, pixels: UInt8[np.ndarray, "h w 3"], face_box: FaceBox, passes: int = 2) -> FaceLandmarks:
@@ -167,8 +166,9 @@ class Landmarker:
         Args:
             pixels: The whole picture, RGB.
             face_box: Where the face is; box and eye keypoints are used.
-            passes: Looks at the face; each after the first sees the crop that the landmarks before it fix. In the last
-                look the mirror image is seen, too, and the mean of both is given.
+            passes: How often the network reads the face. The first pass reads the crop of the box; each refinement pass
+                after it reads the crop that the landmarks of the pass before fix. The last one reads the mirror image,
+                too, and the mean of both is given.
 
         Raises:
             LandmarkError: The box is not finite or too small.
@@ -182,10 +182,10 @@ class Landmarker:
             points, visibility, presence = self.run(crop[None])
             found = _in_picture(points[0], visibility[0], float(presence[0]), crop_from_image)
             crop_from_image = self.rule.from_landmarks(found.points)
-        return self._look_twice(pixels, crop_from_image)
+        return self._mean_with_mirror_image(pixels, crop_from_image)
 
-    def _look_twice(self, pixels: np.ndarray, crop_from_image: Transform) -> FaceLandmarks:
-        """Return the mean of what the network says of a crop and of its mirror image."""
+    def _mean_with_mirror_image(self, pixels: np.ndarray, crop_from_image: Transform) -> FaceLandmarks:
+        """Return the mean of the landmarks that the network finds in a crop and in its mirror image."""
         crop = cut(pixels, crop_from_image, self.rule.side_px)
         points, visibility, presence = self.run(np.stack([crop, crop[:, ::-1]]))
         points[1] = points[1][MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [self.rule.side_px, 0.0, 0.0]
@@ -225,14 +225,15 @@ def mean_face() -> Float[np.ndarray, "49 3"]:
 
 @lru_cache(maxsize=1)
 def pose_correction() -> Float[np.ndarray, "147 3"]:
-    """Return what each coordinate of the level face, against the mean face, tells of the turn that is missing, degrees.
+    """Return the rotation vector, in degrees, that each coordinate of the level face, less the mean face, adds.
 
     Raises:
         WeightsError: The file is missing or garbled.
     """
     path = weights_path(POSE_CORRECTION_NAME)
     try:
-        return np.array(json.loads(path.read_text(encoding="utf-8"))["turn_deg"], float).reshape(3 * LANDMARK_COUNT, 3)
+        vectors_deg = json.loads(path.read_text(encoding="utf-8"))["rotation_vector_deg"]
+        return np.array(vectors_deg, float).reshape(3 * LANDMARK_COUNT, 3)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is no pose correction ({error}). Install the package again.") from error
 
@@ -259,13 +260,14 @@ def head_pose(landmarks: FaceLandmarks) -> HeadPose:
     """Return the pose of the head.
 
     Ours: first the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`. A face that is not the
-    mean one (a short nose, a low brow) biases it; so its shape, which is known then, corrects it by a linear map that
-    was fitted on rendered heads (`training.landmarks.pose_correction`). The mean face itself needs no correction.
+    mean one (a short nose, a low brow) biases it; so its deviation from the mean face, which is known then, corrects it
+    by a linear map that was fitted on rendered heads (`training.landmarks.pose_correction`). The mean face itself needs
+    no correction.
 
     Raises:
         LandmarkError: The landmarks are not finite, or lie on a line or in a point.
     """
-    rotation, shape = level_face(landmarks_3d(landmarks.points, landmarks.depth))
-    turn_deg = shape @ pose_correction()
-    turn_deg *= min(1.0, MOST_CORRECTION_DEG / max(float(np.linalg.norm(turn_deg)), 1e-9))
-    return pose_from_rotation(rotation @ rotation_from_vector(turn_deg))
+    rotation, deviation = level_face(landmarks_3d(landmarks.points, landmarks.depth))
+    vector_deg = deviation @ pose_correction()
+    vector_deg *= min(1.0, MOST_CORRECTION_DEG / max(float(np.linalg.norm(vector_deg)), 1e-9))
+    return pose_from_rotation(rotation @ rotation_from_vector(vector_deg))

@@ -1,4 +1,7 @@
-"""From a picture to the faces in it that can be aligned: the way that detection and the preparation of data share."""
+"""From a picture to the faces in it that can be aligned: boxes, landmarks after a refinement pass, head pose.
+
+Detection and the preparation of data share this.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,11 +15,11 @@ from duchenne.geometry import HeadPose, Transform
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
 
 MIN_FACE_CONFIDENCE = 0.5
-"""The landmarker's own doubt: a box whose crop looks less like a face than this is dropped."""
+"""A box is dropped where the landmarker finds the presence of a face less likely than this."""
 
 
 class Refusal(StrEnum):
-    """Why what the face detector found is no face to work on."""
+    """Why a box of the face detector gives no face."""
 
     DOUBTFUL = "no face to the landmarker"
     TOO_SMALL = "eyes too close together"

@@ -1,4 +1,4 @@
-"""Opening an ONNX network that says of itself what it is; ONNX Runtime on the processor."""
+"""Opening an ONNX network whose metadata describe it; ONNX Runtime on the processor."""
 
 import json
 from pathlib import Path
@@ -35,17 +35,17 @@ def open_network(path: Path, threads: int, what: str) -> onnxruntime.InferenceSe
 
 
 def described(path: Path, session: onnxruntime.InferenceSession, kind: str, what: str, maker: str) -> dict[str, Any]:
-    """Return what the network says of itself.
+    """Return the metadata of the network.
 
     Args:
         path: Its file, to be named.
         session: As `open_network` gives it.
-        kind: What it must say that it is.
+        kind: The kind that its metadata must name.
         what: The same in the words of a message, after "but not".
         maker: What writes such files, after "with".
 
     Raises:
-        WeightsError: It says nothing, or that it is of another kind.
+        WeightsError: It has no metadata, or those of another kind.
     """
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
     try:

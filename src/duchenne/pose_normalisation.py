@@ -1,6 +1,6 @@
-"""From landmarks with depth to the shape of the face without its pose.
+"""From landmarks with depth to pose-normalised landmarks.
 
-The points are turned, scaled and shifted onto a reference head by the points that no AU moves much: eye corners, nose
+The points are rotated, scaled and shifted onto a reference head by the points that no AU moves much: eye corners, nose
 bridge and nose base. What remains is the person and the expression.
 """
 
@@ -18,7 +18,8 @@ from duchenne.facs import (
 )
 from duchenne.geometry import rigid_rotation
 
-Shape = Float[np.ndarray, "49 3"]
+Landmarks3D = Float[np.ndarray, "49 3"]
+"""x, y and depth of each landmark, in one unit."""
 
 STABLE_LANDMARKS: tuple[int, ...] = (
     *LANDMARK_GROUPS["nose_bridge"],
@@ -33,12 +34,12 @@ STABLE_LANDMARKS: tuple[int, ...] = (
 _WEIGHTS = np.isin(np.arange(LANDMARK_COUNT), STABLE_LANDMARKS).astype(float)
 
 
-def landmarks_3d(points: Float[np.ndarray, "49 2"], depth: Float[np.ndarray, "49"]) -> Shape:
+def landmarks_3d(points: Float[np.ndarray, "49 2"], depth: Float[np.ndarray, "49"]) -> Landmarks3D:
     """Return (x, y, z) of image points and their depth, both in the same pixels."""
     return np.column_stack([points, depth])
 
 
-def pose_normalised(points: Shape, reference: Shape) -> Shape:
+def pose_normalised(points: Landmarks3D, reference: Landmarks3D) -> Landmarks3D:
     """Return the points moved onto the reference by the similarity that fits the stable landmarks best.
 
     Source: Umeyama, IEEE TPAMI 1991, eq. 40-42.
@@ -49,15 +50,15 @@ def pose_normalised(points: Shape, reference: Shape) -> Shape:
     stable = list(STABLE_LANDMARKS)
     rotation = rigid_rotation(points, reference, _WEIGHTS)
     centre, goal = points[stable].mean(0), reference[stable].mean(0)
-    turned = (points - centre) @ rotation.T
-    extent = float((turned[stable] ** 2).sum())
+    rotated = (points - centre) @ rotation.T
+    extent = float((rotated[stable] ** 2).sum())
     if extent < 1e-12:
-        raise LandmarkError("The eye corners and the nose coincide, so the face has no shape.")
-    scale = float((turned[stable] * (reference[stable] - goal)).sum()) / extent
-    return turned * scale + goal
+        raise LandmarkError("The eye corners and the nose coincide, so the face has no size.")
+    scale = float((rotated[stable] * (reference[stable] - goal)).sum()) / extent
+    return rotated * scale + goal
 
 
-def mean_normalised_landmarks(faces: Float[np.ndarray, "n 49 3"], rounds: int = 3) -> Shape:
+def mean_normalised_landmarks(faces: Float[np.ndarray, "n 49 3"], rounds: int = 3) -> Landmarks3D:
     """Return the mean of the pose-normalised faces, centred, with an outer eye span of 1.
 
     The first face only starts the search; it should look roughly into the camera, since the mean keeps its direction.
@@ -67,13 +68,13 @@ def mean_normalised_landmarks(faces: Float[np.ndarray, "n 49 3"], rounds: int = 
     Raises:
         LandmarkError: As `pose_normalised`.
     """
-    reference = _unit(faces[0])
+    reference = _unit_span(faces[0])
     for _ in range(rounds):
-        reference = _unit(np.mean([pose_normalised(face, reference) for face in faces], axis=0))
+        reference = _unit_span(np.mean([pose_normalised(face, reference) for face in faces], axis=0))
     return reference
 
 
-def _unit(face: Shape) -> Shape:
+def _unit_span(face: Landmarks3D) -> Landmarks3D:
     span = np.linalg.norm(face[OUTER_EYE_IMAGE_RIGHT] - face[OUTER_EYE_IMAGE_LEFT])
     if span < 1e-12:
         raise LandmarkError("The outer eye corners coincide, so the face has no scale.")

@@ -1,4 +1,4 @@
-"""The nine head poses of FERA 2017 by number, for whoever draws, names or judges them.
+"""The nine head poses of FERA 2017 by number, for rendering, data sets and evaluation.
 
 Source: which number is which is inferred from public loaders; the paper keeps seven of the nine.
 """
@@ -10,6 +10,8 @@ FERA17_POSES = {number: ((-40, -20, 0)[(number - 1) % 3], (-40, 0, 40)[(number -
 """Pitch and yaw in degrees; 6 is frontal."""
 KEPT_POSES = (2, 3, 4, 5, 6, 8, 9)
 """The seven that the paper keeps."""
+KEPT_POSES_DEG = tuple(FERA17_POSES[number][::-1] for number in KEPT_POSES)
+"""Yaw and pitch of these, in degrees, for sets whose poses have angles and no numbers."""
 
 
 def yaw_and_pitch_deg(number: int) -> tuple[int, int]:

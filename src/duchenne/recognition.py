@@ -15,7 +15,7 @@ from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
 from duchenne.onnx_network import described, open_network
 from duchenne.patches import PatchLayout, cut_windows
-from duchenne.pose_normalisation import landmarks_3d, pose_normalised
+from duchenne.pose_normalisation import Landmarks3D, landmarks_3d, pose_normalised
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "au_compact.onnx"
@@ -32,7 +32,7 @@ _BY_SIDE: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Recognized:
-    """What the weights say of some faces. Sides are the subject's left and right.
+    """Predictions for some faces. Sides are the subject's left and right.
 
     Attributes:
         probability: (n, a), of occurrence.
@@ -49,7 +49,7 @@ class Recognized:
 
 @dataclass(frozen=True)
 class NeutralRule:
-    """How the neutral face of a person shifts what is said of their other faces (docs/method.md).
+    """How the neutral face of a person shifts the predictions for their other faces (docs/method.md).
 
     Attributes:
         share: (a,), how much of the neutral face's excess is taken off, 0 where that did not help.
@@ -66,7 +66,7 @@ class NeutralRule:
         return self.share * (np.median(latent_of(neutral), axis=0) - self.usual)
 
     def apply(self, found: Recognized, shift: Float[np.ndarray, " a"]) -> Recognized:
-        """Return what is said of faces once the shift is taken off."""
+        """Return the predictions for faces once the shift is taken off."""
         face = latent_of(found.probability) - shift
         sides = None if found.side_probability is None else latent_of(found.side_probability) - shift[:, None]
         return Recognized(
@@ -92,13 +92,13 @@ class AURecognizer:
 
     Attributes:
         aus: Names, in the order of the columns that `recognize` returns.
-        thresholds: (a,), the probability from which an AU is said to occur.
+        thresholds: (a,), the probability from which an AU occurs.
         layout: The windows that the network reads.
-        reference: (49, 3) head that landmarks are pose-normalised onto; None where the network reads no shape.
+        reference: (49, 3) head that landmarks are pose-normalised onto; None where the network reads no landmarks.
         outputs: What `recognize_fully` returns, by name; weights of occurrence alone give "probability" only.
         reads_depth: Whether `recognize` needs the depth of the landmarks.
-        neutral: How a person's neutral face shifts the scores; None where the file does not say.
-        card: Everything else that the file says of itself: licence, training data, command, scores.
+        neutral: How a person's neutral face shifts the scores; None where the file has no rule.
+        card: The rest of its metadata: licence, training data, command, scores.
 
     Args:
         path: The ONNX file; None for the one in the package.
@@ -122,7 +122,7 @@ class AURecognizer:
             self.outputs = _outputs(metadata.get("outputs", ["probability"]), self._session)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
-                f"{self.path} lacks or garbles what an AU network must say of itself: {error}."
+                f"{self.path} lacks or garbles what the metadata of an AU network must hold: {error}."
             ) from error
         if set(self.aus) - set(AU_NAMES) or len(self.thresholds) != len(self.aus):
             raise WeightsError(
@@ -144,7 +144,7 @@ class AURecognizer:
     def recognize_fully(
         self, faces: Sequence[AlignedFace], depth: Sequence[Float[np.ndarray, "49"]] | None = None
     ) -> Recognized:
-        """Return everything that the weights say of each face.
+        """Return all predictions for each face.
 
         Args:
             faces: Any number of them; each gets the numbers that it gets alone.
@@ -167,13 +167,13 @@ class AURecognizer:
     def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> list[np.ndarray]:
         inputs = {"windows": np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces])}
         if self.reference is not None and depth is not None:
-            shapes = [self._shape(face, z, self.reference) for face, z in zip(faces, depth, strict=True)]
-            inputs["shape"] = np.stack(shapes).astype(np.float32)
+            normalised = [_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)]
+            inputs["shape"] = np.stack(normalised).astype(np.float32)
         return [np.asarray(values, float) for values in self._session.run(list(self.outputs), inputs)]
 
-    @staticmethod
-    def _shape(face: AlignedFace, depth: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        return pose_normalised(landmarks_3d(face.landmarks, depth * scale_of(face.crop_from_image)), reference)
+
+def _normalised(face: AlignedFace, depth: Float[np.ndarray, "49"], reference: Landmarks3D) -> Landmarks3D:
+    return pose_normalised(landmarks_3d(face.landmarks, depth * scale_of(face.crop_from_image)), reference)
 
 
 def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tuple[str, ...]:
@@ -184,7 +184,7 @@ def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tup
     return tuple(named)
 
 
-def _reference(values: list[list[float]] | None) -> Float[np.ndarray, "49 3"] | None:
+def _reference(values: list[list[float]] | None) -> Landmarks3D | None:
     return None if values is None else np.array(values, float).reshape(LANDMARK_COUNT, 3)
 
 

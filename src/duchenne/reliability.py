@@ -1,6 +1,7 @@
-"""Which action units of a face can be judged: those whose region is seen, of a head in a pose that was tested."""
+"""Which action units of a face are reliable: those whose region is seen, of a head in a pose that was tested."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -11,8 +12,8 @@ from duchenne.landmarks import FaceLandmarks
 
 MAX_YAW_DEG, MAX_PITCH_DEG = 60.0, 45.0
 """Beyond these angles no figure of ours holds: heads were drawn and measured up to here (docs/cards/au_compact.md)."""
-UNKNOWN = 9
-"""How tables write an occurrence that was not judged, as the label files of BP4D and FERA 2017 do."""
+Unreliable = Literal["keep", "blank"]
+"""What tables do with the occurrence of an unreliable action unit: keep it, or write `facs.UNKNOWN`."""
 _SEEN = 0.5
 _HALVES: dict[Region, tuple[tuple[int, ...], tuple[int, ...]]] = {
     Region.BROW: ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9)),

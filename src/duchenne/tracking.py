@@ -10,9 +10,9 @@ from jaxtyping import Float
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox
 
-REACH_SIDES = 0.6
-"""A face is looked for within this many of its sides from where it is expected ..."""
-REACH_SIDES_PER_S = 0.8
+GATE_SIDES = 0.6
+"""The gate of a track: a face joins it within this many of its sides from where it is expected ..."""
+GATE_SIDES_PER_S = 0.8
 """... and so much further for each second in which it was not seen."""
 SIZE_WEIGHT = 0.5
 """A change of size by a factor e counts like a way of half a side."""
@@ -30,13 +30,14 @@ class _Track:
     seen_s: float
 
     def distance(self, place: Float[np.ndarray, "3"], time_s: float) -> float:
-        """Return how far a face is from where this one is expected, over the reach: at most 1 for the same face."""
+        """Return how far a face is from where this one is expected, over the gate: at most 1 for the same face."""
         gap_s = time_s - self.seen_s
         expected = self.place[:2] + self.speed * min(gap_s, LONGEST_FORECAST_S)
-        side = float(np.sqrt(self.place[2] * place[2]))
-        way = float(np.linalg.norm(place[:2] - expected)) / side
+        side_px = float(np.sqrt(self.place[2] * place[2]))
+        gate_px = side_px * (GATE_SIDES + GATE_SIDES_PER_S * gap_s)
+        way_px = float(np.linalg.norm(place[:2] - expected))
         growth = abs(float(np.log(place[2] / self.place[2])))
-        return float(np.hypot(way, SIZE_WEIGHT * growth)) / (REACH_SIDES + REACH_SIDES_PER_S * gap_s)
+        return float(np.hypot(way_px, SIZE_WEIGHT * growth * side_px)) / gate_px
 
     def moved(self, place: Float[np.ndarray, "3"], time_s: float) -> "_Track":
         """Return the track after the face was seen again."""

@@ -8,6 +8,7 @@ import sys
 from cyclopts import App, CycloptsError
 from rich.console import Console
 
+from duchenne.commands.renamed_options import with_new_names
 from duchenne.errors import DuchenneError, UsageError
 
 _EPILOGUE = (
@@ -45,7 +46,7 @@ def run(arguments: list[str]) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         code = app(
-            _with_standard_input_last(arguments),
+            _with_standard_input_last(with_new_names(arguments, console)),
             exit_on_error=False,
             print_error=False,
             error_console=console,

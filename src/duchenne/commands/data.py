@@ -25,7 +25,7 @@ def check(
     sources
         Folders of data sets, or a CSV file of your own.
     data
-        What the sources are; told by their folders otherwise.
+        What the sources are; recognised by their folders otherwise.
     json_output
         Print JSON instead of tables.
     """

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from duchenne.detection import RunOptions
+    from duchenne.detector import AUDetector
 
 
 def detect(
@@ -21,7 +25,8 @@ def detect(
     sides: Annotated[bool, Parameter(negative=())] = False,
     weights: Path | None = None,
     smooth: Annotated[bool, Parameter(negative=())] = False,
-    abstain: Annotated[bool, Parameter(negative=())] = False,
+    unreliable: Literal["keep", "blank"] = "keep",
+    abstain: Annotated[bool, Parameter(negative=(), show=False)] = False,
     neutral: Path | None = None,
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -53,10 +58,10 @@ def detect(
     aus
         Report only these action units, for example 6,12 or AU06,AU12.
     threshold
-        Probability from which an action unit is said to occur, 0-1: a number for all, AU12=0.6 for one; may be given
+        Probability from which an action unit counts as present, 0-1: a number for all, AU12=0.6 for one; may be given
         several times. The stored thresholds were chosen on rendered validation faces (see the model card).
     step
-        Look at every step-th frame of a video.
+        Take every step-th frame of a video.
     start
         Leave out what comes before this second of a video.
     end
@@ -71,9 +76,11 @@ def detect(
         An action unit network that `duchenne export` has written; the package's own otherwise.
     smooth
         Steady the landmarks of videos over time; fast movements are followed at once. Pictures stay as they are.
+    unreliable
+        What to write for the occurrence of an action unit whose region is hidden, or of a head turned beyond what was
+        tested (60 degrees of yaw, 45 of pitch). keep: what was found. blank: 9.
     abstain
-        Write 9 for the occurrence of action units that cannot be judged, since their region is hidden or the head is
-        turned beyond what was tested (60 degrees of yaw, 45 of pitch).
+        The former name of --unreliable blank.
     neutral
         A picture or a video of the neutral face of the one person whom the sources show. It shifts the scores of those
         action units for which that helped on rendered faces (see the model card).
@@ -86,12 +93,11 @@ def detect(
     quiet
         No progress and no remarks, only errors.
     """
-    from duchenne.commands.detect_report import Report
-    from duchenne.detection import RunOptions, run_detection, thresholds_from
+    from duchenne.commands.old_names import warn_of_old_name
+    from duchenne.detection import RunOptions, thresholds_from
     from duchenne.detector import AUDetector, DetectionOptions
-    from duchenne.errors import MediaError, UsageError
+    from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
-    from duchenne.media import expand_sources
 
     if not sources:
         raise UsageError(
@@ -99,6 +105,8 @@ def detect(
         )
     if workers is not None and workers < 1:
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
+    if abstain:
+        warn_of_old_name("--abstain", "--unreliable blank")
     options = RunOptions(output, overlay, start, end, step, overwrite, restart)
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
@@ -109,16 +117,24 @@ def detect(
         sides,
         weights,
         smooth,
-        abstain,
+        "blank" if abstain else unreliable,
         neutral,
     )
-    detector = AUDetector(chosen, workers)
-    found, problems = expand_sources(sources)
-    with Report(detector.thresholds, has_output=output is not None, quiet=quiet) as report:
+    return _run(AUDetector(chosen, workers), sources, options, quiet)
+
+
+def _run(detector: "AUDetector", words: Sequence[str], options: "RunOptions", quiet: bool) -> int:
+    from duchenne.commands.detect_report import Report
+    from duchenne.detection import run_detection
+    from duchenne.errors import MediaError
+    from duchenne.media import expand_sources
+
+    found, problems = expand_sources(words)
+    with Report(detector.thresholds, has_output=options.output is not None, quiet=quiet) as report:
         for problem in problems:
             report.problem(problem if isinstance(problem, MediaError) else MediaError(str(problem)))
         if not found:
             return 1
         state = run_detection(detector, found, options, report)
-        report.end(state, output, overlay)
+        report.end(state, options.output, options.overlay)
     return 1 if problems or state.problems else 0

@@ -26,7 +26,7 @@ class _Speed(ProgressColumn):
 
 
 class Report:
-    """Listens to a run; a context manager that owns the progress display."""
+    """The progress callback of a run; a context manager that owns the progress display."""
 
     def __init__(self, thresholds: Mapping[str, float], has_output: bool, quiet: bool) -> None:
         self._thresholds, self._has_output, self._quiet = thresholds, has_output, quiet

@@ -8,15 +8,15 @@ from rich.console import Console
 def export(system: Path, /, *, valid: list[Path], out: Path = Path("au.onnx")) -> int:
     """Write a trained region network as an ONNX file for `duchenne detect --weights`.
 
-    The file says of itself which AUs it knows, which windows it reads, from which probability an AU is said to occur,
-    and what it was trained on. It is compared with the network that was trained before it is kept.
+    Its metadata name the AUs, the windows that are read, the probability from which an AU counts as present, and the
+    training data. It is compared with the network that was trained before it is kept.
 
     Parameters
     ----------
     system
         Folder that `duchenne train` has written.
     valid
-        Folders of `duchenne prepare` whose faces choose the thresholds: none trained on, none that will judge.
+        Folders of `duchenne prepare` whose faces choose the thresholds: none trained on, none that will test.
     out
         The file to write.
     """

@@ -34,14 +34,14 @@ def prepare(
     out
         Folder of the store.
     data
-        What the sources are; told by their folders otherwise.
+        What the sources are; recognised by their folders otherwise.
     landmarks
         detector: what detection will see. exact: what the renderer knows (rendered stills alone; for studies).
     sampling
         all: every labelled frame. paper: the sampling behind the paper's Table 1. drml: up to 100 frames with and 200
         without each AU in each sequence.
     step
-        Of these, look at every step-th.
+        Of these, take every step-th.
     seed
         Of the sampling.
     prefix

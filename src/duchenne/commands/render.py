@@ -3,11 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from duchenne.errors import UsageError
+
+if TYPE_CHECKING:
+    from duchenne.synthesis.person.identity import Person
+    from duchenne.synthesis.sets.stills import StillsPlan
 
 
 def render(
@@ -23,10 +29,14 @@ def render(
     tone: int | None = None,
     sex: Literal["female", "male"] | None = None,
     age: float | None = None,
-    recipe: Literal["arkit", "mpfb", "mixed"] = "mixed",
-    company: Literal["mix", "independent", "people", "single", "neutral", "pairs"] = "mix",
+    au_map: Literal["arkit", "mpfb", "mixed"] = "mixed",
+    cooccurrence: Literal[
+        "mix", "training", "prototypes", "prototype-pairs", "independent", "people", "single", "neutral", "pairs"
+    ] = "mix",
+    shares: str | None = None,
+    grades: Literal["uniform", "faint"] = "uniform",
     poses: Literal["free", "frontal", "tilted", "grid", "nine", "one-of-nine"] = "free",
-    look: Literal["any", "studio", "harsh"] = "any",
+    lighting: Literal["any", "studio", "harsh"] = "any",
     pack: Path | None = None,
 ) -> int:
     """Draw heads with known action units, with exact labels.
@@ -59,17 +69,25 @@ def render(
         For everybody; both equally often otherwise.
     age
         Years, 18-80, for everybody; spread evenly otherwise.
-    recipe
+    au_map
         Which displacements lead the action units: those of ARKit's kind, those of MPFB2, or a blend drawn for each
         person and action unit.
-    company
+    cooccurrence
         How action units go together (stills). independent: each as often as any other. people: rates and correlations
-        of BP4D. single: one alone. neutral: none. pairs: two pictures that differ in one action unit only. mix: of all.
+        of BP4D. single: one alone. neutral: none. pairs: two pictures that differ in one action unit only. mix: of
+        these five. prototypes: emotion prototypes, pain, speech and restraint. prototype-pairs: two pictures of one
+        prototype that differ in one action unit. training: of all, by --shares.
+    shares
+        Of the kinds in a set for training, for example prototypes=.5,neutral=.1; kinds that are not named share what
+        is left in proportion to their defaults.
+    grades
+        Of every action unit (stills). uniform: A to E equally often. faint: A and B more often than D and E, as
+        people show them.
     poses
         Head poses (stills). free: up to 60 degrees of yaw. frontal: within 10 degrees. tilted: pitch from 18 to
         48 degrees, most of them down. grid: each face under fifteen poses, yaw -40, 0, 40 and pitch -40 to 40. nine:
         each face under the nine poses of FERA 2017. one-of-nine: each face under one of them.
-    look
+    lighting
         Light and background (stills). any: whatever comes. studio: soft light from in front, plain walls. harsh: hard
         light, much behind.
     pack
@@ -82,27 +100,44 @@ def render(
 
     if pack is not None:
         check_pack(pack)
-    console, person = Console(stderr=True), Person(tone, sex, age, Style(recipe), pack=pack)
+    console, person = Console(stderr=True), Person(tone, sex, age, Style(au_map), pack=pack)
     if protocol == "gallery":
         from duchenne.synthesis.checks.gallery import write_gallery
 
         said = ", ".join(str(path) for path in write_gallery(folder, seed, pack))
     elif protocol == "stills":
-        said = _stills(console, folder, (count, seed, person, company, poses, look), workers)
+        plan = _plan((count, seed, person), (cooccurrence, poses, lighting), grades, shares)
+        said = _stills(console, folder, plan, workers)
+    elif shares is not None or grades != "uniform":
+        raise UsageError(f"--shares and --grades go with --protocol stills; leave them out for {protocol}.")
     else:
         said = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
     console.print(said, markup=False)
     return 0
 
 
-def _stills(console: Console, folder: Path, asked: tuple[int, int, object, str, str, str], workers: int) -> str:
-    from duchenne.synthesis.scene.surroundings import Look
-    from duchenne.synthesis.sets.sampling import Company
+def _plan(who: tuple[int, int, "Person"], how: tuple[str, str, str], grades: str, shares: str | None) -> "StillsPlan":
+    from duchenne.synthesis.scene.surroundings import Lighting
+    from duchenne.synthesis.sets.grades import Grades
+    from duchenne.synthesis.sets.sampling import CoOccurrence
+    from duchenne.synthesis.sets.shares import Shares
     from duchenne.synthesis.sets.shots import Poses
-    from duchenne.synthesis.sets.stills import StillsPlan, write_stills
+    from duchenne.synthesis.sets.stills import StillsPlan
 
-    count, seed, person, company, poses, look = asked
-    plan = StillsPlan(count, seed, person, Company(company), Poses(poses), look=Look(look))  # type: ignore[arg-type]
+    cooccurrence, poses, lighting = how
+    return StillsPlan(
+        *who,
+        CoOccurrence(cooccurrence),
+        Poses(poses),
+        lighting=Lighting(lighting),
+        grades=Grades(grades),
+        shares=None if shares is None else Shares.parse(shares),
+    )
+
+
+def _stills(console: Console, folder: Path, plan: "StillsPlan", workers: int) -> str:
+    from duchenne.synthesis.sets.stills import write_stills
+
     whole = min(sum(1 for _ in folder.glob("stills-*.parquet")), plan.files)
     with _progress(console, "pictures", plan.files * plan.per_file, whole * plan.per_file) as advance:
         drawn = write_stills(plan, folder, workers, lambda _: advance(plan.per_file))

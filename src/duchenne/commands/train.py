@@ -13,6 +13,7 @@ from duchenne.training.recipes.named import RECIPES
 if TYPE_CHECKING:
     from duchenne.training.run.progress import Progress
 
+_OLD_PRETRAINED = "shipped"
 _RECIPES_HELP = "What is trained, and how. " + " ".join(f"{name}: {recipe.what}" for name, recipe in RECIPES.items())
 
 
@@ -90,13 +91,30 @@ def train(
     console = Console(stderr=True, highlight=False)
     console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
     folder = out / chosen.name
-    machine = DeviceConfig(accelerator, devices, nodes, threads=threads)
+    device_config = DeviceConfig(accelerator, devices, nodes, threads=threads)
     with _progress(console) as report:
         train_system(
-            chosen, train_faces, valid_faces, folder, report, machine, Initialisation(start) if start else None
+            chosen,
+            train_faces,
+            valid_faces,
+            folder,
+            report,
+            device_config,
+            Initialisation(with_new_name(start)) if start else None,
         )
     print(folder)
     return 0
+
+
+def with_new_name(start: Path) -> Path:
+    """Return what to begin from; the former word for the package's own network is understood, with a warning."""
+    from duchenne.commands.old_names import warn_of_old_name
+    from duchenne.training.action_units.initialisation import PRETRAINED
+
+    if str(start) != _OLD_PRETRAINED:
+        return start
+    warn_of_old_name(f"--start {_OLD_PRETRAINED}", f"--start {PRETRAINED}")
+    return Path(PRETRAINED)
 
 
 @contextmanager
@@ -108,12 +126,12 @@ def _progress(console: Console) -> Iterator[Callable[["Progress"], None]]:
         task = bar.add_task("starting", total=None)
 
         def report(progress: "Progress") -> None:
-            bar.update(task, completed=progress.step, total=progress.steps, description=_said(progress))
+            bar.update(task, completed=progress.step, total=progress.steps, description=_status(progress))
 
         yield report
 
 
-def _said(progress: "Progress") -> str:
+def _status(progress: "Progress") -> str:
     parts = [progress.remark]
     if progress.loss is not None:
         parts.append(f"loss {progress.loss:.3f}")

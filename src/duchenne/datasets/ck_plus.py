@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from duchenne.datasets.recording import (
-    UNKNOWN,
     Labels,
     PictureFiles,
     Problem,
@@ -19,7 +18,7 @@ from duchenne.datasets.recording import (
     labels_from_columns,
     require,
 )
-from duchenne.facs import AU_NAMES
+from duchenne.facs import AU_NAMES, UNKNOWN
 
 _IMAGES = "cohn-kanade-images"
 _BLINK = 45

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from duchenne.datasets.recording import (
-    UNKNOWN,
     Labels,
     PictureFiles,
     Problem,
@@ -27,6 +26,7 @@ from duchenne.datasets.recording import (
 from duchenne.datasets.releases import missing_subjects
 from duchenne.datasets.tables import read_frame_table
 from duchenne.errors import DatasetError, MediaError
+from duchenne.facs import UNKNOWN
 from duchenne.media import VIDEO_ENDINGS, open_video
 
 AUS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)

@@ -1,10 +1,11 @@
 """What training and evaluation read: aligned faces with their labels, whatever data set they come from."""
 
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
+from duchenne.facs import au_columns
 from duchenne.geometry import Transform
 
 
@@ -41,7 +42,7 @@ class FaceStore(Protocol):
 
     @property
     def sides_known(self) -> Bool[np.ndarray, " n"]:
-        """Whether left and right were told apart."""
+        """Whether left and right were labelled apart."""
 
     @property
     def subject(self) -> Shaped[np.ndarray, " n"]:
@@ -75,3 +76,50 @@ class FaceStore(Protocol):
 
     def subset(self, rows: Int[np.ndarray, " k"]) -> "FaceStore":
         """Return a store of these rows, in this order."""
+
+
+@runtime_checkable
+class Occurrence(Protocol):
+    """Whatever has labels of all AUs, one row a face: a `FaceStore`, or `recording.Labels`."""
+
+    @property
+    def occurrence(self) -> Bool[np.ndarray, "n 23"]:
+        """Whether an AU is present."""
+
+    @property
+    def known(self) -> Bool[np.ndarray, "n 23"]:
+        """Where `occurrence` holds."""
+
+
+class AULabels(NamedTuple):
+    """The labels of one AU.
+
+    Attributes:
+        known: (n,), of all faces, which are labelled.
+        truth: (k,), of the k labelled faces, in their order, which have the AU.
+    """
+
+    known: Bool[np.ndarray, " n"]
+    truth: Bool[np.ndarray, " k"]
+
+
+def labels_of(faces: Occurrence, au: str, among: Bool[np.ndarray, " n"] | None = None) -> AULabels:
+    """Return which faces are labelled for an AU, and which of these have it.
+
+    Example:
+        >>> known, truth = labels_of(store, "AU12")
+        >>> area_under_roc(truth, score[known])
+
+    Args:
+        faces: With their labels.
+        au: Its name.
+        among: The faces that count; others are taken for unlabelled. None for all.
+
+    Raises:
+        UsageError: There is no such AU.
+    """
+    (column,) = au_columns([au])
+    known = np.array(faces.known[:, column], bool)
+    if among is not None:
+        known &= among
+    return AULabels(known, np.array(faces.occurrence[known, column], bool))

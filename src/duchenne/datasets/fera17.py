@@ -100,7 +100,7 @@ def _labels(folder: Path, stem: str, table: FrameTable) -> tuple[Labels, list[st
 
 
 def _lengths(views: dict[int, Path], labelled: int) -> list[str]:
-    """Return what is wrong with the videos, told by their headers."""
+    """Return what is wrong with the videos according to their headers."""
     faults = []
     others: dict[int, list[int]] = defaultdict(list)
     for pose, path in sorted(views.items()):

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from duchenne.datasets.recording import UNKNOWN, Labels, PictureFiles, Problem, Recording, Release, VideoFile, few
+from duchenne.datasets.recording import Labels, PictureFiles, Problem, Recording, Release, VideoFile, few
 from duchenne.datasets.recording import labels_from_columns as labels_from
 from duchenne.errors import DatasetError, UsageError
-from duchenne.facs import AU_NAMES, parse_aus
+from duchenne.facs import AU_NAMES, UNKNOWN, parse_aus
 from duchenne.media import VIDEO_ENDINGS
 
 _SUFFIX = "_intensity"

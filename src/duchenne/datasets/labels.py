@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from duchenne.errors import DatasetError
-from duchenne.facs import AU_NAMES
+from duchenne.facs import au_columns
 
 
 def labels_from_intensity(
@@ -33,7 +33,7 @@ def with_parted_lips(
     AU25 is present with them. Its AU22 often does (.08), so AU25 is unknown with AU22 alone. The columns are those of
     `facs.AU_NAMES`.
     """
-    lips, jaw, stretch, funnel = (AU_NAMES.index(name) for name in ("AU25", "AU26", "AU27", "AU22"))
+    lips, jaw, stretch, funnel = au_columns(["AU25", "AU26", "AU27", "AU22"])
     occurs = occurrence & known
     parted = occurs[:, lips] | occurs[:, jaw] | occurs[:, stretch]
     doubtful = occurrence[:, funnel] | ~known[:, [jaw, stretch, funnel]].all(1)

@@ -28,7 +28,7 @@ def load(source: str | Path, kind: str | None = None) -> Release:
 
     Args:
         source: A folder, or for "stills" and "generic" a file.
-        kind: One of `LOADERS`; None to tell by what lies there.
+        kind: One of `LOADERS`; None to recognise it by what lies there.
 
     Raises:
         UsageError: There is no such loader.
@@ -60,7 +60,7 @@ _MARKS: tuple[tuple[str, str], ...] = (
 
 
 def kind_of_release(path: Path) -> str:
-    """Return the loader for what lies at a path, told by its ending or by a folder that only this data set has.
+    """Return the loader for what lies at a path, recognised by its ending or by a folder that only this data set has.
 
     Raises:
         DatasetError: No loader knows it.

@@ -22,6 +22,7 @@ from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.geometry import Transform, scale_of, shift, transform_points
 from duchenne.landmarks import FaceLandmarks
 from duchenne.location import FaceLocator, LocatedFace, Refusal, located
+from duchenne.pose_normalisation import landmarks_3d
 from duchenne.tracking import FaceTracker
 
 MARGIN_PX = 20
@@ -67,7 +68,7 @@ class _Candidate:
 def prepare_recording(
     recording: Recording, landmarks: str = "detector"
 ) -> tuple[list[PreparedFace], dict[int, SkipReason]]:
-    """Return the faces of a recording and, by row, why the others are lost.
+    """Return the faces of a recording and, by row, why the others were skipped.
 
     Args:
         recording: Any number of labelled frames.
@@ -82,24 +83,24 @@ def prepare_recording(
         )
     tracker = FaceTracker()
     seen: dict[int, list[_Candidate]] = {}
-    lost: dict[int, SkipReason] = {}
+    skipped: dict[int, SkipReason] = {}
     for row, pixels in enumerate(recording.pictures.read(recording.labels.frame)):
         if isinstance(pixels, SkipReason):
-            lost[row] = pixels
+            skipped[row] = pixels
             continue
         faces, reason = _faces(recording, row, pixels, landmarks)
         tracks = [0] * len(faces)
         if recording.moving:
             tracks = tracker.update([face.box for face in faces], float(recording.labels.frame[row]) / FRAMES_PER_S)
         if not faces:
-            lost[row] = reason
+            skipped[row] = reason
             continue
         seen[row] = [
             _Candidate(_prepared(recording, row, pixels, face), float(np.sqrt(face.area_px)), track)
             for face, track in zip(faces, tracks, strict=True)
         ]
     kept, lesser = _choose(seen)
-    return kept, lost | lesser
+    return kept, skipped | lesser
 
 
 def encode(pixels: Picture) -> bytes:
@@ -145,8 +146,8 @@ def _prepared(recording: Recording, row: int, pixels: Picture, face: LocatedFace
     pose = np.array([face.pose.yaw_deg, face.pose.pitch_deg, face.pose.roll_deg])
     if recording.truth is not None:
         pose = recording.truth.pose_deg[row]
-    solid = np.column_stack([face.landmarks.points, face.landmarks.depth])
-    return PreparedFace(row, encode(crop), into_crop(face.crop_from_image, solid), pose, face.crop_from_image)
+    points = into_crop(face.crop_from_image, landmarks_3d(face.landmarks.points, face.landmarks.depth))
+    return PreparedFace(row, encode(crop), points, pose, face.crop_from_image)
 
 
 def into_crop(crop_from_image: Transform, points: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:

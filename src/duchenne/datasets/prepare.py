@@ -31,7 +31,7 @@ from duchenne.datasets.store_files import (
     write_shard,
 )
 from duchenne.errors import DatasetError, OutputError, UsageError
-from duchenne.weights import sha256_of, weights_path
+from duchenne.weights import LOCATION_FILES, sha256_of, weights_path
 from duchenne.workers import end_with_parent
 
 BATCH_FRAMES = 250
@@ -210,9 +210,9 @@ def _prepare_batch(batch: Batch, folder: Path, options: PrepareOptions) -> int:
     faces: list[PreparedFace] = []
     tables, report = [], []
     for recording in batch.recordings:
-        kept, lost = prepare_recording(recording, options.landmarks)
+        kept, skipped = prepare_recording(recording, options.landmarks)
         faces += kept
-        report.append(row_of(recording, options.prefix, len(kept), list(lost.values())))
+        report.append(row_of(recording, options.prefix, len(kept), list(skipped.values())))
         if kept:
             tables.append(_columns(recording, kept, options.prefix))
     columns = {key: np.concatenate([table[key] for table in tables]) for key in _shared(tables)}
@@ -265,8 +265,8 @@ def _digest(batches: Sequence[Batch]) -> str:
             digest.update(np.ascontiguousarray(values).tobytes())
     for path in dict.fromkeys(p for b in batches for r in b.recordings for p in r.pictures.files):
         digest.update(f"{path}|{path.stat().st_size if path.is_file() else None}".encode())
-    for name in ("face_detector", "landmarker"):
-        digest.update(sha256_of(weights_path(f"{name}.onnx")).encode())
+    for name in LOCATION_FILES:
+        digest.update(sha256_of(weights_path(name)).encode())
     return digest.hexdigest()[:16]
 
 

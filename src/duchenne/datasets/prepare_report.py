@@ -1,4 +1,4 @@
-"""What became of the frames of a preparation: kept, or lost and why; by subject, by pose, by both."""
+"""What became of the frames of a preparation: kept, or skipped and why; by subject, by pose, by both."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -10,7 +10,7 @@ Row = dict[str, Any]
 _UNREAD = (SkipReason.MISSING, SkipReason.BROKEN, SkipReason.BREAKS_OFF, SkipReason.BEYOND)
 
 
-def row_of(recording: Recording, prefix: str, kept: int, losses: Sequence[SkipReason]) -> Row:
+def row_of(recording: Recording, prefix: str, kept: int, skipped: Sequence[SkipReason]) -> Row:
     """Return the counts of one recording, as JSON holds them."""
     return {
         "subject": prefix + recording.subject,
@@ -18,7 +18,7 @@ def row_of(recording: Recording, prefix: str, kept: int, losses: Sequence[SkipRe
         "pose_number": recording.pose_number,
         "labelled": len(recording),
         "kept": kept,
-        "lost": {loss.value: losses.count(loss) for loss in SkipReason if loss in losses},
+        "lost": {reason.value: skipped.count(reason) for reason in SkipReason if reason in skipped},
     }
 
 
@@ -38,9 +38,9 @@ def make_report(rows: Sequence[Row], releases: Sequence[Release]) -> dict[str, A
 def _unread(row: Row) -> Iterator[Problem]:
     """Yield what could not be read of a recording, so that its files are named and not only counted."""
     pose = f", pose {row['pose_number']}" if row["pose_number"] else ""
-    for loss in _UNREAD:
-        if count := row["lost"].get(loss.value, 0):
-            yield Problem(f"{row['sequence']}{pose}", f"{count} of {row['labelled']} frames: {loss.value}")
+    for reason in _UNREAD:
+        if count := row["lost"].get(reason.value, 0):
+            yield Problem(f"{row['sequence']}{pose}", f"{count} of {row['labelled']} frames: {reason.value}")
 
 
 def _grouped(rows: Sequence[Row], *keys: str) -> list[Row]:

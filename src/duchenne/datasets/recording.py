@@ -19,9 +19,6 @@ from duchenne.errors import DatasetError, MediaError
 from duchenne.facs import AU_NAMES
 from duchenne.media import open_video, read_picture
 
-UNKNOWN = 9
-"""How BP4D and FERA 2017 write a label that nobody knows; it never leaves the loaders."""
-
 
 class SkipReason(StrEnum):
     """Why a labelled frame gives no face."""
@@ -62,7 +59,7 @@ class Labels:
         known: (k, 23).
         intensity: (k, 23, 2), 0-5 on the subject's left and right; means nothing where it is not known.
         intensity_known: (k, 23).
-        sides_known: (k,), whether left and right were told apart.
+        sides_known: (k,), whether left and right were labelled apart.
     """
 
     frame: Int[np.ndarray, " k"]

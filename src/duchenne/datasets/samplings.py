@@ -16,13 +16,13 @@ import numpy as np
 from jaxtyping import Bool
 
 from duchenne.errors import UsageError
-from duchenne.facs import AU_NAMES, PAPER_AUS
+from duchenne.facs import PAPER_AUS, au_columns
 
 Occurring = Bool[np.ndarray, "k 23"]
 
-_RARE = [AU_NAMES.index(name) for name in ("AU01", "AU02", "AU04", "AU15", "AU23", "AU24")]
-_CHIN = AU_NAMES.index("AU17")
-_PAPER = [AU_NAMES.index(name) for name in PAPER_AUS]
+_RARE = au_columns(["AU01", "AU02", "AU04", "AU15", "AU23", "AU24"])
+(_CHIN,) = au_columns(["AU17"])
+_PAPER = au_columns(PAPER_AUS)
 CHIN_SHARE, REST_SHARE = 0.35, 0.15
 DRML_POSITIVES, DRML_NEGATIVES = 100, 200
 

@@ -1,9 +1,9 @@
-"""Who trains, who chooses, who is judged: splits by subject, by name.
+"""Training, validation and test subjects: splits by subject, by name.
 
-    holdout             seeded; 31 of 41 subjects train, 10 are judged, in this proportion for other numbers
+    holdout             seeded; 31 of 41 subjects train, 10 test, in this proportion for other numbers
     three-fold          the usual three folds of BP4D; for other sets, every third subject by name
-    leave-one-out       each subject is judged once
-    fera17              trained on the training set's subjects, judged on the validation set's
+    leave-one-out       each subject tests once
+    fera17              the training set's subjects train, the validation set's test
 
 The paper does not list its 31 subjects. In every split a share of the training subjects, drawn by the seed, is kept for
 validation: to stop, and to choose thresholds.
@@ -32,7 +32,7 @@ class Split:
         name: Such as "three-fold 2".
         train: Who trains.
         valid: On whom training stops and thresholds are chosen.
-        test: Who is judged.
+        test: On whom the system is evaluated.
 
     Raises:
         DatasetError: A part is empty or a subject is in two.
@@ -64,7 +64,10 @@ def require_disjoint(parts: Mapping[str, Sequence[str]]) -> None:
     for part, subjects in parts.items():
         for subject in sorted(set(subjects)):
             if subject in seen:
-                raise DatasetError(f"Subject {subject} is in {seen[subject]} and in {part}; scores would flatter.")
+                raise DatasetError(
+                    f"Subject {subject} is in {seen[subject]} and in {part}, which makes scores too high. "
+                    "Give each subject to one part."
+                )
             seen[subject] = part
 
 

@@ -71,14 +71,14 @@ def load_stills(source: Path) -> Release:
     return Release("stills", tuple(recordings), tuple(problems))
 
 
-def with_depth(points: Float[np.ndarray, "49 2"], solid: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
+def with_depth(points: Float[np.ndarray, "49 2"], landmarks_3d: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
     """Return image points with their depth in pixels, 0 at the mean (weak perspective).
 
     Args:
         points: Image pixels.
-        solid: The same points along the camera's axes, in any unit.
+        landmarks_3d: The same points along the camera's axes, in any unit.
     """
-    flat, centred = points - points.mean(0), solid - solid.mean(0)
+    flat, centred = points - points.mean(0), landmarks_3d - landmarks_3d.mean(0)
     pixels_per_unit = float((flat * centred[:, :2]).sum() / (centred[:, :2] ** 2).sum())
     return np.column_stack([points, centred[:, 2] * pixels_per_unit])
 
@@ -106,8 +106,8 @@ def _recordings(path: Path) -> Iterator[Recording]:
         raise DatasetError(f"the columns {', '.join(missing)} are missing. Render it with: duchenne render.")
     table = _table(path, [*_NEEDED[1:], *(name for name in _EXTRA if name in held)])
     flat = _unpacked(table["landmarks"], (LANDMARK_COUNT, 2))
-    solid = _unpacked(table["landmarks_3d"], (LANDMARK_COUNT, 3))
-    points = np.stack([with_depth(p, s) for p, s in zip(flat, solid, strict=True)])
+    landmarks_3d = _unpacked(table["landmarks_3d"], (LANDMARK_COUNT, 3))
+    points = np.stack([with_depth(p, s) for p, s in zip(flat, landmarks_3d, strict=True)])
     pose = table[["yaw_deg", "pitch_deg", "roll_deg"]].to_numpy(float)
     sides = np.stack([_unpacked(table[name], (-1,)) for name in ("au_left", "au_right")], 2).clip(0, 5)
     labels = _labels(sides)

@@ -95,7 +95,7 @@ class PreparedStore:
 
     @cached_property
     def sides_known(self) -> Bool[np.ndarray, " n"]:
-        """Whether left and right were told apart."""
+        """Whether left and right were labelled apart."""
         return self._column("sides_known")
 
     @cached_property

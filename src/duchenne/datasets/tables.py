@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from duchenne.datasets.recording import UNKNOWN, few
+from duchenne.datasets.recording import few
+from duchenne.facs import UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Agreement of two codings: intensities (ICC, correlation, error), calls (kappa), probabilities (calibration)."""
+"""Agreement of two codings: intensities (ICC), calls (kappa), probabilities (calibration)."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -22,20 +22,6 @@ def intraclass_correlation(ratings: Float[np.ndarray, "n k"]) -> float | None:
     error = (residual**2).sum() / ((targets - 1) * (raters - 1))
     whole = between + (raters - 1) * error
     return float((between - error) / whole) if whole > 0 else None
-
-
-def pearson(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"]) -> float | None:
-    """Return the correlation; None where one of the two does not vary."""
-    if len(first) < 2:
-        return None
-    x, y = first - first.mean(), second - second.mean()
-    spread = np.sqrt((x**2).sum() * (y**2).sum())
-    return float(np.clip((x * y).sum() / spread, -1, 1)) if spread > 0 else None
-
-
-def mean_absolute_error(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"]) -> float | None:
-    """Return the mean distance in the unit of the intensities; None without a face."""
-    return float(np.abs(first - second).mean()) if len(first) else None
 
 
 def cohen_kappa(counts: Counts) -> float | None:

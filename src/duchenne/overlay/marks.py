@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from duchenne.facs import BROW_ENDS, NOSE_TIP
 from duchenne.geometry import rotation_from_pose
 from duchenne.overlay.canvas import (
     DARK,
@@ -27,8 +28,6 @@ SEEN_FROM = 0.5
 """Landmarks whose visibility is below this are drawn hollow."""
 _FACE_COLOURS = (YELLOW, SKY, PURPLE, ORANGE, GREEN, VERMILLION)
 _SMALLEST_LABEL_PX, _LABEL_SIDES = 10, 0.12
-_INNER_BROWS = (4, 5)
-_NOSE_TIP = 13
 
 
 def face_colour(face_id: int) -> Colour:
@@ -73,8 +72,8 @@ def _draw_axes(canvas: Canvas, face: FaceAUs, zoom: float, side: float) -> None:
     """Draw the head's axes from the forehead, where they hide no landmark; the one nearest the viewer comes last."""
     rotation = rotation_from_pose(face.pose)
     points = face.landmarks.points * zoom
-    brows = points[list(_INNER_BROWS)].mean(0)
-    origin = brows + 0.3 * (brows - points[_NOSE_TIP])
+    brows = points[list(BROW_ENDS[1:3])].mean(0)
+    origin = brows + 0.3 * (brows - points[NOSE_TIP])
     tips = [(float((rotation @ direction)[2]), rotation @ direction, colour) for _, colour, direction in AXES]
     for _, tip, colour in sorted(tips, key=lambda item: -item[0]):
         end = origin + 0.28 * side * tip[:2]

@@ -127,12 +127,12 @@ def _draw_header(canvas: Canvas, face: FaceAUs, left: float, top: float, em: int
     name = f"face {face.face_id}"
     canvas.text(left + 1.4 * em, middle, name, em, WHITE)
     after = left + 2.2 * em + text_width(name, em)
-    turned = f"yaw {pose.yaw_deg:+.0f}°  pitch {pose.pitch_deg:+.0f}°  roll {pose.roll_deg:+.0f}°"
+    pose_text = f"yaw {pose.yaw_deg:+.0f}°  pitch {pose.pitch_deg:+.0f}°  roll {pose.roll_deg:+.0f}°"
     if two_lines:
         canvas.text(after, middle, f"confidence {face.box.confidence:.2f}", em, _DIM)
-        canvas.text(left + 1.4 * em, middle + 1.4 * em, turned, em, _DIM)
+        canvas.text(left + 1.4 * em, middle + 1.4 * em, pose_text, em, _DIM)
     else:
-        canvas.text(after, middle, turned, em, _DIM)
+        canvas.text(after, middle, pose_text, em, _DIM)
 
 
 def _draw_row(

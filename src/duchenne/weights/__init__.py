@@ -1,4 +1,4 @@
-"""The networks inside the package, with the hash that each must have.
+"""The networks inside the package and what pose rests on, with the hash that each file must have.
 
 `hashes.json` beside the files is written by `write_hashes` after an export and read by `weights_path` users that want
 to be certain (`duchenne doctor`).
@@ -11,11 +11,15 @@ from pathlib import Path
 from duchenne.errors import WeightsError
 
 FOLDER = Path(__file__).parent
-NETWORKS = ("face_detector.onnx", "landmarker.onnx", "au_compact.onnx")
+MEAN_FACE_NAME, POSE_CORRECTION_NAME = "mean_face.json", "pose_correction.json"
+LOCATION_FILES = ("face_detector.onnx", "landmarker.onnx", MEAN_FACE_NAME, POSE_CORRECTION_NAME)
+"""What boxes, landmarks and head poses depend on."""
+WEIGHT_FILES = (*LOCATION_FILES, "au_compact.onnx")
+"""What the numbers of a detection depend on, beside the code."""
 
 
 def weights_path(name: str) -> Path:
-    """Return the path of a network of the package.
+    """Return the path of one of `WEIGHT_FILES`.
 
     Raises:
         WeightsError: The file is missing.
@@ -34,11 +38,11 @@ def sha256_of(path: Path) -> str:
 
 
 def expected_hashes() -> dict[str, str]:
-    """Return the hash that each network must have, by file name."""
+    """Return the hash that each of `WEIGHT_FILES` must have, by name."""
     return json.loads((FOLDER / "hashes.json").read_text(encoding="utf-8"))
 
 
 def write_hashes() -> None:
-    """Record the hashes of the networks that lie in the package now; run as `python -m duchenne.weights`."""
-    hashes = {name: sha256_of(weights_path(name)) for name in NETWORKS}
+    """Record the hashes of the files that lie in the package now; run as `python -m duchenne.weights`."""
+    hashes = {name: sha256_of(weights_path(name)) for name in WEIGHT_FILES}
     (FOLDER / "hashes.json").write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")

@@ -16,8 +16,8 @@ from duchenne.evaluation.experiment.baselines import Level
 from duchenne.evaluation.experiment.face_sets import Arm, FaceSet, ProgressCallback, Stage, subjects_of
 from duchenne.synthesis.person.identity import Person
 from duchenne.synthesis.rig.au_map import Style
-from duchenne.synthesis.scene.surroundings import Look
-from duchenne.synthesis.sets.sampling import Company
+from duchenne.synthesis.scene.surroundings import Lighting
+from duchenne.synthesis.sets.sampling import CoOccurrence
 from duchenne.synthesis.sets.shots import Poses
 from duchenne.synthesis.sets.stills import StillsPlan, write_stills
 
@@ -64,13 +64,15 @@ def rendered_arms(level: Level, folder: Path, workers: int, tell: ProgressCallba
 
 def _parts(level: Level) -> list[_Part]:
     def home(count: int) -> StillsPlan:
-        return StillsPlan(count, 901, _AT_HOME, Company.PEOPLE, Poses.FRONTAL, _PER_FILE, Look.STUDIO)
+        return StillsPlan(count, 901, _AT_HOME, CoOccurrence.PEOPLE, Poses.FRONTAL, _PER_FILE, Lighting.STUDIO)
 
     def away(count: int) -> StillsPlan:
-        return StillsPlan(count, 902, _FROM_AWAY, Company.PEOPLE, Poses.ONE_OF_NINE, _PER_FILE, Look.HARSH)
+        return StillsPlan(count, 902, _FROM_AWAY, CoOccurrence.PEOPLE, Poses.ONE_OF_NINE, _PER_FILE, Lighting.HARSH)
 
     def judged(count: int) -> StillsPlan:
-        return StillsPlan(count, 903, _FROM_AWAY, Company.PEOPLE, Poses.NINE, _PER_FILE, Look.HARSH, level.faces_judged)
+        return StillsPlan(
+            count, 903, _FROM_AWAY, CoOccurrence.PEOPLE, Poses.NINE, _PER_FILE, Lighting.HARSH, level.faces_judged
+        )
 
     return [
         _Part("home", level.people_home, home),

@@ -204,7 +204,7 @@ def in_pairs(
 
     Args:
         aus: Names of the columns of `probability`.
-        store: Faces of `Company.PAIRS`.
+        store: Faces of `CoOccurrence.PAIRS`.
         probability: What is said of them.
         differing: 1 for pairs in which one face lacks the AU; 2 for those in which it shows a look-alike in its stead.
     """

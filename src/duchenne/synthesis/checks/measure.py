@@ -22,7 +22,7 @@ from duchenne.synthesis.rig.parts import Material
 from duchenne.synthesis.scene.scene import HIDDEN_BEYOND, SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.sets.sampling import (
     INDEPENDENT_RATES,
-    Company,
+    CoOccurrence,
     draw_aus,
     draw_people,
     fig_5_matrix,
@@ -40,19 +40,19 @@ def label_statistics() -> dict[str, Any]:
     """Return how far 20,000 label vectors are from what was asked for."""
     people = draw_people(np.random.default_rng(0), VECTORS)
     correlations = np.corrcoef(people.T.astype(float))
-    drawn = [shot.company for subject in range(300) for shot in draw_shots(subject, 10)]
+    drawn = [shot.cooccurrence for subject in range(300) for shot in draw_shots(subject, 10)]
     return {
         "vectors": VECTORS,
         "people_worst_rate_error": _rounded(np.abs(people.mean(0) - table_1_rates()).max()),
         "people_relation_distance": _rounded(np.linalg.norm(correlations - fig_5_matrix()) / len(PAPER_AUS) ** 2, 5),
         "independent": {str(rate): _independent(rate) for rate in INDEPENDENT_RATES},
-        "mix": {company.value: _rounded(drawn.count(company) / len(drawn), 3) for company in MIX},
+        "mix": {kind.value: _rounded(drawn.count(kind) / len(drawn), 3) for kind in MIX},
     }
 
 
 def _independent(rate: float) -> dict[str, Any]:
     rng = np.random.default_rng(1)
-    levels = np.stack([intensity(draw_aus(rng, Company.INDEPENDENT, rate)) for _ in range(VECTORS)])
+    levels = np.stack([intensity(draw_aus(rng, CoOccurrence.INDEPENDENT, rate)) for _ in range(VECTORS)])
     rates = (levels > 0).mean(0)
     grades = np.bincount(np.floor(levels[levels > 0] + 0.5).astype(int), minlength=6)[1:6]
     return {

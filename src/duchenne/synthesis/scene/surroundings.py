@@ -11,7 +11,7 @@ from duchenne.cropping import Picture
 from duchenne.synthesis.scene.scene import Light
 
 
-class Look(StrEnum):
+class Lighting(StrEnum):
     """Where pictures are taken: anywhere, in a studio (soft light from in front, plain walls), or in hard light.
 
     In the last two nothing comes between face and camera, as in recordings of a laboratory.
@@ -32,15 +32,15 @@ class _Setting:
 
 
 _SETTINGS = {
-    Look.ANY: _Setting(75, (0.2, 1.0), (0, 14)),
-    Look.STUDIO: _Setting(35, (0.7, 1.0), (0, 1)),
-    Look.HARSH: _Setting(75, (0.0, 0.35), (6, 14)),
+    Lighting.ANY: _Setting(75, (0.2, 1.0), (0, 14)),
+    Lighting.STUDIO: _Setting(35, (0.7, 1.0), (0, 1)),
+    Lighting.HARSH: _Setting(75, (0.0, 0.35), (6, 14)),
 }
 
 
-def draw_light(rng: np.random.Generator, look: Look = Look.ANY) -> Light:
+def draw_light(rng: np.random.Generator, lighting: Lighting = Lighting.ANY) -> Light:
     """Return a random studio or room: a key light from in front, a fill from the other side, ambient light."""
-    setting = _SETTINGS[look]
+    setting = _SETTINGS[lighting]
     across = np.radians(rng.uniform(-setting.across_deg, setting.across_deg))
     up = np.radians(rng.uniform(-5, 60))
     key = np.array([np.sin(across) * np.cos(up), -np.sin(up), -np.cos(across) * np.cos(up)])
@@ -56,7 +56,7 @@ def draw_light(rng: np.random.Generator, look: Look = Look.ANY) -> Light:
     )
 
 
-def draw_background(rng: np.random.Generator, width: int, height: int, look: Look = Look.ANY) -> Picture:
+def draw_background(rng: np.random.Generator, width: int, height: int, lighting: Lighting = Lighting.ANY) -> Picture:
     """Return a blurred room of planes and blobs, a plain wall or a gradient."""
     vivid = rng.uniform(0.05, 0.6)
 
@@ -66,7 +66,7 @@ def draw_background(rng: np.random.Generator, width: int, height: int, look: Loo
     top, bottom = colour(), colour()
     ramp = np.linspace(0, 1, height)[:, None, None]
     picture = np.broadcast_to(top * (1 - ramp) + bottom * ramp, (height, width, 3)).astype(np.float32).copy()
-    for _ in range(int(rng.integers(*_SETTINGS[look].things))):
+    for _ in range(int(rng.integers(*_SETTINGS[lighting].things))):
         paint = [float(c) for c in colour()]
         (x0, x1), (y0, y1) = rng.integers(0, width, 2), rng.integers(0, height, 2)
         if rng.random() < 0.6:

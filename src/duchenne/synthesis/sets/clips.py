@@ -22,7 +22,8 @@ from duchenne.synthesis.person.expression import MAX_INTENSITY, Sides
 from duchenne.synthesis.person.identity import Person
 from duchenne.synthesis.scene.scene import Camera, Light, Rendered, Scene, render
 from duchenne.synthesis.scene.surroundings import draw_background, draw_light
-from duchenne.synthesis.sets.sampling import Company, draw_aus
+from duchenne.synthesis.sets.prototype_faces import Idiosyncrasy, draw_idiosyncrasy
+from duchenne.synthesis.sets.sampling import CoOccurrence, draw_aus
 
 BLINKS_PER_MINUTE = 17.0
 MAX_SIDE_PX = 4096
@@ -149,7 +150,7 @@ def draw_clip(
     seconds: float = 10.0,
     *,
     seed: int = 0,
-    company: Company = Company.PEOPLE,
+    cooccurrence: CoOccurrence = CoOccurrence.PEOPLE,
     pose: HeadPose | None = None,
     person: Person | None = None,
     motion: float = 1.0,
@@ -160,7 +161,7 @@ def draw_clip(
         subject: The number of the person.
         seconds: Length.
         seed: Other seeds give the same person other movements.
-        company: How action units go together.
+        cooccurrence: How action units go together.
         pose: Around which the head moves; frontal if None.
         person: What is asked of the person.
         motion: Factor on the head's own motion; 0 keeps it still.
@@ -174,7 +175,10 @@ def draw_clip(
     size = np.array([[6.0], [4.0], [2.5], [5.0], [3.0]]) * rng.dirichlet([1.0] * 3, 5)
     size[:3] *= motion
     sway = Sway(size, rng.uniform(0.05, 0.5, (5, 3)), rng.uniform(0, 1, (5, 3)))
-    movements = (*_expressions(rng, seconds, company), *_blinks(rng, seconds))
+    movements = (
+        *_expressions(rng, seconds, cooccurrence, draw_idiosyncrasy(np.random.default_rng([subject, 20]))),
+        *_blinks(rng, seconds),
+    )
     return Clip(
         subject, seconds, movements, sway, person or Person(), pose or HeadPose(0.0, 0.0, 0.0), draw_light(rng), seed
     )
@@ -227,13 +231,15 @@ def _smooth(share: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def _expressions(rng: np.random.Generator, seconds: float, company: Company) -> list[Movement]:
+def _expressions(
+    rng: np.random.Generator, seconds: float, cooccurrence: CoOccurrence, person: Idiosyncrasy
+) -> list[Movement]:
     """Return one expression after the other with rests between; eyes are closed by blinks alone."""
     movements: list[Movement] = []
     start = float(rng.uniform(0.1, 0.8))
     while start < seconds:
         hold = float(rng.uniform(0.4, 2.0))
-        for au, apex in draw_aus(rng, company).items():
+        for au, apex in draw_aus(rng, cooccurrence, person=person).items():
             if au != "AU43":
                 lag, onset, offset = (float(v) for v in rng.uniform([0, 0.3, 0.4], [0.2, 0.8, 1.2]))
                 movements.append(Movement(au, apex, start + lag, onset, hold, offset))

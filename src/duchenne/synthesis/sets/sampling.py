@@ -1,4 +1,4 @@
-"""Which AUs a face shows: drawn independently, in the company that people keep, one alone, or none.
+"""Which AUs a face shows: independent ones, those that people show together, one alone, or none.
 
 Source: rates from the paper's Table 1 (BP4D row), correlations from its Fig. 5, upper matrix.
 """
@@ -16,26 +16,27 @@ from duchenne.errors import UsageError
 from duchenne.facs import AU_BY_NAME, AU_NAMES, PAPER_AUS
 from duchenne.published import printed, printed_relations
 from duchenne.synthesis.person.expression import MAX_INTENSITY, Sides
-
-_EXCLUDE = (
-    ("AU27", "AU23"), ("AU27", "AU24"), ("AU27", "AU28"), ("AU27", "AU26"), ("AU27", "AU17"), ("AU27", "AU18"),
-    ("AU28", "AU23"), ("AU28", "AU24"), ("AU28", "AU22"), ("AU28", "AU18"), ("AU28", "AU25"),
-    ("AU25", "AU24"), ("AU26", "AU24"), ("AU27", "AU25"), ("AU22", "AU24"), ("AU22", "AU23"), ("AU18", "AU20"),
-    ("AU18", "AU12"), ("AU22", "AU20"), ("AU05", "AU43"), ("AU05", "AU07"), ("AU43", "AU07"),
-    ("AU16", "AU28"), ("AU16", "AU24"),
-)  # fmt: skip
-"""Pairs that one mouth or lid cannot show at once."""
+from duchenne.synthesis.sets.conflicts import conflict, without_conflicts
+from duchenne.synthesis.sets.grades import Grades, draw_sides
+from duchenne.synthesis.sets.prototype_faces import Idiosyncrasy, draw_idiosyncrasy, draw_prototype
 
 
-class Company(StrEnum):
-    """How the AUs of a face go together; pairs are drawn by `draw_pair`, a mix is of all the others."""
+class CoOccurrence(StrEnum):
+    """How the AUs of a face go together.
+
+    `draw_pair` and `prototype_faces.draw_prototype_pair` draw the pairs; `MIX` and `TRAINING` are mixtures of the
+    others, by the shares of `shares`.
+    """
 
     PEOPLE = "people"
     INDEPENDENT = "independent"
     SINGLE = "single"
     NEUTRAL = "neutral"
     PAIRS = "pairs"
+    PROTOTYPES = "prototypes"
+    PROTOTYPE_PAIRS = "prototype-pairs"
     MIX = "mix"
+    TRAINING = "training"
 
 
 def table_1_rates() -> Float[np.ndarray, "12"]:
@@ -79,41 +80,54 @@ def _latent_correlation(wanted: float, p: float, q: float, cut_p: float, cut_q: 
 
 
 def draw_people(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Return (count, 12) occurrences of the paper's AUs with the rates and the company of BP4D."""
+    """Return (count, 12) occurrences of the paper's AUs with the rates and the co-occurrence of BP4D."""
     cuts, root = _latent()
     return rng.normal(size=(count, 12)) @ root.T < cuts
 
 
-def draw_aus(rng: np.random.Generator, company: Company, rate: float | None = None) -> dict[str, Sides]:
+def draw_aus(
+    rng: np.random.Generator,
+    cooccurrence: CoOccurrence,
+    rate: float | None = None,
+    grades: Grades = Grades.UNIFORM,
+    person: Idiosyncrasy | None = None,
+) -> dict[str, Sides]:
     """Return AU intensities per side of one face.
 
     Args:
         rng: Source of chance.
-        company: How AUs go together.
+        cooccurrence: How AUs go together.
         rate: Share of faces that show each AU when `INDEPENDENT`; one of `INDEPENDENT_RATES`, or drawn from them.
+        grades: How often each grade is drawn.
+        person: Whose face shows a prototype; somebody new if None.
 
     Raises:
-        UsageError: The company is not that of one face.
+        UsageError: The co-occurrence is that of pairs or of a mixed set, not of one face.
     """
-    if company is Company.NEUTRAL:
+    if cooccurrence is CoOccurrence.NEUTRAL:
         return {}
-    if company is Company.SINGLE:
+    if cooccurrence is CoOccurrence.PROTOTYPES:
+        return dict(draw_prototype(rng, person or draw_idiosyncrasy(rng), grades).aus)
+    if cooccurrence is CoOccurrence.SINGLE:
         present = [AU_NAMES[rng.integers(len(AU_NAMES))]]
-    elif company is Company.PEOPLE:
+    elif cooccurrence is CoOccurrence.PEOPLE:
         present = [au for au, on in zip(PAPER_AUS, draw_people(rng, 1)[0], strict=True) if on]
         others = [au for au in AU_NAMES if au not in PAPER_AUS]
         present += [au for au in others if rng.random() < 0.06]
         present += ["AU25"] if "AU12" in present and rng.random() < 0.5 else []
         present += ["AU02"] if "AU01" in present and rng.random() < 0.5 else []
-    elif company is Company.INDEPENDENT:
+    elif cooccurrence is CoOccurrence.INDEPENDENT:
         rate = INDEPENDENT_RATES[rng.integers(len(INDEPENDENT_RATES))] if rate is None else rate
         drawn = rng.random(len(AU_NAMES)) < _asked_rates(rate)
         present = [au for au, on in zip(AU_NAMES, drawn, strict=True) if on]
     else:
-        raise UsageError(f"{company.value} is no company of one face; ask for independent, people, single or neutral.")
-    kept = _without_conflicts(sorted(set(present)), rng)
-    aus = {au: _sides(rng, AU_BY_NAME[au].sided) for au in kept}
-    if company is Company.PEOPLE and {"AU01", "AU02"} <= set(aus):
+        raise UsageError(
+            f"The co-occurrence {cooccurrence.value} is not that of one face; ask for independent, people, prototypes, "
+            "single or neutral."
+        )
+    kept = without_conflicts(sorted(set(present)), rng)
+    aus = {au: draw_sides(rng, au, grades) for au in kept}
+    if cooccurrence is CoOccurrence.PEOPLE and {"AU01", "AU02"} <= set(aus):
         # One muscle, the frontalis, lifts both halves of the brow, mostly alike.
         alike = float(np.clip(aus["AU01"][0] * rng.uniform(0.7, 1.3), 0.5, MAX_INTENSITY))
         aus["AU02"] = (alike, alike)
@@ -131,7 +145,7 @@ def _asked_rates(rate: float) -> Float[np.ndarray, " a"]:
     Found by fixed point iteration over the same 20,000 faces.
     """
     asked = np.full(len(AU_NAMES), rate)
-    conflicts = np.array([[_conflict(one, other) for other in AU_NAMES] for one in AU_NAMES])
+    conflicts = np.array([[conflict(one, other) for other in AU_NAMES] for one in AU_NAMES])
     for _ in range(6):
         rng = np.random.default_rng(0)
         drawn = rng.random((20_000, len(AU_NAMES))) < asked
@@ -147,11 +161,11 @@ LOOKALIKES = (("AU06", "AU07"), ("AU23", "AU24"), ("AU10", "AU09"), ("AU12", "AU
 """Pairs that coders confuse."""
 
 
-def draw_pair(rng: np.random.Generator) -> tuple[dict[str, Sides], dict[str, Sides]]:
+def draw_pair(rng: np.random.Generator, grades: Grades = Grades.UNIFORM) -> tuple[dict[str, Sides], dict[str, Sides]]:
     """Return two faces that differ in one action unit only.
 
     Half of the pairs show one of `LOOKALIKES` against the other at the same intensity, half any action unit against its
-    absence. The company that both share is drawn independently and leaves out what conflicts with either.
+    absence. The AUs that both share are drawn independently and leave out what conflicts with either.
     """
     if rng.random() < 0.5:
         first, second = LOOKALIKES[rng.integers(len(LOOKALIKES))]
@@ -159,33 +173,11 @@ def draw_pair(rng: np.random.Generator) -> tuple[dict[str, Sides], dict[str, Sid
         first, second = str(AU_NAMES[rng.integers(len(AU_NAMES))]), None
     own = [au for au in (first, second) if au]
     shared = [au for au in AU_NAMES if au not in own and rng.random() < 0.1]
-    shared = [au for au in shared if not any(_conflict(au, other) for other in own)]
-    company = {au: _sides(rng, AU_BY_NAME[au].sided) for au in _without_conflicts(shared, rng)}
-    apex = _sides(rng, all(AU_BY_NAME[au].sided for au in own))
-    with_first = {**company, first: apex}
-    return with_first, {**company, second: apex} if second else company
-
-
-def _conflict(one: str, other: str) -> bool:
-    return (one, other) in _EXCLUDE or (other, one) in _EXCLUDE
-
-
-def _without_conflicts(present: list[str], rng: np.random.Generator) -> list[str]:
-    kept: list[str] = []
-    for au in rng.permutation(present):
-        if not any(_conflict(str(au), other) for other in kept):
-            kept.append(str(au))
-    return [au for au in AU_NAMES if au in kept]
-
-
-def _sides(rng: np.random.Generator, sided: bool) -> Sides:
-    """Return an intensity whose grades A to E are equally likely, mostly on both sides."""
-    grade = int(rng.integers(1, 6))
-    intensity = float(rng.uniform(grade - 0.5, min(grade + 0.5, 5.0)))
-    if not sided or rng.random() < 0.75:
-        return intensity, intensity
-    weaker = intensity * float(rng.uniform(0, 0.7))
-    return (intensity, weaker) if rng.random() < 0.5 else (weaker, intensity)
+    shared = [au for au in shared if not any(conflict(au, other) for other in own)]
+    others = {au: draw_sides(rng, au, grades) for au in without_conflicts(shared, rng)}
+    apex = draw_sides(rng, first, grades, sided=all(AU_BY_NAME[au].sided for au in own))
+    with_first = {**others, first: apex}
+    return with_first, {**others, second: apex} if second else others
 
 
 def intensity(aus: Mapping[str, Sides]) -> Float[np.ndarray, " a"]:

@@ -1,9 +1,10 @@
-"""What each picture of a person shows: action units in their company, pose, gaze, camera, light, background.
+"""What each picture of a person shows: action units and their co-occurrence, pose, gaze, camera, light, background.
 
 A shot is what one picture shows. Pictures that belong together (a pair that differs in one action unit, one face under
 fifteen poses) share everything else and follow each other.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,18 +17,22 @@ from duchenne.synthesis.head.occluders import Occluder, draw_occluder
 from duchenne.synthesis.person.expression import Sides
 from duchenne.synthesis.rig.au_map import OTHER_MOTION
 from duchenne.synthesis.scene.scene import Camera, Scene
-from duchenne.synthesis.scene.surroundings import Look, draw_background, draw_light
-from duchenne.synthesis.sets.sampling import Company, draw_aus, draw_pair
+from duchenne.synthesis.scene.surroundings import Lighting, draw_background, draw_light
+from duchenne.synthesis.sets.grades import Grades
+from duchenne.synthesis.sets.prototype_faces import Idiosyncrasy, draw_idiosyncrasy, draw_prototype, draw_prototype_pair
+from duchenne.synthesis.sets.prototypes import Variant
+from duchenne.synthesis.sets.sampling import CoOccurrence, draw_aus, draw_pair
+from duchenne.synthesis.sets.shares import PAIRED, Shares
 
 SIDE_PX = 256
 MIX = {
-    Company.INDEPENDENT: 0.37,
-    Company.PEOPLE: 0.28,
-    Company.SINGLE: 0.12,
-    Company.NEUTRAL: 0.08,
-    Company.PAIRS: 0.15,
+    CoOccurrence.INDEPENDENT: 0.37,
+    CoOccurrence.PEOPLE: 0.28,
+    CoOccurrence.SINGLE: 0.12,
+    CoOccurrence.NEUTRAL: 0.08,
+    CoOccurrence.PAIRS: 0.15,
 }
-"""Shares of the pictures of a mixed set."""
+"""Shares of the pictures of `CoOccurrence.MIX`."""
 GRID = tuple((yaw, pitch) for yaw in (-40, 0, 40) for pitch in (-40, -20, 0, 20, 40))
 """Yaw and pitch in degrees of the fifteen poses of a grid."""
 NINE = tuple(yaw_and_pitch_deg(number) for number in FERA17_POSES)
@@ -62,62 +67,80 @@ class Shot:
 
     Attributes:
         scene: All that is drawn.
-        company: How its action units were drawn.
+        cooccurrence: How its action units were drawn.
         group: Seed of what pictures of one group share: blur, noise, JPEG.
         differs: Of a pair: the action units in which its two pictures differ.
+        variant: Of the prototype that is shown.
     """
 
     scene: Scene
-    company: Company
+    cooccurrence: CoOccurrence
     group: int
     differs: tuple[str, ...] = ()
+    variant: Variant | None = None
 
 
-def group_size(company: Company, poses: Poses) -> int:
+def group_size(cooccurrence: CoOccurrence, poses: Poses) -> int:
     """Return how many consecutive pictures belong together at most."""
-    paired = 2 if company is Company.PAIRS else 1
+    paired = 2 if cooccurrence in PAIRED else 1
     return paired * len(GRIDS.get(poses, (0,)))
 
 
 def draw_shots(
-    subject: int, count: int, company: Company = Company.MIX, poses: Poses = Poses.FREE, look: Look = Look.ANY
+    subject: int,
+    count: int,
+    cooccurrence: CoOccurrence = CoOccurrence.MIX,
+    poses: Poses = Poses.FREE,
+    lighting: Lighting = Lighting.ANY,
+    *,
+    grades: Grades = Grades.UNIFORM,
+    shares: Shares | None = None,
 ) -> list[Shot]:
     """Return what the pictures of a person show.
 
     Args:
         subject: The number of the person.
         count: Pictures.
-        company: How action units go together; a mix draws it for each group of pictures.
-        poses: A grid shows each face under fifteen or nine poses; its mix has no pairs.
-        look: Light and background.
+        cooccurrence: How action units go together; a mixed set draws it for each group of pictures.
+        poses: A grid shows each face under fifteen or nine poses; its mixed sets have no pairs.
+        lighting: Light and background.
+        grades: How often each grade is drawn.
+        shares: Of the kinds in a set for training; the defaults if None.
     """
     shots: list[Shot] = []
+    mixed = {CoOccurrence.MIX: MIX, CoOccurrence.TRAINING: (shares or Shares()).by_cooccurrence()}.get(cooccurrence)
+    person = draw_idiosyncrasy(np.random.default_rng([subject, 20]))
     while len(shots) < count:
         rng = np.random.default_rng([subject, 6, len(shots)])
         room = count - len(shots)
-        kind = _draw_company(rng, pairs=poses not in GRIDS and room > 1) if company is Company.MIX else company
-        occluder = draw_occluder(np.random.default_rng([subject, 13, len(shots)])) if look is Look.ANY else None
-        shots += _draw_group(rng, kind, (poses, look), len(shots), occluder)
+        kind = _draw_kind(rng, mixed, pairs=poses not in GRIDS and room > 1) if mixed else cooccurrence
+        occluder = draw_occluder(np.random.default_rng([subject, 13, len(shots)])) if lighting is Lighting.ANY else None
+        faces = _draw_faces(rng, kind, person, grades)
+        shots += _draw_group(rng, kind, faces, (poses, lighting), len(shots), occluder)
     return shots[:count]
 
 
-def _draw_company(rng: np.random.Generator, pairs: bool) -> Company:
-    kinds = [kind for kind in MIX if pairs or kind is not Company.PAIRS]
+def _draw_kind(rng: np.random.Generator, shares: Mapping[CoOccurrence, float], pairs: bool) -> CoOccurrence:
+    kinds = [kind for kind in shares if pairs or kind not in PAIRED]
     # A pair makes two pictures, and the last picture of a person is none; the factor makes up for both.
-    odds = np.array([MIX[kind] * (0.55 if kind is Company.PAIRS else 1.0) for kind in kinds])
+    odds = np.array([shares[kind] * (0.55 if kind in PAIRED else 1.0) for kind in kinds])
     return kinds[rng.choice(len(kinds), p=odds / odds.sum())]
 
 
 def _draw_group(
-    rng: np.random.Generator, company: Company, asked: tuple[Poses, Look], group: int, occluder: Occluder | None
+    rng: np.random.Generator,
+    cooccurrence: CoOccurrence,
+    faces: "_Faces",
+    asked: tuple[Poses, Lighting],
+    group: int,
+    occluder: Occluder | None,
 ) -> list[Shot]:
-    poses, look = asked
-    faces, differs = _draw_faces(rng, company)
-    scene = replace(_draw_scene(rng, look), occluder=occluder)
+    poses, lighting = asked
+    scene = replace(_draw_scene(rng, lighting), occluder=occluder)
     return [
-        Shot(replace(scene, aus=aus, pose=pose), company, group, differs)
+        Shot(replace(scene, aus=aus, pose=pose), cooccurrence, group, faces.differs, faces.variant)
         for pose in _poses(rng, poses, scene.pose)
-        for aus in faces
+        for aus in faces.shown
     ]
 
 
@@ -132,13 +155,32 @@ def _poses(rng: np.random.Generator, poses: Poses, free: HeadPose) -> list[HeadP
     return [_frontal(rng) if poses is Poses.FRONTAL else free]
 
 
-def _draw_faces(rng: np.random.Generator, company: Company) -> tuple[list[dict[str, Sides]], tuple[str, ...]]:
-    """Return one face, or the two of a pair and the action units in which they differ."""
-    if company is Company.PAIRS:
-        faces = list(draw_pair(rng))
-        differs = tuple(au for au in {**faces[0], **faces[1]} if faces[0].get(au) != faces[1].get(au))
+@dataclass(frozen=True)
+class _Faces:
+    """One face, or the two of a pair; the action units in which they differ; the variant of a prototype."""
+
+    shown: list[dict[str, Sides]]
+    differs: tuple[str, ...] = ()
+    variant: Variant | None = None
+
+
+def _draw_faces(rng: np.random.Generator, cooccurrence: CoOccurrence, person: Idiosyncrasy, grades: Grades) -> _Faces:
+    variant = None
+    if cooccurrence is CoOccurrence.PAIRS:
+        faces = list(draw_pair(rng, grades))
+    elif cooccurrence is CoOccurrence.PROTOTYPE_PAIRS:
+        pair = draw_prototype_pair(rng, person, grades)
+        faces, variant = [dict(face.aus) for face in pair], pair[0].variant
+    elif cooccurrence is CoOccurrence.PROTOTYPES:
+        face = draw_prototype(rng, person, grades)
+        faces, variant = [dict(face.aus)], face.variant
     else:
-        faces, differs = [draw_aus(rng, company)], ()
+        faces = [draw_aus(rng, cooccurrence, grades=grades)]
+    differs = tuple(au for au in {**faces[0], **faces[-1]} if faces[0].get(au) != faces[-1].get(au))
+    return _Faces(_with_other_motion(rng, faces), differs, variant)
+
+
+def _with_other_motion(rng: np.random.Generator, faces: list[dict[str, Sides]]) -> list[dict[str, Sides]]:
     if rng.random() < _OTHER_MOTION_RATE:
         name = str(rng.choice(list(OTHER_MOTION)))
         strong = float(rng.uniform(0.5, 4.0))
@@ -146,7 +188,7 @@ def _draw_faces(rng: np.random.Generator, company: Company) -> tuple[list[dict[s
         possible = not shown & set(_CONFLICTS.get(name, ()))
         if possible and (name != "tongue-out" or all({"AU25", "AU26", "AU27"} & set(face) for face in faces)):
             faces = [{**face, name: (strong, strong)} for face in faces]
-    return faces, differs
+    return faces
 
 
 def _frontal(rng: np.random.Generator) -> HeadPose:
@@ -160,7 +202,7 @@ def _tilted(rng: np.random.Generator) -> HeadPose:
     return HeadPose(yaw, pitch, float(rng.uniform(-15, 15)))
 
 
-def _draw_scene(rng: np.random.Generator, look: Look) -> Scene:
+def _draw_scene(rng: np.random.Generator, lighting: Lighting) -> Scene:
     """Return pose, gaze, camera, light and background."""
     if rng.random() < 0.4:
         pose = HeadPose(*(float(v) for v in rng.normal(size=3) * [9, 7, 5]))
@@ -171,4 +213,4 @@ def _draw_scene(rng: np.random.Generator, look: Look) -> Scene:
     room = max(0.0, 128 - 0.85 * face_px)
     centre = tuple(float(128 + rng.uniform(-1, 1) * 0.8 * room) for _ in range(2))
     camera = Camera(SIDE_PX, SIDE_PX, float(rng.uniform(10, 34)), face_px, (centre[0], centre[1]))
-    return Scene({}, pose, gaze, camera, draw_light(rng, look), draw_background(rng, SIDE_PX, SIDE_PX, look))
+    return Scene({}, pose, gaze, camera, draw_light(rng, lighting), draw_background(rng, SIDE_PX, SIDE_PX, lighting))

@@ -24,8 +24,10 @@ from duchenne.synthesis.head.occluders import suited
 from duchenne.synthesis.head.pack import PACK_NAME
 from duchenne.synthesis.person.identity import Person
 from duchenne.synthesis.scene.scene import Rendered, render
-from duchenne.synthesis.scene.surroundings import Look, encode_jpeg, photograph
-from duchenne.synthesis.sets.sampling import Company
+from duchenne.synthesis.scene.surroundings import Lighting, encode_jpeg, photograph
+from duchenne.synthesis.sets.grades import Grades
+from duchenne.synthesis.sets.sampling import CoOccurrence
+from duchenne.synthesis.sets.shares import Shares
 from duchenne.synthesis.sets.shots import GRIDS, Poses, Shot, draw_shots, group_size
 from duchenne.workers import end_with_parent
 
@@ -44,21 +46,25 @@ class StillsPlan:
         count: Pictures; rounded up to whole files.
         seed: 0-9999; other seeds draw other people.
         person: What is asked of every person; balanced otherwise.
-        company: How action units go together; a mix of all by default.
+        cooccurrence: How action units go together; `MIX` by default.
         poses: Free, within 10 degrees of frontal, each face under fifteen or nine poses, or under one of the nine.
         people_per_file: How many people share a file.
-        look: Light and background.
+        lighting: Light and background.
         groups: Of pictures that belong together, of each person, in a grid of poses.
+        grades: How often each grade of an action unit is drawn.
+        shares: Of the kinds in a set for training; the defaults if None, for other sets None alone.
     """
 
     count: int = 1000
     seed: int = 1
     person: Person = field(default_factory=Person)
-    company: Company = Company.MIX
+    cooccurrence: CoOccurrence = CoOccurrence.MIX
     poses: Poses = Poses.FREE
     people_per_file: int = 25
-    look: Look = Look.ANY
+    lighting: Lighting = Lighting.ANY
     groups: int = 1
+    grades: Grades = Grades.UNIFORM
+    shares: Shares | None = None
 
     def __post_init__(self) -> None:
         most = STILLS_SUBJECTS * self.per_person
@@ -71,6 +77,11 @@ class StillsPlan:
                 f"{self.people_per_file} people in a file and {self.groups} groups of pictures are asked for; there "
                 "must be at least one of each."
             )
+        if self.shares is not None and self.cooccurrence is not CoOccurrence.TRAINING:
+            raise UsageError(
+                f"Shares are given to pictures of the co-occurrence {self.cooccurrence.value}; only training has any. "
+                "Leave them out, or ask for training."
+            )
 
     @property
     def files(self) -> int:
@@ -80,7 +91,7 @@ class StillsPlan:
     @property
     def per_person(self) -> int:
         """How many pictures of each person there are; whole groups of pictures that belong together."""
-        return self.groups * group_size(self.company, self.poses) if self.poses in GRIDS else PER_PERSON
+        return self.groups * group_size(self.cooccurrence, self.poses) if self.poses in GRIDS else PER_PERSON
 
     @property
     def per_file(self) -> int:
@@ -143,13 +154,18 @@ def _claim(plan: StillsPlan, folder: Path) -> None:
     wanted |= {
         "people_per_file": plan.people_per_file,
         "recipe": person.recipe.value,
-        "company": plan.company.value,
+        "company": plan.cooccurrence.value,
         "poses": plan.poses.value,
-        "look": plan.look.value,
+        "look": plan.lighting.value,
         "groups": plan.groups,
         "tones": list(person.tones),
         "ages": list(person.ages),
     }
+    if plan.grades is not Grades.UNIFORM:  # Plans from before there was a choice say nothing.
+        wanted["grades"] = plan.grades.value
+    if plan.cooccurrence is CoOccurrence.TRAINING:
+        shares = (plan.shares or Shares()).by_cooccurrence()
+        wanted["shares"] = {kind.value: round(share, 6) for kind, share in shares.items()}
     if person.pack is not None:  # Its bytes are always the same, wherever it lies.
         wanted["pack"] = PACK_NAME
     note = folder / "plan.json"
@@ -175,7 +191,8 @@ def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
     rows: list[dict[str, object]] = []
     for subject in range(first, first + plan.people_per_file):
         head = make_head(subject, plan.person)
-        shots = draw_shots(subject, plan.per_person, plan.company, plan.poses, plan.look)
+        asked = (plan.cooccurrence, plan.poses, plan.lighting)
+        shots = draw_shots(subject, plan.per_person, *asked, grades=plan.grades, shares=plan.shares)
         rows += [draw_row(head, shot, k) for k, shot in enumerate(shots)]
     target = folder / file_name(number)
     partial = folder / f".{target.name}.{os.getpid()}"
@@ -205,9 +222,10 @@ def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, shot: Shot) -> 
     params = {
         "aus": {au: [round(v, 3) for v in sides] for au, sides in scene.aus.items() if au in AU_NAMES},
         "other_motion": {name: round(sides[0], 3) for name, sides in scene.aus.items() if name not in AU_NAMES},
-        "company": shot.company.value,
+        "company": shot.cooccurrence.value,
         "group": shot.group,
         "differs": list(shot.differs),
+        **({"prototype": shot.variant.prototype, "variant": shot.variant.name} if shot.variant else {}),
         "recipe": identity.recipe.value,
         "ancestry": {name: round(share, 3) for name, share in identity.ancestry.items()},
         "field_deg": round(scene.camera.field_deg, 3),

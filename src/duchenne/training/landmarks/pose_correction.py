@@ -17,11 +17,11 @@ from jaxtyping import Float
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose, rotation_from_pose, rotation_vector
-from duchenne.landmarks import POSE_CORRECTION_NAME, Landmarker, level_face
+from duchenne.landmarks import Landmarker, level_face
 from duchenne.pose_normalisation import landmarks_3d
 from duchenne.training.landmarks.errors import locate, true_box
 from duchenne.training.landmarks.sources import RenderedFace, rendered_faces, stills_in
-from duchenne.weights import FOLDER
+from duchenne.weights import FOLDER, POSE_CORRECTION_NAME
 
 RIDGE = 0.02
 """Noise of a coordinate that the fit reckons with, in roots of the mean square distance from the centre."""
@@ -76,8 +76,10 @@ def main() -> None:
     args = parser().parse_args()
     heads = itertools.chain.from_iterable(rendered_faces(file) for file in stills_in(args.rendered))
     matrix = fit(*observed(Landmarker(), itertools.islice(heads, args.count)))
-    about = f"degrees of turn for each of {3 * LANDMARK_COUNT} coordinates of the level face less the mean face"
-    text = json.dumps({"about": about, "turn_deg": np.round(matrix, 3).tolist()}, indent=1)
+    about = (
+        f"degrees of rotation vector for each of {3 * LANDMARK_COUNT} coordinates of the level face less the mean face"
+    )
+    text = json.dumps({"about": about, "rotation_vector_deg": np.round(matrix, 3).tolist()}, indent=1)
     args.out.write_text(re.sub(r"\s+(?=[-\d\]])", " ", text) + "\n", encoding="utf-8")
 
 

@@ -8,7 +8,6 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.landmarks import MEAN_FACE_NAME
 from duchenne.landmarks import mean_face as pretrained_mean_face
 from duchenne.networks.landmarker import LandmarkerNetwork
 from duchenne.training.landmarks.export import export_landmarker
@@ -26,6 +25,7 @@ from duchenne.training.run.checkpoints import hash_of_files
 from duchenne.training.run.device import DeviceConfig, require_one_process
 from duchenne.training.run.progress import Progress, ProgressCallback, silent
 from duchenne.training.run.trainer import Trainer
+from duchenne.weights import MEAN_FACE_NAME
 
 PROVENANCE = """\
 Sources. Real faces: a folder of pictures with an index.csv (file, person) that is not part of this project; persons

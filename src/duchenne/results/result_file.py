@@ -10,49 +10,24 @@ import errno
 import io
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from duchenne.columns import Columns
 from duchenne.errors import OutputError, UsageError
-from duchenne.results import FaceAUs, Row, to_row
+from duchenne.results.columns import Columns
+from duchenne.results.face_aus import FaceAUs
+from duchenne.results.output_path import check_output_path
+from duchenne.results.rows import Row, to_row
+from duchenne.results.run_record import Checkpoint, Position, RunRecord, write_all
 
 RESULT_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
 _JSON_ENDINGS = (".jsonl", ".ndjson")
 _BUFFER_BYTES = 1 << 20
 _ROW_GROUP = 10_000
-
-
-def check_output_path(path: str | Path, endings: Collection[str], overwrite: bool) -> str:
-    """Return the ending of an output file, in lower case, after checking that it can be written.
-
-    Args:
-        path: Where the file shall lie.
-        endings: Those allowed, each with its dot.
-        overwrite: Whether a file already there may be replaced.
-
-    Raises:
-        UsageError: The ending is another, or the file exists and `overwrite` is not set.
-        OutputError: The folder is missing or not writable, or the path is a folder.
-    """
-    path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in endings:
-        found = f"the ending {path.suffix}" if path.suffix else "no ending"
-        raise UsageError(f"{path}: the file has {found}; known are {' '.join(endings)}. Choose one of them.")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}. Make it first, or write elsewhere.")
-    if path.is_dir():
-        raise OutputError(f"{path}: this is a folder; a file of that name cannot be written. Choose another name.")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path}: this user may not write to the folder {path.parent}. Choose another.")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path}: the file exists. Choose another name, or replace it with --overwrite.")
-    return ending
 
 
 class ResultFile:
@@ -72,7 +47,7 @@ class ResultFile:
         self.state: dict[str, Any] | None = None
         self.rows = 0
         self._ending = ending
-        self._fingerprint = _as_json({**fingerprint, **asdict(columns)})
+        self._record = RunRecord(path, {**fingerprint, **asdict(columns)})
         self._pending = bytearray()
         self._length = 0
         self._file: BinaryIO | None = None
@@ -102,10 +77,10 @@ class ResultFile:
         """
         ending = check_output_path(path, RESULT_ENDINGS, overwrite)
         file = cls(Path(path), columns, ending, fingerprint)
-        with _metadata(file.path, "Nothing has been written."):
+        with _explained(file.path, "Nothing has been written."):
             if restart:
-                file._remove_part()
-            file._begin(file._read_record())
+                file._record.remove()
+            file._begin(file._record.read())
         return file
 
     def __enter__(self) -> "ResultFile":
@@ -119,12 +94,7 @@ class ResultFile:
     @property
     def part(self) -> Path:
         """Where rows go until `finish`."""
-        return self.path.with_name(self.path.name + ".part")
-
-    @property
-    def record(self) -> Path:
-        """Where checkpoints go until `finish`."""
-        return self.path.with_name(self.path.name + ".part.json")
+        return self._record.part
 
     def write(self, faces: Iterable[FaceAUs]) -> None:
         """Append one row a face.
@@ -139,19 +109,30 @@ class ResultFile:
             self._pending += self._encode(to_row(face))
             self.rows += 1
         if len(self._pending) >= _BUFFER_BYTES:
-            with _metadata(self.path, self._kept()):
+            with _explained(self.path, self._kept()):
                 self._flush()
 
-    def checkpoint(self, state: Mapping[str, Any]) -> None:
+    @property
+    def position(self) -> Position:
+        """The end of the rows written so far."""
+        return Position(self._length + len(self._pending), self.rows)
+
+    def checkpoint(self, state: Mapping[str, Any], position: Position | None = None) -> None:
         """Bring all rows to the disk, then record `state`, with which a continuation begins; about once a second.
+
+        Args:
+            state: How far the run is.
+            position: The end of the rows that `state` counts; those behind it are dropped by a continuation. None for
+                all that were written.
 
         Raises:
             OutputError: The disk is full or gone; the checkpoint before still holds.
         """
-        with _metadata(self.path, self._kept()):
+        with _explained(self.path, self._kept()):
             self._flush()
             os.fsync(self._opened().fileno())
-            self._write_record(dict(state))
+            self._record.write(state, position or self.position)
+        self.state = dict(state)
 
     def finish(self) -> None:
         """Complete the file and give it its name.
@@ -159,7 +140,7 @@ class ResultFile:
         Raises:
             OutputError: The disk is full or gone; the last checkpoint still holds.
         """
-        with _metadata(self.path, self._kept()):
+        with _explained(self.path, self._kept()):
             self._flush()
             os.fsync(self._opened().fileno())
             self.close()
@@ -167,7 +148,12 @@ class ResultFile:
                 self._convert_to_parquet()
             else:
                 os.replace(self.part, self.path)
-            self._remove_part()
+            self._record.remove()
+
+    def discard(self) -> None:
+        """Leave nothing behind of a run that gave nothing."""
+        self.close()
+        self._record.remove()
 
     def close(self) -> None:
         """Let go of the part without finishing it; rows since the last checkpoint are dropped by a continuation."""
@@ -175,59 +161,22 @@ class ResultFile:
             self._file.close()
             self._file = None
 
-    def _begin(self, record: dict[str, Any] | None) -> None:
-        if record is None:
-            self._write_record(None)
+    def _begin(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None:
+            self._record.write(None, Position(0, 0))
             self._file = self.part.open("wb", buffering=0)
             self._pending += self._header()
             self._flush()
             return
-        self.state, self.rows, self._length = record["state"], record["rows"], record["bytes"]
+        self.state, (self._length, self.rows) = checkpoint.state, checkpoint.position
         self._file = self.part.open("r+b", buffering=0)
         self._file.truncate(self._length)
-        self._file.seek(self._length)
-
-    def _read_record(self) -> dict[str, Any] | None:
-        """Return the last checkpoint of an interrupted run; None where there is nothing to continue."""
-        if not self.part.exists():
-            return None
-        try:
-            record = json.loads(self.record.read_text(encoding="utf-8"))
-            state, length, stored = record["state"], record["bytes"], record["fingerprint"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            raise UsageError(self._other(f"its record {self.record.name} is missing or damaged")) from None
-        changed = sorted(k for k in {*stored, *self._fingerprint} if stored.get(k) != self._fingerprint.get(k))
-        if changed:
-            raise UsageError(self._other(f"it was made with other settings ({', '.join(changed)})"))
-        if state is None:
-            return None
-        if self.part.stat().st_size < length:
-            raise UsageError(self._other("it is shorter than its record says"))
-        return dict(record)
-
-    def _other(self, cause: str) -> str:
-        return (
-            f"{self.path}: {self.part} lies there from an interrupted run, and cannot be continued: {cause}. "
-            "Repeat the earlier command to continue it, choose another output, or begin anew with --restart."
-        )
-
-    def _write_record(self, state: dict[str, Any] | None) -> None:
-        record = {"fingerprint": self._fingerprint, "bytes": self._length, "rows": self.rows, "state": state}
-        draft = self.record.with_name(self.record.name + ".new")
-        try:
-            with draft.open("wb", buffering=0) as stream:
-                _write_all(stream, json.dumps(record, indent=1).encode())
-                os.fsync(stream.fileno())
-            os.replace(draft, self.record)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        self.state = state
 
     def _flush(self) -> None:
-        _write_all(self._opened(), self._pending)
-        self._length += len(self._pending)
-        self._pending.clear()
+        file, length = self._opened(), self._length + len(self._pending)
+        file.seek(self._length)  # An interruption may have left more behind it.
+        write_all(file, self._pending)
+        self._length, self._pending = length, bytearray()
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
@@ -266,13 +215,9 @@ class ResultFile:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _remove_part(self) -> None:
-        self.part.unlink(missing_ok=True)
-        self.record.unlink(missing_ok=True)
-
 
 @contextmanager
-def _metadata(path: Path, kept: str) -> Iterator[None]:
+def _explained(path: Path, kept: str) -> Iterator[None]:
     """Turn an OSError within into an OutputError that says what is kept."""
     try:
         yield
@@ -283,19 +228,7 @@ def _metadata(path: Path, kept: str) -> Iterator[None]:
         raise OutputError(f"{path}: the file cannot be written ({cause}). Check the disk. {kept}") from None
 
 
-def _write_all(file: BinaryIO, data: bytes | bytearray) -> None:
-    """Write all of it; an unbuffered file may take a piece at a time."""
-    rest = memoryview(bytes(data))
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
 def _csv_line(values: Iterable[object]) -> bytes:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(values)
     return line.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values as they come back from JSON, so that a tuple equals the list it is stored as."""
-    return dict(json.loads(json.dumps(values, default=str)))

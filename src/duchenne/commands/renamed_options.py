@@ -1,0 +1,23 @@
+"""Options that have a new name: the old spelling still works for one release, and says so once."""
+
+from rich.console import Console
+
+_RENAMED = {
+    "render": {"--company": "--cooccurrence", "--look": "--lighting", "--recipe": "--au-map"},
+}
+"""New spelling by verb and old spelling."""
+
+
+def with_new_names(arguments: list[str], console: Console) -> list[str]:
+    """Return the arguments of a command line with the options' new names; a remark names each old one once."""
+    renamed = _RENAMED.get(arguments[0], {}) if arguments else {}
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found, warned = list(arguments), set()
+    for place, word in enumerate(arguments[:end]):
+        old, equals, value = word.partition("=")
+        if old in renamed:
+            found[place] = f"{renamed[old]}{equals}{value}"
+            warned.add(old)
+    for old in sorted(warned):
+        console.print(f"duchenne: {old} is now {renamed[old]}; the next release will not know {old}.", markup=False)
+    return found

@@ -1,0 +1,95 @@
+"""From faces to tables: rows of a file and a pandas DataFrame (docs/columns.md)."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from duchenne.errors import UsageError
+from duchenne.facs import AU_BY_NAME, UNKNOWN
+from duchenne.results.columns import POINTS, SIDES, Columns
+from duchenne.results.face_aus import FaceAUs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, str | int | float]
+"""One face: a value under each of `Columns.names`."""
+
+_TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS, _INTENSITY_DECIMALS = 6, 4, 2, 2, 2
+
+
+def to_row(face: FaceAUs) -> Row:
+    """Return one face as a row, in the order of `face.columns`, rounded as docs/columns.md says."""
+    row: Row = {
+        "source": face.source,
+        "frame": int(face.frame),
+        "timestamp_s": _rounded(face.timestamp_s, _TIME_DECIMALS),
+        "face_id": int(face.face_id),
+        "confidence": _rounded(face.box.confidence, _PROBABILITY_DECIMALS),
+    }
+    for name, value in zip(("left_px", "top_px", "width_px", "height_px"), face.box.box, strict=True):
+        row[name] = _rounded(value, _PIXEL_DECIMALS)
+    for name in ("yaw_deg", "pitch_deg", "roll_deg"):
+        row[name] = _rounded(getattr(face.pose, name), _DEGREE_DECIMALS)
+    blank = ~face.reliable & (face.unreliable == "blank")
+    for k, name in enumerate(face.aus):
+        row |= _au_cells(face, k, name)
+        if blank[k]:
+            row[f"{name}_c"] = UNKNOWN
+    for axis, values, decimals in (
+        ("x", face.landmarks.points[:, 0], _PIXEL_DECIMALS),
+        ("y", face.landmarks.points[:, 1], _PIXEL_DECIMALS),
+        ("v", face.landmarks.visibility, _PROBABILITY_DECIMALS),
+    ):
+        for number, value in zip(POINTS, values, strict=True):
+            row[f"{axis}_{number}"] = _rounded(value, decimals)
+    return row
+
+
+def _au_cells(face: FaceAUs, k: int, name: str) -> Row:
+    cells: Row = {
+        f"{name}_p": _rounded(face.probability[k], _PROBABILITY_DECIMALS),
+        f"{name}_c": int(face.occurrence[k]),
+    }
+    if face.intensity is not None:
+        cells[f"{name}_i"] = _rounded(face.intensity[k], _INTENSITY_DECIMALS)
+    if face.side_probability is not None and face.side_intensity is not None and AU_BY_NAME[name].sided:
+        for side, probability, intensity in zip(SIDES, face.side_probability[k], face.side_intensity[k], strict=True):
+            cells[f"{name}{side}_p"] = _rounded(probability, _PROBABILITY_DECIMALS)
+            cells[f"{name}{side}_i"] = _rounded(intensity, _INTENSITY_DECIMALS)
+    return cells
+
+
+def to_dataframe(results: Iterable[FaceAUs], columns: Columns | None = None) -> "pd.DataFrame":
+    """Return faces as a pandas table, one row each; without faces it has its headers and types all the same.
+
+    Args:
+        results: Faces, for example from `AUDetector.detect` or `detect_video`.
+        columns: Of the table, for example `AUDetector.columns`; None for those of the first face, or of the package's
+            weights where there is none.
+
+    Raises:
+        UsageError: A face holds something else than the table.
+    """
+    rows: list[Row] = []
+    for face in results:
+        columns = columns or face.columns
+        if columns != face.columns:
+            raise UsageError(
+                f"The table holds {columns}, but {face.source} frame {face.frame} holds {face.columns}. "
+                "Make one table for each choice of action units."
+            )
+        rows.append(to_row(face))
+    return rows_to_dataframe(rows, columns or Columns())
+
+
+def rows_to_dataframe(rows: Sequence[Row], columns: Columns) -> "pd.DataFrame":
+    """Return rows of `to_row` as a pandas table with the types of its columns."""
+    import pandas as pd
+
+    types = columns.types
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in types.items()})
+
+
+def _rounded(value: float, decimals: int) -> float:
+    """Return the value rounded; adding 0 turns -0.0, which reads like a mistake, into 0.0."""
+    return round(float(value), decimals) + 0.0
