@@ -3,8 +3,8 @@
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-LUMINANCE = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue. Source: ITU-R BT.601."""
+from duchenne.colour import LUMINANCE
+
 MIN_CONTRAST = 4.0
 """Grey levels added to the standard deviation, so that a flat picture is not blown up."""
 

@@ -15,9 +15,9 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
+from duchenne.facs import au_columns
 from duchenne.networks.ordinal import GRADES, OCCURS_FROM
 from duchenne.networks.region import RegionNetwork
 from duchenne.training.action_units.system import DeepSystem
@@ -48,9 +48,7 @@ def calibrated(system: DeepSystem, faces: FaceStore) -> DeepSystem:
     logits = np.log(scores) - np.log1p(-scores)
     factors, shifts = np.ones(len(system.aus)), np.zeros(len(system.aus))
     for column, name in enumerate(system.aus):
-        row = AU_NAMES.index(name)
-        known = np.asarray(faces.known[:, row])
-        truth = np.asarray(faces.occurrence[known, row])
+        known, truth = labels_of(faces, name)
         if truth.all() or not truth.any():
             raise TrainingError(f"{name} has one class only among the {len(truth)} faces that calibrate it.")
         fitted = LogisticRegression(C=np.inf, max_iter=1000).fit(logits[known, column, None], truth)
@@ -68,7 +66,7 @@ def _fitted_cuts(aus: Sequence[str], latents: Float[np.ndarray, "n a"], faces: F
     """
     cuts = np.zeros((len(aus), GRADES))
     for column, name in enumerate(aus):
-        row = AU_NAMES.index(name)
+        (row,) = au_columns([name])
         graded = np.asarray(faces.intensity_known[:, row])
         grade = np.floor(np.asarray(faces.intensity[graded, row]).max(1) + 0.5)
         for k in range(1, GRADES + 1):

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError, UsageError
-from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import best_threshold
 from duchenne.networks.region import RegionNetwork, multiply_accumulates, parameter_count
 from duchenne.recognition import NeutralRule
@@ -73,9 +72,7 @@ def validation_thresholds(system: DeepSystem, valid: FaceStore) -> Float[np.ndar
     """
     scores, found = system.scores(valid), []
     for column, name in enumerate(system.aus):
-        row = AU_NAMES.index(name)
-        known = np.asarray(valid.known[:, row])
-        truth = np.asarray(valid.occurrence[known, row])
+        known, truth = labels_of(valid, name)
         if truth.all() or not truth.any():
             raise TrainingError(f"{name} has one class only among the validation faces, so it gets no threshold.")
         found.append(best_threshold(truth, scores[known, column]))

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.region import RegionNetwork
 from duchenne.training.action_units.system import DeepSystem
@@ -81,9 +80,8 @@ def late_fusion_weights(network: RegionNetwork) -> dict[str, float]:
 def _areas(system: DeepSystem, faces: FaceStore) -> Float[np.ndarray, " a"]:
     scores, found = system.scores(faces), []
     for column, name in enumerate(system.aus):
-        row = AU_NAMES.index(name)
-        known = np.asarray(faces.known[:, row])
-        area = area_under_roc(np.asarray(faces.occurrence[known, row]), scores[known, column])
+        known, truth = labels_of(faces, name)
+        area = area_under_roc(truth, scores[known, column])
         if area is None:
             raise TrainingError(
                 f"{name} has one class only among the {known.sum()} faces that late fusion weights are chosen on."

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
+from duchenne.facs import au_columns
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.build import build_network
 from duchenne.training.action_units.initialisation import Initialisation, begin_from
@@ -54,7 +54,7 @@ def au_task(
     """
     train = data.train
     network, reference = _untrained(recipe, data)
-    columns = [AU_NAMES.index(name) for name in recipe.aus]
+    columns = au_columns(recipe.aus)
     weight = skew(train.occurrence[:, columns], train.known[:, columns])
     loss = LossModule(network, recipe, torch.from_numpy(weight if recipe.weighted else weight**0).float())
     steps_per_epoch = len(train) // recipe.batch
@@ -112,9 +112,8 @@ def validation_score(system: DeepSystem, valid: FaceStore) -> float:
     scores = system.scores(valid)
     found = []
     for column, name in enumerate(system.aus):
-        row = AU_NAMES.index(name)
-        known = valid.known[:, row]
-        area = area_under_roc(valid.occurrence[known, row], scores[known, column])
+        known, truth = labels_of(valid, name)
+        area = area_under_roc(truth, scores[known, column])
         if area is not None:
             found.append(area)
     if not found:

@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from duchenne.colour import LUMINANCE
+
 Grey = Float[np.ndarray, "s s"]
 
-LUMINANCE = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue. Source: ITU-R BT.601."""
 DIRECTIONS, CELLS, CELL_PX = 8, 4, 8
 """128 values in a histogram: 8 directions in 4 x 4 cells of 8 px, as SIFT (Lowe, IJCV 2004)."""
 _LARGEST = 0.2
@@ -18,7 +18,7 @@ PATTERNS = 59
 
 def grey_of(face: UInt8[np.ndarray, "s s 3"]) -> Grey:
     """Return the luminance."""
-    return face @ LUMINANCE
+    return face @ np.array(LUMINANCE)
 
 
 def gradient_histograms(

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
+from duchenne.facs import au_columns
 from duchenne.training.classical.methods import METHODS, Arrays, Learning
 from duchenne.training.data.checks import require_trainable
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe
@@ -107,7 +107,7 @@ def load_classical(folder: Path) -> ClassicalSystem:
 
 
 def _learning(features: np.ndarray, store: FaceStore, rows: Int[np.ndarray, " k"], recipe: ClassicalRecipe) -> Learning:
-    columns = [AU_NAMES.index(name) for name in recipe.aus]
+    columns = au_columns(recipe.aus)
     occurrence, known = store.occurrence[rows][:, columns], store.known[rows][:, columns]
     return Learning(features, np.asarray(occurrence), np.asarray(known), store.sequence[rows], store.frame[rows])
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from duchenne.alignment import CROP_SIDE_PX, crop_transform
+from duchenne.colour import LUMINANCE
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import Transform, scale_of, shift, similarity, transform_points
 from duchenne.training.recipes.augmentation import AugmentationConfig
@@ -19,8 +20,6 @@ from duchenne.training.recipes.augmentation import AugmentationConfig
 Crop = UInt8[np.ndarray, "s s c"]
 Points = Float[np.ndarray, "49 3"]
 
-LUMINANCE = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue. Source: ITU-R BT.601."""
 _GROUP_OF = np.repeat(np.arange(len(LANDMARK_GROUPS)), [len(group) for group in LANDMARK_GROUPS.values()])
 
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
 
 _SAMPLE = 64
 """Faces whose pixels are looked at."""
@@ -44,9 +43,8 @@ def require_disjoint(train: FaceStore, valid: FaceStore) -> None:
 
 def _require_both_classes(store: FaceStore, aus: tuple[str, ...]) -> None:
     for name in aus:
-        column = AU_NAMES.index(name)
-        known, occurrence = store.known[:, column], store.occurrence[:, column]
-        positives, negatives = int((occurrence & known).sum()), int((~occurrence & known).sum())
+        truth = labels_of(store, name).truth
+        positives, negatives = int(truth.sum()), int((~truth).sum())
         if not positives + negatives:
             raise TrainingError(f"{name}: all {len(store)} training labels are unknown. Leave that AU out with --aus.")
         if not positives or not negatives:

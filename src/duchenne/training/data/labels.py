@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from duchenne.datasets.face_store import FaceStore
-from duchenne.facs import AU_BY_NAME, AU_NAMES
+from duchenne.facs import AU_BY_NAME, au_columns
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class LabelReader:
     """
 
     def __init__(self, store: FaceStore, aus: tuple[str, ...]) -> None:
-        columns = [AU_NAMES.index(name) for name in aus]
+        columns = au_columns(aus)
         self.occurrence, self.known = store.occurrence[:, columns], store.known[:, columns]
         self.intensity = np.nan_to_num(store.intensity[:, columns].astype(np.float32))
         self.intensity_known = store.intensity_known[:, columns]

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from duchenne.datasets.face_store import FaceStore
-from duchenne.facs import AU_NAMES
+from duchenne.facs import au_columns
 from duchenne.training.data.inputs import InputReader
 from duchenne.training.data.labels import LabelReader, Labels
 from duchenne.training.recipes.deep import DeepRecipe
@@ -39,7 +39,7 @@ class BatchSampler:
         self.true_points = true_points(store)
         self.chances = None
         if recipe.sampling == "balanced":
-            columns = [AU_NAMES.index(name) for name in recipe.aus]
+            columns = au_columns(recipe.aus)
             self.chances = balanced_chances(store.occurrence[:, columns], store.known[:, columns])
 
     def rows(self, step: int) -> Int[np.ndarray, " b"]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from duchenne.facs import LANDMARK_COUNT, LANDMARK_GROUPS, MIRROR_LANDMARKS
+from duchenne.facs import LANDMARK_COUNT, LANDMARK_GROUPS, MIRROR_LANDMARKS, MOUTH_CORNERS
 from duchenne.networks.landmarker import LandmarkerNetwork
 from duchenne.training.recipes.landmarks import LandmarkerRecipe
 
@@ -33,7 +33,6 @@ for _name in _OPENINGS:
 
 _LIDS = ((20, 24), (21, 23), (26, 30), (27, 29))
 _LIPS = ((43, 48), (44, 47), (45, 46))
-_MOUTH_CORNERS = (31, 37)
 
 
 def _gaps() -> Tensor:
@@ -46,7 +45,7 @@ def _gaps() -> Tensor:
     for brow, eye in (("brow_image_left", "eye_image_left"), ("brow_image_right", "eye_image_right")):
         rows += [_vector((point,), LANDMARK_GROUPS[eye]) for point in LANDMARK_GROUPS[brow]]
     rows += [_vector((upper,), (lower,)) for upper, lower in _LIDS + _LIPS]
-    rows += [_vector((corner,), LANDMARK_GROUPS["nose_base"]) for corner in _MOUTH_CORNERS]
+    rows += [_vector((corner,), LANDMARK_GROUPS["nose_base"]) for corner in MOUTH_CORNERS]
     return torch.stack(rows)
 
 
