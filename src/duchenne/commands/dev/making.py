@@ -77,10 +77,12 @@ def train_face_detector(
     rate
         Peak learning rate.
     """
-    from duchenne.training.face_detector.train import FaceDetectorTrainingOptions
+    from duchenne.training.face_detector.train import FaceDetectorOptions
     from duchenne.training.face_detector.train import train_face_detector as train
+    from duchenne.training.face_detector.training import FaceDetectorRecipe
 
-    options = FaceDetectorTrainingOptions(faces, labels, backgrounds, work, out, rendered, start, steps, rate)
+    recipe = FaceDetectorRecipe(steps=steps, peak_rate=rate)
+    options = FaceDetectorOptions(faces, labels, backgrounds, work, out, rendered, start, recipe)
     with _progress() as report:
         train(options, report)
     print(out)
@@ -126,10 +128,12 @@ def train_landmarks(
     rate
         Peak learning rate.
     """
-    from duchenne.training.landmarks.train import LandmarksTrainingOptions
+    from duchenne.training.landmarks.train import LandmarksOptions
     from duchenne.training.landmarks.train import train_landmarks as train
+    from duchenne.training.landmarks.training import LandmarkerRecipe
 
-    options = LandmarksTrainingOptions(faces, labels, rendered, backgrounds, work, out, start, steps, rate)
+    recipe = LandmarkerRecipe(steps=steps, peak_rate=rate)
+    options = LandmarksOptions(faces, labels, rendered, backgrounds, work, out, start, recipe)
     with _progress() as report:
         train(options, report)
     print(out)

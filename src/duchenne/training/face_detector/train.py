@@ -1,14 +1,19 @@
 """Make the face detector, as `duchenne dev train-face-detector` does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from duchenne.faces import FaceDetector
+from duchenne.training.face_detector.export import export_face_detector, set_confidence
+from duchenne.training.face_detector.scores import choose_threshold
+from duchenne.training.face_detector.sources import prepare, validation_confidences
+from duchenne.training.face_detector.training import FaceDetectorRecipe, FaceDetectorTraining
 from duchenne.training.run.progress import Progress, silent
 
 
 @dataclass(frozen=True)
-class FaceDetectorTrainingOptions:
+class FaceDetectorOptions:
     """What the face detector learns from, and for how long.
 
     Attributes:
@@ -19,8 +24,7 @@ class FaceDetectorTrainingOptions:
         out: The face_detector.onnx to write.
         rendered: Folders of rendered heads.
         start: A face_detector.onnx to go on from; its false faces are learnt from.
-        steps: Of the optimiser.
-        rate: Peak learning rate.
+        recipe: How to train.
     """
 
     faces: Path
@@ -30,28 +34,20 @@ class FaceDetectorTrainingOptions:
     out: Path
     rendered: tuple[Path, ...] = ()
     start: Path | None = None
-    steps: int = 5650
-    rate: float = 3e-3
+    recipe: FaceDetectorRecipe = field(default_factory=FaceDetectorRecipe)
 
 
-def train_face_detector(options: FaceDetectorTrainingOptions, on_progress: Callable[[Progress], None] = silent) -> None:
+def train_face_detector(options: FaceDetectorOptions, on_progress: Callable[[Progress], None] = silent) -> None:
     """Train, export, and choose the threshold; a run that was stopped goes on where it was.
 
     Raises:
         TrainingError: A source is empty, or the trained network is of no use.
     """
-    from duchenne.faces import FaceDetector
-    from duchenne.training.face_detector.export import export_face_detector, set_confidence
-    from duchenne.training.face_detector.scores import choose_threshold
-    from duchenne.training.face_detector.sources import prepare, validation_confidences
-    from duchenne.training.face_detector.training import FaceDetectorRecipe, FaceDetectorTraining
-
     faces, labels, backgrounds = options.faces, options.labels, list(options.backgrounds)
-    on_progress(Progress(0, options.steps, remark="preparing pictures"))
+    on_progress(Progress(0, options.recipe.steps, remark="preparing pictures"))
     prepared = prepare(options.work, faces, labels, list(options.rendered), backgrounds, options.start)
-    recipe = FaceDetectorRecipe(steps=options.steps, peak_rate=options.rate)
-    on_progress(Progress(0, options.steps, remark=f"training; log in {options.work}"))
-    training = FaceDetectorTraining(recipe, options.work, options.start)
+    on_progress(Progress(0, options.recipe.steps, remark=f"training; log in {options.work}"))
+    training = FaceDetectorTraining(options.recipe, options.work, options.start)
     network = training.run(prepared.parts, prepared.shares, prepared.backgrounds, options.work / "log.txt")
     unfinished = options.work / "face_detector.onnx"
     export_face_detector(network, unfinished, confidence=0.5)

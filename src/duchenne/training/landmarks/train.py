@@ -1,14 +1,25 @@
 """Make the landmarker, as `duchenne dev train-landmarks` does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import torch
+
+from duchenne.landmarks import MEAN_FACE_NAME
+from duchenne.landmarks import mean_face as pretrained_mean_face
+from duchenne.networks.landmarker import LandmarkerNetwork
+from duchenne.training.landmarks.export import export_landmarker
+from duchenne.training.landmarks.pool import Pool
+from duchenne.training.landmarks.sources import (
+    mean_face,
+    prepare_empty,
+    prepare_real,
+    prepare_rendered,
+    write_mean_face,
+)
+from duchenne.training.landmarks.training import LandmarkerRecipe, LandmarkerTraining, Pools, mean_error
 from duchenne.training.run.progress import Progress, silent
-
-if TYPE_CHECKING:
-    from duchenne.networks.landmarker import LandmarkerNetwork
 
 PROVENANCE = """\
 Sources. Real faces: a folder of pictures with an index.csv (file, person) that is not part of this project; persons
@@ -21,7 +32,7 @@ lomiri-wallpapers. Nothing of these pictures is stored in the weights' file."""
 
 
 @dataclass(frozen=True)
-class LandmarksTrainingOptions:
+class LandmarksOptions:
     """What the landmarker learns from, and for how long.
 
     Attributes:
@@ -32,8 +43,7 @@ class LandmarksTrainingOptions:
         work: Folder for decoded faces, checkpoint and log.
         out: The landmarker.onnx to write; the mean face is written beside it.
         start: A landmarker.onnx to go on from; the package's mean face is kept.
-        steps: Of the optimiser.
-        rate: Peak learning rate.
+        recipe: How to train.
     """
 
     faces: Path
@@ -43,31 +53,15 @@ class LandmarksTrainingOptions:
     work: Path
     out: Path
     start: Path | None = None
-    steps: int = 8000
-    rate: float = 3e-3
+    recipe: LandmarkerRecipe = field(default_factory=LandmarkerRecipe)
 
 
-def train_landmarks(options: LandmarksTrainingOptions, on_progress: Callable[[Progress], None] = silent) -> None:
+def train_landmarks(options: LandmarksOptions, on_progress: Callable[[Progress], None] = silent) -> None:
     """Prepare, train, export; heads that are drawn while training runs join at the next checkpoint.
 
     Raises:
         TrainingError: A source is empty, or the folder of work holds another run.
     """
-    import torch
-
-    from duchenne.landmarks import MEAN_FACE_NAME
-    from duchenne.landmarks import mean_face as pretrained_mean_face
-    from duchenne.training.landmarks.export import export_landmarker
-    from duchenne.training.landmarks.pool import Pool
-    from duchenne.training.landmarks.sources import (
-        mean_face,
-        prepare_empty,
-        prepare_real,
-        prepare_rendered,
-        write_mean_face,
-    )
-    from duchenne.training.landmarks.training import LandmarkerRecipe, LandmarkerTraining, Pools, mean_error
-
     rendered, backgrounds = list(options.rendered), list(options.backgrounds)
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
@@ -83,16 +77,15 @@ def train_landmarks(options: LandmarksTrainingOptions, on_progress: Callable[[Pr
         for part in prepare_rendered(options.work, rendered):
             pools.rendered.add(part)
 
-    def on_checkpoint(network: "LandmarkerNetwork", step: int) -> None:
+    def on_checkpoint(network: LandmarkerNetwork, step: int) -> None:
         export_landmarker(network, options.work / "landmarker.onnx", average, PROVENANCE)
-        on_progress(Progress(step, options.steps))
+        on_progress(Progress(step, options.recipe.steps))
         error, depth_error = mean_error(network, watched, count=500, seed=7)
         with (options.work / "watched.txt").open("a", encoding="utf-8") as log:
             log.write(f"{step} points {error:.4f} depth {depth_error:.4f} rendered {len(pools.rendered)}\n")
         refresh()
 
     refresh()
-    recipe = LandmarkerRecipe(steps=options.steps, peak_rate=options.rate)
-    LandmarkerTraining(recipe, options.work, pools, on_checkpoint, options.start).run()
+    LandmarkerTraining(options.recipe, options.work, pools, on_checkpoint, options.start).run()
     options.out.write_bytes((options.work / "landmarker.onnx").read_bytes())
     write_mean_face(average, options.out.with_name(MEAN_FACE_NAME))
