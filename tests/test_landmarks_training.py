@@ -278,6 +278,8 @@ class TestMeasures:
         counts = {name: (part.heads, part.errors.points.faces) for name, part in found.items()}
         assert counts == {"pitch +0 yaw +0": (1, 1), "pitch +0 yaw +30": (2, 2)}
         assert found["pitch +0 yaw +0"].errors.points.median == pytest.approx(0.0, abs=1e-6)
+        expected = point_error(head()[:, :2], head(poses[1])[:, :2])
+        assert found["pitch +0 yaw +30"].errors.points.median == pytest.approx(expected, abs=1e-4)
         assert found["pitch +0 yaw +30"].errors.pose.yaw_deg.bias == pytest.approx(-30.0, abs=0.1)
         assert found["pitch +0 yaw +30"].errors.pose.median_turn_deg == pytest.approx(30.0, abs=0.1)
 
