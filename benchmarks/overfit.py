@@ -22,7 +22,7 @@ from duchenne.networks.region import parameter_count
 from duchenne.training.action_units.losses import LossModule
 from duchenne.training.data.inputs import InputReader
 from duchenne.training.data.labels import LabelReader
-from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.recipes.named import RECIPES
 from duchenne.training.run.checkpoints import (
     commit,
     load_optimiser,

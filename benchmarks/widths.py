@@ -23,7 +23,7 @@ from duchenne.datasets.store import PreparedStore
 from duchenne.networks.region import COMPACT, PatchLayer, RegionNetwork, multiply_accumulates, parameter_count
 from duchenne.training.action_units.onnx_export import description, export_network
 from duchenne.training.data.dataset import FaceDataset
-from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.recipes.named import RECIPES
 from duchenne.training.run.checkpoints import commit
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.systems import train_system

@@ -24,20 +24,21 @@ from duchenne.training.action_units import neutral
 from duchenne.training.action_units.calibration import calibrated
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.late_fusion import (
-    SHARES,
+    WEIGHTS,
     late_fusion_weights,
     with_late_fusion,
     with_late_fusion_weights,
 )
 from duchenne.training.action_units.onnx_weights import read_onnx_weights
+from duchenne.training.action_units.train import train_au_network
 from duchenne.training.recipes.deep import AdamW, DeepRecipe
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
-from duchenne.training.run.trainer import fit
 from toy_network import TINY
 from toy_store import FROWN, SMILE, ToyStore, toy_store
 
 RECIPE = DeepRecipe("tiny", "for tests", TINY, AdamW(1e-2), batch=16, epochs=30, patience=0, bf16=False)
+CPU = DeviceConfig("cpu", threads=1)
 
 
 @dataclasses.dataclass
@@ -75,7 +76,7 @@ def measured(store, metadata=None):
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
-    return fit(RECIPE, toy_store(96), toy_store(32, 1, "b"), folder, silent, DeviceConfig("cpu", threads=1))
+    return train_au_network(RECIPE, toy_store(96), toy_store(32, 1, "b"), folder, silent, CPU)
 
 
 def test_calibration_mends_the_rates_and_keeps_order_sides_and_grades(system):
@@ -114,7 +115,7 @@ def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
 
 def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
     told_alone = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, shape_width=16, shape_alone=0.3))
-    one = fit(told_alone, toy_store(96), toy_store(32, 1, "b"), tmp_path, silent, DeviceConfig("cpu", threads=1))
+    one = train_au_network(told_alone, toy_store(96), toy_store(32, 1, "b"), tmp_path, silent, CPU)
     faces = measured(toy_store(160, 3, "c"))
     plain = one.scores(faces)
     assert_allclose(with_late_fusion_weights(one, np.zeros(2)).scores(faces), plain, atol=1e-6)
@@ -124,18 +125,18 @@ def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
     assert_allclose(alone[:, 1], _of_landmarks(one, faces)[:, 1], atol=1e-6)
     leant = with_late_fusion(one, faces)
     assert set(late_fusion_weights(leant.network)) == set(leant.aus)
-    assert set(late_fusion_weights(leant.network).values()) <= set(SHARES)
+    assert set(late_fusion_weights(leant.network).values()) <= set(WEIGHTS)
     areas = [
         [area_under_roc(faces.occurrence[:, k], scores[:, column]) for column, k in ((0, FROWN), (1, SMILE))]
         for scores in (
             leant.scores(faces),
-            *(with_late_fusion_weights(one, np.full(2, share)).scores(faces) for share in SHARES),
+            *(with_late_fusion_weights(one, np.full(2, share)).scores(faces) for share in WEIGHTS),
         )
     ]
     least = np.max(areas[1:], axis=0) - [0.01, 0.003]  # A brow may cost more than a mouth corner.
     assert (np.array(areas[0]) >= least - 1e-9).all()
     for column, name in enumerate(leant.aus):
-        cheap = [share for share, area in zip(SHARES, areas[1:], strict=True) if area[column] >= least[column] - 1e-9]
+        cheap = [share for share, area in zip(WEIGHTS, areas[1:], strict=True) if area[column] >= least[column] - 1e-9]
         assert late_fusion_weights(leant.network)[name] == max(cheap)
     exported = export_system(leant, faces, tmp_path / "leant.onnx")  # compares itself with torch
     assert exported.difference < 1e-4

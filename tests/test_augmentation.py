@@ -11,8 +11,7 @@ from duchenne.datasets.stills import with_depth
 from duchenne.facs import LANDMARK_GROUPS
 from duchenne.patches import PatchLayout, windows_of
 from duchenne.training.data.augmentation import change, jitter_features, mirror, move_points, realign, tint
-from duchenne.training.recipes.augmentation import AugmentationConfig
-from duchenne.training.recipes.deep import NONE
+from duchenne.training.recipes.augmentation import NONE, AugmentationConfig
 from toy_faces import head
 from toy_store import toy_store
 

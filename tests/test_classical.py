@@ -14,7 +14,7 @@ from duchenne.training.action_units.initialisation import Initialisation
 from duchenne.training.classical.chain import chains, geometry
 from duchenne.training.classical.descriptors import gradient_histograms, grey_of, pattern_histograms
 from duchenne.training.classical.joint import marginals, related_pairs
-from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.recipes.named import RECIPES
 from duchenne.training.run.progress import silent
 from duchenne.training.systems import load_system, train_system
 from toy_store import SMILE, toy_store

@@ -152,7 +152,7 @@ def test_the_threshold_is_the_lowest_that_is_quiet_enough():
     assert choose_threshold(np.array([0.8, 0.9]), false[-100:]) == 0.62
 
 
-def test_a_finder_that_is_quiet_only_where_it_is_blind_is_refused():
+def test_a_face_detector_that_is_quiet_only_where_it_is_blind_is_refused():
     with pytest.raises(TrainingError, match=r"Only 50\.0%"):
         choose_threshold(np.array([0.3, 0.9]), np.array([0.5]))
 
@@ -193,7 +193,7 @@ def test_the_landmarks_of_a_crowd_lie_on_its_faces():
         assert tuple(crowd.pixels[y, x]) == (255, 0, 0)
 
 
-def test_places_that_fool_a_finder_are_kept_and_others_are_not():
+def test_places_that_fool_a_face_detector_are_kept_and_others_are_not():
     class Fooled(FaceDetector):
         """Sees a face wherever the middle is bright."""
 
@@ -216,7 +216,7 @@ def test_textures_differ_and_fill_their_square():
     assert np.median([picture.std() for picture in drawn]) > 15
 
 
-def test_a_finder_goes_on_from_its_own_export(tmp_path):
+def test_a_face_detector_goes_on_from_its_own_export(tmp_path):
     torch.manual_seed(0)
     old, new = FaceDetectorNetwork(), FaceDetectorNetwork()
     with torch.no_grad():

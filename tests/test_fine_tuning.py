@@ -17,10 +17,10 @@ from duchenne.networks.region import COMPACT
 from duchenne.recognition import AURecognizer
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.initialisation import PRETRAINED, Initialisation, begin_from
-from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.action_units.train import train_au_network
+from duchenne.training.recipes.named import RECIPES
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
-from duchenne.training.run.trainer import fit
 from toy_store import toy_store
 
 START = Initialisation(Path(PRETRAINED))
@@ -64,7 +64,7 @@ def test_few_subjects_teach_the_shipped_network_other_aus(pretrained, tmp_path):
     network = dataclasses.replace(COMPACT, aus=("AU12", "AU25"))
     recipe = dataclasses.replace(RECIPE, network=network, epochs=3)
     train, valid = toy_store(48), toy_store(24, 1, "b")
-    tuned = fit(recipe, train, valid, tmp_path, silent, CPU, START)
+    tuned = train_au_network(recipe, train, valid, tmp_path, silent, CPU, START)
     before, after = pretrained[0].state_dict(), tuned.network.state_dict()
     for name, values in before.items():
         if name.startswith(("shared", "patch_layers", "shape_mean", "shape_spread")):
@@ -75,18 +75,18 @@ def test_few_subjects_teach_the_shipped_network_other_aus(pretrained, tmp_path):
     assert (after["output.weight"][0] - smile).abs().max() < 0.2
     assert (after["output.weight"][1] - smile).abs().max() > 0.2
     assert AURecognizer(export_system(tuned, valid, tmp_path / "au.onnx").path).aus == ("AU12", "AU25")
-    again = fit(recipe, train, valid, tmp_path, silent, CPU, START)
+    again = train_au_network(recipe, train, valid, tmp_path, silent, CPU, START)
     assert again.metadata["steps"] == tuned.metadata["steps"] == 9
 
 
 def test_wrong_starts_are_named(tmp_path):
     train, valid = toy_store(32), toy_store(8, 1, "b")
     with pytest.raises(TrainingError, match=r"au_compact\.onnx is a region network, drml is none"):
-        fit(RECIPES["drml"], train, valid, tmp_path, silent, CPU, START)
+        train_au_network(RECIPES["drml"], train, valid, tmp_path, silent, CPU, START)
     wider = dataclasses.replace(RECIPE, network=dataclasses.replace(COMPACT, widths=(128,)))
     with pytest.raises(TrainingError, match=r"au_compact\.onnx has no full\.0\.weight .*changes AUs, not sizes"):
-        fit(wider, train, valid, tmp_path, silent, CPU, START)
+        train_au_network(wider, train, valid, tmp_path, silent, CPU, START)
     with pytest.raises(WeightsError, match="no AU weights at"):
-        fit(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path / "none.onnx"))
+        train_au_network(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path / "none.onnx"))
     with pytest.raises(TrainingError, match=r"network\.safetensors is no checkpoint"):
-        fit(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path))
+        train_au_network(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path))

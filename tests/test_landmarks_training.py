@@ -24,10 +24,12 @@ from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
 from duchenne.training.landmarks.augmentation import augment  # noqa: E402
 from duchenne.training.landmarks.boxes import true_box  # noqa: E402
 from duchenne.training.landmarks.export import export_landmarker  # noqa: E402
+from duchenne.training.landmarks.loss import landmark_loss  # noqa: E402
 from duchenne.training.landmarks.pool import Pool, face_sample, write_part  # noqa: E402
 from duchenne.training.landmarks.pose_correction import fit, observed  # noqa: E402
 from duchenne.training.landmarks.sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
-from duchenne.training.landmarks.training import LandmarkerRecipe, collate, loss_of  # noqa: E402
+from duchenne.training.landmarks.task import collate  # noqa: E402
+from duchenne.training.recipes.landmarks import LandmarkerRecipe  # noqa: E402
 from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
 
@@ -143,6 +145,10 @@ class TestPoseCorrection:
     def test_too_few_heads_are_refused(self):
         with pytest.raises(TrainingError, match="render more"):
             fit(np.zeros((5, 147)), np.zeros((5, 3)))
+
+
+def loss_of(outputs, target, recipe):
+    return sum(landmark_loss(outputs, target, recipe).values())
 
 
 class TestLoss:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from duchenne.errors import LandmarkError
-from duchenne.pose_normalisation import STABLE_LANDMARKS, mean_normalised_landmarks, pose_normalised, landmarks_3d
+from duchenne.pose_normalisation import STABLE_LANDMARKS, landmarks_3d, mean_normalised_landmarks, pose_normalised
 from toy_faces import head, posed
 
 

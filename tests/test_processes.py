@@ -24,14 +24,14 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import torch
-from duchenne.training.run.trainer import fit
-from duchenne.training.run.device import Machine
+from duchenne.training.action_units.train import train_au_network
+from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
 from test_processes import STILL
 from toy_store import toy_store
 if __name__ == "__main__":
-    machine = Machine("cpu", devices={devices}, threads=1)
-    fit(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, machine)
+    device = DeviceConfig("cpu", devices={devices}, threads=1)
+    train_au_network(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, device)
     assert torch.get_num_threads() == 1
 """
 
@@ -41,22 +41,25 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from duchenne.training.run.checkpoints import write_tensors
-from duchenne.training.run.trainer import _Fitting
-from duchenne.training.run.device import Machine
+from duchenne.training.action_units.task import AUData, au_task
+from duchenne.training.run.trainer import Trainer
+from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
 from test_processes import STILL
 from toy_store import toy_store
 if __name__ == "__main__":
-    machine = Machine("cpu", devices={devices}, threads=1)
-    run = _Fitting(STILL, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, machine, None)
-    inputs, labels = run.reader.read(0)
+    device = DeviceConfig("cpu", devices={devices}, threads=1)
+    trainer = Trainer(Path({folder!r}), device)
+    data = AUData(toy_store(96), toy_store(32, 1, "b"))
+    task, _ = au_task(STILL, data, trainer.rank, trainer.processes)
+    loss, _ = trainer.fabric.setup(task.loss, task.optimiser)
+    inputs, labels = task.batch(0)
     assert len(inputs[0]) == STILL.batch // {devices}
-    loss = run.loss(inputs, tuple(vars(labels).values()))
-    run.fabric.backward(loss)
-    if run.fabric.global_rank == 0:
-        found = {{name: values.grad for name, values in run.network.named_parameters()}}
+    trainer.fabric.backward(sum(loss(inputs, labels).values()))
+    if trainer.rank == 0:
+        found = {{name: values.grad for name, values in task.network.named_parameters()}}
         write_tensors(Path({folder!r}) / "network.safetensors", found, {{}})
-    run.part()
+    trainer.close()
 """
 
 

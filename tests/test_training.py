@@ -19,22 +19,16 @@ from duchenne.measures.ranking import area_under_roc, counts_at
 from duchenne.networks.region import PatchLayer, RegionNetwork
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.initialisation import Initialisation
+from duchenne.training.action_units.train import train_au_network
 from duchenne.training.data.checks import require_trainable
 from duchenne.training.data.sampler import BatchSampler, balanced_chances
-from duchenne.training.recipes.deep import (
-    KINDS,
-    NONE,
-    RECIPES,
-    Adadelta,
-    AdamW,
-    DeepRecipe,
-    recipe_named,
-    with_settings,
-)
-from duchenne.training.run.checkpoints import plain, read_tensors, unplain
+from duchenne.training.recipes.augmentation import NONE, AugmentationConfig
+from duchenne.training.recipes.deep import Adadelta, AdamW, DeepRecipe
+from duchenne.training.recipes.named import RECIPES, recipe_named, with_settings
+from duchenne.training.recipes.stored import plain, read_recipe
+from duchenne.training.run.checkpoints import read_tensors, write_tensors
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
-from duchenne.training.run.trainer import fit
 from duchenne.training.systems import load_system, train_system
 from toy_network import TINY
 from toy_store import SMILE, toy_store
@@ -54,7 +48,7 @@ def stores():
 @pytest.fixture(scope="module")
 def trained(stores, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    return fit(RECIPE, *stores, folder, silent, CPU), folder
+    return train_au_network(RECIPE, *stores, folder, silent, CPU), folder
 
 
 def test_training_learns_and_the_loaded_system_says_the_same(stores, trained):
@@ -80,7 +74,7 @@ def test_a_small_network_learns_64_faces_by_heart(tmp_path):
     settings = {"network": network, "optimiser": AdamW(5e-3), "batch": 32, "epochs": 110, "augmentation": NONE}
     faces = toy_store(64)
     recipe = dataclasses.replace(RECIPE, **settings, validate_every=110)
-    system = fit(recipe, faces, toy_store(8, 1, "b"), tmp_path, silent, CPU)
+    system = train_au_network(recipe, faces, toy_store(8, 1, "b"), tmp_path, silent, CPU)
     truth = faces.occurrence[:, [AU_NAMES.index(name) for name in aus]]
     for column, name in enumerate(aus):
         assert counts_at(truth[:, column], system.scores(faces)[:, column] >= 0.5).f1 == 1.0, name
@@ -97,19 +91,39 @@ def test_the_sides_are_told_apart(stores, trained):
 
 def test_recipes_survive_being_written():
     for recipe in RECIPES.values():
-        assert unplain(plain(recipe), KINDS) == recipe
+        assert read_recipe(plain(recipe)) == recipe
     with pytest.raises(TrainingError, match="Nonsense"):
-        unplain({"is": "Nonsense"}, KINDS)
+        read_recipe({"is": "Nonsense"})
+    with pytest.raises(TrainingError, match="settings of Svm in place of a recipe"):
+        read_recipe({"is": "Svm", "penalties": [1.0]})
+
+
+def test_a_system_of_the_last_version_is_read_under_its_old_names(trained, tmp_path):
+    """What version 0.1.0 wrote, spelled out: other names of the augmentation and of two of its fields."""
+    augmentation = {
+        "is": "Augmentation", "landmark_error": 0.02, "depth_error": 0.02, "feature_turn_deg": 4.0,
+        "feature_shift": 0.007, "mirror": 0.5, "tint": 0.1, "gamma": 0.2, "contrast": 0.2, "brightness": 0.06,
+        "low_resolution": 0.5, "min_side_px": 40, "jpeg": 0.3, "jpeg_quality": [30, 90],
+    }  # fmt: skip
+    tensors, metadata = read_tensors(trained[1] / "network.safetensors")
+    metadata["recipe"]["augmentation"] = augmentation
+    write_tensors(tmp_path / "network.safetensors", tensors, metadata)
+    loaded = load_system(tmp_path).recipe.augmentation
+    assert loaded == AugmentationConfig(feature_jitter_deg=4.0, feature_jitter_shift=0.007)
+    augmentation["feature_tun_deg"] = augmentation.pop("feature_turn_deg")
+    write_tensors(tmp_path / "network.safetensors", tensors, metadata)
+    with pytest.raises(TrainingError, match=r"AugmentationConfig cannot be read by this version.*feature_tun_deg"):
+        load_system(tmp_path)
 
 
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_training import CPU, RECIPE, silent, toy_store, fit
+from test_training import CPU, RECIPE, silent, toy_store, train_au_network
 import dataclasses
 recipe = dataclasses.replace(RECIPE, epochs=20, keep_every_s=0.0)
-fit(recipe, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, CPU)
+train_au_network(recipe, toy_store(96), toy_store(32, 1, "b"), Path({folder!r}), silent, CPU)
 """
 
 
@@ -123,21 +137,23 @@ def test_killed_in_mid_training_it_goes_on_to_the_same_bits(stores, tmp_path):
         time.sleep(0.02)
         assert child.poll() is None, "training ended before it could be killed"
         if (broken / "checkpoint.safetensors").exists():
-            step = read_tensors(broken / "checkpoint.safetensors")[1]["step"]
+            step = read_tensors(broken / "checkpoint.safetensors")[1]["state"]["step"]
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     assert not (broken / "network.safetensors").exists()
-    resumed = fit(recipe, *stores, broken, silent, CPU)
-    whole = fit(recipe, *stores, tmp_path / "whole", silent, CPU)
+    resumed = train_au_network(recipe, *stores, broken, silent, CPU)
+    whole = train_au_network(recipe, *stores, tmp_path / "whole", silent, CPU)
     for name, values in whole.network.state_dict().items():
         assert torch.equal(values, resumed.network.state_dict()[name]), name
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
 def test_on_a_graphics_card_it_learns_goes_on_and_is_read_back_without_one(stores, tmp_path):
-    system = fit(RECIPE, *stores, tmp_path / "whole", silent, DeviceConfig("cuda"))
+    system = train_au_network(RECIPE, *stores, tmp_path / "whole", silent, DeviceConfig("cuda"))
     assert next(system.network.parameters()).is_cuda
-    again = fit(RECIPE, *stores, tmp_path / "whole", silent, DeviceConfig("cuda"))  # from its checkpoint, no step left
+    again = train_au_network(
+        RECIPE, *stores, tmp_path / "whole", silent, DeviceConfig("cuda")
+    )  # from its checkpoint, no step left
     scores = system.scores(stores[1])
     assert_allclose(again.scores(stores[1]), scores, atol=1e-6)
     assert area_under_roc(stores[1].occurrence[:, SMILE], scores[:, 1]) > 0.9
@@ -146,13 +162,13 @@ def test_on_a_graphics_card_it_learns_goes_on_and_is_read_back_without_one(store
 
 def test_a_continued_run_takes_the_threads_that_it_began_with(stores, tmp_path):
     recipe = dataclasses.replace(RECIPE, epochs=1)
-    fit(recipe, *stores, tmp_path, silent, CPU)
+    train_au_network(recipe, *stores, tmp_path, silent, CPU)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        fit(recipe, *stores, tmp_path, silent, DeviceConfig("cpu"))
+        train_au_network(recipe, *stores, tmp_path, silent, DeviceConfig("cpu"))
         assert torch.get_num_threads() == 1
-        fit(recipe, *stores, tmp_path, silent, DeviceConfig("cpu", threads=2))
+        train_au_network(recipe, *stores, tmp_path, silent, DeviceConfig("cpu", threads=2))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -160,15 +176,15 @@ def test_a_continued_run_takes_the_threads_that_it_began_with(stores, tmp_path):
 
 def test_a_folder_of_another_recipe_is_refused(stores, trained):
     with pytest.raises(TrainingError, match="another recipe"):
-        fit(dataclasses.replace(RECIPE, epochs=2), *stores, trained[1], silent, CPU)
+        train_au_network(dataclasses.replace(RECIPE, epochs=2), *stores, trained[1], silent, CPU)
 
 
 def test_early_stopping_keeps_the_best_weights_and_a_finished_run_does_not_go_on(stores, tmp_path):
     recipe = dataclasses.replace(RECIPE, optimiser=Adadelta(), epochs=50, patience=2, validate_every=1)
-    metadata = fit(recipe, *stores, tmp_path, silent, CPU).metadata
+    metadata = train_au_network(recipe, *stores, tmp_path, silent, CPU).metadata
     assert metadata["steps"] < 50 * 6
     assert metadata["steps"] - metadata["best_step"] == 2 * 6
-    assert fit(recipe, *stores, tmp_path, silent, CPU).metadata["steps"] == metadata["steps"]
+    assert train_au_network(recipe, *stores, tmp_path, silent, CPU).metadata["steps"] == metadata["steps"]
 
 
 def test_one_step_of_the_papers_optimiser_is_the_one_computed_by_hand():
@@ -209,7 +225,7 @@ def test_data_that_cannot_teach_is_refused_before_the_first_step(stores, tmp_pat
     corrupt(train)
     train.__post_init__()
     with pytest.raises(TrainingError, match=message):
-        fit(RECIPE, train, stores[1], tmp_path, silent, CPU)
+        train_au_network(RECIPE, train, stores[1], tmp_path, silent, CPU)
     assert not list(tmp_path.iterdir())
 
 
@@ -226,7 +242,9 @@ def test_unknown_labels_do_not_count(stores, tmp_path):
     train.__post_init__()
     other = dataclasses.replace(train, intensity=np.where(train.known[..., None], train.intensity, 5 - train.intensity))
     recipe = dataclasses.replace(RECIPE, epochs=1)
-    a, b = (fit(recipe, s, stores[1], tmp_path / str(k), silent, CPU) for k, s in enumerate((train, other)))
+    a, b = (
+        train_au_network(recipe, s, stores[1], tmp_path / str(k), silent, CPU) for k, s in enumerate((train, other))
+    )
     for name, values in a.network.state_dict().items():
         assert torch.equal(values, b.network.state_dict()[name]), name
 
@@ -283,7 +301,7 @@ def test_settings_of_the_command_line_change_a_recipe_and_nonsense_is_named():
 
 
 def test_bfloat16_trains_too(stores, tmp_path):
-    system = fit(dataclasses.replace(RECIPE, bf16=True, epochs=1), *stores, tmp_path, silent, CPU)
+    system = train_au_network(dataclasses.replace(RECIPE, bf16=True, epochs=1), *stores, tmp_path, silent, CPU)
     assert system.metadata["steps"] == 6
     assert next(system.network.parameters()).dtype == torch.float32
 

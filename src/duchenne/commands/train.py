@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
-from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.recipes.named import RECIPES
 
 if TYPE_CHECKING:
     from duchenne.training.run.progress import Progress
@@ -79,7 +79,7 @@ def train(
     """
     from duchenne.training.action_units.initialisation import Initialisation
     from duchenne.training.data.dataset import read_datasets
-    from duchenne.training.recipes.deep import recipe_named, with_settings
+    from duchenne.training.recipes.named import recipe_named, with_settings
     from duchenne.training.run.device import DeviceConfig
     from duchenne.training.systems import train_system
 

@@ -24,7 +24,7 @@ from duchenne.networks.frontal import FrontalNet
 from duchenne.networks.region import RegionNetwork
 from duchenne.networks.region_config import RegionConfig
 
-_RIVALS: dict[type, Callable[[Any], nn.Module]] = {
+_BASELINES: dict[type, Callable[[Any], nn.Module]] = {
     ConvNetConfig: ConvNet,
     DrmlConfig: Drml,
     AlexNetConfig: AlexNet,
@@ -46,7 +46,7 @@ def build_network(
         shape_spread: Its spread.
     """
     if not isinstance(config, RegionConfig):
-        return _RIVALS[type(config)](config)
+        return _BASELINES[type(config)](config)
     if shape_mean is None or shape_spread is None or not config.view.shape:
         return RegionNetwork(config)
     return RegionNetwork(config, torch.from_numpy(shape_mean).float(), torch.from_numpy(shape_spread).float())

@@ -60,8 +60,8 @@ class LocalLayer(nn.Module):
     def forward(self, maps: Float[Tensor, "n c s s"]) -> Float[Tensor, "n c s s"]:
         """Return the filtered maps, rectified."""
         seen = nn.functional.unfold(maps, 3, padding=1)
-        metadata = torch.einsum("nkp,pck->ncp", seen, self.filters.to(seen.dtype)) + self.bias
-        return torch.relu(metadata.reshape(maps.shape))
+        filtered = torch.einsum("nkp,pck->ncp", seen, self.filters.to(seen.dtype)) + self.bias
+        return torch.relu(filtered.reshape(maps.shape))
 
 
 class Drml(nn.Module):

@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from duchenne.networks.baseline_config import EacConfig
-from duchenne.networks.standard import planes_of
+from duchenne.networks.standard import planes_of, rectified
 
 CENTRES: tuple[tuple[int, int, float, float], ...] = (
     (5, 5, 0.0, -0.1), (6, 6, 0.0, -0.1), (3, 3, 0.0, 0.0), (8, 8, 0.0, 0.0), (5, 23, 0.0, 0.0), (6, 26, 0.0, 0.0),
@@ -90,7 +90,5 @@ def crop_regions(maps: Float[Tensor, "n c s s"], centres: Float[Tensor, "n 20 2"
 
 
 def _pair(before: int, after: int) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for channels in (before, after):
-        layers += [nn.Conv2d(channels, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
-    return layers
+    first, second = nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)
+    return [*rectified(first, True), *rectified(second, True)]

@@ -10,27 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from duchenne.faces import MAP_CHANNELS, STRIDES
+from duchenne.networks.standard import ResidualBlock, conv_block
 
 MEAN, SCALE = 127.5, 64.0
 """The network sees (value - MEAN) / SCALE; the exported graph does this itself."""
-
-
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
-
-
-class _Residual(nn.Module):
-    """Two 3 x 3 convolutions beside a straight way."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.second(self.first(x)))
 
 
 class _Head(nn.Module):
@@ -38,7 +21,7 @@ class _Head(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.hidden = _conv(channels, hidden)
+        self.hidden = conv_block(channels, hidden)
         self.out = nn.Conv2d(hidden, MAP_CHANNELS, 1)
         nn.init.normal_(self.out.weight, std=0.01)
         prior = torch.zeros(MAP_CHANNELS)
@@ -58,10 +41,10 @@ class FaceDetectorNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(_conv(3, 16, 2), _conv(16, 24, 2), _conv(24, 24))
-        self.at_8 = nn.Sequential(_conv(24, 40, 2), _Residual(40))
-        self.at_16 = nn.Sequential(_conv(40, 48, 2), _Residual(48))
-        self.at_32 = nn.Sequential(_conv(48, 48, 2), _Residual(48))
+        self.stem = nn.Sequential(conv_block(3, 16, 2), conv_block(16, 24, 2), conv_block(24, 24))
+        self.at_8 = nn.Sequential(conv_block(24, 40, 2), ResidualBlock(40))
+        self.at_16 = nn.Sequential(conv_block(40, 48, 2), ResidualBlock(48))
+        self.at_32 = nn.Sequential(conv_block(48, 48, 2), ResidualBlock(48))
         self.to_16 = nn.Conv2d(48, 48, 1)
         self.to_8 = nn.Conv2d(48, 40, 1)
         self.heads = nn.ModuleList([_Head(40, 32), _Head(48, 32), _Head(48, 32)])
@@ -78,6 +61,11 @@ class FaceDetectorNetwork(nn.Module):
         return [head(p) for head, p in zip(self.heads, (p8, p16, c32), strict=True)]
 
 
+def normalised(pixels: Tensor) -> Tensor:
+    """Return RGB pictures of 0-255, n x h x w x 3, as the network reads them, n x 3 x h x w."""
+    return (pixels.permute(0, 3, 1, 2).to(torch.float32) - MEAN) / SCALE
+
+
 class PictureToMaps(nn.Module):
     """The exported graph: uint8 RGB, n x h x w x 3, to maps n x h/s x w/s x 14 whose first channel is a probability."""
 
@@ -87,6 +75,5 @@ class PictureToMaps(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of uint8 pictures."""
-        x = (pixels.permute(0, 3, 1, 2).to(torch.float32) - MEAN) / SCALE
-        maps = [m.permute(0, 2, 3, 1) for m in self.network(x)]
+        maps = [m.permute(0, 2, 3, 1) for m in self.network(normalised(pixels))]
         return tuple(torch.cat([m[..., :1].sigmoid(), m[..., 1:]], -1) for m in maps)

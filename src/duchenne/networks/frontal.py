@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from duchenne.networks.baseline_config import FrontalConfig
-from duchenne.networks.standard import planes_of
+from duchenne.networks.standard import planes_of, rectified
 
 
 class FrontalNet(nn.Module):
@@ -23,7 +23,7 @@ class FrontalNet(nn.Module):
         layers: list[nn.Module] = []
         before, side = 3, config.side_px
         for channels in config.channels:
-            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [*rectified(nn.Conv2d(before, channels, 3, padding=1), True), nn.MaxPool2d(2)]
             before, side = channels, side // 2
         self.maps = nn.Sequential(*layers)
         self.full = nn.Sequential(nn.Linear(before * side * side, config.width), nn.ReLU(), nn.Dropout(config.dropout))

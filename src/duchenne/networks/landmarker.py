@@ -7,9 +7,9 @@ whole 4 x 4 map, so it knows where things are. .9 million parameters, 74 million
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from duchenne.facs import LANDMARK_COUNT
+from duchenne.networks.standard import ResidualBlock, conv_block
 
 UNIT_PX = 64.0
 """The network counts points from the crop's centre in halves of its side, 128 pixels."""
@@ -21,24 +21,6 @@ _STAGES = ((32, 1), (48, 2), (80, 2), (128, 1))
 _HIDDEN = 40
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
-
-
-class _Residual(nn.Module):
-    """Two 3 x 3 convolutions beside a straight way."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.second(self.first(x)))
-
-
 class LandmarkerNetwork(nn.Module):
     """Landmarks, their visibility and the presence of a face.
 
@@ -48,10 +30,10 @@ class LandmarkerNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [_conv(3, 16, 2)]
+        layers: list[nn.Module] = [conv_block(3, 16, 2)]
         channels = 16
         for outputs, blocks in _STAGES:
-            layers += [_conv(channels, outputs, 2), *(_Residual(outputs) for _ in range(blocks))]
+            layers += [conv_block(channels, outputs, 2), *(ResidualBlock(outputs) for _ in range(blocks))]
             channels = outputs
         self.trunk = nn.Sequential(*layers, nn.Conv2d(channels, _HIDDEN, 1), nn.ReLU(inplace=True))
         self.head = nn.Linear(_HIDDEN * 16, OUTPUTS)
@@ -66,7 +48,7 @@ class LandmarkerNetwork(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return points, visibility logits and presence logits of a batch; the head is never rounded to bfloat16."""
         features = self.trunk(x).flatten(1)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             out = self.head(features.float())
         points, visibility = out[:, : LANDMARK_COUNT * 3], out[:, LANDMARK_COUNT * 3 : LANDMARK_COUNT * 4]
         return points.reshape(-1, LANDMARK_COUNT, 3), visibility, out[:, -1]

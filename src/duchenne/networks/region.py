@@ -38,8 +38,8 @@ class RegionNetwork(nn.Module):
     """Logits of AUs from windows around landmarks.
 
     Attributes:
-        late_fusion_weight: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen after
-            training (`training.action_units.late_fusion`), kept in the exported file alone.
+        late_fusion_weight: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen
+            after training (`training.action_units.late_fusion`), kept in the exported file alone.
 
     Args:
         config: Sizes.

@@ -43,8 +43,8 @@ class RegionConfig:
         feature_dropout: Share of values set to zero before the first of them.
         batch_norm: Whether patch layers are normalised over the batch (no bias then).
         shape_width: Units that read the pose-normalised landmarks beside the patches; 0 for none.
-        shape_alone: Share of the training faces that are told by their landmarks alone, the patches' features being
-            zero. Patches tell a rendered face nearly without help, so that nothing else would teach the network to heed
+        shape_alone: Share of the training faces that are judged by their landmarks alone, the patches' features being
+            zero. Patches nearly suffice for a rendered face, so that nothing else would teach the network to use
             the landmarks, which carry over to photographs better.
         head: "occurrence" for one logit per AU; "ordinal" for one latent per AU and side, read as occurrence and as
             intensity (`networks.ordinal`).
@@ -82,7 +82,7 @@ class RegionConfig:
         if not all(0 <= share < 1 for share in shares):
             raise UsageError(f"Dropout and shape_alone are shares, at least 0 and below 1; got {shares}.")
         if self.shape_alone and not self.shape_width:
-            raise UsageError("No face can be told by landmarks that are not read: give shape_width or no shape_alone.")
+            raise UsageError("shape_alone needs landmarks, which are not read: give shape_width, or no shape_alone.")
         if self.map_sides()[-1] < 1:
             raise UsageError(
                 f"Windows of {self.layout.side_px} px are too small: the maps would have sides {self.map_sides()}."

@@ -1,4 +1,4 @@
-"""What many networks share: each face against its own mean and spread, and a rectified convolution."""
+"""What many networks share: standardised pixels, convolutions with normalisation and ReLU, residual blocks."""
 
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
@@ -26,6 +26,31 @@ def standardise(pixels: Shaped[Tensor, "n ... c"], grey: bool = False) -> Float[
 def planes_of(face: Shaped[Tensor, "n s s c"]) -> Float[Tensor, "n c s s"]:
     """Return whole faces standardised, channels first."""
     return standardise(face).permute(0, 3, 1, 2)
+
+
+def conv_block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Return a 3 x 3 convolution that keeps the size (over the stride), normalisation over the batch and a ReLU."""
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions whose answer is added to what they read.
+
+    Source: He, Zhang, Ren and Sun, CVPR 2016, Fig. 2.
+
+    Args:
+        channels: Maps read and given.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = conv_block(channels, channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Return the maps, rectified."""
+        return nn.functional.relu(maps + self.second(self.first(maps)))
 
 
 def rectified(convolution: nn.Conv2d, batch_norm: bool) -> list[nn.Module]:

@@ -10,11 +10,12 @@ from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import UsageError
 from duchenne.training.action_units.initialisation import Initialisation
 from duchenne.training.action_units.system import load_deep
+from duchenne.training.action_units.train import train_au_network
 from duchenne.training.classical.system import SYSTEM_FILE, fit_classical, load_classical
-from duchenne.training.recipes.deep import DeepRecipe, Recipe
+from duchenne.training.recipes.deep import DeepRecipe
+from duchenne.training.recipes.named import Recipe
 from duchenne.training.run.device import DeviceConfig
-from duchenne.training.run.progress import Report, silent
-from duchenne.training.run.trainer import fit
+from duchenne.training.run.progress import ProgressCallback, silent
 
 
 @runtime_checkable
@@ -41,19 +42,19 @@ def train_system(
     train: FaceStore,
     valid: FaceStore,
     folder: Path,
-    report: Report = silent,
-    machine: DeviceConfig | None = None,
+    on_progress: ProgressCallback = silent,
+    device: DeviceConfig | None = None,
     start: Initialisation | None = None,
 ) -> System:
     """Train a recipe and keep the system in the folder; a run that was stopped goes on from there.
 
     Args:
-        recipe: One of `recipes.RECIPES`, or a variant of one.
+        recipe: One of `recipes.named.RECIPES`, or a variant of one.
         train: Faces to learn from.
         valid: Faces of other subjects, which say when to stop.
         folder: For checkpoint, log and the trained system.
-        report: Told how far the run is.
-        machine: Where networks are trained; this machine's default unless given.
+        on_progress: Called with the state of the run.
+        device: Where networks are trained; this machine's default unless given.
         start: A trained system to begin from; random weights unless given.
 
     Raises:
@@ -61,10 +62,10 @@ def train_system(
         TrainingError: The data cannot teach this recipe, or the folder holds something of another one.
     """
     if isinstance(recipe, DeepRecipe):
-        return fit(recipe, train, valid, folder, report, machine, start)
+        return train_au_network(recipe, train, valid, folder, on_progress, device, start)
     if start is not None:
         raise UsageError(f"{recipe.name} is no network, so it cannot begin from another system.")
-    return fit_classical(recipe, train, valid, folder, report)
+    return fit_classical(recipe, train, valid, folder, on_progress)
 
 
 def load_system(folder: Path) -> System:

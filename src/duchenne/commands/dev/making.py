@@ -79,7 +79,7 @@ def train_face_detector(
     """
     from duchenne.training.face_detector.train import FaceDetectorOptions
     from duchenne.training.face_detector.train import train_face_detector as train
-    from duchenne.training.face_detector.training import FaceDetectorRecipe
+    from duchenne.training.recipes.face_detector import FaceDetectorRecipe
 
     recipe = FaceDetectorRecipe(steps=steps, peak_rate=rate)
     options = FaceDetectorOptions(faces, labels, backgrounds, work, out, rendered, start, recipe)
@@ -130,7 +130,7 @@ def train_landmarks(
     """
     from duchenne.training.landmarks.train import LandmarksOptions
     from duchenne.training.landmarks.train import train_landmarks as train
-    from duchenne.training.landmarks.training import LandmarkerRecipe
+    from duchenne.training.recipes.landmarks import LandmarkerRecipe
 
     recipe = LandmarkerRecipe(steps=steps, peak_rate=rate)
     options = LandmarksOptions(faces, labels, rendered, backgrounds, work, out, start, recipe)

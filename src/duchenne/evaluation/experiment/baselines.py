@@ -22,7 +22,9 @@ from duchenne.networks.baseline_config import (
 )
 from duchenne.networks.region_config import COMPACT, RegionConfig
 from duchenne.patches import PatchLayout
-from duchenne.training.recipes.deep import LIGHT, RECIPES, AdamW, DeepRecipe, Recipe
+from duchenne.training.recipes.augmentation import LIGHT
+from duchenne.training.recipes.deep import AdamW, DeepRecipe
+from duchenne.training.recipes.named import RECIPES, Recipe
 
 ENOUGH_GAIN = 0.01
 """A validation score that still gained more than this in the last third says that the budget was too small."""

@@ -19,7 +19,8 @@ from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.recipes.classical import ClassicalRecipe
-from duchenne.training.recipes.deep import DeepRecipe, Recipe
+from duchenne.training.recipes.deep import DeepRecipe
+from duchenne.training.recipes.named import Recipe
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import Progress
 from duchenne.training.systems import System, train_system

@@ -59,7 +59,7 @@ def export_system(system: object, valid: FaceStore, path: Path, neutral: Neutral
         "threshold_data": valid.fingerprint,
         "parameters": parameter_count(network),
         "million_multiply_accumulates": round(multiply_accumulates(network.config) / 1e6, 2),
-        "landmark_shares": late_fusion_weights(network),
+        "late_fusion_weights": late_fusion_weights(network),
     }
     difference = export_network(network, description(network, thresholds, system.reference, card, neutral), path)
     return Exported(path, difference, thresholds, path.stat().st_size)

@@ -107,16 +107,28 @@ class LossModule(nn.Module):
         self.network, self.share, self.side_share = network, recipe.intensity_share, recipe.side_share
         self.register_buffer("weight", weight)
 
-    def forward(self, inputs: tuple[Tensor, ...], given: tuple[Tensor, ...]) -> Tensor:
-        """Return the loss of a batch; the labels come as plain tensors, since Fabric moves and casts only those."""
+    def forward(self, inputs: tuple[Tensor, ...], given: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Return the parts of the loss of a batch, whose labels come as the values of `Labels` in their order.
+
+        Where layers compute in bfloat16, landmarks and intensities are rounded to it, too.
+        """
+        if torch.is_autocast_enabled(self.weight.device.type):
+            inputs, given = _rounded(inputs), _rounded(given)
         labels = Labels(*given)
         scale: OrdinalScale | None = getattr(self.network, "scale", None)
         if scale is None:
-            return masked_cross_entropy(self.network(*inputs).float(), labels.occurrence, labels.known, self.weight)
+            logits = self.network(*inputs).float()
+            return {"occurrence": masked_cross_entropy(logits, labels.occurrence, labels.known, self.weight)}
         latents = cast(RegionNetwork, self.network).latents(*inputs).float()
-        occurrence = masked_cross_entropy(latents.amax(2), labels.occurrence, labels.known, self.weight)
-        graded = ordinal_cross_entropy(scale, latents, labels, self.weight)
-        return occurrence + self.share * graded + self.side_share * side_cross_entropy(latents, labels, self.weight)
+        return {
+            "occurrence": masked_cross_entropy(latents.amax(2), labels.occurrence, labels.known, self.weight),
+            "intensity": self.share * ordinal_cross_entropy(scale, latents, labels, self.weight),
+            "sides": self.side_share * side_cross_entropy(latents, labels, self.weight),
+        }
+
+
+def _rounded(values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(v.to(torch.bfloat16) if v.is_floating_point() else v for v in values)
 
 
 def _lowest(grade: int) -> float:

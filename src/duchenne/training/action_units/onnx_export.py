@@ -5,21 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from duchenne.errors import WeightsError
+from duchenne.networks.onnx_export import export_onnx
 from duchenne.networks.region import RegionNetwork
 from duchenne.onnx_network import METADATA_KEY
 from duchenne.recognition import KIND, NeutralRule
 
-OPSET = 17
 LICENCE = "Apache-2.0"
-
-
 PLAIN_OUTPUTS = ("probability",)
 ORDINAL_OUTPUTS = ("probability", "intensity", "side_probability", "side_intensity")
 """(n, a) twice, then (n, a, 2) twice: the subject's left and right. Intensities are expected values, 0-5."""
@@ -86,48 +81,26 @@ def export_network(network: RegionNetwork, described: dict[str, Any], path: Path
     Raises:
         WeightsError: The difference exceeds the tolerance; no file is left then.
     """
-    module, outputs = _Outputs(network).eval(), list(output_names(network))
-    inputs = _example(network, 2)
-    names = ["windows", "shape"][: len(inputs)]
-    unfinished = path.with_suffix(".unfinished")
-    torch.onnx.export(
-        module,
-        inputs,
-        str(unfinished),
-        input_names=names,
-        output_names=outputs,
-        dynamic_axes={name: {0: "faces"} for name in (*names, *outputs)},
-        opset_version=OPSET,
-        dynamo=False,
+    outputs, inputs = output_names(network), _example(network, 2)
+    return export_onnx(
+        _Outputs(network),
+        path,
+        {METADATA_KEY: json.dumps(described)},
+        inputs=inputs,
+        outputs=outputs,
+        free_axes={name: {0: "faces"} for name in (*inputs, *outputs)},
+        others=_example(network, 5),
+        tolerance=tolerance,
     )
-    model = onnx.load(str(unfinished))
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(described)})
-    onnx.save(model, str(unfinished))
-    difference = _difference(module, unfinished)
-    if difference > tolerance:
-        unfinished.unlink()
-        raise WeightsError(f"The ONNX file differs from torch by {difference:.2g}; at most {tolerance:g} is accepted.")
-    unfinished.rename(path)
-    return difference
 
 
-def _difference(module: _Outputs, path: Path) -> float:
-    inputs = _example(module.network, 5)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [entry.name for entry in session.get_inputs()]
-    found = session.run(None, {name: values.numpy() for name, values in zip(names, inputs, strict=True)})
-    with torch.no_grad():
-        expected = module(*inputs)
-    return max(float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, found, strict=True))
-
-
-def _example(network: RegionNetwork, faces: int) -> tuple[Tensor, ...]:
-    """Return inputs of the right sizes: noise around the mean shape."""
+def _example(network: RegionNetwork, faces: int) -> dict[str, Tensor]:
+    """Return inputs of the right sizes by name: noise, around the mean pose-normalised landmarks."""
     generator = torch.Generator().manual_seed(0)
     side = network.config.layout.side_px
     size = (faces, network.config.patches, side, side, 3)
     windows = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)
     if not network.config.shape_width:
-        return (windows,)
+        return {"windows": windows}
     noise = torch.randn(faces, *network.shape_mean.shape, generator=generator)
-    return windows, network.shape_mean + noise * network.shape_spread
+    return {"windows": windows, "shape": network.shape_mean + noise * network.shape_spread}

@@ -14,8 +14,9 @@ from duchenne.errors import TrainingError, UsageError
 from duchenne.networks.build import build_network
 from duchenne.networks.region import RegionNetwork
 from duchenne.training.data.inputs import InputReader
-from duchenne.training.recipes.deep import KINDS, DeepRecipe
-from duchenne.training.run.checkpoints import plain, read_tensors, unplain, write_tensors
+from duchenne.training.recipes.deep import DeepRecipe
+from duchenne.training.recipes.stored import plain, read_recipe
+from duchenne.training.run.checkpoints import read_tensors, write_tensors
 
 NETWORK_FILE = "network.safetensors"
 _BATCH = 64
@@ -93,7 +94,7 @@ def load_deep(folder: Path) -> DeepSystem:
         TrainingError: There is none, or this version cannot read it.
     """
     tensors, metadata = read_tensors(folder / NETWORK_FILE)
-    recipe = unplain(metadata.pop("recipe"), KINDS)
+    recipe = read_recipe(metadata.pop("recipe"))
     if not isinstance(recipe, DeepRecipe):
         raise TrainingError(f"{folder / NETWORK_FILE} holds no network of a recipe. Train again.")
     found = tensors.pop("reference", None)

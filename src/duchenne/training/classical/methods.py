@@ -16,7 +16,7 @@ from duchenne.training.classical.joint import fit_group_logistic, fit_pairs, mar
 from duchenne.training.classical.linear import Task, fit_svms, scaling, svm_scores
 from duchenne.training.classical.patch_choice import choose_patches
 from duchenne.training.recipes.classical import Chain, Joint, PatchChoice, Svm
-from duchenne.training.run.progress import Report
+from duchenne.training.run.progress import ProgressCallback
 
 Arrays = dict[str, np.ndarray]
 
@@ -45,25 +45,25 @@ class Method:
     """A classical system's three parts.
 
     Attributes:
-        describe: (store, rows, report) -> features.
+        describe: (store, rows, on_progress) -> features.
         fit: (settings, training faces, validation faces, seed) -> what was learned.
         score: (settings, what was learned, features, store) -> (n, a) in 0-1.
     """
 
-    describe: Callable[[FaceStore, np.ndarray, Report], np.ndarray]
+    describe: Callable[[FaceStore, np.ndarray, ProgressCallback], np.ndarray]
     fit: Callable[[Any, Learning, Learning, int], Arrays]
     score: Callable[[Any, Arrays, np.ndarray, FaceStore], np.ndarray]
 
 
-def _gradients(store: FaceStore, rows: np.ndarray, report: Report) -> np.ndarray:
-    return described(store, rows, gradient_histograms, report)
+def _gradients(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> np.ndarray:
+    return described(store, rows, gradient_histograms, on_progress)
 
 
-def _patterns(store: FaceStore, rows: np.ndarray, report: Report) -> np.ndarray:
-    return described(store, rows, lambda face, _: np.sqrt(pattern_histograms(face)), report)
+def _patterns(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> np.ndarray:
+    return described(store, rows, lambda face, _: np.sqrt(pattern_histograms(face)), on_progress)
 
 
-def _geometry(store: FaceStore, rows: np.ndarray, report: Report) -> np.ndarray:
+def _geometry(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> np.ndarray:
     return geometry(store.points[rows][..., :2].astype(float), store.sequence[rows]).astype(np.float32)
 
 

@@ -14,9 +14,9 @@ from duchenne.facs import AU_NAMES
 from duchenne.training.classical.methods import METHODS, Arrays, Learning
 from duchenne.training.data.checks import require_trainable
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe
-from duchenne.training.recipes.deep import KINDS
-from duchenne.training.run.checkpoints import commit, identity_of, plain, read_tensors, unplain, write_tensors
-from duchenne.training.run.progress import Progress, Report, silent
+from duchenne.training.recipes.stored import plain, read_recipe
+from duchenne.training.run.checkpoints import commit, identity_of, read_tensors, write_tensors
+from duchenne.training.run.progress import Progress, ProgressCallback, silent
 
 SYSTEM_FILE = "classical.safetensors"
 
@@ -60,7 +60,7 @@ class ClassicalSystem:
 
 
 def fit_classical(
-    recipe: ClassicalRecipe, train: FaceStore, valid: FaceStore, folder: Path, report: Report
+    recipe: ClassicalRecipe, train: FaceStore, valid: FaceStore, folder: Path, on_progress: ProgressCallback
 ) -> ClassicalSystem:
     """Train a classical system and keep it in the folder; one that lies there already, from the same data, is returned.
 
@@ -77,9 +77,9 @@ def fit_classical(
     rows = _rows(recipe, train)
     method = METHODS[type(recipe.method)]
     every = np.arange(len(valid))
-    learning = _learning(method.describe(train, rows, report), train, rows, recipe)
-    judging = _learning(method.describe(valid, every, report), valid, every, recipe)
-    report(Progress(0, 1, remark="fitting"))
+    learning = _learning(method.describe(train, rows, on_progress), train, rows, recipe)
+    judging = _learning(method.describe(valid, every, on_progress), valid, every, recipe)
+    on_progress(Progress(0, 1, remark="fitting"))
     arrays = method.fit(recipe.method, learning, judging, recipe.seed)
     metadata = {
         "identity": identity,
@@ -100,7 +100,7 @@ def load_classical(folder: Path) -> ClassicalSystem:
         TrainingError: There is none, or this version cannot read it.
     """
     tensors, metadata = read_tensors(folder / SYSTEM_FILE)
-    recipe = unplain(metadata.pop("recipe"), KINDS)
+    recipe = read_recipe(metadata.pop("recipe"))
     if not isinstance(recipe, ClassicalRecipe):
         raise TrainingError(f"{folder / SYSTEM_FILE} holds no classical system. Train again.")
     return ClassicalSystem(recipe, {name: values.numpy() for name, values in tensors.items()}, metadata)

@@ -108,30 +108,30 @@ def move_points(points: Points, config: AugmentationConfig, rng: np.random.Gener
 
 
 def jitter_features(points: Points, config: AugmentationConfig, rng: np.random.Generator) -> Points:
-    """Return points whose features are turned about their middles and lifted, as faces of other people are built.
+    """Return points whose features are rotated about their middles and shifted vertically, as other people's are.
 
-    Ours: rendered people differ less in the slant and height of their eyes and lips than real ones, and their
+    Ours: rendered people differ less in the tilt and height of their eyes and lips than real ones, and their
     landmarks lie a little elsewhere on them. A network that has seen neither takes a stranger's brows for moved ones.
     """
     if not (config.feature_jitter_deg or config.feature_jitter_shift):
         return points
     size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
-    turns, jittered = dict(zip(LANDMARK_GROUPS, rng.normal(size=len(LANDMARK_GROUPS)), strict=True)), points.copy()
+    angles, jittered = dict(zip(LANDMARK_GROUPS, rng.normal(size=len(LANDMARK_GROUPS)), strict=True)), points.copy()
     for name, rows in LANDMARK_GROUPS.items():
-        turn = _turn_of(name, turns)
+        angle = _rotation_of(name, angles)
         middle, own = points[rows, :2].mean(0), slice(rows.start, rows.stop)
-        about = similarity(1.0, turn * config.feature_jitter_deg)
+        about = similarity(1.0, angle * config.feature_jitter_deg)
         jittered[own, :2] = middle + transform_points(about, points[own, :2] - middle)
         jittered[own, 1] += rng.normal() * config.feature_jitter_shift * size
     return jittered
 
 
-def _turn_of(name: str, turns: Mapping[str, float]) -> float:
-    """Return the turn of a feature: twins slant alike; mouth and nose do not, since a slanted mouth is a movement."""
+def _rotation_of(name: str, angles: Mapping[str, float]) -> float:
+    """Return a feature's rotation: left and right mirror each other; mouth and nose stay, since AUs tilt them."""
     if name.endswith("_left"):
-        return turns[name]
+        return angles[name]
     twin = name.replace("_right", "_left")
-    return 0.0 if twin == name else 0.3 * turns[name] - turns[twin]
+    return 0.0 if twin == name else 0.3 * angles[name] - angles[twin]
 
 
 def tint(

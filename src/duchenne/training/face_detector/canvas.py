@@ -1,5 +1,6 @@
 """Training canvases of the face detector: faces of known place pasted at any size into pictures without faces."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -40,10 +41,12 @@ class CanvasMaker:
         faces: Pictures with one known face each.
         backgrounds: Pictures without a face, larger than a canvas.
         side_px: Side of a canvas.
-        seed: Of the random numbers.
+        seed: Of the random numbers; several numbers, such as seed, step and place in the batch, make one.
     """
 
-    def __init__(self, faces: FacePool, backgrounds: UInt8[np.ndarray, "m h w 3"], side_px: int, seed: int) -> None:
+    def __init__(
+        self, faces: FacePool, backgrounds: UInt8[np.ndarray, "m h w 3"], side_px: int, seed: int | Sequence[int]
+    ) -> None:
         self.faces, self.backgrounds, self.side_px = faces, backgrounds, side_px
         self.rng = np.random.default_rng(seed)
 

@@ -3,36 +3,51 @@
 import json
 from pathlib import Path
 
-import onnx
 import torch
 
 from duchenne.faces import MAP_CHANNELS, POINT_UNIT, SIDE_UNIT, STRIDES
 from duchenne.networks.face_detector import MEAN, SCALE, FaceDetectorNetwork, PictureToMaps
+from duchenne.networks.onnx_export import export_onnx, write_metadata
+
+TOLERANCE = 1e-3
+"""How far a value of the ONNX file's maps may lie from torch's."""
 
 
-def export_face_detector(network: FaceDetectorNetwork, path: Path, confidence: float) -> None:
+def export_face_detector(network: FaceDetectorNetwork, path: Path, confidence: float) -> float:
     """Write the network with its normalisation inside and what a reader must know in the file's metadata.
 
     Args:
         network: Trained.
         path: The file to write.
         confidence: Default threshold on a face's score.
+
+    Returns:
+        The largest difference between the file and torch.
+
+    Raises:
+        WeightsError: The file gives other maps than torch; no file is left then.
     """
-    names = [f"stride_{stride}" for stride in STRIDES]
-    shapes = {"pixels": {1: "height", 2: "width"}} | {n: {1: f"{n}_height", 2: f"{n}_width"} for n in names}
-    example = torch.zeros((1, 64, 96, 3), dtype=torch.uint8)
-    graph = PictureToMaps(network).eval()
-    torch.onnx.export(
-        graph, (example,), str(path), input_names=["pixels"], output_names=names, dynamic_axes=shapes,
-        opset_version=17, dynamo=False,
-    )  # fmt: skip
-    set_confidence(path, confidence)
+    outputs = [f"stride_{stride}" for stride in STRIDES]
+    noise = torch.randint(0, 256, (1, 96, 160, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return export_onnx(
+        PictureToMaps(network),
+        path,
+        _metadata(confidence),
+        inputs={"pixels": torch.zeros((1, 64, 96, 3), dtype=torch.uint8)},
+        outputs=outputs,
+        free_axes={"pixels": {1: "height", 2: "width"}} | {n: {1: f"{n}_height", 2: f"{n}_width"} for n in outputs},
+        others={"pixels": noise},
+        tolerance=TOLERANCE,
+    )
 
 
 def set_confidence(path: Path, confidence: float) -> None:
-    """Write the metadata of a face detector's file, its default threshold among them."""
-    model = onnx.load(str(path))
-    about = {
+    """Change the default threshold in a face detector's file."""
+    write_metadata(path, _metadata(confidence))
+
+
+def _metadata(confidence: float) -> dict[str, str]:
+    return {
         "task": "face detector",
         "input": "pixels: 1 x height x width x 3, RGB, uint8; height and width multiples of 32",
         "normalisation": f"(value - {MEAN}) / {SCALE}, inside the graph",
@@ -41,7 +56,3 @@ def set_confidence(path: Path, confidence: float) -> None:
         "confidence": repr(round(confidence, 4)),
         "license": "Apache-2.0",
     }
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, about)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))

@@ -1,10 +1,12 @@
 """Which cells of the face detector's maps answer for which face, and what their answers cost."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from duchenne.faces import POINT_UNIT, SIDE_UNIT, STRIDES, cell_centres
+from duchenne.networks.face_detector import FaceDetectorNetwork, normalised
+from duchenne.training.recipes.face_detector import FaceDetectorRecipe
 
 SIDE_RANGES_PX = ((0.0, 44.0), (32.0, 112.0), (80.0, 1e9))
 """Face sides, network pixels, that the map of each stride answers for; where two overlap, both do."""
@@ -12,17 +14,28 @@ IGNORED_MARGIN = 1.5
 """A map neither learns to find nor to leave out a face this factor outside of its range."""
 
 
-class CellGrid:
-    """Cell centres, strides and side ranges of all maps of one canvas size, in one row each."""
+class CellGrid(nn.Module):
+    """Cell centres, strides and side ranges of all maps of one canvas size, in one row each.
+
+    Args:
+        side_px: Side of a canvas.
+    """
+
+    centres: Tensor
+    stride: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(self, side_px: int) -> None:
+        super().__init__()
         centres, rows = [], []
         for stride, (low, high) in zip(STRIDES, SIDE_RANGES_PX, strict=True):
             cells = side_px // stride
             centres.append(torch.from_numpy(cell_centres(cells, cells, stride)).float())
             rows.append(torch.tensor([[float(stride), low, high]]).expand(cells * cells, 3))
-        self.centres = torch.cat(centres)
-        self.stride, self.low, self.high = torch.cat(rows).unbind(1)
+        columns = (torch.cat(centres), *torch.cat(rows).unbind(1))
+        for name, values in zip(("centres", "stride", "low", "high"), columns, strict=True):
+            self.register_buffer(name, values, persistent=False)
 
 
 def assign(grid: CellGrid, boxes: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,3 +102,24 @@ def face_detector_loss(
         "box": (1 - iou + distance).sum() / count,
         "points": F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.05, reduction="sum") / (10 * count),
     }
+
+
+class FaceDetectorLoss(nn.Module):
+    """The network with its loss behind it.
+
+    Args:
+        network: Any face detector.
+        recipe: Says the side of a canvas and the weights of the parts.
+    """
+
+    def __init__(self, network: FaceDetectorNetwork, recipe: FaceDetectorRecipe) -> None:
+        super().__init__()
+        self.network, self.grid = network, CellGrid(recipe.side_px)
+        self.weights = {"score": recipe.score_weight, "box": recipe.box_weight, "points": recipe.points_weight}
+
+    def forward(self, pixels: Tensor, boxes: Tensor, points: Tensor, known: Tensor) -> dict[str, Tensor]:
+        """Return the weighted parts of the loss of a batch of canvases; `canvases.CanvasBatches` says its shapes."""
+        maps = self.network(normalised(pixels))
+        with torch.autocast(pixels.device.type, enabled=False):
+            parts = face_detector_loss([m.float() for m in maps], self.grid, boxes, points, known)
+        return {name: self.weights[name] * value for name, value in parts.items()}

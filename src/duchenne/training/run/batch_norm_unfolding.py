@@ -1,4 +1,4 @@
-"""Go on from a face detector or landmarker that was exported: its ONNX file back into a network that can be trained."""
+"""Fine-tune a face detector or landmarker that was exported: its ONNX file back into a network that can be trained."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,7 @@ def start_from_export(network: nn.Module, path: Path, pictures: Tensor) -> None:
 
     Args:
         network: Filled in place.
-        path: An ONNX file that `landmarker_export` or `finder_export` wrote.
+        path: An ONNX file that `export_landmarker` or `export_face_detector` wrote.
         pictures: n x 3 x h x w, normalised, such as training sees; some hundred.
 
     Raises:

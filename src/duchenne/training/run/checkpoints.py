@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from duchenne.errors import TrainingError
+from duchenne.training.recipes.stored import plain
 
 _KEY = "duchenne"
 
@@ -73,41 +74,23 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor],
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = values
     optimiser.load_state_dict({"state": state, "param_groups": groups})
+    for parameter, entry in optimiser.state.items():  # Laid out in memory as before, so that sums round as before.
+        for name, values in entry.items():
+            if values.shape == parameter.shape:
+                entry[name] = torch.empty_like(parameter, dtype=values.dtype).copy_(values)
+
+
+def hash_of_files(paths: Iterable[Path]) -> str:
+    """Return a hash of what some files hold, in this order."""
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def identity_of(*parts: Any) -> str:
     """Return a hash of settings: what a checkpoint must agree with."""
     return hashlib.sha256(json.dumps([plain(part) for part in parts], sort_keys=True).encode()).hexdigest()
-
-
-def plain(value: Any) -> Any:
-    """Return settings as JSON can hold them; a dataclass becomes an object that names its class under "is"."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__} | {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    return value
-
-
-def unplain(value: Any, kinds: dict[str, type]) -> Any:
-    """Return what `plain` was given; lists come back as tuples.
-
-    Raises:
-        TrainingError: The text names a class that is not among the kinds, or fields that it does not have.
-    """
-    if isinstance(value, list):
-        return tuple(unplain(entry, kinds) for entry in value)
-    if not isinstance(value, dict):
-        return value
-    values = {key: unplain(entry, kinds) for key, entry in value.items() if key != "is"}
-    if "is" not in value:
-        return values
-    try:
-        return kinds[value["is"]](**values)
-    except (KeyError, TypeError) as error:
-        raise TrainingError(f"Settings of kind {value['is']} cannot be read by this version: {error}.") from None
 
 
 @cache

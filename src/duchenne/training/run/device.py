@@ -1,6 +1,7 @@
-"""On what a network is trained: what Lightning Fabric is told."""
+"""On what, and in which precision, a network is trained: the settings of Lightning Fabric."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from duchenne.errors import UsageError
 
@@ -15,6 +16,7 @@ class DeviceConfig:
         nodes: Machines.
         strategy: How processes work together, as Fabric names it; "auto" is plain data parallelism (DDP).
         threads: Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
+        precision: "float32" or "bf16" for the layers; "auto" takes what the recipe says.
     """
 
     accelerator: str = "auto"
@@ -22,6 +24,7 @@ class DeviceConfig:
     nodes: int = 1
     strategy: str = "auto"
     threads: int = 0
+    precision: Literal["auto", "float32", "bf16"] = "auto"
 
     def __post_init__(self) -> None:
         if self.devices < 1 or self.nodes < 1 or self.threads < 0:
@@ -29,3 +32,29 @@ class DeviceConfig:
                 f"Devices and nodes are at least 1, threads at least 0; got {self.devices}, {self.nodes} and "
                 f"{self.threads}."
             )
+
+    @property
+    def processes(self) -> int:
+        """Processes that share a batch."""
+        return self.devices * self.nodes
+
+    def uses_bf16(self, recipe_bf16: bool) -> bool:
+        """Return whether layers compute in bfloat16.
+
+        Example:
+            >>> DeviceConfig().uses_bf16(recipe_bf16=True)
+            True
+            >>> DeviceConfig(precision="float32").uses_bf16(recipe_bf16=True)
+            False
+        """
+        return recipe_bf16 if self.precision == "auto" else self.precision == "bf16"
+
+
+def require_one_process(config: DeviceConfig, what: str) -> None:
+    """Check that a training that cannot share its batches is not asked to.
+
+    Raises:
+        UsageError: There is more than one process.
+    """
+    if config.processes > 1:
+        raise UsageError(f"{what} is trained by one process, got {config.processes}. Leave devices and nodes at 1.")

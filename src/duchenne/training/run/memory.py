@@ -9,7 +9,7 @@ KEEP_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library reuse blocks up to 1 GiB; return whether it could be told (Linux with glibc).
+    """Let the C library reuse blocks up to 1 GiB; return whether that was possible (Linux with glibc).
 
     A training step frees and asks for the same hundreds of megabytes; handed back, every page of them is made and
     cleared anew. The compact network trains 1.1 to 1.5 times as fast with it, in the same numbers.

@@ -1,4 +1,4 @@
-"""What a training run says of itself while it runs."""
+"""What a training run tells of itself while it runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ class Progress:
         step: Steps made.
         steps: Steps at most.
         loss: Running mean; None for systems that have none.
-        score: Mean area under the ROC on validation faces, of the last validation; None before the first.
-        per_s: Faces in a second.
+        score: Of the last validation, higher is better; None before the first. For AU networks the mean area under the
+            ROC.
+        per_s: Pictures in a second.
         left_s: Seconds to the last step, at this rate.
         remark: What is being done, where it is not a step.
     """
@@ -27,7 +28,7 @@ class Progress:
     remark: str = ""
 
 
-Report = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 
 
 def silent(progress: Progress) -> None:

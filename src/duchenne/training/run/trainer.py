@@ -1,33 +1,24 @@
-"""The training loop of networks: resumable at any step, with the same outcome as without the break.
+"""The training loop of every network: resumable at any step, with the same outcome as without the break.
 
-Every random choice follows from the recipe's seed, the step and the face's place in the batch, so nothing about chance
+Every random choice follows from the task's seed, the step and a picture's place in the batch, so nothing about chance
 is kept in a checkpoint, and processes that share a batch make the choices that one process would make.
 """
 
+import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
-from duchenne.measures.ranking import area_under_roc
-from duchenne.networks.build import build_network
-from duchenne.training.action_units.initialisation import Initialisation, begin_from
-from duchenne.training.action_units.losses import LossModule, skew
-from duchenne.training.action_units.system import DeepSystem
-from duchenne.training.data.checks import require_trainable
-from duchenne.training.data.labels import Labels
-from duchenne.training.data.landmark_statistics import shape_statistics
-from duchenne.training.data.sampler import BatchSampler
-from duchenne.training.recipes.deep import DeepRecipe
+from duchenne.training.run.bf16 import Bf16Layers
 from duchenne.training.run.checkpoints import (
     commit,
     identity_of,
@@ -39,251 +30,250 @@ from duchenne.training.run.checkpoints import (
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.log import Logbook
 from duchenne.training.run.memory import keep_freed_memory
-from duchenne.training.run.optimisers import build_optimiser
-from duchenne.training.run.progress import Progress, Report
+from duchenne.training.run.prefetch import drawn_ahead
+from duchenne.training.run.progress import Progress, ProgressCallback, silent
+from duchenne.training.run.task import Batch, Task, Trained
 
 CHECKPOINT_FILE, BEST_FILE = "checkpoint.safetensors", "best.safetensors"
-_TELL_EVERY_S = 1.0
+_REPORT_EVERY_S = 1.0
 
 
-def fit(
-    recipe: DeepRecipe,
-    train: FaceStore,
-    valid: FaceStore,
-    folder: Path,
-    report: Report,
-    machine: DeviceConfig | None = None,
-    start: Initialisation | None = None,
-) -> DeepSystem:
-    """Train to the end of the recipe, from the folder's checkpoint if there is one, and keep the system there.
+class Trainer:
+    """Trains one task in a folder, from the checkpoint that lies there if there is one.
 
-    Raises:
-        TrainingError: The data cannot teach this recipe, the checkpoint is of another recipe or other data, or the loss
-            is no longer a number.
+    Where several processes train together, making a trainer starts the others; so it is made before the task.
+
+    Args:
+        folder: For checkpoints and the log.
+        device: Where the steps are made.
+        on_progress: Called about once a second with the state of the run.
+        bf16: Whether the recipe wants layers in bfloat16; `DeviceConfig.precision` has the last word.
     """
-    recipe = recipe if start is None else start.suited(recipe)
-    require_trainable(train, valid, recipe.aus, recipe.batch)
-    fitting = _Fitting(recipe, train, valid, folder, report, machine or DeviceConfig(), start)
-    system = fitting.run()
-    fitting.part()
-    return system
-
-
-class _Fitting:
-    """One training run."""
 
     def __init__(
         self,
-        recipe: DeepRecipe,
-        train: FaceStore,
-        valid: FaceStore,
         folder: Path,
-        report: Report,
-        machine: DeviceConfig,
-        start: Initialisation | None,
+        device: DeviceConfig | None = None,
+        on_progress: ProgressCallback = silent,
+        bf16: bool = False,
     ) -> None:
-        self.recipe, self.train, self.valid, self.folder, self.report = recipe, train, valid, folder, report
-        self.machine = machine
+        self.folder, self.device, self.on_progress = folder, device or DeviceConfig(), on_progress
         keep_freed_memory()
-        precision: Any = "bf16-mixed" if recipe.bf16 else "32-true"
+        self.bf16 = self.device.uses_bf16(bf16)
+        autocast = Bf16Layers()
         self.fabric = Fabric(
-            accelerator=machine.accelerator,
-            devices=machine.devices,
-            num_nodes=machine.nodes,
-            strategy=machine.strategy,
-            precision=precision,
+            accelerator=self.device.accelerator,
+            devices=self.device.devices,
+            num_nodes=self.device.nodes,
+            strategy=self.device.strategy,
+            plugins=[autocast] if self.bf16 else None,
         )
-        if machine.devices * machine.nodes > 1:
+        autocast.device_type = self.fabric.device.type
+        if self.device.processes > 1:
             self.fabric.launch()
-        if machine.threads:
-            torch.set_num_threads(machine.threads)  # after the launch, which sets a number of its own
-        self.identity = identity_of(recipe, train.fingerprint, valid.fingerprint, "" if start is None else start.hash)
-        self.steps_per_epoch = len(train) // recipe.batch
-        self.steps = max(2, round(recipe.epochs * self.steps_per_epoch))
-        self.validate_every = max(1, round(recipe.validate_every * self.steps_per_epoch))
-        self._build(start)
-        self.reader = BatchSampler(
-            recipe, train, self.reference, self.steps_per_epoch, self.fabric.global_rank, self.fabric.world_size
-        )
-        self.step, self.best, self.best_step = 0, -1.0, 0
-        self.score: float | None = None
-        self.smooth: float | None = None
+        if self.device.threads:
+            torch.set_num_threads(self.device.threads)  # after the launch, which sets a number of its own
 
-    def _build(self, start: Initialisation | None) -> None:
-        recipe = self.recipe
-        torch.manual_seed(recipe.seed)
-        self.reference, spread = None, None
-        if recipe.network.view.shape or recipe.network.view.frontal:
-            self.reference, spread = shape_statistics(self.train.points, self.train.pose_deg, recipe.seed)
-        self.network = build_network(recipe.network, self.reference, spread)
-        if start is not None:
-            self.reference = begin_from(start, self.network, recipe.aus, self.reference)
-        _freeze(self.network, recipe.freeze)
-        columns = [AU_NAMES.index(name) for name in recipe.aus]
-        weight = skew(self.train.occurrence[:, columns], self.train.known[:, columns])
-        loss = LossModule(self.network, recipe, torch.from_numpy(weight if recipe.weighted else weight**0).float())
-        learned = [values for values in self.network.parameters() if values.requires_grad]
-        self.optimiser, self.schedule = build_optimiser(recipe.optimiser, learned, self.steps)
-        self.loss, self.steps_of = self.fabric.setup(loss, self.optimiser)
+    @property
+    def rank(self) -> int:
+        """Number of this process among those that share a batch."""
+        return int(self.fabric.global_rank)
 
-    def run(self) -> DeepSystem:
-        first = self.step = self._load()
-        log = Logbook(self.folder / "log", first, self.fabric.global_rank == 0)
-        start_s = kept_s = told_s = time.monotonic()
-        for inputs, labels in self._batches(first):
-            loss = self._step(self.step, inputs, labels)
-            self.step += 1
-            now_s = time.monotonic()
-            if now_s - told_s > _TELL_EVERY_S or self.step == self.steps:
-                self._tell(first, now_s - start_s)
-                log.write(self.step, loss=loss, rate=self.optimiser.param_groups[0]["lr"])
-                told_s = now_s
-            if self.step % self.validate_every == 0 or self.step == self.steps:
-                self._validate()
-                log.write(self.step, validation_mean_area_under_roc=self.score)
-            if self._patience_is_over():
-                break
-            if now_s - kept_s > self.recipe.keep_every_s:
-                self._keep()
-                kept_s = time.monotonic()
-        log.close()
-        return self._finish(time.monotonic() - start_s)
+    @property
+    def processes(self) -> int:
+        """Number of these processes."""
+        return int(self.fabric.world_size)
 
-    def part(self) -> None:
+    def train(self, task: Task) -> Trained:
+        """Train to the last step, or until patience is over.
+
+        Raises:
+            TrainingError: The folder's checkpoint is of another task, or the loss is no longer a number.
+        """
+        return _Run(self, task).finish()
+
+    def close(self) -> None:
         """End the group of processes once all are here; a group that is left to the interpreter's end may abort it."""
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             self.fabric.barrier()
             torch.distributed.destroy_process_group()
 
-    def _batches(self, first: int) -> Iterator[tuple[tuple[Tensor, ...], Labels]]:
-        """Yield the batches from a step on; the next one is drawn while the last one is learned from."""
-        if first >= self.steps or self._patience_is_over():
-            return
-        with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(self.reader.read, first)
-            for step in range(first, self.steps):
-                batch = coming.result()
-                if step + 1 < self.steps:
-                    coming = pool.submit(self.reader.read, step + 1)
-                yield batch
 
-    def _step(self, step: int, inputs: tuple[Tensor, ...], labels: Labels) -> float:
-        torch.manual_seed(self.recipe.seed * 1_000_003 + step)
+@dataclass
+class _State:
+    """How far a run is, beside the tensors.
+
+    Attributes:
+        step: Steps made.
+        best: Best score of a validation.
+        best_step: Its step.
+        score: Of the last validation.
+        smooth: Running mean of the loss.
+    """
+
+    step: int = 0
+    best: float | None = None
+    best_step: int = 0
+    score: float | None = None
+    smooth: float | None = None
+
+
+class _Run:
+    """One task on its way."""
+
+    def __init__(self, trainer: Trainer, task: Task) -> None:
+        self.trainer, self.task, self.fabric = trainer, task, trainer.fabric
+        self.identity = identity_of(task.identity, trainer.bf16)
+        self.loss, self.optimiser = self.fabric.setup(task.loss, task.optimiser)
+        self.averaged = None if task.average is None else deepcopy(task.network).requires_grad_(False)
+        self.state = _State()
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and handed back."""
+        return self.task.network if self.averaged is None else self.averaged
+
+    def finish(self) -> Trained:
+        """Make all the steps that are left."""
+        self._load()
+        start_s = time.monotonic()
+        log = Logbook(self.trainer.folder / "log", self.state.step, self.trainer.rank == 0)
+        with closing(log):
+            self._make_steps(log, start_s)
+        self._save()
+        task, state = self.task, self.state
+        if task.patience:
+            self.judged.load_state_dict(read_tensors(self.trainer.folder / BEST_FILE)[0])
+        score = state.best if task.patience else state.score
+        return Trained(self.judged.eval(), state.step, state.best_step, score, time.monotonic() - start_s)
+
+    def _make_steps(self, log: Logbook, start_s: float) -> None:
+        task, state = self.task, self.state
+        first, saved_s, reported_s = state.step, start_s, start_s
+        for batch in self._batches():
+            parts = self._step(batch)
+            state.step += 1
+            now_s, last = time.monotonic(), state.step == task.steps
+            if now_s - reported_s > _REPORT_EVERY_S or last:
+                self._report(first, now_s - start_s)
+                self._log_loss(log, parts)
+                reported_s = now_s
+            if task.validate is not None and (last or state.step % task.validate_every == 0):
+                self._validate(log)
+            if self._patience_is_over():
+                break
+            if now_s - saved_s > task.keep_every_s:
+                self._save()
+                saved_s = time.monotonic()
+
+    def _batches(self) -> Iterator[Batch]:
+        if self._patience_is_over():
+            return iter(())
+        return drawn_ahead(self.task.batch, range(self.state.step, self.task.steps), self.task.drawing_processes)
+
+    def _step(self, batch: Batch) -> dict[str, Tensor]:
+        """Learn from a batch; return the parts of its loss."""
+        task, state = self.task, self.state
+        torch.manual_seed(task.seed * 1_000_003 + state.step)
         self.loss.train()
-        device = self.fabric.device
-        given = tuple(values.to(device) for values in vars(labels).values())
-        loss = self.loss(tuple(values.to(device) for values in inputs), given)
+        parts: dict[str, Tensor] = self.loss(*self.fabric.to_device(batch))
+        total = reduce(torch.add, parts.values())
         self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.steps_of.step()
-        if self.schedule is not None:
-            self.schedule.step()
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise TrainingError(f"The loss is {value} at step {step}; lower the learning rate or look at the data.")
-        self.smooth = value if self.smooth is None else 0.98 * self.smooth + 0.02 * value
-        return value
+        self.fabric.backward(total)
+        if task.gradient_norm is not None:
+            learned = [values for group in task.optimiser.param_groups for values in group["params"]]
+            nn.utils.clip_grad_norm_(learned, task.gradient_norm)
+        self.optimiser.step()
+        if task.schedule is not None:
+            task.schedule.step()
+        self._note(float(total.detach()))
+        self._average()
+        return parts
 
-    def _tell(self, first: int, seconds: float) -> None:
-        step_s = seconds / (self.step - first)
-        left_s = (self.steps - self.step) * step_s
-        self.report(Progress(self.step, self.steps, self.smooth, self.score, self.recipe.batch / step_s, left_s))
+    def _note(self, loss: float) -> None:
+        state = self.state
+        if not math.isfinite(loss):
+            raise TrainingError(f"The loss is {loss} at step {state.step}; lower the learning rate or check the data.")
+        state.smooth = loss if state.smooth is None else 0.98 * state.smooth + 0.02 * loss
 
-    def _validate(self) -> None:
-        score = self.score = validation_score(self._system({}), self.valid)
-        if score > self.best:
-            self.best, self.best_step = score, self.step
-            if self.recipe.patience and self.fabric.global_rank == 0:
-                write_tensors(self.folder / BEST_FILE, dict(self.network.state_dict()), {"step": self.step})
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Let the averaged network follow; in the first steps faster, so that the untrained weights are forgotten."""
+        if self.averaged is None or self.task.average is None:
+            return
+        made = self.state.step + 1
+        keep = min(self.task.average, made / (made + 10))
+        pairs = zip(self.averaged.state_dict().values(), self.task.network.state_dict().values(), strict=True)
+        for mean, now in pairs:
+            if mean.dtype.is_floating_point:
+                mean.lerp_(now, 1 - keep)
+            else:
+                mean.copy_(now)
+
+    def _report(self, first: int, seconds: float) -> None:
+        task, state = self.task, self.state
+        step_s = seconds / (state.step - first)
+        left_s = (task.steps - state.step) * step_s
+        per_s = task.batch_size / step_s
+        self.trainer.on_progress(Progress(state.step, task.steps, state.smooth, state.score, per_s, left_s))
+
+    def _log_loss(self, log: Logbook, parts: dict[str, Tensor]) -> None:
+        values = {f"loss_{name}": float(value.detach()) for name, value in parts.items()}
+        rate = self.task.optimiser.param_groups[0]["lr"]
+        log.write(self.state.step, loss=sum(values.values()), rate=rate, **values)
+
+    def _validate(self, log: Logbook) -> None:
+        assert self.task.validate is not None
+        state = self.state
+        found = self.task.validate(self.judged.eval())
+        state.score = found.score
+        log.write(state.step, **found.curves)
+        if state.best is None or found.score > state.best:
+            state.best, state.best_step = found.score, state.step
+            if self.task.patience and self.trainer.rank == 0:
+                tensors = dict(self.judged.state_dict())
+                write_tensors(self.trainer.folder / BEST_FILE, tensors, {"step": state.step})
 
     def _patience_is_over(self) -> bool:
-        waited = (self.step - self.best_step) // self.validate_every
-        return bool(self.recipe.patience) and waited >= self.recipe.patience
+        waited = (self.state.step - self.state.best_step) // self.task.validate_every
+        return bool(self.task.patience) and waited >= self.task.patience
 
-    def _system(self, metadata: dict[str, Any]) -> DeepSystem:
-        return DeepSystem(self.recipe, self.network.eval(), self.reference, metadata)
-
-    def _finish(self, seconds: float) -> DeepSystem:
-        self._keep()
-        if self.recipe.patience:
-            tensors, _ = read_tensors(self.folder / BEST_FILE)
-            self.network.load_state_dict(tensors)
-        metadata = {
-            "data": self.train.fingerprint,
-            "validation_data": self.valid.fingerprint,
-            "commit": commit(),
-            "steps": self.step,
-            "best_step": self.best_step,
-            "validation_score": self.best if self.recipe.patience else self.score,
-            "seconds_since_last_start": round(seconds, 1),
-        }
-        system = self._system(metadata)
-        if self.fabric.global_rank == 0:
-            system.save(self.folder)
-        return system
-
-    def _keep(self) -> None:
-        if self.fabric.global_rank:
+    def _save(self) -> None:
+        if self.trainer.rank:
             return
-        tensors, groups = optimiser_tensors(self.optimiser)
-        tensors |= {f"network.{name}": values for name, values in self.network.state_dict().items()}
+        tensors, groups = optimiser_tensors(self.task.optimiser)
+        for kind, network in self._networks().items():
+            tensors |= {f"{kind}.{name}": values for name, values in network.state_dict().items()}
         metadata = {
             "identity": self.identity,
-            "step": self.step,
+            "state": asdict(self.state),
             "groups": groups,
-            "schedule": None if self.schedule is None else self.schedule.state_dict(),
-            "best": [self.best, self.best_step, self.score, self.smooth],
+            "schedule": None if self.task.schedule is None else self.task.schedule.state_dict(),
             "threads": torch.get_num_threads(),
-            "data": self.train.fingerprint,
             "commit": commit(),
         }
-        write_tensors(self.folder / CHECKPOINT_FILE, tensors, metadata)
+        write_tensors(self.trainer.folder / CHECKPOINT_FILE, tensors, metadata)
 
-    def _load(self) -> int:
-        path = self.folder / CHECKPOINT_FILE
+    def _load(self) -> None:
+        path = self.trainer.folder / CHECKPOINT_FILE
         if not path.exists():
-            return 0
+            return
         tensors, metadata = read_tensors(path)
         if metadata["identity"] != self.identity:
             raise TrainingError(
                 f"{path} was made by another recipe or with other data. Name another folder, or remove it."
             )
-        kept = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
-        self.network.load_state_dict(kept)
-        load_optimiser(self.optimiser, tensors, metadata["groups"])
-        if self.schedule is not None:
-            self.schedule.load_state_dict(metadata["schedule"])
-        self.best, self.best_step, self.score, self.smooth = metadata["best"]
-        if not self.machine.threads and "threads" in metadata:  # sums over another number of threads round otherwise
+        for kind, network in self._networks().items():
+            start = f"{kind}."
+            network.load_state_dict({n.removeprefix(start): v for n, v in tensors.items() if n.startswith(start)})
+        load_optimiser(self.task.optimiser, tensors, metadata["groups"])
+        if self.task.schedule is not None:
+            self.task.schedule.load_state_dict(metadata["schedule"])
+        self.state = _State(**metadata["state"])
+        if not self.trainer.device.threads:  # sums over another number of threads round otherwise
             torch.set_num_threads(metadata["threads"])
-        return int(metadata["step"])
 
-
-def validation_score(system: DeepSystem, valid: FaceStore) -> float:
-    """Return the mean area under the ROC over the AUs that have both classes among the known labels.
-
-    Raises:
-        TrainingError: None has.
-    """
-    scores = system.scores(valid)
-    found = []
-    for column, name in enumerate(system.aus):
-        row = AU_NAMES.index(name)
-        known = valid.known[:, row]
-        area = area_under_roc(valid.occurrence[known, row], scores[known, column])
-        if area is not None:
-            found.append(area)
-    if not found:
-        raise TrainingError("No AU has both present and absent faces in validation. Give validation more faces.")
-    return float(np.mean(found))
-
-
-def _freeze(network: nn.Module, beginnings: tuple[str, ...]) -> None:
-    for beginning in beginnings:
-        names = [name for name, _ in network.named_parameters() if name.startswith(beginning)]
-        if not names:
-            known = sorted({name.split(".")[0] for name, _ in network.named_parameters()})
-            raise TrainingError(f"No parameter begins with {beginning!r}. They begin with: {', '.join(known)}.")
-        for name, values in network.named_parameters():
-            if name in names:
-                values.requires_grad_(False)
+    def _networks(self) -> dict[str, nn.Module]:
+        """Return what learns, and its average if there is one, by the name that tensors begin with."""
+        named = {"network": self.task.network, "average": self.averaged}
+        return {name: network for name, network in named.items() if network is not None}
