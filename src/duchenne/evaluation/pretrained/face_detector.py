@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from duchenne.cropping import Picture
+from duchenne.datasets.parts import Part
 from duchenne.evaluation.pretrained.occlusions import COVERS, crowds, hidden
 from duchenne.faces import FaceDetector, box_from_landmarks, keypoints_from_landmarks
 from duchenne.training.face_detector.scores import LOWEST_CONFIDENCE, Hit, false_confidences, hit, shrunk, tiles
-from duchenne.training.face_detector.sources import HELD_OUT, RealFace, real_faces, rendered_faces
 from duchenne.training.landmarks.errors import pose_name
 from duchenne.training.pictures.photographs import photographs
+from duchenne.training.pictures.real_faces import RealFace, real_faces
+from duchenne.training.pictures.rendered_heads import faces_in
 from duchenne.weights import sha256_of, weights_path
 
 SIDES_PX = (20, 30, 40, 80)
@@ -99,7 +101,8 @@ def _by_source(faces: list[RealFace], hits: list[Hit], threshold: float) -> dict
 
 
 def _on_heads(face_detector: FaceDetector, folder: Path) -> dict[str, Any]:
-    poses, pictures = zip(*rendered_faces(folder), strict=True)
+    pictures = list(faces_in(folder))
+    poses = [picture.pose for picture in pictures]
     hits = measured(face_detector, ((p.pixels, p.landmarks) for p in pictures))
     out: dict[str, Any] = {}
     for axis in ("yaw_deg", "pitch_deg"):
@@ -112,7 +115,8 @@ def _on_heads(face_detector: FaceDetector, folder: Path) -> dict[str, Any]:
 
 
 def _on_grid(face_detector: FaceDetector, folder: Path) -> dict[str, Any]:
-    poses, pictures = zip(*rendered_faces(folder), strict=True)
+    pictures = list(faces_in(folder))
+    poses = [picture.pose for picture in pictures]
     hits, names = (
         measured(face_detector, ((p.pixels, p.landmarks) for p in pictures)),
         [pose_name(pose) for pose in poses],
@@ -136,7 +140,7 @@ def _on_hidden(face_detector: FaceDetector, faces: list[RealFace]) -> dict[str, 
 
 
 def _on_crowds(face_detector: FaceDetector, faces: list[RealFace]) -> dict[str, Any]:
-    pictures, out = [(f.pixels(), f.landmarks) for f in faces if f.trusted], {}
+    pictures, out = [(f.pixels(), f.landmarks) for f in faces if f.alone], {}
     for (columns, rows), min_face_px in itertools.product(CROWDS, (None, SIDES_PX[0])):
         hits = []
         for crowd in crowds(pictures, columns, rows):
@@ -175,7 +179,7 @@ def main() -> None:
     args = parser().parse_args()
     weights = args.weights or weights_path("face_detector.onnx")
     face_detector = FaceDetector(weights)
-    faces = real_faces(args.faces, args.labels, {HELD_OUT})
+    faces = real_faces(args.faces, args.labels, Part.JUDGE)
     hits = measured(face_detector, ((face.pixels(), face.landmarks) for face in faces))
     results: dict[str, Any] = {
         "command": _command(sys.argv[1:]),

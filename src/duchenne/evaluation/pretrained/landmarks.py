@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from duchenne.cropping import Picture
+from duchenne.datasets.parts import Part
 from duchenne.errors import TrainingError
 from duchenne.faces import FaceDetector
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
 from duchenne.location import MIN_FACE_CONFIDENCE
-from duchenne.training.face_detector.sources import HELD_OUT
 from duchenne.training.landmarks.errors import (
     Boxes,
     boxes_of_face_detector,
@@ -33,8 +33,9 @@ from duchenne.training.landmarks.errors import (
     summary,
     true_box,
 )
-from duchenne.training.landmarks.sources import RenderedFace, TaughtFace, rendered_faces, taught_faces
 from duchenne.training.pictures.photographs import photographs
+from duchenne.training.pictures.real_faces import RealFace, real_faces
+from duchenne.training.pictures.rendered_heads import RenderedFace, rendered_faces
 from duchenne.weights import sha256_of
 
 SQUARES_PER_PHOTOGRAPH = 20
@@ -42,7 +43,7 @@ FACE_IN_SQUARE = 0.55
 """Width of the mean face's points in a square, over its side."""
 
 
-def measure_real(landmarker: Landmarker, boxes: Boxes, faces: Iterable[TaughtFace]) -> dict[str, object]:
+def measure_real(landmarker: Landmarker, boxes: Boxes, faces: Iterable[RealFace]) -> dict[str, object]:
     """Return the errors on real faces, together and by the yaw of the teacher's points."""
     errors, yaws, sources, sure, agreed, confidences = [], [], [], [], 0, []
     for face in faces:
@@ -125,7 +126,7 @@ def main() -> None:
     if args.faces is not None:
         if args.labels is None:
             raise TrainingError("Real faces need --labels, the file that duchenne.training.pictures.teachers writes.")
-        results["held_out_real"] = measure_real(landmarker, boxes, taught_faces(args.faces, args.labels, {HELD_OUT}))
+        results["held_out_real"] = measure_real(landmarker, boxes, real_faces(args.faces, args.labels, Part.JUDGE))
     if args.rendered is not None:
         results["rendered"] = measure_rendered(landmarker, boxes, _heads(args.rendered))
     if args.grid is not None:

@@ -14,7 +14,7 @@ from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose, angle_between_deg
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
 from duchenne.pose_normalisation import landmarks_3d, pose_normalised
-from duchenne.training.landmarks.sources import RenderedFace
+from duchenne.training.pictures.rendered_heads import RenderedFace
 
 MIN_OVERLAP = 0.3
 """A found box that overlaps the true one less is another face, or none."""

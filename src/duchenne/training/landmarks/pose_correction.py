@@ -20,7 +20,7 @@ from duchenne.geometry import HeadPose, rotation_from_pose, rotation_vector
 from duchenne.landmarks import POSE_CORRECTION_NAME, Landmarker, level_face
 from duchenne.pose_normalisation import landmarks_3d
 from duchenne.training.landmarks.errors import locate, true_box
-from duchenne.training.landmarks.sources import RenderedFace, rendered_faces, stills_in
+from duchenne.training.pictures.rendered_heads import RenderedFace, rendered_faces, stills_in
 from duchenne.weights import FOLDER
 
 RIDGE = 0.02
