@@ -270,7 +270,7 @@ class LandmarkerTraining:
 
 def _mean_target(pools: Pools) -> Float[np.ndarray, "49 3"]:
     """Return the mean of the faces' points in network units; the bias that the net starts from."""
-    landmarks_3d = np.concatenate(list(pools.real.solids())).mean(0)
+    landmarks_3d = np.concatenate(list(pools.real.landmarks_3d())).mean(0)
     return (landmarks_3d - [*landmarks_3d[:, :2].mean(0), 0.0]) / UNIT_PX
 
 

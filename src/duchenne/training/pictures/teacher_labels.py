@@ -10,7 +10,7 @@ from duchenne.errors import TrainingError
 from duchenne.training.pictures.blendshapes import BLENDSHAPE_NAMES
 
 _NAMES = "blendshape_names"
-_MAKE = "Make the labels with: duchenne dev label."
+_MAKE = "Make the labels with: duchenne dev label-faces."
 
 
 @dataclass(frozen=True)

