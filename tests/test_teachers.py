@@ -212,6 +212,11 @@ class TestBlendshapes:
         assert {"AU06", "AU09", "AU10", "AU14", "AU15", "AU24"} <= unknown
         assert len(unknown) == 13
 
+    def test_lips_part_without_the_jaw_too(self):
+        values = np.zeros((1, 52))
+        values[0, BLENDSHAPE_NAMES.index("mouthLowerDownLeft")] = 0.3
+        assert aus_from_blendshapes(values)[0, [AU_NAMES.index("AU25"), AU_NAMES.index("AU27")]].tolist() == [0.3, 0.0]
+
 
 class FakeInterpreter:
     """Answers as the network whose name stands in the place of its file, and keeps what it was given."""

