@@ -27,8 +27,10 @@ from duchenne.training.landmarks.export import export_landmarker  # noqa: E402
 from duchenne.training.landmarks.loss import landmark_loss  # noqa: E402
 from duchenne.training.landmarks.pool import Pool, face_sample, write_part  # noqa: E402
 from duchenne.training.landmarks.pose_correction import fit, observed  # noqa: E402
-from duchenne.training.landmarks.sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
+from duchenne.training.landmarks.sources import depth_difference, with_depth  # noqa: E402
 from duchenne.training.landmarks.task import collate  # noqa: E402
+from duchenne.training.pictures.real_faces import RealFace, RealPicture  # noqa: E402
+from duchenne.training.pictures.rendered_heads import RenderedFace  # noqa: E402
 from duchenne.training.recipes.landmarks import LandmarkerRecipe  # noqa: E402
 from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
@@ -108,7 +110,7 @@ class TestDepth:
     def test_the_teacher_s_mean_depth_becomes_the_rendered_one_and_points_stay(self, tmp_path):
         landmarks_3d = head()
         landmarks_3d[31:, 2] += 6.0
-        face = TaughtFace(tmp_path / "a.jpg", 2, landmarks_3d, True)
+        face = RealFace(RealPicture(tmp_path / "a.jpg", 2), landmarks_3d, alone=True, trusted=True)
         moved = with_depth(face, mean_face(), depth_difference([face], mean_face()))
         assert moved.landmarks_3d[:, :2] == pytest.approx(landmarks_3d[:, :2])
         depth = (moved.landmarks_3d[:, 2] - moved.landmarks_3d[:, 2].mean()) / 60.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from duchenne.cropping import Picture
+from duchenne.datasets.parts import Part
 from duchenne.evaluation.pretrained.face_detector_result import (
     AngleRecall,
     FaceDetectorResult,
@@ -22,8 +22,9 @@ from duchenne.evaluation.pretrained.landmark_errors import pose_name
 from duchenne.faces import FaceDetector, box_from_landmarks, keypoints_from_landmarks
 from duchenne.geometry import HeadPose
 from duchenne.training.face_detector.scores import LOWEST_CONFIDENCE, Hit, false_confidences, hit, tiles
-from duchenne.training.face_detector.sources import HELD_OUT, RealFace, real_faces, rendered_faces
 from duchenne.training.pictures.photographs import photographs
+from duchenne.training.pictures.real_faces import RealFace, real_faces
+from duchenne.training.pictures.rendered_heads import faces_in
 from duchenne.weights import sha256_of, weights_path
 
 SIDES_PX = (20, 30, 40, 80)
@@ -77,7 +78,7 @@ def measure_face_detector(trial: FaceDetectorTrial) -> FaceDetectorResult:
     """
     weights = trial.weights or weights_path("face_detector.onnx")
     detector = FaceDetector(weights)
-    faces = real_faces(trial.faces, trial.labels, {HELD_OUT})
+    faces = real_faces(trial.faces, trial.labels, Part.JUDGE)
     hits = best_hits(detector, ((face.pixels(), face.landmarks) for face in faces))
     return FaceDetectorResult(
         command=trial.command,
@@ -164,9 +165,9 @@ def _on_grid(detector: FaceDetector, folder: Path) -> dict[str, Recall]:
 def _rendered_hits(detector: FaceDetector, folder: Path) -> tuple[list[HeadPose], list[Hit]]:
     poses: list[HeadPose] = []
 
-    def pictures() -> Iterable[tuple[Picture, np.ndarray]]:
-        for pose, head in rendered_faces(folder):
-            poses.append(pose)
+    def pictures() -> Iterable[Labelled]:
+        for head in faces_in(folder):
+            poses.append(head.pose)
             yield head.pixels, head.landmarks
 
     hits = best_hits(detector, pictures())
@@ -185,7 +186,7 @@ def _on_hidden(detector: FaceDetector, faces: Sequence[RealFace]) -> dict[str, R
 
 
 def _on_crowds(detector: FaceDetector, faces: Sequence[RealFace]) -> dict[str, Recall]:
-    pictures, out = [(face.pixels(), face.landmarks) for face in faces if face.trusted], {}
+    pictures, out = [(face.pixels(), face.landmarks) for face in faces if face.alone], {}
     for (columns, rows), min_face_px in itertools.product(CROWDS, (None, SIDES_PX[0])):
         hits = []
         for crowd in crowds(pictures, columns, rows):

@@ -22,7 +22,7 @@ from duchenne.geometry import HeadPose, angle_between_deg
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
 from duchenne.pose_normalisation import landmarks_3d, pose_normalised
 from duchenne.training.landmarks.boxes import Boxes, locate
-from duchenne.training.landmarks.sources import RenderedFace
+from duchenne.training.pictures.rendered_heads import RenderedFace
 
 T = TypeVar("T")
 YAW_EDGES_DEG = (0.0, 15.0, 30.0, 45.0, 60.0)

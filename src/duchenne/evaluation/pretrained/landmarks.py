@@ -16,16 +16,17 @@ from typing import Literal
 import numpy as np
 
 from duchenne.cropping import Picture
+from duchenne.datasets.parts import Part
 from duchenne.errors import EvaluationError
 from duchenne.evaluation.pretrained.landmark_errors import by_yaw, measure_rendered, point_error, point_errors
 from duchenne.evaluation.pretrained.landmark_result import LandmarksResult, RealErrors, SquaresWithoutFace
 from duchenne.faces import FaceDetector
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
 from duchenne.location import MIN_FACE_CONFIDENCE
-from duchenne.training.face_detector.sources import HELD_OUT
 from duchenne.training.landmarks.boxes import Boxes, boxes_of_face_detector, locate, true_box
-from duchenne.training.landmarks.sources import RenderedFace, TaughtFace, rendered_faces, stills_in, taught_faces
 from duchenne.training.pictures.photographs import photographs
+from duchenne.training.pictures.real_faces import RealFace, real_faces
+from duchenne.training.pictures.rendered_heads import faces_in
 from duchenne.weights import sha256_of
 
 SQUARES_PER_PHOTOGRAPH = 20
@@ -81,11 +82,11 @@ def measure_landmarks(trial: LandmarksTrial) -> LandmarksResult:
     boxes = boxes_of_face_detector(FaceDetector()) if trial.boxes == "face_detector" else true_box
     real = rendered = grid = empty = None
     if trial.faces is not None and trial.labels is not None:
-        real = measure_real(landmarker, boxes, taught_faces(trial.faces, trial.labels, {HELD_OUT}))
+        real = measure_real(landmarker, boxes, real_faces(trial.faces, trial.labels, Part.JUDGE))
     if trial.rendered is not None:
-        rendered = measure_rendered(landmarker, boxes, _heads(trial.rendered))
+        rendered = measure_rendered(landmarker, boxes, faces_in(trial.rendered))
     if trial.grid is not None:
-        grid = measure_rendered(landmarker, boxes, _heads(trial.grid), grid=True)
+        grid = measure_rendered(landmarker, boxes, faces_in(trial.grid), grid=True)
     if trial.photographs:
         empty = measure_empty(landmarker, photographs(list(trial.photographs), trial.without).values())
     return LandmarksResult(
@@ -100,7 +101,7 @@ def measure_landmarks(trial: LandmarksTrial) -> LandmarksResult:
     )
 
 
-def measure_real(landmarker: Landmarker, boxes: Boxes, faces: Iterable[TaughtFace]) -> RealErrors:
+def measure_real(landmarker: Landmarker, boxes: Boxes, faces: Iterable[RealFace]) -> RealErrors:
     """Return the errors on real faces, together, by the yaw of the teacher's points and by source."""
     errors, yaws, sources, sure, agreed, confidences = [], [], [], [], 0, []
     for face in faces:
@@ -126,7 +127,7 @@ def measure_real(landmarker: Landmarker, boxes: Boxes, faces: Iterable[TaughtFac
     )
 
 
-def _yaw_deg(face: TaughtFace) -> float:
+def _yaw_deg(face: RealFace) -> float:
     points, depth = face.landmarks_3d[:, :2], face.landmarks_3d[:, 2] - face.landmarks_3d[:, 2].mean()
     return head_pose(FaceLandmarks(points, depth, np.ones(len(points)), 1.0)).yaw_deg
 
@@ -143,7 +144,3 @@ def measure_empty(landmarker: Landmarker, photos: Iterable[Picture], seed: int =
             found = locate(landmarker, photo, true_box(photo, centre + side * face))
             seen.append(found is not None and found.confidence >= MIN_FACE_CONFIDENCE)
     return SquaresWithoutFace(len(seen), int(np.sum(seen)), round(float(np.mean(seen)), 4))
-
-
-def _heads(folder: Path) -> Iterable[RenderedFace]:
-    return (head for file in stills_in([folder]) for head in rendered_faces(file))

@@ -153,7 +153,7 @@ class Pool:
             return self[self._uneven[int(rng.integers(len(self._uneven)))]]
         return self[int(rng.integers(len(self)))]
 
-    def solids(self) -> Iterator[Float[np.ndarray, "n 49 3"]]:
+    def landmarks_3d(self) -> Iterator[Float[np.ndarray, "n 49 3"]]:
         """Yield the points and depths of each part."""
         for _, columns in self._parts:
             yield columns["landmarks_3d"]

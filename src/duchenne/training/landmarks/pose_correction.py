@@ -19,7 +19,7 @@ from duchenne.geometry import HeadPose, rotation_from_pose, rotation_vector
 from duchenne.landmarks import Landmarker, level_face
 from duchenne.pose_normalisation import landmarks_3d
 from duchenne.training.landmarks.boxes import locate, true_box
-from duchenne.training.landmarks.sources import RenderedFace, rendered_faces, stills_in
+from duchenne.training.pictures.rendered_heads import RenderedFace, rendered_faces, stills_in
 
 RIDGE = 0.02
 """Noise of a coordinate that the fit reckons with, in roots of the mean square distance from the centre."""

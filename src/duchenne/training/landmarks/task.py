@@ -50,7 +50,7 @@ class LandmarkBatches:
 
     def mean_target(self) -> Float[np.ndarray, "49 3"]:
         """Return the mean of the real faces' points in network units: what an untrained network answers."""
-        landmarks_3d = np.concatenate(list(self.real.solids())).mean(0)
+        landmarks_3d = np.concatenate(list(self.real.landmarks_3d())).mean(0)
         return (landmarks_3d - [*landmarks_3d[:, :2].mean(0), 0.0]) / UNIT_PX
 
 
