@@ -5,7 +5,7 @@
 #
 # WORK takes about 2.5 GB. Seeds of the sets differ, so no identity is in two of them. The network learns FACES heads for
 # EPOCHS, then those and half as many heads that look down or up for FURTHER epochs. It, its measured scores and their
-# table end in WORK/au_compact.onnx and WORK/au_compact.json; compare with results/au_compact.json.
+# summary end in WORK/au_compact.onnx and WORK/au_compact.json; compare with results/au_compact.json.
 set -eu
 work=$1 faces=${2:-52000} epochs=${3:-18} further=${4:-14}
 mkdir -p "$work"
@@ -27,7 +27,7 @@ duchenne train compact --data "$work/train.store" --valid "$work/choose.store" -
     --out "$work/trained"
 duchenne train compact --data "$work/train.store" --data "$work/tilted.store" --valid "$work/choose.store" \
     --epochs "$further" --seed 1 --threads 1 --start "$work/trained/compact" --out "$work/further"
-python -m duchenne.evaluation.pretrained.au_network "$work/further/compact" --choose "$work/choose.store" \
+duchenne dev release-au-network "$work/further/compact" --choose "$work/choose.store" \
     --poses "$work/poses.store" --pairs "$work/pairs.store" --free "$work/free.store" \
     --choose-neutral "$work/choose_neutral.store" --free-neutral "$work/free_neutral.store" \
     --weights "$work/au_compact.onnx" --result "$work/au_compact.json"

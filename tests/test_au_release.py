@@ -3,8 +3,6 @@
 import copy
 import dataclasses
 import json
-import subprocess
-import sys
 from typing import ClassVar
 
 import numpy as np
@@ -13,8 +11,11 @@ import torch
 from numpy.testing import assert_allclose
 
 from duchenne.errors import DatasetError, TrainingError
-from duchenne.evaluation.pretrained import au_network as au_release
-from duchenne.evaluation.pretrained import au_scores
+from duchenne.evaluation.pretrained import au_network, au_scores
+from duchenne.evaluation.pretrained.au_predictions import Predictions, predict
+from duchenne.evaluation.pretrained.au_result import AUNetworkResult, summary_of
+from duchenne.evaluation.pretrained.neutral_gain import neutral_gain
+from duchenne.evaluation.pretrained.result_json import from_json, to_json
 from duchenne.facs import AU_NAMES
 from duchenne.measures.agreement import calibration_error
 from duchenne.measures.ranking import area_under_roc
@@ -92,14 +93,16 @@ def test_calibration_mends_the_rates_and_keeps_order_sides_and_grades(system):
     errors = [calibration_error(truth[known], scores[known, 1]) for scores in (before, after)]
     assert errors[1] < errors[0]
     assert abs(after[known, 1].mean() - truth[known].mean()) < 1e-3
-    said, metadata = au_scores.answers(mended, faces), au_scores.answers(system, faces)
-    assert (np.sign(np.diff(said.side_intensity, axis=2)) == np.sign(np.diff(metadata.side_intensity, axis=2))).all()
+    after_all, before_all = predict(mended, faces), predict(system, faces)
+    assert (
+        np.sign(np.diff(after_all.side_intensity, axis=2)) == np.sign(np.diff(before_all.side_intensity, axis=2))
+    ).all()
     cuts = mended.network.scale.cuts().detach().numpy()
     assert (np.diff(cuts, axis=1) > 0).all()
     assert_allclose(cuts[:, 1], 0, atol=1e-6)
     truth = faces.intensity[:, SMILE].max(1)
-    assert abs(said.intensity[:, 1].mean() - np.floor(truth + 0.5).mean()) < 0.35
-    assert abs(said.intensity[:, 1].mean() - truth.mean()) < abs(metadata.intensity[:, 1].mean() - truth.mean())
+    assert abs(after_all.intensity[:, 1].mean() - np.floor(truth + 0.5).mean()) < 0.35
+    assert abs(after_all.intensity[:, 1].mean() - truth.mean()) < abs(before_all.intensity[:, 1].mean() - truth.mean())
 
 
 def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
@@ -174,18 +177,18 @@ def test_pairs_count_the_face_that_shows_it():
     store.intensity[:, SMILE] = np.array([0, 3, 0, 2, 4, 0])[:, None]
     store.metadata = [{"group": k // 2, "differs": ["AU12"]} for k in range(6)]
     found = au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None])
-    assert found["pairs"] == {"AU12": 2}  # B is too weak to count.
-    assert found["right_share"] == {"AU12": 0.5}
+    assert found.pairs == {"AU12": 2}  # B is too weak to count.
+    assert found.right_share == {"AU12": 0.5}
     store.metadata[2]["differs"] = store.metadata[3]["differs"] = ["AU12", "AU14"]
     lookalikes = au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None], differing=2)
-    assert lookalikes["pairs"] == {"AU12": 0}  # B again
+    assert lookalikes.pairs == {"AU12": 0}  # B again
     store.intensity[3, SMILE] = 3
     alone, lookalikes = (
         au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None], differing=count)
         for count in (1, 2)
     )
-    assert (alone["pairs"], alone["right_share"]) == ({"AU12": 2}, {"AU12": 0.5})
-    assert (lookalikes["pairs"], lookalikes["right_share"]) == ({"AU12": 1}, {"AU12": 0.0})
+    assert (alone.pairs, alone.right_share) == ({"AU12": 2}, {"AU12": 0.5})
+    assert (lookalikes.pairs, lookalikes.right_share) == ({"AU12": 1}, {"AU12": 0.0})
 
 
 def test_the_stronger_side_is_asked_of_uneven_faces_alone():
@@ -193,11 +196,11 @@ def test_the_stronger_side_is_asked_of_uneven_faces_alone():
     store.intensity[:, SMILE] = np.where(np.arange(40)[:, None] < 30, [3.0, 0.0], [2.0, 1.5])
     left = np.where(np.arange(40) < 24, 4.0, 1.0)  # right for 24 of the 30 that differ by a grade
     sides = np.stack([left, np.full(40, 2.0)], 1)[:, None]
-    found = au_scores.stronger_side(("AU12",), store, au_scores.Answers(left[:, None] / 5, left[:, None], sides))
-    assert found == {"all": 0.8, "share": {"AU12": 0.8}, "faces": {"AU12": 30}}
+    found = au_scores.stronger_side(("AU12",), store, Predictions(left[:, None] / 5, left[:, None], sides))
+    assert (found.all, found.share, found.faces) == (0.8, {"AU12": 0.8}, {"AU12": 30})
     few = store.subset(np.arange(19))
-    none = au_scores.stronger_side(("AU12",), few, au_scores.Answers(left[:19, None], left[:19, None], sides[:19]))
-    assert none["share"] == {"AU12": None}
+    none = au_scores.stronger_side(("AU12",), few, Predictions(left[:19, None], left[:19, None], sides[:19]))
+    assert none.share == {"AU12": None}
 
 
 def test_poses_are_kept_apart_and_averaged_as_papers_do():
@@ -206,11 +209,21 @@ def test_poses_are_kept_apart_and_averaged_as_papers_do():
     store.pose_deg = np.column_stack([grid[np.arange(60) % 15], np.zeros(60)])
     perfect = store.occurrence[:, [AU_NAMES.index(n) for n in ("AU04", "AU12")]].astype(float)
     found = au_scores.by_pose(("AU04", "AU12"), store, perfect)
-    assert len(au_scores.KEPT_POSES) == 7
-    assert found["seven_poses"] == 1.0
-    assert found["seven_poses_standard_deviation"] == 0.0
-    assert found["nine_poses_pitch_up_to_40"] == 1.0
-    assert sum(table["faces"] for table in found["poses"].values()) == 60
+    assert found.seven_poses == 1.0
+    assert found.seven_poses_standard_deviation == 0.0
+    assert found.nine_poses_pitch_up == 1.0
+    assert sum(table.faces for table in found.poses.values()) == 60
+
+
+@pytest.mark.parametrize(("pose", "seven", "down", "up"), [((-40, -40), 1, 0.9444, 1), ((0, 20), 1, 1, 0.9444)])
+def test_a_pose_that_fails_counts_where_papers_count_it(pose, seven, down, up):
+    """The paper leaves out pitch -40 with yaw -40 or 40, and pitches above 0 are in none of FERA 2017's poses."""
+    store = measured(toy_store(600))
+    store.pose_deg = np.column_stack([np.array(au_scores.POSES, float)[np.arange(600) % 15], np.zeros(600)])
+    predicted = store.occurrence[:, [AU_NAMES.index("AU12")]].astype(float)
+    predicted[(store.pose_deg[:, :2] == pose).all(1)] = 0.5
+    found = au_scores.by_pose(("AU12",), store, predicted)
+    assert (found.seven_poses, found.nine_poses_pitch_down, found.nine_poses_pitch_up) == (seven, down, up)
 
 
 def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
@@ -220,17 +233,17 @@ def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
     stores = {"choose": measured(toy_store(120, 6, "c")), "poses": grid, "pairs": pairs}
     stores |= {"free": measured(toy_store(60, 9, "g"))}
     stores |= {"choose_neutral": measured(toy_store(120, 10, "c")), "free_neutral": measured(toy_store(60, 11, "g"))}
-    found = au_release.release(system, stores, tmp_path / "x.onnx")
-    json.dumps(found)
-    summary = au_release.summary(found)
-    assert summary["frontal"] > 0.8
-    assert summary["icc"] > 0.3
-    assert found["stores"]["poses"]["lost"] == {"no face": 1}
+    found = au_network.release(system, au_network.Stores(**stores), tmp_path / "x.onnx")
+    assert from_json(AUNetworkResult, json.loads(json.dumps(to_json(found)))) == found
+    summary = summary_of(found)
+    assert summary.frontal > 0.8
+    assert summary.icc > 0.3
+    assert found.stores["poses"].lost == {"no face": 1}
     recognizer = AURecognizer(tmp_path / "x.onnx")
     assert recognizer.aus == ("AU04", "AU12")
-    assert_allclose(recognizer.thresholds, list(found["thresholds"].values()))
+    assert_allclose(recognizer.thresholds, list(found.thresholds.values()))
     assert recognizer.neutral is not None
-    assert found["with_the_neutral_face_of_the_person"]["people"] > 10
+    assert found.neutral.people > 10
 
 
 def test_the_neutral_face_corrects_people_who_always_score(system):
@@ -251,8 +264,8 @@ def test_the_neutral_face_corrects_people_who_always_score(system):
     rule = neutral.learn_rule(biased, faces, rested)
     assert rule.share[1] > 0.8
     assert rule.share[0] == 0
-    areas = neutral.measured(biased, rule, faces, rested)["area_under_roc"]["AU12"]
-    assert areas["with"] > areas["without"] + 0.1
+    areas = neutral_gain(biased, rule, faces, rested).area_under_roc["AU12"]
+    assert areas.with_neutral > areas.without + 0.1
 
 
 def test_the_rule_shifts_sides_and_grades_alike():
@@ -277,21 +290,7 @@ def test_the_rule_shifts_sides_and_grades_alike():
     assert_allclose(shifted.intensity[:, 1], found.intensity[:, 1], atol=1e-9)
 
 
-def test_help_needs_no_torch():
-    code = (
-        "import sys\nfrom duchenne.evaluation.pretrained.au_network import app\n"
-        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
-        "sys.exit('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--poses" in done.stdout
-
-
 def test_a_folder_without_a_store_is_named(system, tmp_path):
     system.save(tmp_path)
     with pytest.raises(DatasetError, match="no prepared store"):
-        au_release.main(
-            tmp_path, choose=tmp_path, poses=tmp_path, pairs=tmp_path, free=tmp_path, choose_neutral=tmp_path,
-            free_neutral=tmp_path, weights=tmp_path / "w", result=tmp_path / "r",
-        )  # fmt: skip
+        au_network.release_au_network(tmp_path, au_network.StoreFolders(*[tmp_path] * 6), tmp_path / "w")

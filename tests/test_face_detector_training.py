@@ -8,14 +8,15 @@ from duchenne.geometry import shift, similarity, transform_points
 pytest.importorskip("cv2")
 torch = pytest.importorskip("torch")
 
-from duchenne.evaluation.pretrained.occlusions import COVERS, crowds, hidden  # noqa: E402
+from duchenne.evaluation.pretrained.hard_pictures import COVERS, crowds, hidden  # noqa: E402
 from duchenne.networks.face_detector import FaceDetectorNetwork  # noqa: E402
+from duchenne.training.face_detector.backgrounds import covered, hard_squares  # noqa: E402
 from duchenne.training.face_detector.canvas import CanvasMaker, paste  # noqa: E402
 from duchenne.training.face_detector.export import export_face_detector  # noqa: E402
 from duchenne.training.face_detector.loss import CellGrid, assign, face_detector_loss, square_iou  # noqa: E402
 from duchenne.training.face_detector.pool import FacePool, LabelledPicture, write_pool  # noqa: E402
 from duchenne.training.face_detector.scores import choose_threshold, tiles  # noqa: E402
-from duchenne.training.pictures.photographs import covered, hard_squares, photographs  # noqa: E402
+from duchenne.training.pictures.photographs import photographs  # noqa: E402
 from duchenne.training.pictures.textures import texture  # noqa: E402
 from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 

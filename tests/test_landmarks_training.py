@@ -6,28 +6,31 @@ pytest.importorskip("onnx")
 pytest.importorskip("cv2")
 
 from duchenne.errors import TrainingError, WeightsError  # noqa: E402
+from duchenne.evaluation.pretrained.landmark_errors import (  # noqa: E402
+    MOVEMENTS,
+    by_yaw,
+    measure_rendered,
+    point_error,
+    point_errors,
+    responses,
+    shape_error,
+)
+from duchenne.evaluation.pretrained.landmark_result import SquaresWithoutFace  # noqa: E402
 from duchenne.evaluation.pretrained.landmarks import FACE_IN_SQUARE, SQUARES_PER_PHOTOGRAPH, measure_empty  # noqa: E402
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS  # noqa: E402
 from duchenne.geometry import HeadPose, angle_between_deg, rotation_from_pose  # noqa: E402
 from duchenne.landmarks import FaceLandmarks, Landmarker, mean_face  # noqa: E402
 from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
 from duchenne.training.landmarks.augmentation import augment  # noqa: E402
-from duchenne.training.landmarks.errors import (  # noqa: E402
-    MOVEMENTS,
-    by_yaw,
-    measure_rendered,
-    point_error,
-    responses,
-    shape_error,
-    summary,
-    true_box,
-)
+from duchenne.training.landmarks.boxes import true_box  # noqa: E402
 from duchenne.training.landmarks.export import export_landmarker  # noqa: E402
 from duchenne.training.landmarks.loss import landmark_loss  # noqa: E402
 from duchenne.training.landmarks.pool import Pool, face_sample, write_part  # noqa: E402
 from duchenne.training.landmarks.pose_correction import fit, observed  # noqa: E402
-from duchenne.training.landmarks.sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
+from duchenne.training.landmarks.sources import depth_difference, with_depth  # noqa: E402
 from duchenne.training.landmarks.task import collate  # noqa: E402
+from duchenne.training.pictures.real_faces import RealFace, RealPicture  # noqa: E402
+from duchenne.training.pictures.rendered_heads import RenderedFace  # noqa: E402
 from duchenne.training.recipes.landmarks import LandmarkerRecipe  # noqa: E402
 from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
@@ -107,7 +110,7 @@ class TestDepth:
     def test_the_teacher_s_mean_depth_becomes_the_rendered_one_and_points_stay(self, tmp_path):
         landmarks_3d = head()
         landmarks_3d[31:, 2] += 6.0
-        face = TaughtFace(tmp_path / "a.jpg", 2, landmarks_3d, True)
+        face = RealFace(RealPicture(tmp_path / "a.jpg", 2), landmarks_3d, alone=True, trusted=True)
         moved = with_depth(face, mean_face(), depth_difference([face], mean_face()))
         assert moved.landmarks_3d[:, :2] == pytest.approx(landmarks_3d[:, :2])
         depth = (moved.landmarks_3d[:, 2] - moved.landmarks_3d[:, 2].mean()) / 60.0
@@ -279,28 +282,31 @@ class TestMeasures:
 
         poses = [HeadPose(0.0, 0.0, 0.0), HeadPose(30.0, 0.0, 0.0), HeadPose(30.0, 0.0, 0.0)]
         heads = [RenderedFace(dotted(head()), head(pose), np.ones(49, bool), pose) for pose in poses]
-        metadata = measure_rendered(Blind(), true_box, heads, grid=True)["by_pose"]
-        assert {name: part["faces"] for name, part in metadata.items()} == {"pitch +0 yaw +0": 1, "pitch +0 yaw +30": 2}
-        assert metadata["pitch +0 yaw +0"]["median"] == pytest.approx(0.0, abs=1e-6)
-        assert metadata["pitch +0 yaw +30"]["pose_error"]["yaw_deg"]["bias"] == pytest.approx(-30.0, abs=0.1)
-        assert metadata["pitch +0 yaw +30"]["pose_error"]["median_turn_deg"] == pytest.approx(30.0, abs=0.1)
+        found = measure_rendered(Blind(), true_box, heads, grid=True).by_pose
+        counts = {name: (part.heads, part.errors.points.faces) for name, part in found.items()}
+        assert counts == {"pitch +0 yaw +0": (1, 1), "pitch +0 yaw +30": (2, 2)}
+        assert found["pitch +0 yaw +0"].errors.points.median == pytest.approx(0.0, abs=1e-6)
+        expected = point_error(head()[:, :2], head(poses[1])[:, :2])
+        assert found["pitch +0 yaw +30"].errors.points.median == pytest.approx(expected, abs=1e-4)
+        assert found["pitch +0 yaw +30"].errors.pose.yaw_deg.bias == pytest.approx(-30.0, abs=0.1)
+        assert found["pitch +0 yaw +30"].errors.pose.median_turn_deg == pytest.approx(30.0, abs=0.1)
 
     def test_the_share_of_a_movement_and_of_a_difference_of_sides_that_is_found_is_told(self):
         rng = np.random.default_rng(0)
         true = mean_face() + rng.normal(size=(40, 49, 3)) * 0.02
         twins = true[:, MIRROR_LANDMARKS]
         even, uneven = (true + twins) / 2, (true - twins) / 2
-        metadata = responses(mean_face() + 0.5 * (even - mean_face()) + 0.2 * uneven, true)
-        assert metadata["faces"] == 40
-        assert list(metadata["both_sides"].values()) == pytest.approx([0.5] * len(MOVEMENTS), abs=0.01)
+        found = responses(mean_face() + 0.5 * (even - mean_face()) + 0.2 * uneven, true)
+        assert found.faces == 40
+        assert list(found.both_sides.values()) == pytest.approx([0.5] * len(MOVEMENTS), abs=0.01)
         apart = {name: 0.2 for name in MOVEMENTS if name != "opening of the lips"}
-        assert metadata["left_against_right"] == pytest.approx(apart, abs=0.01)
+        assert found.left_against_right == pytest.approx(apart, abs=0.01)
 
     def test_a_summary_says_how_many_are_far_off(self):
-        metadata = summary(np.array([0.01, 0.02, 0.03, 0.2]))
-        assert metadata["median"] == pytest.approx(0.025)
-        assert metadata["share_above_0.10"] == 0.25
-        assert summary(np.array([])) == {"faces": 0}
+        found = point_errors(np.array([0.01, 0.02, 0.03, 0.2]))
+        assert found.median == pytest.approx(0.025)
+        assert found.share_far == 0.25
+        assert point_errors(np.array([])).median is None
 
     def test_bins_of_yaw_take_every_face_once(self):
         bins = by_yaw(np.array([-70.0, -15.0, 0.0, 14.9, 44.0]), lambda rows: {"faces": int(rows.sum())})
@@ -322,12 +328,8 @@ class Doubtful(Landmarker):
 
 def test_squares_without_a_face_that_seem_one_are_counted():
     landmarker = Doubtful()
-    metadata = measure_empty(landmarker, [np.zeros((90, 160, 3), np.uint8), np.zeros((200, 120, 3), np.uint8)])
-    assert metadata == {
-        "squares": 2 * SQUARES_PER_PHOTOGRAPH,
-        "seem_a_face": SQUARES_PER_PHOTOGRAPH // 2,
-        "share": 0.25,
-    }
+    found = measure_empty(landmarker, [np.zeros((90, 160, 3), np.uint8), np.zeros((200, 120, 3), np.uint8)])
+    assert found == SquaresWithoutFace(2 * SQUARES_PER_PHOTOGRAPH, SQUARES_PER_PHOTOGRAPH // 2, 0.25)
     boxes = np.array(landmarker.boxes)
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:SQUARES_PER_PHOTOGRAPH, :2] + boxes[:SQUARES_PER_PHOTOGRAPH, 2:] <= [160, 90]).all()

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from duchenne.errors import TrainingError
-from duchenne.evaluation.pretrained import portraits as portrait_check
+from duchenne.commands import run
+from duchenne.errors import EvaluationError
+from duchenne.evaluation.pretrained import portraits
 
 
 class _Detector:
@@ -29,8 +30,8 @@ def test_the_portrait_check_counts_pairs(tmp_path, monkeypatch, capsys):
     files = ["smile1.jpg", "smile2.jpg", "plain.jpg", "smile3.jpg", "nobody.jpg"]
     emotions = ["happiness", "happiness", "neutral", "neutral", "neutral"]
     pd.DataFrame({"file": files, "person": range(5), "emotion": emotions}).to_csv(tmp_path / "index.csv", index=False)
-    monkeypatch.setattr(portrait_check, "AUDetector", _Detector)
-    portrait_check.main(tmp_path, result=tmp_path / "result.json")
+    monkeypatch.setattr(portraits, "AUDetector", _Detector)
+    assert run(["dev", "check-portraits", str(tmp_path), "--result", str(tmp_path / "result.json")]) == 0
     found = json.loads((tmp_path / "result.json").read_text())
     assert found == json.loads(capsys.readouterr().out)
     assert found["without_a_face"] == 1
@@ -41,5 +42,5 @@ def test_the_portrait_check_counts_pairs(tmp_path, monkeypatch, capsys):
 
 def test_an_index_without_emotions_is_refused(tmp_path):
     pd.DataFrame({"file": ["x"], "person": [0], "emotion": [None]}).to_csv(tmp_path / "index.csv", index=False)
-    with pytest.raises(TrainingError, match="has no picture labelled"):
-        portrait_check.main(tmp_path)
+    with pytest.raises(EvaluationError, match="has no picture labelled"):
+        portraits.check_portraits(tmp_path)

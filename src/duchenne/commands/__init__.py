@@ -8,6 +8,7 @@ import sys
 from cyclopts import App, CycloptsError
 from rich.console import Console
 
+from duchenne.commands.dev import dev
 from duchenne.commands.renamed_options import with_new_names
 from duchenne.errors import DuchenneError, UsageError
 
@@ -30,6 +31,7 @@ app.command("duchenne.commands.doctor:doctor", help="Say what is installed and c
 data = App(name="data", help="Look after data sets on disk.")
 data.command("duchenne.commands.data:check", help="Say what a data set holds and lacks.")
 app.command(data)
+app.command(dev)
 app.command("duchenne.commands.evaluate:evaluate", help="Judge a trained system on prepared faces, by every measure.")
 app.command("duchenne.commands.explain:explain", help="Show which patches each action unit rests on.")
 app.command("duchenne.commands.export:export", help="Write a trained network as the file that detection reads.")

@@ -13,6 +13,7 @@ def prepare(
     *sources: str,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     data: Literal["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills", "generic"] | None = None,
+    part: Literal["teach", "choose", "judge"] | None = None,
     landmarks: Literal["detector", "exact"] = "detector",
     sampling: Literal["all", "paper", "drml"] = "all",
     step: int = 1,
@@ -35,6 +36,8 @@ def prepare(
         Folder of the store.
     data
         What the sources are; recognised by their folders otherwise.
+    part
+        Of a CSV with parts of persons, this one alone; all of them otherwise.
     landmarks
         detector: what detection will see. exact: what the renderer knows (rendered stills alone; for studies).
     sampling
@@ -62,6 +65,7 @@ def prepare(
     )
 
     from duchenne.datasets.loaders import load_all
+    from duchenne.datasets.parts import Part
     from duchenne.datasets.prepare import PrepareOptions, done_frames
     from duchenne.datasets.prepare import prepare as prepare_store
     from duchenne.errors import UsageError
@@ -73,7 +77,7 @@ def prepare(
     options = PrepareOptions(landmarks, sampling, step, seed, prefix)
     console = Console(stderr=True)
     with console.status("Reading labels"):
-        releases = load_all(sources, data)
+        releases = load_all(sources, data, None if part is None else Part(part))
         done, total = (0, None) if restart else done_frames(releases, out, options)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:

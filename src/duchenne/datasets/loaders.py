@@ -8,6 +8,7 @@ from duchenne.datasets.ck_plus import load_ck_plus
 from duchenne.datasets.disfa import load_disfa, load_disfa_plus
 from duchenne.datasets.fera17 import load_fera17
 from duchenne.datasets.generic import load_generic
+from duchenne.datasets.parts import Part
 from duchenne.datasets.recording import Release
 from duchenne.datasets.stills import load_stills
 from duchenne.errors import DatasetError, UsageError
@@ -23,15 +24,16 @@ LOADERS: dict[str, Callable[[Path], Release]] = {
 }
 
 
-def load(source: str | Path, kind: str | None = None) -> Release:
+def load(source: str | Path, kind: str | None = None, part: Part | None = None) -> Release:
     """Return the data set at a path.
 
     Args:
         source: A folder, or for "stills" and "generic" a file.
         kind: One of `LOADERS`; None to recognise it by what lies there.
+        part: Of a CSV of your own that has parts, this one alone.
 
     Raises:
-        UsageError: There is no such loader.
+        UsageError: There is no such loader, or a part is asked for of a data set that has none.
         DatasetError: Nothing lies there, or nothing that a loader knows.
     """
     path = Path(source)
@@ -39,12 +41,17 @@ def load(source: str | Path, kind: str | None = None) -> Release:
         raise UsageError(f"There is no data set {kind!r}; known: {', '.join(LOADERS)}.")
     if not path.exists():
         raise DatasetError(f"{source}: there is no such file or folder. Relative paths start at {Path.cwd()}.")
-    return LOADERS[kind or kind_of_release(path)](path)
+    found = kind or kind_of_release(path)
+    if part is None:
+        return LOADERS[found](path)
+    if found != "generic":
+        raise UsageError(f"{source} is read as {found}, which has no parts; --part is for a CSV of your own.")
+    return load_generic(path, part)
 
 
-def load_all(sources: Sequence[str | Path], kind: str | None = None) -> list[Release]:
+def load_all(sources: Sequence[str | Path], kind: str | None = None, part: Part | None = None) -> list[Release]:
     """Return the data sets of several paths; errors as `load`."""
-    return [load(source, kind) for source in sources]
+    return [load(source, kind, part) for source in sources]
 
 
 _MARKS: tuple[tuple[str, str], ...] = (

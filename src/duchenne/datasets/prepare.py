@@ -241,7 +241,7 @@ def _columns(recording: Recording, faces: Sequence[PreparedFace], prefix: str) -
         "pose_number": np.full(count, recording.pose_number, np.int64),
     }
     for name, values in recording.extra.items():
-        columns[f"extra_{name}"] = np.array(values[rows].tolist())
+        columns[f"extra_{name}"] = values[rows] if values.ndim > 1 else np.array(values[rows].tolist())
     if recording.truth is not None:
         points = recording.truth.points[rows]
         true = [into_crop(face.crop_from_image, known) for face, known in zip(faces, points, strict=True)]
@@ -273,3 +273,4 @@ def _digest(batches: Sequence[Batch]) -> str:
 def _arrays(recording: Recording) -> Iterator[np.ndarray]:
     labels = recording.labels
     yield from (labels.frame, labels.occurrence, labels.known, labels.intensity, labels.intensity_known)
+    yield from (values for values in recording.extra.values() if values.ndim > 1)

@@ -221,7 +221,7 @@ class Recording:
         moving: Whether its frames follow one another in time, so that a face can be followed.
         pose_number: The camera of FERA 2017, 1-9; 0 where there is none.
         truth: Where a renderer knows more.
-        extra: Further columns by name, one value a frame: numbers or text.
+        extra: Further columns by name, one row a frame: numbers, tables of numbers or text.
     """
 
     subject: str
@@ -231,7 +231,7 @@ class Recording:
     moving: bool = True
     pose_number: int = 0
     truth: Truth | None = None
-    extra: Mapping[str, Shaped[np.ndarray, " k"]] = field(default_factory=dict)
+    extra: Mapping[str, Shaped[np.ndarray, "k ..."]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels.frame)

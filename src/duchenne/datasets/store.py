@@ -133,7 +133,11 @@ class PreparedStore:
 
     @property
     def extra_names(self) -> tuple[str, ...]:
-        """Columns beyond those of `FaceStore`; of stills: tone, sex, age, params, true_points."""
+        """Columns beyond those of `FaceStore`.
+
+        Of stills: tone, sex, age, params, true_points. Of graded pictures: part and file (text), grade and one_sided
+        (n, 23) as in `grades.Grades`.
+        """
         return tuple(n.removeprefix("extra_") for n in self._about["columns"] if n.startswith("extra_"))
 
     def extra(self, name: str) -> Shaped[np.ndarray, "n ..."]:

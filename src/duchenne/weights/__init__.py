@@ -43,6 +43,6 @@ def expected_hashes() -> dict[str, str]:
 
 
 def write_hashes() -> None:
-    """Record the hashes of the files that lie in the package now; run as `python -m duchenne.weights`."""
+    """Record the hashes of the files that lie in the package now: `duchenne dev write-hashes`."""
     hashes = {name: sha256_of(weights_path(name)) for name in WEIGHT_FILES}
     (FOLDER / "hashes.json").write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")

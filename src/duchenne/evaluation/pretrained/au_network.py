@@ -1,147 +1,133 @@
 """Make the AU network of the package from what `duchenne train compact` has left, and measure it.
 
-    sh scripts/au_network.sh WORK        every step, from rendering on; a stopped run goes on
-    python -m duchenne.evaluation.pretrained.au_network trained/compact --choose choose.store --poses poses.store \
-        --pairs pairs.store --free free.store --choose-neutral choose_neutral.store \
-        --free-neutral free_neutral.store --weights au_compact.onnx --result au_compact.json
-
 No identity is in two of the stores, but the neutral ones show the people of the store that they are named after. The
-first one says how far AUs may lean on landmarks, calibrates probabilities and chooses thresholds; the others are used
-for the reported scores only.
+first one chooses the late fusion weights, calibrates probabilities and chooses thresholds; the others are used for the
+reported scores only.
 """
 
-import json
-import sys
-from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-import cyclopts
+import numpy as np
 
-from duchenne.errors import DuchenneError, TrainingError
+from duchenne.datasets.splits import require_disjoint
+from duchenne.datasets.store import PreparedStore
+from duchenne.errors import TrainingError
+from duchenne.evaluation.pretrained import au_scores
+from duchenne.evaluation.pretrained.au_predictions import Predictions, RenderedStore, predict, region_network_of
+from duchenne.evaluation.pretrained.au_result import AUNetworkResult
+from duchenne.evaluation.pretrained.neutral_gain import neutral_gain
+from duchenne.recognition import NeutralRule
+from duchenne.training.action_units.calibration import calibrated
+from duchenne.training.action_units.export import Exported, export_system
+from duchenne.training.action_units.late_fusion import late_fusion_weights, with_late_fusion
+from duchenne.training.action_units.neutral import learn_rule
+from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.systems import load_system
 
-app = cyclopts.App(name="python -m duchenne.evaluation.pretrained.au_network", help=__doc__, help_format="plaintext")
+_WHAT = (
+    "Rendered faces of identities that neither training nor calibration nor thresholds saw; no real faces. "
+    "Faces and landmarks as duchenne prepare finds them."
+)
 
 
-@app.default
-def main(
-    system: Path,
-    *,
-    choose: Path,
-    poses: Path,
-    pairs: Path,
-    free: Path,
-    choose_neutral: Path,
-    free_neutral: Path,
-    weights: Path,
-    result: Path,
-) -> None:
-    """Calibrate and export a trained network, and record its scores on identities that nothing was chosen on.
+@dataclass(frozen=True)
+class StoreFolders:
+    """Prepared stores of rendered stills.
+
+    Attributes:
+        choose: AUs in a mix of co-occurrences, free poses.
+        poses: Independent AUs, each face under the fifteen poses of the grid.
+        pairs: Frontal, in pairs that differ in one movement.
+        free: Independent AUs, free poses.
+        choose_neutral: Neutral frontal stills of people of `choose`.
+        free_neutral: Neutral frontal stills of people of `free`.
+    """
+
+    choose: Path
+    poses: Path
+    pairs: Path
+    free: Path
+    choose_neutral: Path
+    free_neutral: Path
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The stores of `StoreFolders`, opened."""
+
+    choose: RenderedStore
+    poses: RenderedStore
+    pairs: RenderedStore
+    free: RenderedStore
+    choose_neutral: RenderedStore
+    free_neutral: RenderedStore
+
+    def by_name(self) -> dict[str, RenderedStore]:
+        """Return them by the names of the fields."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+def release_au_network(folder: Path, stores: StoreFolders, weights: Path) -> AUNetworkResult:
+    """Calibrate and export a trained network, and measure it on identities that nothing was chosen on.
 
     Args:
-        system: Folder that duchenne train has written.
-        choose: Store of stills of a mixed company in free poses.
-        poses: Store of stills of independent AUs, each face under the fifteen poses of the grid.
-        pairs: Store of frontal stills in pairs that differ in one movement.
-        free: Store of stills of independent AUs in free poses.
-        choose_neutral: Store of neutral frontal stills of people of the first.
-        free_neutral: Store of neutral frontal stills of people of the free one.
+        folder: That duchenne train has written.
+        stores: Where the stores lie.
         weights: ONNX file to write.
-        result: JSON file to write.
+
+    Raises:
+        TrainingError: The folder holds no region network with an ordinal head.
+        DatasetError: A folder holds no store, or two stores share a person.
     """
-    from duchenne.datasets.splits import require_disjoint
-    from duchenne.datasets.store import PreparedStore
-    from duchenne.training.action_units.system import DeepSystem
-    from duchenne.training.systems import load_system
-
-    loaded = load_system(system)
-    if not isinstance(loaded, DeepSystem):
-        raise TrainingError(f"{system} holds no network but the classical system {loaded.name}; it has no ONNX form.")
-    stores = {
-        name: PreparedStore(path, loaded.recipe.reduction)
-        for name, path in (
-            ("choose", choose), ("poses", poses), ("pairs", pairs), ("free", free),
-            ("choose_neutral", choose_neutral), ("free_neutral", free_neutral),
-        )
-    }  # fmt: skip
-    require_disjoint({name: store.subject.tolist() for name, store in stores.items() if "neutral" not in name})
-    measured = release(loaded, stores, weights)
-    result.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(summary(measured), indent=1))
+    system = load_system(folder)
+    if not isinstance(system, DeepSystem):
+        raise TrainingError(f"{folder} holds no network but the classical system {system.name}; it has no ONNX form.")
+    opened = Stores(*(PreparedStore(getattr(stores, one.name), system.recipe.reduction) for one in fields(stores)))
+    people = {name: store.subject.tolist() for name, store in opened.by_name().items() if "neutral" not in name}
+    require_disjoint(people)
+    return release(system, opened, weights)
 
 
-def release(system: Any, stores: Mapping[str, Any], weights: Path) -> dict[str, Any]:
-    """Write the ONNX file; return what was chosen and measured, ready for JSON.
-
-    Args:
-        system: A `DeepSystem` with an ordinal head.
-        stores: By the names of the command's options.
-        weights: The file.
-    """
-    import numpy as np
-
-    from duchenne.evaluation.pretrained import au_scores
-    from duchenne.training.action_units import neutral
-    from duchenne.training.action_units.calibration import calibrated
-    from duchenne.training.action_units.export import export_system
-    from duchenne.training.action_units.late_fusion import late_fusion_weights, with_late_fusion
-
-    choose, poses, pairs, free = (stores[name] for name in ("choose", "poses", "pairs", "free"))
-    system = calibrated(with_late_fusion(system, choose), choose)
-    rule = neutral.learn_rule(system, choose, stores["choose_neutral"])
-    exported = export_system(system, choose, weights, rule)
-    aus, said = system.aus, {name: au_scores.answers(system, stores[name]) for name in ("poses", "pairs", "free")}
-    frontal = (np.round(poses.pose_deg[:, :2]) == 0).all(1)
-    on_grid, at_will = said["poses"].probability, said["free"].probability
-    return {
-        "what": "Rendered faces of identities that neither training nor calibration nor thresholds saw; no real faces. "
-        "Faces and landmarks as duchenne prepare finds them.",
-        "made_by": "sh scripts/au_network.sh WORK",
-        "name": system.name,
-        "source": "rendered heads (duchenne.synthesis) alone",
-        **system.metadata,
-        "onnx_bytes": exported.size_bytes,
-        "onnx_against_torch_max_difference": exported.difference,
-        "landmark_shares": late_fusion_weights(system.network),
-        "threshold_rule": "best F1 on the choosing faces, after calibration on the same",
-        "thresholds": {name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
-        "stores": {
-            name: {"fingerprint": store.fingerprint, "subjects": len(np.unique(store.subject)), **au_scores.lost(store)}
-            for name, store in stores.items()
-        },
-        "area_under_roc_frontal": au_scores.area_table(aus, poses.subset(frontal), on_grid[frontal]),
-        "area_under_roc_by_pose": au_scores.by_pose(aus, poses, on_grid),
-        "area_under_roc_by_angle": au_scores.by_angle(aus, free, at_will),
-        "area_under_roc_by_person": au_scores.by_group(aus, free, at_will),
-        "area_under_roc_by_face_size": au_scores.by_size(aus, free, at_will),
-        "intensity_and_calibration": au_scores.graded(aus, poses, said["poses"]),
-        "intensity_and_calibration_frontal": au_scores.graded(aus, poses.subset(frontal), said["poses"].of(frontal)),
-        "stronger_side_told": au_scores.stronger_side(aus, free, said["free"]),
-        "f1_at_thresholds": au_scores.f1_table(aus, poses, on_grid, exported.thresholds),
-        "pairs_that_differ_in_one_au": au_scores.in_pairs(aus, pairs, said["pairs"].probability),
-        "pairs_of_lookalikes": au_scores.in_pairs(aus, pairs, said["pairs"].probability, differing=2),
-        "with_the_neutral_face_of_the_person": neutral.measured(system, rule, free, stores["free_neutral"]),
-    }
+def release(system: DeepSystem, stores: Stores, weights: Path) -> AUNetworkResult:
+    """Write the ONNX file and return what was chosen and measured."""
+    system = calibrated(with_late_fusion(system, stores.choose), stores.choose)
+    rule = learn_rule(system, stores.choose, stores.choose_neutral)
+    exported = export_system(system, stores.choose, weights, rule)
+    return _measured(system, rule, exported, stores)
 
 
-def summary(measured: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures that the bars are set for."""
-    poses, graded = measured["area_under_roc_by_pose"], measured["intensity_and_calibration"]
-    return {
-        "frontal": measured["area_under_roc_frontal"]["mean_12"],
-        **{name: value for name, value in poses.items() if name != "poses"},
-        "icc": graded["icc_3_1_mean_12"],
-        "icc_frontal": measured["intensity_and_calibration_frontal"]["icc_3_1_mean_12"],
-        "calibration_error": graded["calibration_error_mean_12"],
-        "stronger_side": measured["stronger_side_told"]["all"],
-        "pairs_least_of_12": measured["pairs_that_differ_in_one_au"]["least_of_12"],
-        **{kind: metadata["largest_difference"] for kind, metadata in measured["area_under_roc_by_person"].items()},
-    }
+def _measured(system: DeepSystem, rule: NeutralRule, exported: Exported, stores: Stores) -> AUNetworkResult:
+    aus, poses, free = system.aus, stores.poses, stores.free
+    on_poses, in_pairs, in_free = (predict(system, store) for store in (poses, stores.pairs, free))
+    frontal, on_frontal = _frontal(poses, on_poses)
+    return AUNetworkResult(
+        what=_WHAT,
+        made_by="sh scripts/au_network.sh WORK",
+        name=system.name,
+        source="rendered heads (duchenne.synthesis) alone",
+        training=system.metadata,
+        onnx_bytes=exported.size_bytes,
+        onnx_against_torch_max_difference=exported.difference,
+        late_fusion_weights=late_fusion_weights(region_network_of(system)),
+        threshold_rule="best F1 on the choosing faces, after calibration on the same",
+        thresholds={name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
+        stores={name: au_scores.store_summary(store) for name, store in stores.by_name().items()},
+        frontal=au_scores.area_table(aus, frontal, on_frontal.probability),
+        by_pose=au_scores.by_pose(aus, poses, on_poses.probability),
+        by_angle=au_scores.by_angle(aus, free, in_free.probability),
+        by_person=au_scores.by_person(aus, free, in_free.probability),
+        by_face_size=au_scores.by_size(aus, free, in_free.probability),
+        grading=au_scores.grading(aus, poses, on_poses),
+        grading_frontal=au_scores.grading(aus, frontal, on_frontal),
+        stronger_side=au_scores.stronger_side(aus, free, in_free),
+        f1=au_scores.f1_table(aus, poses, on_poses.probability, exported.thresholds),
+        pairs_alone=au_scores.in_pairs(aus, stores.pairs, in_pairs.probability),
+        pairs_of_lookalikes=au_scores.in_pairs(aus, stores.pairs, in_pairs.probability, differing=2),
+        neutral=neutral_gain(system, rule, free, stores.free_neutral),
+    )
 
 
-if __name__ == "__main__":
-    try:
-        app()
-    except DuchenneError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+def _frontal(poses: RenderedStore, predictions: Predictions) -> tuple[RenderedStore, Predictions]:
+    rows = (np.round(poses.pose_deg[:, :2]) == 0).all(1)
+    return poses.subset(rows), predictions.of(rows)

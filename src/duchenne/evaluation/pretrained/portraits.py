@@ -1,21 +1,18 @@
 """A coarse check on real portraits with rough emotion labels: expected AUs should tell an emotion from neutral.
 
-    python -m duchenne.evaluation.pretrained.portraits FACES --result portraits.json
-
-FACES holds `index.csv` with the columns file, person and emotion. Nothing is trained or chosen by it, and emotion
-labels are no AU labels: happy people need not smile, and neutral ones may.
+Nothing is trained or chosen by it, and emotion labels are no AU labels: happy people need not smile, and neutral ones
+may.
 """
 
-import json
-import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import cyclopts
 import numpy as np
 import pandas as pd
 
 from duchenne.detector import AUDetector, DetectionOptions
-from duchenne.errors import DuchenneError, TrainingError
+from duchenne.errors import EvaluationError
 from duchenne.measures.ranking import area_under_roc
 
 EXPECTED: tuple[tuple[str, str], ...] = (
@@ -31,57 +28,64 @@ EXPECTED: tuple[tuple[str, str], ...] = (
 """AU and emotion that it should tell from a neutral face."""
 NEUTRAL = "neutral"
 
-app = cyclopts.App(name="python -m duchenne.evaluation.pretrained.portraits", help=__doc__, help_format="plaintext")
+
+@dataclass(frozen=True)
+class PortraitCheck:
+    """How well expected AUs tell emotions from neutral.
+
+    Attributes:
+        what: This check, in words.
+        pictures: With one of the emotions, or neutral.
+        without_a_face: Of these.
+        faces_by_emotion: How many.
+        area_under_roc: Of each AU's probability, by AU and emotion; None where there is no such picture.
+    """
+
+    what: str
+    pictures: int
+    without_a_face: int
+    faces_by_emotion: Mapping[str, int]
+    area_under_roc: Mapping[str, float | None]
 
 
-@app.default
-def main(faces: Path, *, result: Path | None = None) -> None:
-    """Print, and with --result write, the area under the ROC of each expected pair.
+def check_portraits(folder: Path) -> PortraitCheck:
+    """Return the area under the ROC of each expected pair.
 
     Args:
-        faces: Folder with index.csv and the pictures that it names.
-        result: JSON file to write.
+        folder: Pictures with index.csv, which has the columns file and emotion.
+
+    Raises:
+        EvaluationError: There is no index, or no picture with one of the emotions.
     """
-    index = pd.read_csv(faces / "index.csv")
     wanted = {NEUTRAL, *(emotion for _, emotion in EXPECTED)}
+    try:
+        index = pd.read_csv(folder / "index.csv")
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"{folder / 'index.csv'} cannot be read: {error}") from error
     chosen = index[index["emotion"].isin(wanted)]
     if chosen.empty:
-        raise TrainingError(f"{faces / 'index.csv'} has no picture labelled {', '.join(sorted(wanted))}.")
-    measured = separation(faces, chosen)
-    text = json.dumps(measured, indent=1)
-    print(text)
-    if result is not None:
-        result.write_text(text + "\n", encoding="utf-8")
+        raise EvaluationError(f"{folder / 'index.csv'} has no picture labelled {', '.join(sorted(wanted))}.")
+    return _separation(folder, chosen)
 
 
-def separation(folder: Path, pictures: pd.DataFrame) -> dict[str, object]:
-    """Return counts and, for each expected pair, the area under the ROC of the AU's probability."""
+def _separation(folder: Path, pictures: pd.DataFrame) -> PortraitCheck:
     detector = AUDetector(DetectionOptions(largest_face=True))
-    emotions, probabilities = [], []
-    for file, emotion in zip(pictures["file"], pictures["emotion"], strict=True):
-        found = detector.detect(folder / file)
-        if found:
-            emotions.append(emotion)
-            probabilities.append(found[0].probability)
-    emotion_of, probability = np.array(emotions), np.array(probabilities)
-    pairs = {}
+    found = [
+        (emotion, faces[0].probability)
+        for file, emotion in zip(pictures["file"], pictures["emotion"], strict=True)
+        if (faces := detector.detect(folder / file))
+    ]
+    emotions = np.array([emotion for emotion, _ in found])
+    probability = np.array([of_aus for _, of_aus in found]).reshape(len(found), len(detector.aus))
+    areas = {}
     for au, emotion in EXPECTED:
-        of_pair = np.isin(emotion_of, [emotion, NEUTRAL])
-        score = probability[of_pair, detector.aus.index(au)]
-        area = area_under_roc(emotion_of[of_pair] == emotion, score)
-        pairs[f"{au} {emotion} against {NEUTRAL}"] = None if area is None else round(area, 4)
-    return {
-        "what": "Coarse check on real portraits with rough emotion labels; never used for training or selection.",
-        "pictures": len(pictures),
-        "without_a_face": len(pictures) - len(emotions),
-        "faces_by_emotion": {str(name): int((emotion_of == name).sum()) for name in np.unique(emotion_of)},
-        "area_under_roc": pairs,
-    }
-
-
-if __name__ == "__main__":
-    try:
-        app()
-    except DuchenneError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+        rows = np.isin(emotions, [emotion, NEUTRAL])
+        area = area_under_roc(emotions[rows] == emotion, probability[rows, detector.aus.index(au)])
+        areas[f"{au} {emotion} against {NEUTRAL}"] = None if area is None else round(area, 4)
+    return PortraitCheck(
+        what="Coarse check on real portraits with rough emotion labels; never used for training or selection.",
+        pictures=len(pictures),
+        without_a_face=len(pictures) - len(found),
+        faces_by_emotion={str(name): int((emotions == name).sum()) for name in np.unique(emotions)},
+        area_under_roc=areas,
+    )

@@ -5,8 +5,6 @@ face of the same person scores beyond the usual; the share is the one that a log
 where that did not raise the area under the ROC on people whom the regression had not seen.
 """
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from sklearn.linear_model import LogisticRegression
@@ -73,25 +71,6 @@ def paired_latents(
     usable = np.isin(faces.subject, list(of_person))
     nothing = np.zeros(latent.shape[1])
     return latent, np.stack([of_person.get(name, nothing) for name in faces.subject.tolist()]), usable
-
-
-def measured(system: DeepSystem, rule: NeutralRule, faces: FaceStore, neutral: FaceStore) -> dict[str, Any]:
-    """Return the area under the ROC of each AU without and with the neutral face, on people that learnt nothing."""
-    latent, resting, usable = paired_latents(system, faces, neutral)
-    shifted = latent - rule.share * (resting - rule.usual)
-    areas: dict[str, Any] = {}
-    for column, name in enumerate(system.aus):
-        row = AU_NAMES.index(name)
-        kept = usable & np.asarray(faces.known[:, row])
-        truth = np.asarray(faces.occurrence[kept, row])
-        found = [area_under_roc(truth, values[kept, column]) for values in (latent, shifted)]
-        areas[name] = {
-            "share": round(float(rule.share[column]), 3),
-            "without": None if found[0] is None else round(found[0], 4),
-            "with": None if found[1] is None else round(found[1], 4),
-        }
-    people = len(np.unique(faces.subject[usable]))
-    return {"people": people, "faces": int(usable.sum()), "area_under_roc": areas}
 
 
 def _share(pair: Float[np.ndarray, "k 2"], truth: Shaped[np.ndarray, " k"]) -> float:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
@@ -55,13 +54,6 @@ def tiles(photo: Picture) -> list[Picture]:
     for band in np.array_split(photo, rows, axis=0):
         parts += [np.ascontiguousarray(tile) for tile in np.array_split(band, columns, axis=1)]
     return parts
-
-
-def shrunk(pixels: Picture, scale: float) -> Picture:
-    """Return the picture scaled by a factor below 1, averaged."""
-    height, width = pixels.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
 
 
 def choose_threshold(hits: Float[np.ndarray, " n"], false_faces: Float[np.ndarray, " m"]) -> float:

@@ -1,14 +1,13 @@
-"""Fit how the shape of a face corrects its pose: `python -m duchenne.training.landmarks.pose_correction --help`.
+"""How the shape of a face corrects its pose, as `duchenne dev fit-pose-correction` fits it.
 
 The landmarker looks at rendered heads that it was not trained on; the true pose is known. What the fit of the mean face
 leaves is regressed on the shape of the level face, by ridge regression, each head counted with its mirror image.
 """
 
-import argparse
 import itertools
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,8 @@ from duchenne.facs import LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose, rotation_from_pose, rotation_vector
 from duchenne.landmarks import Landmarker, level_face
 from duchenne.pose_normalisation import landmarks_3d
-from duchenne.training.landmarks.errors import locate, true_box
-from duchenne.training.landmarks.sources import RenderedFace, rendered_faces, stills_in
-from duchenne.weights import FOLDER, POSE_CORRECTION_NAME
+from duchenne.training.landmarks.boxes import locate, true_box
+from duchenne.training.pictures.rendered_heads import RenderedFace, rendered_faces, stills_in
 
 RIDGE = 0.02
 """Noise of a coordinate that the fit reckons with, in roots of the mean square distance from the centre."""
@@ -62,26 +60,21 @@ def fit(shapes: Float[np.ndarray, "n 147"], turns_deg: Float[np.ndarray, "n 3"])
     return np.linalg.solve(x.T @ x + len(x) * RIDGE**2 * np.eye(x.shape[1]), x.T @ y)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line of the fit."""
-    out = argparse.ArgumentParser(prog="python -m duchenne.training.landmarks.pose_correction", description=__doc__)
-    out.add_argument("--rendered", type=Path, nargs="+", required=True, help="folders of heads not trained on")
-    out.add_argument("--count", type=int, default=4000, help="heads to look at (default: %(default)s)")
-    out.add_argument("--out", type=Path, default=FOLDER / POSE_CORRECTION_NAME, help="the JSON to write")
-    return out
+def fit_pose_correction(rendered: Sequence[Path], count: int, out: Path) -> None:
+    """Fit the correction of the package's landmarker and write it.
 
+    Args:
+        rendered: Folders of rendered heads that the landmarker was not trained on.
+        count: Heads to look at.
+        out: The JSON to write.
 
-def main() -> None:
-    """Fit and write."""
-    args = parser().parse_args()
-    heads = itertools.chain.from_iterable(rendered_faces(file) for file in stills_in(args.rendered))
-    matrix = fit(*observed(Landmarker(), itertools.islice(heads, args.count)))
+    Raises:
+        TrainingError: There are fewer heads than coordinates.
+    """
+    heads = itertools.chain.from_iterable(rendered_faces(file) for file in stills_in(list(rendered)))
+    matrix = fit(*observed(Landmarker(), itertools.islice(heads, count)))
     about = (
         f"degrees of rotation vector for each of {3 * LANDMARK_COUNT} coordinates of the level face less the mean face"
     )
     text = json.dumps({"about": about, "rotation_vector_deg": np.round(matrix, 3).tolist()}, indent=1)
-    args.out.write_text(re.sub(r"\s+(?=[-\d\]])", " ", text) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    out.write_text(re.sub(r"\s+(?=[-\d\]])", " ", text) + "\n", encoding="utf-8")

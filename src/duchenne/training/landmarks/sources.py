@@ -1,121 +1,35 @@
 """Where the landmarker's faces come from, and which of them it may see in training."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from jaxtyping import Bool, Float
-from PIL import Image
+from jaxtyping import Float
 
 from duchenne.alignment import eye_span_px
-from duchenne.cropping import Picture
+from duchenne.datasets.parts import Part
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT
-from duchenne.geometry import HeadPose, rigid_rotation, rotation_from_pose
+from duchenne.geometry import rigid_rotation, rotation_from_pose
 from duchenne.pose_normalisation import STABLE_LANDMARKS, pose_normalised
-from duchenne.training.face_detector.sources import AGREEMENT_IOU, HELD_OUT, VALIDATION
 from duchenne.training.landmarks.pool import Sample, empty_sample, face_sample, write_part
 from duchenne.training.pictures.photographs import photographs
+from duchenne.training.pictures.real_faces import RealFace, real_faces
+from duchenne.training.pictures.rendered_heads import rendered_faces, stills_in
 
-MIN_PRESENCE = 2.0
-"""Logit above which the teacher's own doubt is small."""
-MAX_INCONSISTENCY = 0.03
-"""Mean way between the teacher's two passes, over the root of the area of the points' box; 1% differ by more."""
 EMPTY_PER_FACE_SOURCE, EMPTY_FROM_PHOTOGRAPHS = 1200, 1800
 _PER_PART = 1000
-
-
-@dataclass(frozen=True)
-class TaughtFace:
-    """A real picture with the teacher's points.
-
-    Attributes:
-        file: Where it lies.
-        person: The id by which pictures are split.
-        landmarks_3d: (49, 3), points and depth, image pixels.
-        trusted: The teacher is sure and consistent, and no detector sees a second face.
-    """
-
-    file: Path
-    person: int
-    landmarks_3d: Float[np.ndarray, "49 3"]
-    trusted: bool
-
-    def pixels(self) -> Picture:
-        """Return the picture."""
-        with Image.open(self.file) as image:
-            return np.asarray(image.convert("RGB"))
-
-
-@dataclass(frozen=True)
-class RenderedFace:
-    """A drawn head with its truth.
-
-    Attributes:
-        pixels: RGB.
-        landmarks_3d: (49, 3), points and depth, image pixels.
-        visible: (49,).
-        pose: Of the head against the camera.
-    """
-
-    pixels: Picture
-    landmarks_3d: Float[np.ndarray, "49 3"]
-    visible: Bool[np.ndarray, "49"]
-    pose: HeadPose
-
-
-def taught_faces(folder: Path, labels: Path, last_digits: set[int]) -> list[TaughtFace]:
-    """Return the faces on which both detectors agree, of the persons whose id ends in one of some digits.
-
-    Args:
-        folder: Pictures with an index.csv (file, person).
-        labels: As `teachers.label_pictures` writes them.
-        last_digits: Of the persons' ids.
-
-    Raises:
-        TrainingError: The labels are of other pictures.
-    """
-    with (folder / "index.csv").open(encoding="utf-8") as file:
-        rows = {row["file"]: int(row["person"]) for row in csv.DictReader(file)}
-    with np.load(labels) as table:
-        t = {name: table[name] for name in table.files}
-    if not set(t["picture"]) <= set(rows):
-        raise TrainingError(f"{labels} labels pictures that {folder / 'index.csv'} does not list.")
-    agreed = (t["iou"] > AGREEMENT_IOU) & np.isfinite(t["points"]).all((1, 2))
-    trusted = (t["presence"] > MIN_PRESENCE) & (t["consistency"] < MAX_INCONSISTENCY)
-    trusted &= (t["n_short"] < 2) & (t["n_full"] < 2)
-    landmarks_3d = t["points"].astype(np.float64) + np.array([0.5, 0.5, 0.0])
-    return [
-        TaughtFace(folder / name, rows[name], landmarks_3d[k], bool(trusted[k]))
-        for k, name in enumerate(t["picture"])
-        if agreed[k] and rows[name] % 10 in last_digits
-    ]
-
-
-def rendered_faces(file: Path) -> Iterator[RenderedFace]:
-    """Yield the heads of a file of stills."""
-    columns = ["image", "landmarks_3d", "visibility", "yaw_deg", "pitch_deg", "roll_deg"]
-    table = pd.read_parquet(file, engine="fastparquet", columns=columns)
-    for image, landmarks, visibility, *angles in zip(*(table[name] for name in columns), strict=True):
-        with Image.open(io.BytesIO(image)) as opened:
-            pixels = np.asarray(opened.convert("RGB"))
-        landmarks_3d = np.frombuffer(landmarks, np.float32).reshape(LANDMARK_COUNT, 3).astype(np.float64)
-        visible = np.frombuffer(visibility, np.uint8).astype(bool)
-        yield RenderedFace(pixels, landmarks_3d, visible, HeadPose(*(float(angle) for angle in angles)))
 
 
 def prepare_real(
     work: Path, faces: Path, labels: Path, average: Float[np.ndarray, "49 3"]
 ) -> tuple[list[Path], list[Path]]:
     """Write the parts of real faces that are not there yet; return those to train on and those to choose on."""
-    training = [face for face in taught_faces(faces, labels, set(range(10)) - {HELD_OUT, VALIDATION}) if face.trusted]
-    choosing = [face for face in taught_faces(faces, labels, {VALIDATION}) if face.trusted]
+    training = [face for face in real_faces(faces, labels, Part.TEACH) if face.trusted]
+    choosing = [face for face in real_faces(faces, labels, Part.CHOOSE) if face.trusted]
     difference = depth_difference(training, average)
     return (
         _write_real(work, "real", [with_depth(face, average, difference) for face in training]),
@@ -123,12 +37,12 @@ def prepare_real(
     )
 
 
-def depth_difference(faces: list[TaughtFace], average: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49"]:
+def depth_difference(faces: list[RealFace], average: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49"]:
     """Return by how much the mean rendered face lies deeper than the mean of the teacher's faces, in eye spans."""
     return average[:, 2] - np.mean([pose_normalised(face.landmarks_3d, average)[:, 2] for face in faces], axis=0)
 
 
-def with_depth(face: TaughtFace, average: np.ndarray, difference: Float[np.ndarray, "49"]) -> TaughtFace:
+def with_depth(face: RealFace, average: np.ndarray, difference: Float[np.ndarray, "49"]) -> RealFace:
     """Return the face with its depth on the rendered heads' scale, so that both sources teach one depth.
 
     Ours: the teacher's mean face differs from the rendered one by up to a tenth of the eye span at mouth and brows;
@@ -142,7 +56,7 @@ def with_depth(face: TaughtFace, average: np.ndarray, difference: Float[np.ndarr
     return replace(face, landmarks_3d=moved)
 
 
-def _write_real(work: Path, name: str, faces: list[TaughtFace]) -> list[Path]:
+def _write_real(work: Path, name: str, faces: list[RealFace]) -> list[Path]:
     parts = []
     for first in range(0, len(faces), _PER_PART):
         part = work / f"{name}-{first // _PER_PART:03d}"
@@ -164,22 +78,17 @@ def prepare_rendered(work: Path, folders: list[Path]) -> list[Path]:
     return parts
 
 
-def stills_in(folders: list[Path]) -> list[Path]:
-    """Return the files of stills in folders, those of each folder in order."""
-    return [file for folder in folders for file in sorted(folder.resolve().glob("stills-*.parquet"))]
-
-
 def prepare_empty(work: Path, faces: Path, labels: Path, backgrounds: list[Path], seed: int = 1) -> list[Path]:
     """Write the part of places without a face: beside the faces of training persons, and in photographs."""
     part = work / "empty"
     if not part.with_suffix(".npz").exists():
         rng = np.random.default_rng(seed)
-        known = taught_faces(faces, labels, set(range(10)) - {HELD_OUT, VALIDATION})
+        known = real_faces(faces, labels, Part.TEACH)
         write_part(part, [*_beside_faces(known, rng), *_in_photographs(backgrounds, rng)])
     return [part]
 
 
-def _beside_faces(faces: list[TaughtFace], rng: np.random.Generator) -> Iterator[Sample]:
+def _beside_faces(faces: list[RealFace], rng: np.random.Generator) -> Iterator[Sample]:
     """Yield squares that hold less than a quarter of the face's points or only a tiny part of the face."""
     given = 0
     while given < EMPTY_PER_FACE_SOURCE:

