@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from duchenne.errors import EvaluationError, UsageError
 from duchenne.evaluation.evaluate import evaluate_faces
@@ -140,6 +141,19 @@ def test_a_run_counts_by_au_pose_and_subject(store, run):
     assert run.by_pose.deviation_kept["AU12"].aroc == 0
     assert set(run.by_subject) == set(store.subject)
     assert au12.interval["aroc"] == (1.0, 1.0)
+
+
+def test_the_deviation_is_over_the_seven_poses_that_the_paper_keeps():
+    faces = toy_store(270, seed=1)
+    faces.pose_number = 1 + np.arange(270) % 9
+    truth = faces.occurrence[:, [AU_NAMES.index("AU12")]]
+    scores = np.clip(0.3 * truth + 0.7 * np.random.default_rng(2).random(truth.shape), 0, 1)
+    run = evaluate_faces(scored_faces(scores, ("AU12",), faces), ORIGIN, "toy", bootstrap=Bootstrap(0))
+    areas = [roc_auc_score(truth[k::9, 0], scores[k::9, 0]) for k in range(9)]
+    without_1_and_7 = [area for number, area in enumerate(areas, 1) if number not in {1, 7}]
+    assert run.by_pose.deviation_kept["AU12"].aroc == pytest.approx(np.std(without_1_and_7), abs=2e-6)
+    assert run.by_pose.deviation_all["AU12"].aroc == pytest.approx(np.std(areas), abs=2e-6)
+    assert run.by_pose.deviation_kept["AU12"].aroc != run.by_pose.deviation_all["AU12"].aroc
 
 
 def test_an_au_with_one_kind_is_named_and_left_out_of_the_means(run):

@@ -92,7 +92,7 @@ def test_a_budget_is_enough_when_the_last_third_gains_little():
     assert last_third_gain(second) == pytest.approx(-0.02)
     assert last_third_gain(trained_run("svm", {})) is None
     assert "still learning by that rule: region (+0.020)" in budget_of(SIZES["quick"], [first])
-    assert "nobody was still learning" in budget_of(SIZES["quick"], [first, second])
+    assert "no network was still learning" in budget_of(SIZES["quick"], [first, second])
     lost = trained_run("convnet", {9: 0.5, 20: 0.51, 100: 0.51})
     assert "never left chance, so that the budget was too small for them: convnet" in budget_of(SIZES["quick"], [lost])
 

@@ -16,6 +16,8 @@ from duchenne.evaluation.explain.significance import (
 )
 from duchenne.evaluation.explain.significance_map import significance_figure
 from duchenne.facs import AU_NAMES
+from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.recipes.deep import RECIPES
 from toy_faces import head, picture_of
 from toy_store import toy_store
 
@@ -97,6 +99,8 @@ def test_deleting_what_is_significant_hurts_and_the_rest_does_not(system, store)
 def test_systems_without_patches_and_lone_subjects_are_refused(system, store):
     with pytest.raises(EvaluationError, match="no patches"):
         patch_system(NoPatches())
+    with pytest.raises(EvaluationError, match="convnet has no patches"):
+        patch_system(DeepSystem(RECIPES["convnet"], torch.nn.Identity(), None, {}))
     with pytest.raises(EvaluationError, match="no face"):
         patch_significance(system, store, np.arange(0))
     with pytest.raises(EvaluationError, match="one alone"):

@@ -59,7 +59,7 @@ def reproduce(
     seeds
         How often every system is trained.
     systems
-        Who takes part, such as region convnet; everybody unless given.
+        Those that take part, such as region convnet; all unless given.
     experiments
         within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7.
     people

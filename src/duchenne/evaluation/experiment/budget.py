@@ -18,7 +18,7 @@ def budget_of(size: ExperimentSize, runs: Sequence[Run]) -> str:
             gains.setdefault(run.origin.system, []).append(gain)
     means = {name: sum(values) / len(values) for name, values in gains.items()}
     learning = sorted(f"{name} (+{gain:.3f})" for name, gain in means.items() if gain > ENOUGH_GAIN)
-    outcome = f"still learning by that rule: {', '.join(learning)}" if learning else "nobody was still learning"
+    outcome = f"still learning by that rule: {', '.join(learning)}" if learning else "no network was still learning"
     if lost := sorted({run.origin.system for run in runs if not learnt(run)}):
         outcome += f"; never left chance, so that the budget was too small for them: {', '.join(lost)}"
     shared = "in the same batches and with the same augmentation"

@@ -1,7 +1,7 @@
 """The experiment's real sets: BP4D, and FERA 2017's nine poses, from the folders of their releases.
 
 FERA 2017's training subjects are BP4D's people. Across sets, BP4D's test subjects are therefore left out of FERA
-2017's training set; for the nine poses everybody in that set trains, and its validation set is tested on.
+2017's training set; for the nine poses all of that set train, and its validation set is tested on.
 """
 
 from dataclasses import dataclass, field, replace
@@ -70,7 +70,7 @@ def without(faces: FaceSet, subjects: tuple[str, ...]) -> FaceSet:
     """Return the set with these subjects taken out of training and validation.
 
     Raises:
-        DatasetError: Nobody is left to train, or to validate.
+        DatasetError: No subject is left to train, or to validate.
     """
     split, gone = faces.split, set(subjects)
     train, valid = (tuple(name for name in part if name not in gone) for part in (split.train, split.valid))

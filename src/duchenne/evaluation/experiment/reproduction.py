@@ -42,7 +42,7 @@ class Experiment:
     """What is asked for.
 
     Attributes:
-        size: How large it is, and who takes part.
+        size: How large it is, and which systems take part.
         folder: For sets, systems, runs and report.
         seeds: How often every system is trained.
         workers: Processes side by side.
@@ -61,7 +61,7 @@ class Experiment:
         """Take the folder for this experiment.
 
         Raises:
-            UsageError: It holds one of another size or of other data, or somebody is asked for who takes no part.
+            UsageError: It holds one of another size or of other data, or a system is asked for that takes no part.
             EvaluationError: It cannot be written.
         """
         experiment_recipes(self.size, 0)

@@ -19,7 +19,7 @@ class ExperimentSize:
         people_shifted_test: Of the same, those who test.
         faces_shifted_test: Of each of them, each under nine poses.
         epochs: Times that a network sees each face.
-        systems: Who takes part; empty for everybody.
+        systems: Those that take part; empty for all.
         draws: Resamplings for intervals.
         networks: "compact", for a processor, or "paper", with the settings of their own recipes.
     """
