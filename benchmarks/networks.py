@@ -118,8 +118,8 @@ def main():
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 32, 128])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--result", type=Path, help="JSON file to write")
-    metadata = parser.parse_args()
-    torch.set_num_threads(metadata.threads)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     keep_freed_memory()
     rates = {kind: rate(kind) for kind in (torch.float32, torch.bfloat16)}
     found = {
@@ -129,14 +129,14 @@ def main():
         "matrix_product_gflop_per_s": {str(kind)[6:]: round(value) for kind, value in rates.items()},
         "lines": [],
     }
-    print(f"{metadata.threads} threads; matrix product GFLOP/s:", found["matrix_product_gflop_per_s"], flush=True)
-    for size in metadata.size:
-        for batch in metadata.batch:
+    print(f"{arguments.threads} threads; matrix product GFLOP/s:", found["matrix_product_gflop_per_s"], flush=True)
+    for size in arguments.size:
+        for batch in arguments.batch:
             for line in compared(size, batch, rates):
                 found["lines"].append(line)
                 print(*(f"{key} {value}" for key, value in line.items()), sep=", ", flush=True)
-                if metadata.result:
-                    metadata.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                if arguments.result:
+                    arguments.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from duchenne.synthesis.scene import scene
 from duchenne.synthesis.sets import shots, stills
 
 STAGES = {
-    "identity, skin, habit (once a person)": (stills, "make_head"),
+    "identity, skin, expression gains (once a person)": (stills, "make_head"),
     "expression and normals": (head.Head, "move"),
     "depth buffers": (scene, "fill_buffers"),
     "shadow": (scene, "_shadow"),

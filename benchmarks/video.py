@@ -33,7 +33,7 @@ def frames_per_second(work: Callable[[], int]) -> float:
 
 
 def stages(path: Path) -> dict[str, float]:
-    """Return frames/s of decoding, finding, landmarks, alignment and recognition, one face a frame."""
+    """Return frames/s of decoding, face detection, landmarks, alignment and recognition, one face a frame."""
     face_detector, landmarker, recognizer = FaceDetector(), Landmarker(), AURecognizer()
 
     def decode() -> int:

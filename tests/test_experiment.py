@@ -16,30 +16,36 @@ from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import EvaluationError, TrainingError, UsageError
-from duchenne.evaluation.evaluate import FORMAT
-from duchenne.evaluation.experiment import experiment
-from duchenne.evaluation.experiment.baselines import LEVELS, Level, line_up, resized
-from duchenne.evaluation.experiment.experiment import (
-    TRAINED,
+from duchenne.evaluation.evaluate import evaluate_faces
+from duchenne.evaluation.experiment import trial_pool
+from duchenne.evaluation.experiment.baselines import experiment_recipes
+from duchenne.evaluation.experiment.budget import budget_of, last_third_gain
+from duchenne.evaluation.experiment.face_sets import FaceSet, Setting
+from duchenne.evaluation.experiment.release_sets import Releases, release_settings
+from duchenne.evaluation.experiment.rendered_sets import RENDERED
+from duchenne.evaluation.experiment.reproduction import (
     Experiment,
-    budget_of,
-    last_third_gain,
     reproduce_releases,
     reproduce_rendered,
+    trials_of,
 )
-from duchenne.evaluation.experiment.face_sets import Arm, FaceSet
-from duchenne.evaluation.experiment.release_sets import Releases, release_arms
-from duchenne.evaluation.runs import read_run, read_runs, write_run
+from duchenne.evaluation.experiment.sizes import SIZES, ExperimentSize, resized
+from duchenne.evaluation.experiment.trial_pool import TRAINED, run_trials
+from duchenne.evaluation.run_files import read_run, read_runs
+from duchenne.evaluation.runs import RunOrigin, TrainingRecord
+from duchenne.evaluation.scored_faces import scored_faces
 from duchenne.facs import AU_NAMES, PAPER_AUS
+from duchenne.measures.intervals import Bootstrap
 from duchenne.networks.region_config import PAPER
 from duchenne.poses import pose_numbers
 from duchenne.training.recipes.deep import Adadelta, DeepRecipe
 from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
 from toy_faces import head
+from toy_store import toy_store
 
 
 def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing_and_the_grid_in_its_rate():
-    recipes = line_up(LEVELS["quick"], 2)
+    recipes = experiment_recipes(SIZES["quick"], 2)
     deep = [recipe for recipe in recipes.values() if isinstance(recipe, DeepRecipe)]
     assert len({(r.epochs, r.batch, r.augmentation, r.patience, r.seed) for r in deep}) == 1
     region = recipes["region"]
@@ -55,12 +61,12 @@ def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing_and_the_gr
     assert recipes["region-unweighted"].network == region.network
     assert not recipes["region-unweighted"].weighted
     with pytest.raises(UsageError, match="'nobody' takes no part"):
-        line_up(replace(LEVELS["quick"], systems=("nobody",)), 0)
+        experiment_recipes(replace(SIZES["quick"], systems=("nobody",)), 0)
 
 
 def test_the_papers_size_is_the_papers():
-    recipes = line_up(resized(LEVELS["full"], size="paper"), 3)
-    assert set(recipes) == set(line_up(LEVELS["full"], 3))
+    recipes = experiment_recipes(resized(SIZES["full"], networks="paper"), 3)
+    assert set(recipes) == set(experiment_recipes(SIZES["full"], 3))
     assert recipes["region"].network == replace(PAPER, aus=PAPER_AUS)
     assert recipes["region"].optimiser == recipes["convnet"].optimiser == Adadelta()
     assert {(name, recipe.name, recipe.seed) for name, recipe in recipes.items()} == {(n, n, 3) for n in recipes}
@@ -72,47 +78,55 @@ def test_nine_poses_have_numbers_and_others_none():
     assert pose_numbers(angles).tolist() == [6, 1, 9, 0, 5]
 
 
+def trained_run(system, validation):
+    """Return a run of a system with these validation scores by step."""
+    faces = scored_faces(np.full((8, 1), 0.5), ("AU12",), toy_store(8))
+    training = TrainingRecord(8, "toy", {"AU12": 1.0}, 1.0, validation, None)
+    return evaluate_faces(faces, RunOrigin(system, "toys", "all", training=training), "toy", bootstrap=Bootstrap(0))
+
+
 def test_a_budget_is_enough_when_the_last_third_gains_little():
-    first = {"system": "region", "training": {"validation": {"9": 0.6, "20": 0.7, "100": 0.72}}}
-    second = {"system": "region", "training": {"validation": {"9": 0.6, "20": 0.7, "100": 0.68}}}
+    first = trained_run("region", {9: 0.6, 20: 0.7, 100: 0.72})
+    second = trained_run("region", {9: 0.6, 20: 0.7, 100: 0.68})
     assert last_third_gain(first) == pytest.approx(0.02)
     assert last_third_gain(second) == pytest.approx(-0.02)
-    assert last_third_gain({"system": "svm", "training": {"validation": {}}}) is None
-    assert "still learning by that rule: region (+0.020)" in budget_of(LEVELS["quick"], [first])
-    assert "nobody was still learning" in budget_of(LEVELS["quick"], [first, second])
-    lost = {"system": "convnet", "training": {"validation": {"9": 0.5, "20": 0.51, "100": 0.51}}}
-    assert "never left chance, so that the budget was too small for them: convnet" in budget_of(LEVELS["quick"], [lost])
+    assert last_third_gain(trained_run("svm", {})) is None
+    assert "still learning by that rule: region (+0.020)" in budget_of(SIZES["quick"], [first])
+    assert "no network was still learning" in budget_of(SIZES["quick"], [first, second])
+    lost = trained_run("convnet", {9: 0.5, 20: 0.51, 100: 0.51})
+    assert "never left chance, so that the budget was too small for them: convnet" in budget_of(SIZES["quick"], [lost])
 
 
 def test_an_experiment_of_another_size_is_not_mixed_in(tmp_path):
-    level = resized(LEVELS["quick"], 12, 2.0)
-    Experiment(level, tmp_path, seeds=1).claim("rendered")
-    Experiment(level, tmp_path, seeds=3).claim("rendered")
+    size = resized(SIZES["quick"], 12, 2.0)
+    Experiment(size, tmp_path, seeds=1).claim("rendered")
+    Experiment(size, tmp_path, seeds=3).claim("rendered")
     with pytest.raises(UsageError, match=r"another experiment \(it differs in epochs\)"):
-        Experiment(resized(level, None, 3.0), tmp_path).claim("rendered")
+        Experiment(resized(size, None, 3.0), tmp_path).claim("rendered")
     with pytest.raises(UsageError, match="8 people or more"):
-        resized(level, 7)
+        resized(size, 7)
 
 
 def test_a_system_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch):
     def run_but_svm(trial, share):
         if trial.recipe.name == "svm":
             raise TrainingError("Too few faces.")
-        write_run({"format": FORMAT}, trial.run_path("within"))
+        trial.run_path("within").parent.mkdir(parents=True, exist_ok=True)
+        trial.run_path("within").touch()
         return "done"
 
-    monkeypatch.setattr(experiment, "run_trial", run_but_svm)
-    home = FaceSet("home", (tmp_path,), Split("x", ("a",), ("b",), ("c",)))
-    level = replace(LEVELS["quick"], systems=("region", "svm", "apl"))
-    trials = experiment.trials_of(Experiment(level, tmp_path, seeds=2), [Arm("home", home, {"within": home})])
-    metadata = []
-    assert experiment._run(trials, 1, metadata.append) == ["svm-0, home: Too few faces", "svm-1, home: Too few faces"]
-    assert (metadata[-1].done, metadata[-1].total) == (6, 6)
+    monkeypatch.setattr(trial_pool, "run_trial", run_but_svm)
+    faces = FaceSet("toys", (tmp_path,), Split("x", ("a",), ("b",), ("c",)))
+    size = replace(SIZES["quick"], systems=("region", "svm", "apl"))
+    trials = trials_of(Experiment(size, tmp_path, seeds=2), [Setting("toys", faces, {"within": faces})])
+    calls = []
+    assert run_trials(trials, 1, calls.append) == ["svm-0, toys: Too few faces", "svm-1, toys: Too few faces"]
+    assert (calls[-1].done, calls[-1].total) == (6, 6)
     assert [trial.done for trial in trials] == [True, False, True] * 2
     job = Future()
     job.set_exception(BrokenProcessPool())
     with pytest.raises(EvaluationError, match="again to go on, with fewer --workers"):
-        experiment._result(job)
+        trial_pool._result(job)
 
 
 class _Locator:
@@ -143,28 +157,28 @@ def releases(tmp_path, monkeypatch):
     return Releases(tmp_path / "bp4d", tmp_path / "fera17", PrepareOptions())
 
 
-def test_real_releases_give_three_arms_and_bp4ds_test_subjects_never_train(releases, tmp_path):
-    level = resized(LEVELS["quick"], None, 1.0)
-    asked = Experiment(replace(level, systems=("region",), draws=20), tmp_path / "out")
+def test_real_releases_give_three_settings_and_bp4ds_test_subjects_never_train(releases, tmp_path):
+    size = resized(SIZES["quick"], None, 1.0)
+    asked = Experiment(replace(size, systems=("region",), draws=20), tmp_path / "out")
     outcome = reproduce_releases(asked, releases, lambda stage: None)
     assert outcome.failures == ()
-    bp4d, fera17, others = release_arms(releases, tmp_path / "out" / "sets", 1, lambda stage: None)
-    judged = set(bp4d.tests["within"].split.test)
-    assert judged & set(fera17.learn.split.train + fera17.learn.split.valid)
-    assert not judged & set(others.learn.split.train + others.learn.split.valid)
-    assert set(fera17.tests["poses"].split.test) == {"VA_F001"}
-    runs = {run["role"]: run for run in read_runs(tmp_path / "out" / "runs")}
-    assert runs["within"]["data"] == "BP4D"
-    assert runs["across"]["data"] == "FERA17 to BP4D"
-    assert runs["across"]["training"]["left_out"] == ["AU02", "AU24"]
-    assert set(runs["across"]["by_subject"]) == judged
-    assert list(runs["poses"]["by_pose"]["poses"]) == [str(number) for number in range(1, 10)]
+    bp4d, fera17, others = release_settings(releases, tmp_path / "out" / "sets", 1, lambda stage: None)
+    tested = set(bp4d.test_sets["within"].split.test)
+    assert tested & set(fera17.train_set.split.train + fera17.train_set.split.valid)
+    assert not tested & set(others.train_set.split.train + others.train_set.split.valid)
+    assert set(fera17.test_sets["poses"].split.test) == {"VA_F001"}
+    runs = {run.origin.role: run for run in read_runs(tmp_path / "out" / "runs")}
+    assert runs["within"].origin.data == "BP4D"
+    assert runs["across"].origin.data == "FERA17 to BP4D"
+    assert runs["across"].origin.training.left_out == ("AU02", "AU24")
+    assert set(runs["across"].by_subject) == tested
+    assert list(runs["poses"].by_pose.poses) == list(range(1, 10))
     tables = {path.stem for path in (tmp_path / "out" / "report").glob("*.csv")}
     assert {"table1", "table2", "table3", "table4a"} <= tables
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["--data", "releases"], 2, "--bp4d DIR gives Table 2"),
         (["--bp4d", "x"], 2, "add --data releases"),
@@ -173,78 +187,78 @@ def test_real_releases_give_three_arms_and_bp4ds_test_subjects_never_train(relea
         (["--systems", "nobody", "--people", "8"], 2, "'nobody' takes no part"),
     ],
 )
-def test_what_is_missing_is_said(words, code, said, tmp_path, monkeypatch, capsys):
+def test_what_is_missing_is_named(words, code, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(["reproduce", *words]) == code
-    assert said in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "reproduced" / "sets" / "home").exists()
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "reproduced" / "sets" / "in-domain").exists()
 
 
-TINY = Level("tiny", 10, 8, 2, 2, 1.0, ("region", "region-49"), 20)
+TINY = ExperimentSize("tiny", 10, 8, 2, 2, 1.0, ("region", "region-49"), 20)
 
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reproduced")
-    metadata = []
+    calls = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)  # Drawing takes most of the time.
-        outcome = reproduce_rendered(Experiment(TINY, folder), metadata.append)
+        outcome = reproduce_rendered(Experiment(TINY, folder), calls.append)
     assert outcome.failures == ()
-    return folder, metadata
+    return folder, calls
 
 
 def test_from_nothing_to_the_report(reproduced):
-    folder, metadata = reproduced
+    folder, calls = reproduced
     shown = {path.name for path in (folder / "report").iterdir()}
     figures = {f"figure{number}.{kind}" for number in (3, 5, 6, 7) for kind in ("png", "svg")}
     assert figures | {"report.html", "report.md", "report.tex", "significance.json"} <= shown
     assert {f"table{name}.csv" for name in ("1", "2", "3", "4a", "4b", "4c", "4d", "4e")} <= shown
-    drawn = [stage for stage in metadata if stage.what == "pictures drawn"]
+    drawn = [stage for stage in calls if stage.stage == RENDERED]
     assert drawn[-1].done == drawn[-1].total == 10 * 5 + 8 * 5 + 2 * 2 * 9
-    judged = [stage for stage in metadata if stage.what == TRAINED]
-    assert judged[-1].done == judged[-1].total == 4
-    assert [stage.done for stage in judged] == sorted(stage.done for stage in judged)
+    trained = [stage for stage in calls if stage.stage == TRAINED]
+    assert trained[-1].done == trained[-1].total == 4
+    assert [stage.done for stage in trained] == sorted(stage.done for stage in trained)
 
 
 def test_more_systems_are_added_by_workers_and_nothing_is_done_twice(reproduced):
     folder, _ = reproduced
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}
-    level = replace(TINY, systems=("region", "fera17", "svm"))
+    size = replace(TINY, systems=("region", "fera17", "svm"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)
-        outcome = reproduce_rendered(Experiment(level, folder, workers=2), lambda stage: None)
+        outcome = reproduce_rendered(Experiment(size, folder, workers=2), lambda stage: None)
     assert outcome.failures == ()
     after = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}
     assert len(after) == len(before) + 6
     assert all(after[path] == stamp for path, stamp in before.items())
 
 
-def test_evaluate_says_what_the_experiment_said(reproduced, tmp_path, capsys):
+def test_evaluate_gives_what_the_experiment_gave(reproduced, tmp_path, capsys):
     folder, _ = reproduced
     words = [
         "evaluate",
-        str(folder / "systems" / "region-0-away"),
+        str(folder / "systems" / "region-0-shifted"),
         "--data",
-        str(folder / "sets" / "away-judged.store"),
+        str(folder / "sets" / "shifted-test.store"),
     ]
     assert run([*words, "--out", str(tmp_path / "run.json"), "--draws", "20", "--role", "poses"]) == 0
     mine, theirs = read_run(tmp_path / "run.json"), read_run(folder / "runs" / "poses" / "region-0.json")
-    assert mine["system"] == theirs["system"] == "region"
-    assert mine["mean"]["aroc"] == theirs["mean"]["aroc"]
-    assert mine["aus"]["AU12"]["at"]["validation"] is None
-    assert f"aroc {mine['mean']['aroc']:.3f}" in capsys.readouterr().out
-    home = str(folder / "sets" / "home.store")
-    assert run([*words, "--valid", home, "--out", str(tmp_path / "other.json"), "--draws", "0"]) == 0
-    assert read_run(tmp_path / "other.json")["aus"]["AU12"]["at"]["validation"]["threshold"] > 0
+    assert mine.origin.system == theirs.origin.system == "region"
+    assert mine.mean == replace(theirs.mean, f1_validation=None)
+    assert mine.aus["AU12"].at.validation is None
+    assert f"aroc {mine.mean.curve.aroc:.3f}" in capsys.readouterr().out
+    others = str(folder / "sets" / "in-domain.store")
+    assert run([*words, "--valid", others, "--out", str(tmp_path / "other.json"), "--draws", "0"]) == 0
+    assert read_run(tmp_path / "other.json").aus["AU12"].at.validation.threshold > 0
     assert run([*words, "--valid", words[3], "--out", str(tmp_path / "none.json")]) == 1
     assert "is in validation and in test" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "none.json").exists()
 
 
-def test_evaluate_judges_a_file_of_scores(reproduced, tmp_path, capsys):
+def test_evaluate_takes_a_file_of_scores(reproduced, tmp_path, capsys):
     folder, _ = reproduced
-    store = PreparedStore(folder / "sets" / "home.store")
+    store = PreparedStore(folder / "sets" / "in-domain.store")
     truth = store.occurrence[:, AU_NAMES.index("AU12")]
     pd.DataFrame({"AU12_p": np.where(truth, 0.9, 0.2)}).to_csv(tmp_path / "scores.csv", index=False)
     words = ["evaluate", str(tmp_path / "scores.csv"), "--data", str(store.folder), "--out", str(tmp_path / "run.json")]
@@ -259,10 +273,10 @@ def test_evaluate_judges_a_file_of_scores(reproduced, tmp_path, capsys):
 
 def test_explain_names_patches_and_draws_the_map(reproduced, tmp_path, capsys):
     folder, _ = reproduced
-    words = ["--data", str(folder / "sets" / "away-judged.store"), "--out", str(tmp_path / "map")]
-    assert run(["explain", str(folder / "systems" / "region-49-0-away"), *words]) == 0
-    said = capsys.readouterr()
-    assert re.search(r"^AU12: patches( \d+){5}$", said.out, re.MULTILINE)
-    assert "most significant patches" in said.err
+    words = ["--data", str(folder / "sets" / "shifted-test.store"), "--out", str(tmp_path / "map")]
+    assert run(["explain", str(folder / "systems" / "region-49-0-shifted"), *words]) == 0
+    printed = capsys.readouterr()
+    assert re.search(r"^AU12: patches( \d+){5}$", printed.out, re.MULTILINE)
+    assert "most significant patches" in printed.err
     assert {path.name for path in (tmp_path / "map").iterdir()} == {"figure3.png", "figure3.svg", "significance.json"}
-    assert run(["explain", str(folder / "systems" / "svm-0-away"), *words]) == 1
+    assert run(["explain", str(folder / "systems" / "svm-0-shifted"), *words]) == 1

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,20 @@ import pytest
 from PIL import Image
 
 from duchenne.errors import EvaluationError
-from duchenne.evaluation.evaluate import Origin, faces_of, judge, thresholds_on
+from duchenne.evaluation.evaluate import evaluate_faces
+from duchenne.evaluation.json_record import json_text
 from duchenne.evaluation.report.claims import claims_table, verdict
-from duchenne.evaluation.report.report import _ordered, tables_of, write_report
+from duchenne.evaluation.report.pages import _ordered, tables_of, write_report
 from duchenne.evaluation.report.tables import by_role, comparison_table, system_table
-from duchenne.evaluation.runs import read_runs
+from duchenne.evaluation.run_files import FORMAT, read_run, read_runs
+from duchenne.evaluation.runs import RunOrigin, TrainingRecord
+from duchenne.evaluation.scored_faces import scored_faces, thresholds_on
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.measures.intervals import Bootstrap
 from toy_store import toy_store
 
+EXPERIMENT = Path(__file__).parents[1] / "results" / "experiment"
+OLD_RUNS = sorted([*(EXPERIMENT / "runs").rglob("*-0.json"), *EXPERIMENT.glob("seven/runs/*/re*-0.json")])
 COLUMNS = [AU_NAMES.index(name) for name in PAPER_AUS]
 
 
@@ -26,11 +33,11 @@ def toy_run(store, system, role, seed, strength):
     rng = np.random.default_rng(seed)
     truth = store.occurrence[:, COLUMNS]
     scores = np.clip(0.5 + strength * (truth - 0.5) + 0.35 * rng.normal(size=truth.shape), 0, 1)
-    faces = faces_of(scores, PAPER_AUS, store)
-    training = {"skew": {"AU01": 2.5}}
-    return judge(
+    faces = scored_faces(scores, PAPER_AUS, store)
+    training = TrainingRecord(90, "f00d", {"AU01": 2.5}, 1.0, {}, None)
+    return evaluate_faces(
         faces,
-        Origin(system, "toys", "toy faces", role, seed, "none", None, training),
+        RunOrigin(system, "toys", "toy faces", role, seed, "none", None, training),
         "f00d",
         thresholds_on(faces),
         Bootstrap(20),
@@ -67,10 +74,10 @@ def test_table_2_has_ours_and_the_papers_numbers_in_columns_of_their_own(runs):
     assert list(rows) == [*PAPER_AUS, "mean"]
     assert rows["AU12"]["F1, printed"] == "0.810"
     assert rows["mean"]["AROC, printed"] == "0.790"
-    ours = np.mean([run["aus"]["AU12"]["aroc"] for run in mine])
+    ours = np.mean([run.aus["AU12"].curve.aroc for run in mine])
     assert rows["AU12"]["AROC"].startswith(f"{ours:.3f} [")
     assert "±" in rows["AU12"]["AROC"]
-    assert float(rows["AU12"]["all-positive F1"]) == pytest.approx(2 / (2 + mine[0]["aus"]["AU12"]["skew"]), abs=1e-3)
+    assert float(rows["AU12"]["all-positive F1"]) == pytest.approx(2 / (2 + mine[0].aus["AU12"].skew), abs=1e-3)
 
 
 def test_table_4_shows_what_was_lost_as_missing(runs):
@@ -86,14 +93,18 @@ def test_verdicts_follow_the_spread_of_seeds(runs):
     assert verdict(-0.1, 0.02) == "does not hold"
     assert verdict(0.1, 0.09).startswith("undecided")
     assert verdict(0.1, None) == "undecided: one seed"
-    lost = [{**run, "training": {"validation": {"9": 0.52}}} if run["system"] == "convnet" else run for run in runs]
-    said = {row[0]: row[-1] for row in claims_table(by_role(lost)).rows}
-    assert said["Regions beat the convnet (region against convnet)"] == "undecided: convnet did not learn"
-    assert said["Regions beat the convnet within a set (region against convnet)"].endswith("did not learn")
+    training = replace(runs[0].origin.training, validation={9: 0.52})
+    lost = [
+        replace(run, origin=replace(run.origin, training=training)) if run.origin.system == "convnet" else run
+        for run in runs
+    ]
+    verdicts = {row[0]: row[-1] for row in claims_table(by_role(lost)).rows}
+    assert verdicts["Regions beat the convnet (region against convnet)"] == "undecided: convnet did not learn"
+    assert verdicts["Regions beat the convnet within a set (region against convnet)"].endswith("did not learn")
     table = claims_table(by_role(runs))
-    said = {(row[0], row[1]): row[-1] for row in table.rows}
-    assert said["Regions beat the convnet (region against convnet)", "aroc"] == "holds"
-    assert said["Own weights beat shared ones (region against region-shared)", "aroc"] == "not measured"
+    verdicts = {(row[0], row[1]): row[-1] for row in table.rows}
+    assert verdicts["Regions beat the convnet (region against convnet)", "aroc"] == "holds"
+    assert verdicts["Own weights beat shared ones (region against region-shared)", "aroc"] == "not measured"
 
 
 def test_the_report_is_complete(folder):
@@ -123,12 +134,17 @@ def test_latex_closes_what_it_opens(folder):
 
 def test_runs_of_no_experiment_make_no_report(runs, tmp_path):
     with pytest.raises(EvaluationError, match="--role within"):
-        write_report([{**runs[0], "role": "other"}], tmp_path)
+        write_report([replace(runs[0], origin=replace(runs[0].origin, role="other"))], tmp_path)
 
 
 def test_the_report_in_results_follows_from_its_runs():
-    folder = Path(__file__).parents[1] / "results" / "experiment"
-    roles = by_role(read_runs(folder / "runs"))
+    roles = by_role(read_runs(EXPERIMENT / "runs"))
     tables = tables_of({role: _ordered(series, "region") for role, series in roles.items()})
-    written = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "report").glob("*.csv")}
-    assert {table.name: table.csv() for table in tables} == {n: text for n, text in written.items() if n != "published"}
+    written = {path.stem: path.read_text(encoding="utf-8") for path in (EXPERIMENT / "report").glob("*.csv")}
+    assert {table.name: table.csv() for table in tables} == written
+
+
+@pytest.mark.parametrize("path", OLD_RUNS, ids=lambda path: "-".join(path.relative_to(EXPERIMENT).parts))
+def test_runs_made_before_are_read_and_written_back_equal(path):
+    text = path.read_text(encoding="utf-8")
+    assert json_text(read_run(path), FORMAT) == json.dumps(json.loads(text), separators=(",", ":")) + "\n"

@@ -1,16 +1,23 @@
 """Patch significance: what silencing does, on networks whose answer is known."""
 
-import types
-
 import numpy as np
 import pytest
 import torch
 
 from duchenne.alignment import align
 from duchenne.errors import EvaluationError
-from duchenne.evaluation.explain.significance import Significance, faithfulness, halves, patch_significance
+from duchenne.evaluation.explain.significance import (
+    PatchSystem,
+    Significance,
+    faithfulness,
+    halves,
+    patch_significance,
+    patch_system,
+)
 from duchenne.evaluation.explain.significance_map import significance_figure
 from duchenne.facs import AU_NAMES
+from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.recipes.deep import RECIPES
 from toy_faces import head, picture_of
 from toy_store import toy_store
 
@@ -27,6 +34,21 @@ class ReadsOnePatch(torch.nn.Module):
         return torch.stack([features[:, 3, 0], features[:, 0, 0]], 1)
 
 
+class NoPatches:
+    """A trained system that is no region network."""
+
+    name, aus = "convnet", ("AU12",)
+
+    def scores(self, store):
+        return np.zeros((len(store), 1))
+
+
+def system_reading(features):
+    return PatchSystem(
+        "toy", ("AU12", "AU04"), LANDMARKS, ReadsOnePatch(), lambda store, rows: (torch.from_numpy(features[rows]),)
+    )
+
+
 @pytest.fixture
 def store():
     return toy_store(64)
@@ -38,14 +60,7 @@ def system(store):
     features = rng.normal(size=(64, 4, 2)).astype(np.float32)
     for patch, name in ((3, "AU12"), (0, "AU04")):
         features[:, patch, 0] = 3.0 * store.occurrence[:, AU_NAMES.index(name)]
-    return types.SimpleNamespace(
-        name="toy",
-        aus=("AU12", "AU04"),
-        config=types.SimpleNamespace(layout=types.SimpleNamespace(landmarks=LANDMARKS)),
-        network=ReadsOnePatch(),
-        patch_features=None,
-        inputs=lambda store, rows: (torch.from_numpy(features[rows]),),
-    )
+    return system_reading(features)
 
 
 def test_the_patch_that_is_read_is_the_significant_one(system, store):
@@ -64,14 +79,7 @@ def test_a_patch_that_speaks_for_and_against_is_significant_though_its_drops_can
     features = np.zeros((64, 4, 2), np.float32)
     features[:, 3, 0] = np.where(present, 1.0, -1.0)
     features[:, 0, 0] = 0.02
-    system = types.SimpleNamespace(
-        name="toy",
-        aus=("AU12", "AU04"),
-        config=types.SimpleNamespace(layout=types.SimpleNamespace(landmarks=LANDMARKS)),
-        network=ReadsOnePatch(),
-        patch_features=None,
-        inputs=lambda store, rows: (torch.from_numpy(features[rows]),),
-    )
+    system = system_reading(features)
     found = patch_significance(system, store, np.arange(64))
     change = 1 / (1 + np.exp(-1)) - 0.5
     assert found.effect[3, 0] == pytest.approx(change, abs=1e-6)
@@ -90,7 +98,11 @@ def test_deleting_what_is_significant_hurts_and_the_rest_does_not(system, store)
 
 def test_systems_without_patches_and_lone_subjects_are_refused(system, store):
     with pytest.raises(EvaluationError, match="no patches"):
-        patch_significance(types.SimpleNamespace(name="convnet", aus=("AU12",)), store, np.arange(4))
+        patch_system(NoPatches())
+    with pytest.raises(EvaluationError, match="convnet has no patches"):
+        patch_system(DeepSystem(RECIPES["convnet"], torch.nn.Identity(), None, {}))
+    with pytest.raises(EvaluationError, match="no face"):
+        patch_significance(system, store, np.arange(0))
     with pytest.raises(EvaluationError, match="one alone"):
         halves(store.subset(np.arange(4)))
 

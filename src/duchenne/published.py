@@ -41,26 +41,18 @@ class Published:
     note: str
 
 
-def published_text() -> str:
-    """Return the file as it is."""
-    return files("duchenne").joinpath("published.csv").read_text(encoding="utf-8")
-
-
 @cache
 def published() -> tuple[Published, ...]:
     """Return all printed numbers, in the order of the file."""
-    rows = csv.DictReader(published_text().splitlines())
+    text = files("duchenne").joinpath("published.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
     return tuple(Published(**{**row, "value": float(row["value"])}) for row in rows)  # type: ignore[arg-type]
 
 
-def printed(system: str, data: str, measure: str, place: str | None = None) -> dict[str, float]:
+def printed(system: str, data: str, measure: str) -> dict[str, float]:
     """Return the printed values by AU; empty where nobody printed any."""
     wanted = (system, data, measure)
-    return {
-        row.au: row.value
-        for row in published()
-        if (row.system, row.data, row.measure) == wanted and place in {None, row.place}
-    }
+    return {row.au: row.value for row in published() if (row.system, row.data, row.measure) == wanted}
 
 
 def printed_relations(system: str) -> tuple[tuple[str, ...], Float[np.ndarray, "a a"]]:

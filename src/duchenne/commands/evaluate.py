@@ -1,4 +1,4 @@
-"""`duchenne evaluate`: judge a trained system, or a file of scores, on prepared faces."""
+"""`duchenne evaluate`: test a trained system, or a file of scores, on prepared faces."""
 
 import shlex
 import sys
@@ -21,7 +21,7 @@ def evaluate(
     draws: int = 1000,
     seed: int | None = None,
 ) -> int:
-    """Judge a trained system on prepared faces; one JSON file with every measure, by AU, pose and subject.
+    """Test a trained system on prepared faces; one JSON file with every measure, by AU, pose and subject.
 
     Parameters
     ----------
@@ -46,22 +46,22 @@ def evaluate(
     seed
         Of the system's training, to be kept with the numbers.
     """
-    from duchenne.evaluation.evaluate import Origin
     from duchenne.evaluation.evaluate_system import evaluate_scores, evaluate_system
-    from duchenne.evaluation.runs import commit_here, write_run
+    from duchenne.evaluation.run_files import commit_here, write_run
+    from duchenne.evaluation.runs import MEASURES, RunOrigin
     from duchenne.measures.intervals import Bootstrap
 
     console = Console(stderr=True, highlight=False)
     named = name or " + ".join(folder.name for folder in data)
     command = shlex.join(["duchenne", *sys.argv[1:]])
-    origin = Origin(system.stem, named, protocol, role, seed, command, commit_here())
-    with console.status("scoring and judging"):
-        judged = evaluate_system if system.is_dir() else evaluate_scores
-        run = judged(system, data, valid or [], origin, Bootstrap(draws))
+    origin = RunOrigin(system.stem, named, protocol, role, seed, command, commit_here())
+    with console.status("scoring and evaluating"):
+        evaluate_one = evaluate_system if system.is_dir() else evaluate_scores
+        run = evaluate_one(system, data, valid or [], origin, Bootstrap(draws))
     write_run(run, out)
-    console.print(f"Wrote {out}: {run['faces']} faces of {run['subjects']} subjects.", markup=False)
-    for left_out in run["mean"]["left_out"]:
-        console.print(f"{left_out} is not in the means: {run['aus'][left_out]['missing']}.", markup=False)
-    means = {measure: run["mean"][measure] for measure in ("f1", "nf1", "apr", "napr", "aroc")}
+    console.print(f"Wrote {out}: {run.faces} faces of {run.subjects} subjects.", markup=False)
+    for left_out in run.mean.left_out:
+        console.print(f"{left_out} is not in the means: {run.aus[left_out].missing}.", markup=False)
+    means = {measure: run.mean.curve.of(measure) for measure in MEASURES}
     print("  ".join(f"{measure} {value:.3f}" for measure, value in means.items() if value is not None))
     return 0

@@ -25,7 +25,7 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
         At most so many make the map, and as many of other subjects check it.
     """
     from duchenne.datasets.store import PreparedStore
-    from duchenne.evaluation.explain.explain import explain_system
+    from duchenne.evaluation.explain.significance_files import explain_system
     from duchenne.training.data.dataset import FaceDataset
     from duchenne.training.systems import load_system
 
@@ -35,12 +35,12 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
     with Progress(console=console) as progress:
         task = progress.add_task("silencing patches", total=min(faces, len(store) // 2))
         record = explain_system(trained, store, out, faces, lambda done: progress.advance(task, done))
-    for name, landmarks in record["most"].items():
+    for name, landmarks in record.most.items():
         print(f"{name}: patches {' '.join(map(str, landmarks))}")
-    checked = record["faithfulness"]
+    checked = record.faithfulness
     console.print(
-        f"Mean area under the ROC {checked['intact']:.3f}; without the {checked['silenced']} most significant patches "
-        f"{checked['without_most']:.3f}, without the least {checked['without_least']:.3f}. Map: {out / 'figure3.png'}",
+        f"Mean area under the ROC {checked.intact:.3f}; without the {checked.silenced} most significant patches "
+        f"{checked.without_most:.3f}, without the least {checked.without_least:.3f}. Map: {out / 'figure3.png'}",
         markup=False,
     )
     return 0

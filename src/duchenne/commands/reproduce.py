@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from duchenne.evaluation.experiment.face_sets import Stage
+    from duchenne.evaluation.experiment.progress import StageProgress
 
 _LIST = Parameter(consume_multiple=True, negative="")
 
@@ -34,7 +34,7 @@ def reproduce(
     size: Literal["compact", "paper"] = "compact",
     workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 2,
 ) -> int:
-    """Train and judge every system, and write the paper's tables and figures with its printed numbers beside them.
+    """Train and test every system, and write the paper's tables and figures with its printed numbers beside them.
 
     What is done stays done: the same command goes on where it was stopped, and more seeds, systems or experiments can
     be asked for later. Writes runs/ (one JSON each) and report/ (report.html, .md, .tex, tables as CSV, figures as PNG
@@ -59,11 +59,11 @@ def reproduce(
     seeds
         How often every system is trained.
     systems
-        Who takes part, such as region convnet; everybody unless given.
+        Those that take part, such as region convnet; all unless given.
     experiments
         within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7.
     people
-        Rendered people in each set (a quarter as many are judged in nine poses).
+        Rendered people in each set (a quarter as many test in nine poses).
     epochs
         Times that each network sees each face.
     size
@@ -73,25 +73,25 @@ def reproduce(
         Processes side by side; one per core is best.
     """
     from duchenne.errors import UsageError
-    from duchenne.evaluation.experiment.baselines import LEVELS, resized
-    from duchenne.evaluation.experiment.experiment import Experiment, reproduce_releases, reproduce_rendered
+    from duchenne.evaluation.experiment.reproduction import Experiment, reproduce_releases, reproduce_rendered
+    from duchenne.evaluation.experiment.sizes import SIZES, resized
 
     if data == "rendered" and (bp4d or fera17):
         raise UsageError("--bp4d and --fera17 are for real data: add --data releases.")
-    level = resized(LEVELS["quick" if quick else "full"], people, epochs, size)
+    chosen = resized(SIZES["quick" if quick else "full"], people, epochs, size)
     experiment = Experiment(
-        replace(level, systems=systems), out, seeds, workers, experiments, shlex.join(["duchenne", *sys.argv[1:]])
+        replace(chosen, systems=systems), out, seeds, workers, experiments, shlex.join(["duchenne", *sys.argv[1:]])
     )
     console = Console(stderr=True, highlight=False)
-    with _progress(console) as tell:
+    with _progress(console) as on_progress:
         if data == "rendered":
-            outcome = reproduce_rendered(experiment, tell)
+            outcome = reproduce_rendered(experiment, on_progress)
         else:
             from duchenne.datasets.prepare import PrepareOptions
             from duchenne.evaluation.experiment.release_sets import Releases
 
             options = PrepareOptions(sampling=sampling, step=step)
-            outcome = reproduce_releases(experiment, Releases(bp4d, fera17, options), tell)
+            outcome = reproduce_releases(experiment, Releases(bp4d, fera17, options), on_progress)
     for failure in outcome.failures:
         console.print(f"duchenne: {failure}.", markup=False)
     for page in outcome.pages:
@@ -100,7 +100,7 @@ def reproduce(
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[Callable[["Stage"], None]]:
+def _progress(console: Console) -> Iterator[Callable[["StageProgress"], None]]:
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
@@ -108,11 +108,11 @@ def _progress(console: Console) -> Iterator[Callable[["Stage"], None]]:
     with Progress(*columns, console=console, speed_estimate_period=600) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def tell(stage: "Stage") -> None:
-            if stage.what not in tasks:
-                tasks[stage.what] = progress.add_task(stage.what, total=stage.total, completed=stage.done)  # type: ignore[arg-type]
-            progress.update(tasks[stage.what], completed=stage.done, total=stage.total)
-            if stage.remark:
-                progress.console.log(stage.remark, markup=False)
+        def update(now: "StageProgress") -> None:
+            if now.stage not in tasks:
+                tasks[now.stage] = progress.add_task(now.stage, total=now.total, completed=now.done)  # type: ignore[arg-type]
+            progress.update(tasks[now.stage], completed=now.done, total=now.total)
+            if now.remark:
+                progress.console.log(now.remark, markup=False)
 
-        yield tell
+        yield update

@@ -9,7 +9,9 @@ import pandas as pd
 
 from duchenne.datasets.splits import require_disjoint
 from duchenne.errors import EvaluationError
-from duchenne.evaluation.evaluate import Found, Origin, faces_of, judge, thresholds_on
+from duchenne.evaluation.evaluate import evaluate_faces
+from duchenne.evaluation.runs import Run, RunOrigin
+from duchenne.evaluation.scored_faces import scored_faces, thresholds_on
 from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 
@@ -18,8 +20,8 @@ SUFFIX = "_p"
 
 
 def evaluate_system(
-    folder: Path, data: Sequence[Path], valid: Sequence[Path], origin: Origin, bootstrap: Bootstrap
-) -> Found:
+    folder: Path, data: Sequence[Path], valid: Sequence[Path], origin: RunOrigin, bootstrap: Bootstrap
+) -> Run:
     """Return the run of a trained system.
 
     Raises:
@@ -36,14 +38,14 @@ def evaluate_system(
     if valid:
         choosing = FaceDataset([PreparedStore(part, scale) for part in valid])
         require_disjoint({"validation": choosing.subject.tolist(), "test": test.subject.tolist()})
-        thresholds = thresholds_on(faces_of(system.scores(choosing), system.aus, choosing))
-    faces = faces_of(system.scores(test), system.aus, test)
-    return judge(faces, replace(origin, system=system.name), test.fingerprint, thresholds, bootstrap)
+        thresholds = thresholds_on(scored_faces(system.scores(choosing), system.aus, choosing))
+    faces = scored_faces(system.scores(test), system.aus, test)
+    return evaluate_faces(faces, replace(origin, system=system.name), test.fingerprint, thresholds, bootstrap)
 
 
 def evaluate_scores(
-    path: Path, data: Sequence[Path], valid: Sequence[Path], origin: Origin, bootstrap: Bootstrap
-) -> Found:
+    path: Path, data: Sequence[Path], valid: Sequence[Path], origin: RunOrigin, bootstrap: Bootstrap
+) -> Run:
     """Return the run of a file of scores.
 
     Raises:
@@ -56,7 +58,7 @@ def evaluate_scores(
         raise EvaluationError("A file of scores has none for validation faces; leave --valid out.")
     test = FaceDataset([PreparedStore(part) for part in data])
     aus, scores = read_scores(path)
-    return judge(faces_of(scores, aus, test), origin, test.fingerprint, None, bootstrap)
+    return evaluate_faces(scored_faces(scores, aus, test), origin, test.fingerprint, None, bootstrap)
 
 
 def read_scores(path: Path) -> tuple[tuple[str, ...], np.ndarray]:

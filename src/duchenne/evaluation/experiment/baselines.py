@@ -1,16 +1,14 @@
-"""Who takes part in the experiment: every system and every ablation, small enough for a processor.
+"""The systems of the experiment: the region network, its baselines and ablations, small enough for a processor.
 
-Budget rule: networks of the line-up see each training face equally often (`epochs`), with AdamW and one cycle, the same
+Budget rule: all networks see each training face equally often (`epochs`), with AdamW and one cycle, the same
 augmentation and batch, and keep their last weights; classical systems solve their problems to the end. Convnet and
-region network have the same layers, normalisation and dropout; they differ in the patches and the peak rate. Whether
-the budget was enough is judged by the validation score, kept in each run: what it gained in the last third of the
-training should be under .01.
+region network have the same layers, normalisation and dropout; they differ in the patches and the peak rate.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 from duchenne.errors import UsageError
+from duchenne.evaluation.experiment.sizes import ExperimentSize
 from duchenne.facs import PAPER_AUS
 from duchenne.networks.baseline_config import (
     AlexNetConfig,
@@ -25,75 +23,6 @@ from duchenne.patches import PatchLayout
 from duchenne.training.recipes.augmentation import LIGHT
 from duchenne.training.recipes.deep import AdamW, DeepRecipe
 from duchenne.training.recipes.named import RECIPES, Recipe
-
-ENOUGH_GAIN = 0.01
-"""A validation score that still gained more than this in the last third says that the budget was too small."""
-
-
-@dataclass(frozen=True)
-class Level:
-    """How large an experiment is.
-
-    Attributes:
-        name: "quick" or "full", or what was asked for.
-        people_home: Rendered people of the set with frontal poses, ten faces each.
-        people_away: Of the set with nine poses, those who train and validate, ten faces each.
-        people_judged: Of the same, those who are judged.
-        faces_judged: Of each of them, each under nine poses.
-        epochs: Times that a network sees each face.
-        systems: Who takes part; empty for everybody.
-        draws: Resamplings for intervals.
-        size: Of the networks: "compact", for a processor, or "paper", with the settings of their own recipes.
-    """
-
-    name: str
-    people_home: int
-    people_away: int
-    people_judged: int
-    faces_judged: int
-    epochs: float
-    systems: tuple[str, ...] = ()
-    draws: int = 1000
-    size: Literal["compact", "paper"] = "compact"
-
-    def settled(self) -> dict[str, Any]:
-        """Return what all systems of an experiment share, so that it cannot change between them."""
-        return {key: value for key, value in vars(self).items() if key not in {"name", "systems", "draws"}}
-
-
-LEVELS = {
-    level.name: level
-    for level in (
-        Level("quick", 100, 100, 25, 4, 8.0, draws=500),
-        Level("full", 500, 700, 100, 4, 28.0),
-    )
-}
-
-
-def resized(
-    level: Level,
-    people: int | None = None,
-    epochs: float | None = None,
-    size: Literal["compact", "paper"] = "compact",
-) -> Level:
-    """Return the level with another number of people or of epochs (None leaves it), and networks of a size.
-
-    Raises:
-        UsageError: Under eight people, who could not be split, or no epoch.
-    """
-    if people is not None and people < 8:
-        raise UsageError(f"An experiment needs 8 people or more, so that they can be split; got {people}.")
-    if epochs is not None and epochs <= 0:
-        raise UsageError(f"An experiment needs epochs above 0; got {epochs:g}.")
-    changed: dict[str, Any] = {}
-    if people is not None:
-        changed |= {"people_home": people, "people_away": people, "people_judged": max(2, people // 4)}
-    if epochs is not None:
-        changed["epochs"] = epochs
-    if size != level.size:
-        changed["size"] = size
-    return replace(level, name=f"{level.name}, resized" if changed else level.name, **changed)
-
 
 EXPLAINED = "region-49"
 """Whose patches are silenced for Figure 3."""
@@ -135,20 +64,20 @@ _SLOW = dict.fromkeys(
 CLASSICAL = ("svm", "apl", "jpml", "fera17")
 
 
-def line_up(level: Level, seed: int) -> dict[str, Recipe]:
+def experiment_recipes(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
     """Return the recipes that take part, by the names of the report.
 
     Raises:
-        UsageError: The level names somebody who is not in the line-up.
+        UsageError: The size names a system that takes no part.
     """
-    networks = _compact(level, seed) if level.size == "compact" else _papers(level, seed)
+    networks = _compact(size, seed) if size.networks == "compact" else _papers(size, seed)
     found: dict[str, Recipe] = networks | {name: replace(RECIPES[name], seed=seed) for name in CLASSICAL}
-    if unknown := [name for name in level.systems if name not in found]:
+    if unknown := [name for name in size.systems if name not in found]:
         raise UsageError(f"{unknown[0]!r} takes no part in the experiment. Known: {', '.join(found)}.")
-    return {name: recipe for name, recipe in found.items() if not level.systems or name in level.systems}
+    return {name: recipe for name, recipe in found.items() if not size.systems or name in size.systems}
 
 
-def _compact(level: Level, seed: int) -> dict[str, Recipe]:
+def _compact(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
     return {
         name: DeepRecipe(
             name,
@@ -156,9 +85,9 @@ def _compact(level: Level, seed: int) -> dict[str, Recipe]:
             network,
             _SLOW.get(name, AdamW()),
             batch=16,
-            epochs=level.epochs,
+            epochs=size.epochs,
             patience=0,
-            validate_every=max(0.5, level.epochs / 6),
+            validate_every=max(0.5, size.epochs / 6),
             augmentation=LIGHT,
             weighted=name != "region-unweighted",
             seed=seed,
@@ -167,18 +96,18 @@ def _compact(level: Level, seed: int) -> dict[str, Recipe]:
     }
 
 
-def _papers(level: Level, seed: int) -> dict[str, Recipe]:
+def _papers(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
     """Return the networks at the paper's size, each with the optimiser, batch and patience of its own recipe."""
     recipes = {name: recipe for name, recipe in RECIPES.items() if isinstance(recipe, DeepRecipe)}
     region = recipes["paper"]
-    sizes = region.network
-    assert isinstance(sizes, RegionConfig)
+    config = region.network
+    assert isinstance(config, RegionConfig)
     variants = {
         "region": region,
         **{name: recipes[name] for name in _NETWORKS if name in recipes},
         "region-grid": recipes["grid"],
-        "region-shared": replace(region, network=replace(sizes, own_weights=False)),
-        "region-49": replace(region, network=replace(sizes, layout=PatchLayout(tuple(range(1, 50))))),
+        "region-shared": replace(region, network=replace(config, own_weights=False)),
+        "region-49": replace(region, network=replace(config, layout=PatchLayout(tuple(range(1, 50))))),
         "region-unweighted": replace(region, weighted=False),
     }
-    return {name: replace(recipe, name=name, epochs=level.epochs, seed=seed) for name, recipe in variants.items()}
+    return {name: replace(recipe, name=name, epochs=size.epochs, seed=seed) for name, recipe in variants.items()}

@@ -1,6 +1,6 @@
-"""Prepared faces with their split, and what is done with them: the arms of the paper's experiment."""
+"""Prepared faces with their split, and which of them train and test: the settings of the paper's experiment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,30 +8,14 @@ import numpy as np
 from jaxtyping import Int
 
 from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.prepare import PrepareOptions, done_frames, prepare
+from duchenne.datasets.recording import Release
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
+from duchenne.evaluation.experiment.progress import ProgressCallback, StageProgress
+from duchenne.evaluation.runs import Role
 from duchenne.poses import pose_numbers
 from duchenne.training.data.dataset import FaceDataset
-
-
-@dataclass(frozen=True)
-class Stage:
-    """How far a part of the experiment is.
-
-    Attributes:
-        what: Its name.
-        done: In any unit.
-        total: In the same.
-        remark: Something worth a line of its own.
-    """
-
-    what: str
-    done: float = 0.0
-    total: float = 0.0
-    remark: str = ""
-
-
-ProgressCallback = Callable[[Stage], None]
 
 
 @dataclass(frozen=True)
@@ -61,20 +45,40 @@ class FaceSet:
 
 
 @dataclass(frozen=True)
-class Arm:
-    """A set that systems learn from, and the sets that they are judged on then.
+class Setting:
+    """A set that systems are trained on, and the sets that they are tested on then.
 
     Attributes:
         name: Of the folders of its systems.
-        learn: Its train and valid parts are used.
-        tests: By role ("within", "across", "poses"); their test parts are used.
+        train_set: Its train and valid parts are used.
+        test_sets: By role; their test parts are used.
     """
 
     name: str
-    learn: FaceSet
-    tests: Mapping[str, FaceSet]
+    train_set: FaceSet
+    test_sets: Mapping[Role, FaceSet]
 
 
 def subjects_of(folders: tuple[Path, ...]) -> list[str]:
     """Return the names of the subjects of prepared stores."""
     return sorted({name for folder in folders for name in np.unique(PreparedStore(folder).subject).tolist()})
+
+
+def prepare_store(
+    releases: Sequence[Release], store: Path, options: PrepareOptions, workers: int, on_progress: ProgressCallback
+) -> None:
+    """Prepare what was not yet.
+
+    Raises:
+        DuchenneError: There is no face, or the folder cannot be written.
+    """
+    stage = f"faces aligned, {store.stem}"
+    done, total = done_frames(releases, store, options)
+    on_progress(StageProgress(stage, done, total))
+
+    def count(frames: int) -> None:
+        nonlocal done
+        done += frames
+        on_progress(StageProgress(stage, done, total))
+
+    prepare(releases, store, options, workers=workers, on_frames=count)

@@ -1,23 +1,24 @@
 """The experiment's real sets: BP4D, and FERA 2017's nine poses, from the folders of their releases.
 
-FERA 2017's training subjects are BP4D's people. Across sets, BP4D's test subjects are therefore left out of what is
-learnt from FERA 2017; for the nine poses everybody in its training set trains, and its validation set is judged.
+FERA 2017's training subjects are BP4D's people. Across sets, BP4D's test subjects are therefore left out of FERA
+2017's training set; for the nine poses all of that set train, and its validation set is tested on.
 """
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions, done_frames, prepare
+from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.splits import make_splits
 from duchenne.errors import UsageError
-from duchenne.evaluation.experiment.face_sets import Arm, FaceSet, ProgressCallback, Stage, subjects_of
+from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_store, subjects_of
+from duchenne.evaluation.experiment.progress import ProgressCallback, StageProgress
 
 ABOUT = (
-    "BP4D: subjects drawn by seed, 31 of 41 train and validate, 10 are judged; the paper does not list its own. "
-    "FERA 2017: its training set trains and validates, its validation set is judged. Table 3 is learnt from FERA 2017 "
-    "without BP4D's test subjects, who are among its training subjects, and judged on these in BP4D. FERA 2017 has no "
-    "labels of AU02 and AU24, so Table 3 has none either. Landmarks are the detector's."
+    "BP4D: subjects drawn by seed, 31 of 41 train and validate, 10 are tested on; the paper does not list its "
+    "own. FERA 2017: its training set trains and validates, its validation set is tested on. Table 3 is trained "
+    "on FERA 2017 without BP4D's test subjects, who are among its training subjects, and tested on these in BP4D. FERA "
+    "2017 has no labels of AU02 and AU24, so Table 3 has none either. Landmarks are the detector's."
 )
 
 
@@ -45,31 +46,31 @@ class Releases:
             )
 
 
-def release_arms(releases: Releases, folder: Path, workers: int, tell: ProgressCallback) -> list[Arm]:
-    """Prepare what was not yet, and return the arms that the releases allow.
+def release_settings(releases: Releases, folder: Path, workers: int, on_progress: ProgressCallback) -> list[Setting]:
+    """Prepare what was not yet, and return the settings that the releases allow.
 
     Raises:
         DuchenneError: A folder is not the release that it should be, or holds too few subjects.
     """
-    arms, bp4d, seed = [], None, releases.split_seed
+    settings, bp4d, seed = [], None, releases.split_seed
     if releases.bp4d is not None:
-        store = (_prepared("bp4d", releases.bp4d, releases.options, folder, workers, tell),)
+        store = (_prepared("bp4d", releases.bp4d, releases.options, folder, workers, on_progress),)
         bp4d = FaceSet("BP4D", store, make_splits("holdout", subjects_of(store), seed)[0])
-        arms.append(Arm("bp4d", bp4d, {"within": bp4d}))
+        settings.append(Setting("bp4d", bp4d, {"within": bp4d}))
     if releases.fera17 is not None:
-        store = (_prepared("fera17", releases.fera17, releases.options, folder, workers, tell),)
+        store = (_prepared("fera17", releases.fera17, releases.options, folder, workers, on_progress),)
         fera17 = FaceSet("FERA17", store, make_splits("fera17", subjects_of(store), seed)[0])
-        arms.append(Arm("fera17", fera17, {"poses": fera17}))
+        settings.append(Setting("fera17", fera17, {"poses": fera17}))
         if bp4d is not None:
-            arms.append(Arm("fera17-others", without(fera17, bp4d.split.test), {"across": bp4d}))
-    return arms
+            settings.append(Setting("fera17-others", without(fera17, bp4d.split.test), {"across": bp4d}))
+    return settings
 
 
 def without(faces: FaceSet, subjects: tuple[str, ...]) -> FaceSet:
     """Return the set with these subjects taken out of training and validation.
 
     Raises:
-        DatasetError: Nobody is left to train, or to validate.
+        DatasetError: No subject is left to train, or to validate.
     """
     split, gone = faces.split, set(subjects)
     train, valid = (tuple(name for name in part if name not in gone) for part in (split.train, split.valid))
@@ -77,20 +78,11 @@ def without(faces: FaceSet, subjects: tuple[str, ...]) -> FaceSet:
 
 
 def _prepared(
-    kind: str, source: Path, options: PrepareOptions, folder: Path, workers: int, tell: ProgressCallback
+    kind: str, source: Path, options: PrepareOptions, folder: Path, workers: int, on_progress: ProgressCallback
 ) -> Path:
-    store, what = folder / f"{kind}.store", f"faces aligned, {kind}"
-    release = load(source, kind)
+    store, release = folder / f"{kind}.store", load(source, kind)
     for problem in release.problems:
         if problem.severe:
-            tell(Stage(what, remark=f"{problem.where}: {problem.what}"))
-    done, total = done_frames([release], store, options)
-    tell(Stage(what, done, total))
-
-    def count(frames: int) -> None:
-        nonlocal done
-        done += frames
-        tell(Stage(what, done, total))
-
-    prepare([release], store, options, workers=workers, on_frames=count)
+            on_progress(StageProgress(f"faces aligned, {kind}", remark=f"{problem.where}: {problem.what}"))
+    prepare_store([release], store, options, workers, on_progress)
     return store

@@ -1,9 +1,8 @@
-"""One trial of the experiment: a system trained on one set and judged wherever its arm says; each run in a file."""
+"""One trial of the experiment: a system trained on one set and tested on others, as its setting says; a file a run."""
 
 import json
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,12 @@ import numpy as np
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.splits import require_disjoint
-from duchenne.evaluation.evaluate import Faces, Origin, faces_of, judge, thresholds_on
-from duchenne.evaluation.experiment.face_sets import Arm, FaceSet
-from duchenne.evaluation.runs import write_run
+from duchenne.evaluation.evaluate import evaluate_faces
+from duchenne.evaluation.experiment.face_sets import FaceSet, Setting
+from duchenne.evaluation.experiment.progress import FractionCallback
+from duchenne.evaluation.run_files import write_run
+from duchenne.evaluation.runs import Role, RunOrigin, TrainingRecord
+from duchenne.evaluation.scored_faces import ScoredFaces, scored_faces, thresholds_on
 from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 from duchenne.training.action_units.system import DeepSystem
@@ -25,17 +27,14 @@ from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import Progress
 from duchenne.training.systems import System, train_system
 
-Share = Callable[[float], None]
-"""Told how much of a trial is done, 0-1."""
-
 
 @dataclass(frozen=True)
 class Trial:
-    """What is trained and judged, and where that is kept.
+    """What is trained and tested, and where that is kept.
 
     Attributes:
         recipe: The system, with its seed.
-        arm: Where it learns and where it is judged.
+        setting: What it is trained and tested on.
         folder: Of the experiment.
         draws: Resamplings for intervals.
         command: To be kept in the runs.
@@ -44,7 +43,7 @@ class Trial:
     """
 
     recipe: Recipe
-    arm: Arm
+    setting: Setting
     folder: Path
     draws: int
     command: str = ""
@@ -59,41 +58,41 @@ class Trial:
     @property
     def system_folder(self) -> Path:
         """Where the trained system lies."""
-        return self.folder / "systems" / f"{self.name}-{self.arm.name}"
+        return self.folder / "systems" / f"{self.name}-{self.setting.name}"
 
-    def run_path(self, role: str) -> Path:
+    def run_path(self, role: Role) -> Path:
         """Return where a run is kept."""
         return self.folder / "runs" / role / f"{self.name}.json"
 
     @property
     def done(self) -> bool:
         """Whether all its runs are there."""
-        return all(self.run_path(role).exists() for role in self.arm.tests)
+        return all(self.run_path(role).exists() for role in self.setting.test_sets)
 
 
-def run_trial(trial: Trial, share: Share) -> str:
-    """Train and judge; what was done before is not done again. Return what came out, in a line.
+def run_trial(trial: Trial, on_progress: FractionCallback) -> str:
+    """Train and test; what was done before is not done again. Return what came out, in a line.
 
     Raises:
         DuchenneError: The faces cannot teach the system, a subject is on both sides, or the folder cannot be written.
     """
-    learn, own = trial.arm.learn, trial.recipe.reduction
-    train, valid = learn.part("train", own), learn.part("valid", own)
+    train_set, reduction = trial.setting.train_set, trial.recipe.reduction
+    train, valid = train_set.part("train", reduction), train_set.part("valid", reduction)
     recipe, left_out = teachable(trial.recipe, train)
-    system, training = _trained(trial, recipe, train, valid, share)
-    training |= {"left_out": list(left_out)}
-    thresholds = thresholds_on(faces_of(system.scores(valid), system.aus, valid))
-    said = []
-    for role, judged in trial.arm.tests.items():
-        test = judged.part("test", own)
+    system, training = _trained(trial, recipe, train, valid, on_progress)
+    training = replace(training, left_out=left_out)
+    thresholds = thresholds_on(scored_faces(system.scores(valid), system.aus, valid))
+    areas = []
+    for role, test_set in trial.setting.test_sets.items():
+        test = test_set.part("test", reduction)
         learnt = np.unique([*train.subject, *valid.subject]).tolist()
         require_disjoint({"training": learnt, "test": np.unique(test.subject).tolist()})
-        faces = faces_of(system.scores(test), system.aus, test)
-        faces = _by_pose(faces, judged, test) if role == "poses" else replace(faces, pose_number=faces.pose_number * 0)
-        run = judge(faces, _origin(trial, role, training), test.fingerprint, thresholds, Bootstrap(trial.draws))
+        faces = _with_poses(scored_faces(system.scores(test), system.aus, test), role, test_set, test)
+        origin = _origin(trial, role, training)
+        run = evaluate_faces(faces, origin, test.fingerprint, thresholds, Bootstrap(trial.draws))
         write_run(run, trial.run_path(role))
-        said.append(f"{role} AROC {run['mean']['aroc']}")
-    return f"{recipe.name}, seed {recipe.seed}: {', '.join(said)}"
+        areas.append(f"{role} AROC {run.mean.curve.aroc}")
+    return f"{recipe.name}, seed {recipe.seed}: {', '.join(areas)}"
 
 
 def teachable(recipe: Recipe, train: FaceStore) -> tuple[Recipe, tuple[str, ...]]:
@@ -109,51 +108,77 @@ def teachable(recipe: Recipe, train: FaceStore) -> tuple[Recipe, tuple[str, ...]
     return replace(recipe, network=replace(recipe.network, aus=aus)), left_out
 
 
+class _TrainingLog:
+    """Validation scores and processor time of a training, kept in its folder over interruptions."""
+
+    def __init__(self, path: Path) -> None:
+        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self.path = path
+        self.scores: dict[int, float] = {int(step): score for step, score in before.get("scores", {}).items()}
+        self._before_s, self._start_s = before.get("cpu_s", 0.0), time.process_time()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor seconds so far."""
+        return round(self._before_s + time.process_time() - self._start_s, 1)
+
+    def note(self, progress: Progress) -> None:
+        """Take in what the training reports; the score of a validation is repeated until the next."""
+        if progress.score is not None and progress.score != next(reversed(self.scores.values()), None):
+            self.scores[progress.step] = progress.score
+        self.write()
+
+    def write(self) -> None:
+        """Write the file."""
+        self.path.write_text(json.dumps({"scores": self.scores, "cpu_s": self.cpu_s}), encoding="utf-8")
+
+
 def _trained(
-    trial: Trial, recipe: Recipe, train: FaceStore, valid: FaceStore, share: Share
-) -> tuple[System, dict[str, Any]]:
-    """Return the system and what is known of its training; validation scores and time are kept beside it."""
-    kept = trial.system_folder / "training.json"
-    before: dict[str, Any] = (
-        json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {"scores": {}, "cpu_s": 0.0}
-    )
-    scores = {int(step): score for step, score in before["scores"].items()}
-    start_s = time.process_time()
+    trial: Trial, recipe: Recipe, train: FaceStore, valid: FaceStore, on_progress: FractionCallback
+) -> tuple[System, TrainingRecord]:
+    """Return the system and what is known of its training."""
+    log = _TrainingLog(trial.system_folder / "training.json")
 
     def report(progress: Progress) -> None:
-        if progress.score is not None and progress.score != next(reversed(scores.values()), None):
-            scores[progress.step] = progress.score  # The score of the last validation is told until the next.
-        share(0.9 * progress.step / max(progress.steps, 1))
-        metadata = {"scores": scores, "cpu_s": round(before["cpu_s"] + time.process_time() - start_s, 1)}
-        kept.write_text(json.dumps(metadata), encoding="utf-8")
+        log.note(progress)
+        on_progress(0.9 * progress.step / max(progress.steps, 1))
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # It announces its precision each time.
-    trial.system_folder.mkdir(parents=True, exist_ok=True)
     system = train_system(recipe, train, valid, trial.system_folder, report, DeviceConfig(threads=trial.threads))
     if isinstance(system, DeepSystem):  # The last validation comes after the last report.
-        scores[system.metadata["steps"]] = system.metadata["validation_score"]
-    report(Progress(1, 1))
-    columns = [AU_NAMES.index(name) for name in system.aus]
-    positives = (train.occurrence & train.known)[:, columns].sum(0)
-    negatives = (~train.occurrence & train.known)[:, columns].sum(0)
-    return system, {
-        "faces": len(train),
-        "fingerprint": train.fingerprint,
-        "skew": {n: round(float(a / p), 4) for n, a, p in zip(system.aus, negatives, positives, strict=True)},
-        "epochs": recipe.epochs if isinstance(recipe, DeepRecipe) else None,
-        "validation": {str(step): round(score, 4) for step, score in sorted(scores.items())},
-        "cpu_s": json.loads(kept.read_text(encoding="utf-8"))["cpu_s"],
-    }
+        log.scores[system.metadata["steps"]] = system.metadata["validation_score"]
+    log.write()
+    on_progress(0.9)
+    return system, TrainingRecord(
+        len(train),
+        train.fingerprint,
+        _skew(train, system.aus),
+        recipe.epochs if isinstance(recipe, DeepRecipe) else None,
+        {step: round(score, 4) for step, score in sorted(log.scores.items())},
+        log.cpu_s,
+    )
 
 
-def _origin(trial: Trial, role: str, training: dict[str, Any]) -> Origin:
-    learn, judged = trial.arm.learn, trial.arm.tests[role]
-    data = learn.name if judged.name == learn.name else f"{learn.name} to {judged.name}"
-    protocol = f"split {judged.split.name}: {len(judged.split.test)} subjects are judged, who did not train or validate"
-    return Origin(trial.recipe.name, data, protocol, role, trial.recipe.seed, trial.command, trial.commit, training)
+def _skew(faces: FaceStore, aus: tuple[str, ...]) -> dict[str, float]:
+    """Return negatives / positives of each AU among the faces."""
+    columns = [AU_NAMES.index(name) for name in aus]
+    positives = (faces.occurrence & faces.known)[:, columns].sum(0)
+    negatives = (~faces.occurrence & faces.known)[:, columns].sum(0)
+    return {name: round(float(a / p), 4) for name, a, p in zip(aus, negatives, positives, strict=True)}
 
 
-def _by_pose(faces: Faces, judged: FaceSet, store: FaceStore) -> Faces:
-    """Return the faces in FERA 2017's nine poses, with their numbers."""
-    numbers = judged.pose_numbers(store)
+def _origin(trial: Trial, role: Role, training: TrainingRecord) -> RunOrigin:
+    train_set, test_set = trial.setting.train_set, trial.setting.test_sets[role]
+    data = train_set.name if test_set.name == train_set.name else f"{train_set.name} to {test_set.name}"
+    split = test_set.split
+    protocol = f"split {split.name}: {len(split.test)} test subjects, who did not train or validate"
+    return RunOrigin(trial.recipe.name, data, protocol, role, trial.recipe.seed, trial.command, trial.commit, training)
+
+
+def _with_poses(faces: ScoredFaces, role: Role, test_set: FaceSet, test: FaceStore) -> ScoredFaces:
+    """Return, for the poses, the faces in FERA 2017's nine with their numbers; otherwise all faces without numbers."""
+    if role != "poses":
+        return replace(faces, pose_number=np.zeros_like(faces.pose_number))
+    numbers = test_set.pose_numbers(test)
     return replace(faces, pose_number=numbers).of(numbers > 0)

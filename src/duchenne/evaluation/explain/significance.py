@@ -8,21 +8,68 @@ significance, or as the least significant of all (docs/measures.md).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import EvaluationError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
+from duchenne.networks.region import RegionNetwork
+from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.systems import System
 
 FACES = 30_000
 """At most so many, as in the paper."""
 _BATCH = 128
-Advance = Callable[[int], None]
+ProgressCallback = Callable[[int], None]
+"""Called with how many faces were done since the last call."""
+
+
+@runtime_checkable
+class PatchNetwork(Protocol):
+    """A network whose patches are read apart from what follows them: `RegionNetwork` is one."""
+
+    def patch_features(self, windows: Tensor) -> Tensor:
+        """Return what each patch hands on, (n, p, ...)."""
+
+    def read_features(self, features: Tensor, shape: Tensor | None = None) -> Tensor:
+        """Return the logits, (n, a)."""
+
+
+@dataclass(frozen=True)
+class PatchSystem:
+    """A trained system with patches.
+
+    Attributes:
+        name: Of its recipe.
+        aus: Columns of its scores.
+        landmarks: The landmark of each patch, counted from 1.
+        network: In evaluation mode.
+        inputs: Returns what the network reads of some rows of a store: windows and, for some networks, shapes.
+    """
+
+    name: str
+    aus: tuple[str, ...]
+    landmarks: tuple[int, ...]
+    network: PatchNetwork
+    inputs: Callable[[FaceStore, Int[np.ndarray, " k"]], tuple[Tensor, ...]]
+
+
+def patch_system(system: System) -> PatchSystem:
+    """Return a trained system as one with patches.
+
+    Raises:
+        EvaluationError: It has none.
+    """
+    if not isinstance(system, DeepSystem) or not isinstance(system.network, RegionNetwork):
+        raise EvaluationError(f"{system.name} has no patches to silence. Take a region network, such as region-49.")
+    landmarks = tuple(system.network.config.layout.landmarks)
+    return PatchSystem(system.name, tuple(system.aus), landmarks, system.network, system.inputs)
 
 
 @dataclass(frozen=True)
@@ -71,35 +118,37 @@ class Faithfulness:
 
 
 def patch_significance(
-    system: Any, store: FaceStore, rows: Int[np.ndarray, " k"], advance: Advance = lambda _: None
+    system: PatchSystem,
+    store: FaceStore,
+    rows: Int[np.ndarray, " k"],
+    on_progress: ProgressCallback = lambda _: None,
 ) -> Significance:
     """Return how each AU's score changes when one patch's last map is zero.
 
     Args:
-        system: A trained region network, as `training.systems.load_system` returns it.
+        system: From `patch_system`.
         store: Faces.
         rows: Which of them.
-        advance: Told how many faces were done.
+        on_progress: Called after each batch.
 
     Raises:
-        EvaluationError: The system has no patches, or there is no face.
+        EvaluationError: There is no face.
     """
-    layout = _patches_of(system)
     if not len(rows):
         raise EvaluationError("There is no face to explain the system on.")
-    drop, effect = np.zeros((2, len(layout), len(system.aus)))
+    drop, effect = np.zeros((2, len(system.landmarks), len(system.aus)))
     for features, shape in _features(system, store, rows):
         whole = _scores(system, features, shape)
-        for patch in range(len(layout)):
+        for patch in range(len(system.landmarks)):
             fall = whole - _scores(system, features, shape, np.array([patch]))
             drop[patch] += fall.sum(0)
             effect[patch] += np.abs(fall).sum(0)
-        advance(len(features))
-    return Significance(tuple(system.aus), layout, drop / len(rows), effect / len(rows), len(rows))
+        on_progress(len(features))
+    return Significance(system.aus, system.landmarks, drop / len(rows), effect / len(rows), len(rows))
 
 
 def faithfulness(
-    system: Any, store: FaceStore, rows: Int[np.ndarray, " k"], found: Significance, silenced: int | None = None
+    system: PatchSystem, store: FaceStore, rows: Int[np.ndarray, " k"], found: Significance, silenced: int | None = None
 ) -> Faithfulness:
     """Return scores without the most and without the least significant patches of each AU; a quarter of them each.
 
@@ -150,16 +199,9 @@ def halves(store: FaceStore, most: int = FACES, seed: int = 0) -> tuple[np.ndarr
     return rows[first][:most], rows[~first][:most]
 
 
-def _patches_of(system: Any) -> tuple[int, ...]:
-    layout = getattr(getattr(system, "config", None), "layout", None)
-    if layout is None or not hasattr(system, "patch_features"):
-        raise EvaluationError(f"{system.name} has no patches to silence. Take a region network, such as region-49.")
-    return tuple(layout.landmarks)
-
-
 def _features(
-    system: Any, store: FaceStore, rows: Int[np.ndarray, " k"]
-) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
+    system: PatchSystem, store: FaceStore, rows: Int[np.ndarray, " k"]
+) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Yield what the patches hand on, and the shapes where the network reads them."""
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]
@@ -169,7 +211,7 @@ def _features(
 
 
 def _scores(
-    system: Any, features: torch.Tensor, shape: torch.Tensor | None, without: np.ndarray | None = None
+    system: PatchSystem, features: Tensor, shape: Tensor | None, without: np.ndarray | None = None
 ) -> np.ndarray:
     if without is not None:
         features = features.clone()

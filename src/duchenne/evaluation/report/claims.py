@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from duchenne.evaluation.evaluate import Found
 from duchenne.evaluation.report.tables import NOTHING, Series, Table
+from duchenne.evaluation.runs import Measure, Role, Run
+from duchenne.poses import yaw_and_pitch_deg
 
 LEAST_ERRORS = 2.0
 """Standard errors over seeds that a difference must exceed to be called one."""
-LEARNT = 0.6
+LEAST_LEARNT = 0.6
 """A mean area under the ROC on validation faces; a network that stays below it has not learnt, and decides nothing."""
 
 
@@ -28,34 +29,37 @@ class Comparison:
     """
 
     claim: str
-    role: str
+    role: Role
     first: str
     second: str
     measure: str
-    read: Callable[[Found], float | None]
+    read: Callable[[Run], float | None]
 
 
-def mean_of(measure: str) -> Callable[[Found], float | None]:
+def mean_of(measure: Measure) -> Callable[[Run], float | None]:
     """Return what reads a mean over AUs."""
-    return lambda run: run["mean"][measure]
+    return lambda run: run.mean.curve.of(measure)
 
 
-def steadiness_of(measure: str) -> Callable[[Found], float | None]:
+def steadiness_of(measure: Measure) -> Callable[[Run], float | None]:
     """Return what reads the mean over AUs of the standard deviation over the paper's seven poses, negated."""
 
-    def read(run: Found) -> float | None:
-        values = [found[measure] for found in run["by_pose"]["deviation_kept"].values() if found[measure] is not None]
+    def read(run: Run) -> float | None:
+        found = [deviation.of(measure) for deviation in run.by_pose.deviation_kept.values()]
+        values = [value for value in found if value is not None]
         return -float(np.mean(values)) if values else None
 
     return read
 
 
-def far_poses_of(measure: str) -> Callable[[Found], float | None]:
+def far_poses_of(measure: Measure) -> Callable[[Run], float | None]:
     """Return what reads the mean over the poses with a yaw of 40 degrees either way."""
 
-    def read(run: Found) -> float | None:
-        poses = run["by_pose"]["poses"]
-        values = [poses[key]["mean"][measure] for key in "123789" if key in poses]
+    def read(run: Run) -> float | None:
+        poses = run.by_pose.poses
+        values = [
+            pose.mean.curve.of(measure) for number, pose in poses.items() if abs(yaw_and_pitch_deg(number)[0]) == 40
+        ]
         numbers = [value for value in values if value is not None]
         return float(np.mean(numbers)) if numbers else None
 
@@ -74,19 +78,22 @@ def comparisons(region: str = "region") -> list[Comparison]:
         Comparison(f"{landmark}, yaw ±40", "poses", region, uniform, "aroc", far_poses_of("aroc")),
         Comparison("Own weights beat shared ones", "poses", region, f"{region}-shared", "aroc", mean_of("aroc")),
         Comparison("22 patches lose nothing against 49", "poses", region, f"{region}-49", "aroc", mean_of("aroc")),
-        Comparison("The weighted loss helps", "poses", region, f"{region}-unweighted", "f1 at .5", mean_of("f1_half")),
+        Comparison(
+            "The weighted loss helps", "poses", region, f"{region}-unweighted", "f1 at .5", lambda run: run.mean.f1_half
+        ),
         Comparison("The weighted loss helps", "poses", region, f"{region}-unweighted", "aroc", mean_of("aroc")),
     ]
 
 
-def claims_table(roles: Mapping[str, Series], region: str = "region") -> Table:
+def claims_table(roles: Mapping[Role, Series], region: str = "region") -> Table:
     """Return each assertion with numbers and verdict; those whose systems have no run are named as not measured."""
     rows = [_row(comparison, roles.get(comparison.role, {})) for comparison in comparisons(region)]
     rows += [_relation_row(role, roles[role].get(region, [])) for role in ("within", "poses") if role in roles]
     notes = (
         f"Paired by seed. A difference is called one when it exceeds {LEAST_ERRORS:g} standard errors over two seeds "
-        f"or more; with one seed nothing is decided, nor against a network that never reached {LEARNT:g} on validation "
-        "faces: it was given too little to learn from. Deviations over poses have a minus, so more is better.",
+        f"or more; with one seed nothing is decided, nor against a network that never reached {LEAST_LEARNT:g} on "
+        "validation faces: it was given too little to learn from. Deviations over poses have a minus, so more is "
+        "better.",
         "Relations are called learnt when the matrix of calls is less than half as far from that of the labels as a "
         "matrix without relations is.",
     )
@@ -115,10 +122,10 @@ def _row(comparison: Comparison, series: Series) -> tuple[str, ...]:
     )
 
 
-def learnt(run: Found) -> bool:
+def learnt(run: Run) -> bool:
     """Return whether a system left chance in training; true where nothing is known of its validation."""
-    scores = run["training"].get("validation")
-    return not scores or max(scores.values()) >= LEARNT
+    scores = run.origin.training.validation if run.origin.training is not None else {}
+    return not scores or max(scores.values()) >= LEAST_LEARNT
 
 
 def verdict(difference: float, error: float | None) -> str:
@@ -131,21 +138,21 @@ def verdict(difference: float, error: float | None) -> str:
 
 
 def _paired(
-    first: Sequence[Found], second: Sequence[Found], read: Callable[[Found], float | None]
+    first: Sequence[Run], second: Sequence[Run], read: Callable[[Run], float | None]
 ) -> list[tuple[float, float]]:
-    others = {run["seed"]: read(run) for run in second}
-    pairs = [(read(run), others.get(run["seed"])) for run in first]
+    others = {run.origin.seed: read(run) for run in second}
+    pairs = [(read(run), others.get(run.origin.seed)) for run in first]
     return [(one, other) for one, other in pairs if one is not None and other is not None]
 
 
-def _relation_row(role: str, runs: Sequence[Found]) -> tuple[str, ...]:
+def _relation_row(role: Role, runs: Sequence[Run]) -> tuple[str, ...]:
     claim = f"Relations among AUs are learnt ({role})"
-    found = [run["relations"] for run in runs if run["relations"]["distance"] is not None]
+    found = [(run.relations.labels, distance) for run in runs if (distance := run.relations.distance) is not None]
     if not found:
         return (claim, "distance", NOTHING, NOTHING, NOTHING, NOTHING, "0", "not measured")
-    distance = float(np.mean([one["distance"] for one in found]))
-    labels = np.array(found[0]["labels"])
+    distance = float(np.mean([one for _, one in found]))
+    labels = np.array(found[0][0])
     none = float(np.linalg.norm(labels - np.eye(len(labels))) / labels.size)
-    said = "holds" if distance < none / 2 else "does not hold"
+    outcome = "holds" if distance < none / 2 else "does not hold"
     cells = (f"{distance:.4f}", f"{none:.4f} (no relations)", f"{distance - none:+.4f}", NOTHING, str(len(found)))
-    return (claim, "distance", *cells, said)
+    return (claim, "distance", *cells, outcome)

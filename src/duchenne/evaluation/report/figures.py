@@ -8,15 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from duchenne.evaluation.evaluate import Found
 from duchenne.evaluation.report.tables import MEASURE_TITLES, Series
+from duchenne.evaluation.runs import Measure, Run
 from duchenne.poses import KEPT_POSES, yaw_and_pitch_deg
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 """Okabe and Ito's palette, in an order of contrast."""
 YAW_COLOURS = {-40: COLOURS[0], 0: COLOURS[6], 40: COLOURS[1]}
 PITCH_MARKS = {-40: "v", -20: "s", 0: "o"}
-POSE_MEASURES = ("nf1", "napr", "aroc")
+POSE_MEASURES: tuple[Measure, ...] = ("nf1", "napr", "aroc")
 _WIDTH_IN = 7.2
 
 
@@ -31,24 +31,25 @@ def save_figure(figure: Figure, folder: Path, name: str) -> None:
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
-def relations_figure(run: Found) -> Figure:
+def relations_figure(run: Run) -> Figure:
     """Return Figure 5: the relation matrices of labels and calls side by side, with their distance."""
-    found = run["relations"]
-    numbers = [str(int(name[2:])) for name in found["aus"]]
+    found = run.relations
+    numbers = [str(int(name[2:])) for name in found.aus]
     figure = Figure(figsize=(_WIDTH_IN, 4.3), layout="constrained")
     axes = figure.subplots(1, 2)
-    for axis, key, title in zip(axes, ("labels", "calls"), ("labels", f"calls of {run['system']}"), strict=True):
-        shown = axis.imshow(np.array(found[key]), cmap="PuOr_r", vmin=-1, vmax=1)
+    titles = {"labels": found.labels, f"calls of {run.origin.system}": found.calls}
+    for axis, (title, matrix) in zip(axes, titles.items(), strict=True):
+        shown = axis.imshow(np.array(matrix), cmap="PuOr_r", vmin=-1, vmax=1)
         axis.set(xticks=range(len(numbers)), yticks=range(len(numbers)), xlabel="AU", ylabel="AU", title=title)
         axis.set_xticklabels(numbers, fontsize=7)
         axis.set_yticklabels(numbers, fontsize=7)
         if len(numbers) <= 12:
-            _write_values(axis, np.array(found[key]))
+            _write_values(axis, np.array(matrix))
     figure.colorbar(
         shown, ax=axes, orientation="horizontal", shrink=0.5, label="Pearson correlation", ticks=[-1, -0.5, 0, 0.5, 1]
     )
     figure.suptitle(
-        f"Relations among AUs, {run['data']}, {found['faces']} faces; distance {found['distance']:.4f}", fontsize=10
+        f"Relations among AUs, {run.origin.data}, {found.faces} faces; distance {found.distance:.4f}", fontsize=10
     )
     return figure
 
@@ -61,16 +62,15 @@ def _write_values(axis: Axes, matrix: np.ndarray) -> None:
         )
 
 
-def poses_figure(run: Found) -> Figure:
+def poses_figure(run: Run) -> Figure:
     """Return Figure 6: nF1, nAPR and AROC of one system by AU and pose."""
     figure = Figure(figsize=(_WIDTH_IN, 7.2), layout="constrained")
     axes = figure.subplots(3, 1, sharex=True)
-    aus = list(run["aus"])
-    poses = {int(key): pose for key, pose in run["by_pose"]["poses"].items()}
+    aus, poses = list(run.aus), run.by_pose.poses
     for axis, measure in zip(axes, POSE_MEASURES, strict=True):
         for place, (number, pose) in enumerate(sorted(poses.items())):
             yaw, pitch = yaw_and_pitch_deg(number)
-            values = [np.nan if pose["aus"][au][measure] is None else pose["aus"][au][measure] for au in aus]
+            values = np.array([pose.aus[au].curve.of(measure) for au in aus], float)  # None becomes NaN: no mark.
             offset = (place - (len(poses) - 1) / 2) * 0.8 / max(len(poses), 1)
             axis.plot(
                 np.arange(len(aus)) + offset,
@@ -87,7 +87,7 @@ def poses_figure(run: Found) -> Figure:
     axes[-1].set_xlabel("AU   (dotted: a system that knows nothing; *: poses that the paper leaves out)")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7, title="pose", title_fontsize=8)
-    axes[0].set_title(f"{run['system']}, {run['data']}, seed {run['seed']}", fontsize=9)
+    axes[0].set_title(f"{run.origin.system}, {run.origin.data}, seed {run.origin.seed}", fontsize=9)
     return figure
 
 
@@ -95,7 +95,7 @@ def deviation_figure(series: Series) -> Figure:
     """Return Figure 7: the standard deviation over the seven poses by AU, systems side by side, mean over seeds."""
     figure = Figure(figsize=(_WIDTH_IN, 6.6), layout="constrained")
     axes = figure.subplots(3, 1, sharex=True)
-    aus = list(next(iter(series.values()))[0]["aus"])
+    aus = list(next(iter(series.values()))[0].aus)
     for axis, measure in zip(axes, POSE_MEASURES, strict=True):
         for place, (system, runs) in enumerate(series.items()):
             values = [_deviation(runs, au, measure) for au in (*aus, None)]
@@ -118,15 +118,13 @@ def deviation_figure(series: Series) -> Figure:
     return figure
 
 
-def by_pose_figure(series: Mapping[str, Sequence[Found]]) -> Figure:
+def by_pose_figure(series: Mapping[str, Sequence[Run]]) -> Figure:
     """Return the mean AROC of every system in each pose; bars through the marks span the seeds."""
     figure = Figure(figsize=(_WIDTH_IN, 4.0), layout="constrained")
     axis = figure.subplots()
-    numbers = sorted({int(key) for runs in series.values() for run in runs for key in run["by_pose"]["poses"]})
+    numbers = sorted({number for runs in series.values() for run in runs for number in run.by_pose.poses})
     for place, (system, runs) in enumerate(series.items()):
-        values = np.array(
-            [[run["by_pose"]["poses"][str(number)]["mean"]["aroc"] for number in numbers] for run in runs], float
-        )
+        values = np.array([[run.by_pose.poses[number].mean.curve.aroc for number in numbers] for run in runs], float)
         x = np.arange(len(numbers)) + (place - (len(series) - 1) / 2) * 0.7 / len(series)
         middle = values.mean(0)
         axis.errorbar(
@@ -147,13 +145,13 @@ def by_pose_figure(series: Mapping[str, Sequence[Found]]) -> Figure:
     return figure
 
 
-def _deviation(runs: Sequence[Found], au: str | None, measure: str) -> float:
+def _deviation(runs: Sequence[Run], au: str | None, measure: Measure) -> float:
     """Return the mean over seeds, of one AU or over all of them; NaN (no bar) where no run has it."""
     values = [
-        found[measure]
+        value
         for run in runs
-        for name, found in run["by_pose"]["deviation_kept"].items()
-        if au in {None, name} and found[measure] is not None
+        for name, found in run.by_pose.deviation_kept.items()
+        if au in {None, name} and (value := found.of(measure)) is not None
     ]
     return float(np.mean(values)) if values else float("nan")
 

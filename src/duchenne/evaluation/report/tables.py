@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from duchenne.evaluation.evaluate import Found
+from duchenne.evaluation.runs import MEASURES, AUScores, MeanScores, Measure, Role, Run, ThresholdRules
 from duchenne.facs import AU_NAMES
-from duchenne.measures.intervals import CURVE_MEASURES
 from duchenne.measures.ranking import all_positive_f1
 from duchenne.published import printed
 
-MEASURE_TITLES = {"f1": "F1", "nf1": "nF1", "apr": "APR", "napr": "nAPR", "aroc": "AROC"}
-PRINTED_DATA = {"within": "BP4D", "across": "FERA17 to BP4D", "poses": "FERA17"}
+MEASURE_TITLES: Mapping[Measure, str] = {"f1": "F1", "nf1": "nF1", "apr": "APR", "napr": "nAPR", "aroc": "AROC"}
+PRINTED_DATA: Mapping[Role, str] = {"within": "BP4D", "across": "FERA17 to BP4D", "poses": "FERA17"}
 """Which printed experiment stands beside each of ours."""
 NOTHING = "–"
 _ORACLE = (
@@ -28,7 +27,7 @@ _INTERVALS = (
 _OTHER_DATA = (
     "Printed numbers were measured on BP4D and FERA 2017, ours on the data named above: not comparable in level."
 )
-SLIPS = {
+SLIPS: Mapping[Role, str] = {
     "within": "Table 1's skew is that of the paper's sampled training frames; BP4D's labelled frames have another.",
     "across": "The header of Table 3 is wrong: its ten columns are AU 1 2 4 6 7 10 12 14 15 17 (corrected here).",
     "poses": (
@@ -36,7 +35,7 @@ SLIPS = {
         "best threshold with F1 at a fixed one; calling every face positive beats that baseline in seven of nine AUs."
     ),
 }
-Series = Mapping[str, Sequence[Found]]
+Series = Mapping[str, Sequence[Run]]
 """Runs of the same experiment by system, one for each seed."""
 
 
@@ -93,18 +92,18 @@ class Table:
         return f"<h3>{title}</h3>\n<div class=wide><table><tr>{heads}</tr>\n{rows}</table></div>\n{notes}"
 
 
-def by_role(runs: Iterable[Found]) -> dict[str, dict[str, list[Found]]]:
+def by_role(runs: Iterable[Run]) -> dict[Role, dict[str, list[Run]]]:
     """Return the runs by role and system, in order of their seeds."""
-    found: dict[str, dict[str, list[Found]]] = {}
-    for run in sorted(runs, key=lambda run: run["seed"] or 0):
-        found.setdefault(run["role"], {}).setdefault(run["system"], []).append(run)
+    found: dict[Role, dict[str, list[Run]]] = {}
+    for run in sorted(runs, key=lambda run: run.origin.seed or 0):
+        found.setdefault(run.origin.role, {}).setdefault(run.origin.system, []).append(run)
     return found
 
 
-def skew_table(roles: Mapping[str, Series]) -> Table:
+def skew_table(roles: Mapping[Role, Series]) -> Table:
     """Return Table 1: negatives / positives of each AU among the training faces."""
-    sets = {"within": "BP4D train", "poses": "FERA17 train"}
-    skews = {role: next(iter(roles[role].values()))[0]["training"].get("skew", {}) for role in sets if role in roles}
+    sets: dict[Role, str] = {"within": "BP4D train", "poses": "FERA17 train"}
+    skews = {role: _training_skew(next(iter(roles[role].values()))[0]) for role in sets if role in roles}
     named = [name for name in AU_NAMES if any(name in values for values in skews.values())]
     rows = []
     for name in named:
@@ -116,63 +115,61 @@ def skew_table(roles: Mapping[str, Series]) -> Table:
     return Table("table1", "Table 1. Skew among training faces", ("AU", *heads), tuple(rows), (SLIPS["within"],))
 
 
-def system_table(name: str, title: str, role: str, runs: Sequence[Found]) -> Table:
+def system_table(name: str, title: str, role: Role, runs: Sequence[Run]) -> Table:
     """Return the layout of Tables 2 and 3 for one system: by AU, each measure with the printed number beside it."""
     data = PRINTED_DATA[role]
-    of_paper = {measure: printed("ours", data, measure) for measure in CURVE_MEASURES}
+    of_paper = {measure: printed("ours", data, measure) for measure in MEASURES}
     skew = printed("labels", "BP4D" if role == "across" else data, "skew")
     columns = ["AU", "skew", "skew, printed", "all-positive F1"]
     columns += [head for measure in MEASURE_TITLES.values() for head in (measure, f"{measure}, printed")]
     columns += ["F1 at .5", "F1 at validation's"]
     rows = []
-    for au in runs[0]["aus"]:
-        found = [run["aus"][au] for run in runs]
-        cells = [au, _number(found[0]["skew"], 1), _number(skew.get(au), 1)]
-        cells.append(_number(None if found[0]["skew"] is None else all_positive_f1(found[0]["skew"])))
+    for au in runs[0].aus:
+        found = [run.aus[au] for run in runs]
+        cells = [au, _number(found[0].skew, 1), _number(skew.get(au), 1)]
+        cells.append(_number(None if found[0].skew is None else all_positive_f1(found[0].skew)))
         for measure in MEASURE_TITLES:
             cells += [cell(found, measure), _number(of_paper[measure].get(au))]
-        cells += [_number(_mean([_at(one, rule) for one in found])) for rule in ("half", "validation")]
+        cells += _fixed_threshold_cells([one.at for one in found])
         rows.append(tuple(cells))
-    means = [run["mean"] for run in runs]
+    means = [run.mean for run in runs]
     cells = ["mean", NOTHING, NOTHING, NOTHING]
     for measure in MEASURE_TITLES:
         cells += [cell(means, measure), _number(of_paper[measure].get("mean"))]
-    cells += [_number(_mean([one[f"f1_{rule}"] for one in means])) for rule in ("half", "validation")]
+    cells += _mean_threshold_cells(means)
     notes = (_origin(runs), _ORACLE, _INTERVALS, _OTHER_DATA, SLIPS[role], *_left_out(runs))
     return Table(name, title, tuple(columns), (*rows, tuple(cells)), notes)
 
 
-def comparison_table(name: str, title: str, role: str, measure: str, series: Series) -> Table:
+def comparison_table(name: str, title: str, role: Role, measure: Measure, series: Series) -> Table:
     """Return the layout of Table 4 for one measure: by AU, one column a system, then the printed ones."""
     data = PRINTED_DATA[role]
     of_others = {system: printed(system, data, measure) for system in ("ours", "convnet", "fera17")}
     of_others = {system: values for system, values in of_others.items() if values}
-    aus = [au for au in AU_NAMES if any(au in runs[0]["aus"] for runs in series.values())]
+    aus = [au for au in AU_NAMES if any(au in runs[0].aus for runs in series.values())]
     rows = []
     for au in aus:
         cells = [au]
         for runs in series.values():
-            values = [run["aus"][au][measure] for run in runs if au in run["aus"]]
+            values = [run.aus[au].curve.of(measure) for run in runs if au in run.aus]
             cells.append(_number(_mean(values)))
-        rows.append((*cells, *(_number(values.get(au)) for values in of_others.values())))
-    last = ["mean", *(cell([run["mean"] for run in runs], measure) for runs in series.values())]
+        rows.append((*cells, *(_number(printed_values.get(au)) for printed_values in of_others.values())))
+    last = ["mean", *(cell([run.mean for run in runs], measure) for runs in series.values())]
     last += [_number(values.get("mean", _mean(list(values.values())))) for values in of_others.values()]
     heads = ["AU", *series, *(f"{'paper' if system == 'ours' else system}, printed" for system in of_others)]
     notes = (_origin(next(iter(series.values()))), _ORACLE, _INTERVALS, _OTHER_DATA, SLIPS[role])
     return Table(name, title, tuple(heads), (*rows, tuple(last)), notes)
 
 
-def systems_table(role: str, series: Series) -> Table:
+def systems_table(role: Role, series: Series) -> Table:
     """Return all systems of one experiment, by the means of every measure and threshold rule."""
     rows = []
     for system, runs in series.items():
-        means = [run["mean"] for run in runs]
-        floors = [
-            _mean([found["all_positive_f1"] for found in run["aus"].values() if not found["missing"]]) for run in runs
-        ]
+        means = [run.mean for run in runs]
+        floors = [_mean([found.all_positive_f1 for found in run.aus.values() if not found.missing]) for run in runs]
         cells = [system, str(len(runs)), *(cell(means, measure) for measure in MEASURE_TITLES)]
-        cells += [_number(_mean([one[f"f1_{rule}"] for one in means])) for rule in ("half", "validation")]
-        cells += [_number(_mean(floors)), _number(_mean([run["relations"]["distance"] for run in runs]), 4)]
+        cells += _mean_threshold_cells(means)
+        cells += [_number(_mean(floors)), _number(_mean([run.relations.distance for run in runs]), 4)]
         rows.append((*cells, _number(printed(system, "BP4D", "f1").get("mean"))))
     heads = ("system", "seeds", *MEASURE_TITLES.values(), "F1 at .5", "F1 at validation's", "all-positive F1")
     notes = (
@@ -186,22 +183,32 @@ def systems_table(role: str, series: Series) -> Table:
     return Table(f"systems_{role}", title, (*heads, "relation distance", "F1, printed (BP4D)"), tuple(rows), notes)
 
 
-def cell(found: Sequence[Found], measure: str) -> str:
+def cell(found: Sequence[AUScores] | Sequence[MeanScores], measure: Measure) -> str:
     """Return the mean over seeds with interval and deviation."""
-    values = [one[measure] for one in found if one[measure] is not None]
+    values = [value for one in found if (value := one.curve.of(measure)) is not None]
     if not values:
         return NOTHING
     text = _number(_mean(values))
-    bounds = [one["interval"][measure] for one in found if one.get("interval", {}).get(measure)]
+    bounds = [pair for one in found if (pair := (one.interval or {}).get(measure)) is not None]
     if bounds:
         low, high = np.mean(bounds, axis=0)
         text += f" [{_number(low)}, {_number(high)}]"
     return text + (f" ± {_number(np.std(values, ddof=1))}" if len(values) > 1 else "")
 
 
-def _at(found: Found, rule: str) -> float | None:
-    at = found.get("at", {}).get(rule)
-    return None if at is None else at["f1"]
+def _training_skew(run: Run) -> Mapping[str, float]:
+    return run.origin.training.skew if run.origin.training is not None else {}
+
+
+def _fixed_threshold_cells(found: Sequence[ThresholdRules | None]) -> list[str]:
+    """Return the means over seeds of F1 at .5 and at the thresholds of validation faces."""
+    rules = [rule for rule in found if rule is not None]
+    half, validation = [rule.half for rule in rules], [rule.validation for rule in rules]
+    return [_number(_mean([None if at is None else at.f1 for at in column])) for column in (half, validation)]
+
+
+def _mean_threshold_cells(means: Sequence[MeanScores]) -> list[str]:
+    return [_number(_mean([one.f1_half for one in means])), _number(_mean([one.f1_validation for one in means]))]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -214,20 +221,20 @@ def _number(value: float | np.floating | None, digits: int = 3) -> str:
 
 
 def _data(series: Series) -> str:
-    return str(next(iter(series.values()))[0]["data"])
+    return next(iter(series.values()))[0].origin.data
 
 
-def _origin(runs: Sequence[Found]) -> str:
+def _origin(runs: Sequence[Run]) -> str:
     run = runs[0]
-    seeds = ", ".join(str(run["seed"]) for run in runs)
+    seeds = ", ".join(str(run.origin.seed) for run in runs)
     return (
-        f"Ours: {run['data']}; {run['protocol']}; {run['faces']} faces of {run['subjects']} subjects, data "
-        f"{run['fingerprint']}; seed {seeds}; commit {run['commit'] or 'unknown'}."
+        f"Ours: {run.origin.data}; {run.origin.protocol}; {run.faces} faces of {run.subjects} subjects, data "
+        f"{run.fingerprint}; seed {seeds}; commit {run.origin.commit or 'unknown'}."
     )
 
 
-def _left_out(runs: Sequence[Found]) -> list[str]:
-    missing = {f"{au}: {run['aus'][au]['missing']}" for run in runs for au in run["mean"]["left_out"]}
+def _left_out(runs: Sequence[Run]) -> list[str]:
+    missing = {f"{au}: {run.aus[au].missing}" for run in runs for au in run.mean.left_out}
     return [f"Not in the means: {'; '.join(sorted(missing))}."] if missing else []
 
 

@@ -1,4 +1,4 @@
-"""The report: tables and figures from the runs of a folder, as Markdown, CSV, LaTeX, PNG, SVG and one page."""
+"""The pages of the report: tables and figures of runs as Markdown, CSV, LaTeX, PNG, SVG, and all in one page."""
 
 import base64
 import html
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from duchenne.errors import EvaluationError
-from duchenne.evaluation.evaluate import Found
 from duchenne.evaluation.report.claims import claims_table
 from duchenne.evaluation.report.figures import (
     by_pose_figure,
@@ -25,9 +24,10 @@ from duchenne.evaluation.report.tables import (
     system_table,
     systems_table,
 )
-from duchenne.published import published_text
+from duchenne.evaluation.runs import Role, Run
 
 REGION, CONVNET = "region", "convnet"
+TABLE_ROLES: tuple[Role, ...] = ("within", "across", "poses")
 _ABLATIONS = ("-grid", "-shared", "-49", "-unweighted")
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#111}"
@@ -47,7 +47,7 @@ CAPTIONS = {
 }
 
 
-def write_report(runs: Iterable[Found], folder: Path, about: Iterable[str] = (), region: str = REGION) -> list[Path]:
+def write_report(runs: Iterable[Run], folder: Path, about: Iterable[str] = (), region: str = REGION) -> list[Path]:
     """Write the report into the folder and return the paths of its pages.
 
     Args:
@@ -60,7 +60,7 @@ def write_report(runs: Iterable[Found], folder: Path, about: Iterable[str] = (),
         EvaluationError: There is no run of an experiment of the paper, or the folder cannot be written.
     """
     roles = {role: _ordered(series, region) for role, series in by_role(runs).items()}
-    if not set(roles) & {"within", "across", "poses"}:
+    if not set(roles) & set(TABLE_ROLES):
         raise EvaluationError("No run stands for an experiment of the paper: give --role within, across or poses.")
     tables = tables_of(roles, region)
     try:
@@ -68,7 +68,6 @@ def write_report(runs: Iterable[Found], folder: Path, about: Iterable[str] = (),
         _draw(roles, folder, region)
         for table in tables:
             (folder / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
-        (folder / "published.csv").write_text(published_text(), encoding="utf-8")
         shown = [name for name in CAPTIONS if (folder / f"{name}.svg").exists()]
         pages = {
             "report.md": _markdown(tables, shown, about),
@@ -82,12 +81,15 @@ def write_report(runs: Iterable[Found], folder: Path, about: Iterable[str] = (),
     return [folder / name for name in pages]
 
 
-def tables_of(roles: Mapping[str, Series], region: str = REGION) -> list[Table]:
+def tables_of(roles: Mapping[Role, Series], region: str = REGION) -> list[Table]:
     """Return all tables that the runs give."""
     found = [claims_table(roles, region)]
     if {"within", "poses"} & set(roles):
         found.append(skew_table(roles))
-    titles = {"within": ("table2", "Table 2. Within a set"), "across": ("table3", "Table 3. Across sets")}
+    titles: dict[Role, tuple[str, str]] = {
+        "within": ("table2", "Table 2. Within a set"),
+        "across": ("table3", "Table 3. Across sets"),
+    }
     for role, (name, title) in titles.items():
         if region in roles.get(role, {}):
             found.append(system_table(name, f"{title}: {region}", role, roles[role][region]))
@@ -97,10 +99,10 @@ def tables_of(roles: Mapping[str, Series], region: str = REGION) -> list[Table]:
             found.append(
                 comparison_table(f"table4{letter}", f"Table 4{letter}. Nine poses: {title}", "poses", measure, main)
             )
-    return found + [systems_table(role, roles[role]) for role in ("within", "across", "poses") if role in roles]
+    return found + [systems_table(role, roles[role]) for role in TABLE_ROLES if role in roles]
 
 
-def _ordered(series: Series, region: str) -> dict[str, list[Found]]:
+def _ordered(series: Series, region: str) -> dict[str, list[Run]]:
     """Return the region network first, the convnet next, ablations last."""
 
     def rank(name: str) -> tuple[int, str]:
@@ -111,14 +113,15 @@ def _ordered(series: Series, region: str) -> dict[str, list[Found]]:
     return {name: list(series[name]) for name in sorted(series, key=rank)}
 
 
-def _draw(roles: Mapping[str, Series], folder: Path, region: str) -> None:
-    for role in ("within", "poses"):
+def _draw(roles: Mapping[Role, Series], folder: Path, region: str) -> None:
+    relation_roles: tuple[Role, ...] = ("within", "poses")
+    for role in relation_roles:
         runs = roles.get(role, {}).get(region)
-        if runs and runs[0]["relations"]["distance"] is not None:
+        if runs and runs[0].relations.distance is not None:
             save_figure(relations_figure(runs[0]), folder, "figure5")
             break
     poses = roles.get("poses", {})
-    if region in poses and poses[region][0]["by_pose"]["poses"]:
+    if region in poses and poses[region][0].by_pose.poses:
         save_figure(poses_figure(poses[region][0]), folder, "figure6")
         save_figure(deviation_figure({n: poses[n] for n in (region, CONVNET) if n in poses}), folder, "figure7")
         save_figure(by_pose_figure(poses), folder, "figure6_systems")

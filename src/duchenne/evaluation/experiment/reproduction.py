@@ -1,0 +1,162 @@
+"""The paper's experiment: train and test every system, write the report; goes on where it stopped."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from duchenne.errors import DuchenneError, EvaluationError, UsageError
+from duchenne.evaluation.experiment.baselines import EXPLAINED, experiment_recipes
+from duchenne.evaluation.experiment.budget import budget_of
+from duchenne.evaluation.experiment.face_sets import Setting
+from duchenne.evaluation.experiment.progress import ProgressCallback, StageProgress
+from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, release_settings
+from duchenne.evaluation.experiment.sizes import ExperimentSize
+from duchenne.evaluation.experiment.trial import Trial
+from duchenne.evaluation.experiment.trial_pool import run_trials
+from duchenne.evaluation.explain.significance_files import explain_system
+from duchenne.evaluation.report.pages import write_report
+from duchenne.evaluation.run_files import commit_here, read_runs
+from duchenne.evaluation.runs import Role
+from duchenne.training.systems import load_system
+
+EXPLAINED_FACES = 2000
+NOTE = "experiment.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an experiment left.
+
+    Attributes:
+        pages: Of the report.
+        failures: What could not be trained or tested, and why.
+    """
+
+    pages: tuple[Path, ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is asked for.
+
+    Attributes:
+        size: How large it is, and which systems take part.
+        folder: For sets, systems, runs and report.
+        seeds: How often every system is trained.
+        workers: Processes side by side.
+        roles: Experiments of the paper that are made: within, across, poses.
+        command: To be kept in the runs.
+    """
+
+    size: ExperimentSize
+    folder: Path
+    seeds: int = 1
+    workers: int = 1
+    roles: tuple[Role, ...] = ("within", "across", "poses")
+    command: str = ""
+
+    def claim(self, data: str) -> None:
+        """Take the folder for this experiment.
+
+        Raises:
+            UsageError: It holds one of another size or of other data, or a system is asked for that takes no part.
+            EvaluationError: It cannot be written.
+        """
+        experiment_recipes(self.size, 0)
+        note, wanted = self.folder / NOTE, {"data": data, **self.size.settled()}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if note.exists():
+                found = json.loads(note.read_text(encoding="utf-8"))
+                if changed := sorted(key for key in wanted if found.get(key) != wanted[key]):
+                    raise UsageError(
+                        f"{self.folder} holds another experiment (it differs in {', '.join(changed)}). Name another "
+                        "--out."
+                    )
+            note.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise EvaluationError(f"{self.folder} cannot be written: {error.strerror}. Name another --out.") from error
+
+
+def reproduce_rendered(experiment: Experiment, on_progress: ProgressCallback) -> Outcome:
+    """Run the experiment on rendered faces, from nothing.
+
+    Raises:
+        DuchenneError: A set cannot be drawn, or the folder cannot be used.
+    """
+    from duchenne.evaluation.experiment.rendered_sets import ABOUT as RENDERED
+    from duchenne.evaluation.experiment.rendered_sets import rendered_settings
+
+    experiment.claim("rendered")
+    settings = rendered_settings(experiment.size, experiment.folder / "sets", experiment.workers, on_progress)
+    return run_experiment(experiment, settings, [RENDERED], on_progress)
+
+
+def reproduce_releases(experiment: Experiment, releases: Releases, on_progress: ProgressCallback) -> Outcome:
+    """Run the experiment on BP4D and FERA 2017, as far as they are there.
+
+    Raises:
+        DuchenneError: A folder is not the release that it should be, or the experiment's folder cannot be used.
+    """
+    experiment.claim("releases")
+    settings = release_settings(releases, experiment.folder / "sets", experiment.workers, on_progress)
+    return run_experiment(experiment, settings, [ABOUT], on_progress)
+
+
+def run_experiment(
+    experiment: Experiment, settings: Sequence[Setting], about: Sequence[str], on_progress: ProgressCallback
+) -> Outcome:
+    """Train and test every system in every setting, explain one network, write the report.
+
+    A system that cannot be trained is named in the outcome; the others go on.
+
+    Raises:
+        EvaluationError: Not one system could be tested, or the folder cannot be written.
+    """
+    trials = trials_of(experiment, settings)
+    failures = run_trials(trials, experiment.workers, on_progress)
+    report = experiment.folder / "report"
+    failures += _explain(trials, report, on_progress)
+    runs = read_runs(experiment.folder / "runs")
+    paragraphs = [
+        *about,
+        budget_of(experiment.size, runs),
+        *([f"Not done: {'; '.join(failures)}."] if failures else []),
+    ]
+    return Outcome(tuple(write_report(runs, report, paragraphs)), tuple(failures))
+
+
+def trials_of(experiment: Experiment, settings: Sequence[Setting]) -> list[Trial]:
+    """Return the trials: all systems with the first seed, then all with the next."""
+    commit, threads = commit_here(), 1 if experiment.workers > 1 else 0
+    wanted = [
+        replace(setting, test_sets={role: s for role, s in setting.test_sets.items() if role in experiment.roles})
+        for setting in settings
+    ]
+    return [
+        Trial(recipe, setting, experiment.folder, experiment.size.draws, experiment.command, commit, threads)
+        for seed in range(experiment.seeds)
+        for recipe in experiment_recipes(experiment.size, seed).values()
+        for setting in wanted
+        if setting.test_sets
+    ]
+
+
+def _explain(trials: Sequence[Trial], report: Path, on_progress: ProgressCallback) -> list[str]:
+    """Draw Figure 3 of the first network with all patches that learnt from many poses; return why, if it fails."""
+    found = [trial for trial in trials if trial.recipe.name == EXPLAINED and trial.done]
+    found.sort(key=lambda trial: "poses" not in trial.setting.test_sets)
+    if not found or (report / "figure3.svg").exists():
+        return []
+    on_progress(StageProgress("patches silenced", 0, 1))
+    try:
+        setting = found[0].setting
+        test_set = setting.test_sets.get("poses", setting.train_set)
+        faces = test_set.part("test", found[0].recipe.reduction)
+        explain_system(load_system(found[0].system_folder), faces, report, EXPLAINED_FACES)
+    except DuchenneError as error:
+        return [f"Figure 3: {error}".rstrip(".")]
+    on_progress(StageProgress("patches silenced", 1, 1))
+    return []

@@ -1,0 +1,88 @@
+"""A significance map of a trained region network, checked on other subjects: the files of `duchenne explain`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from duchenne.datasets.face_store import FaceStore
+from duchenne.errors import EvaluationError
+from duchenne.evaluation.explain.significance import (
+    FACES,
+    Faithfulness,
+    ProgressCallback,
+    Significance,
+    faithfulness,
+    halves,
+    patch_significance,
+    patch_system,
+)
+from duchenne.evaluation.explain.significance_map import rendered_face, significance_figure
+from duchenne.evaluation.json_record import json_text
+from duchenne.evaluation.report.figures import save_figure
+from duchenne.training.systems import System
+
+FORMAT = "duchenne significance 1"
+
+
+@dataclass(frozen=True)
+class SignificanceRecord:
+    """What significance.json holds; numbers are rounded to five digits.
+
+    Attributes:
+        system: Name of the recipe.
+        fingerprint: Of the faces.
+        faces: How many made the map.
+        landmarks: The landmark of each patch, counted from 1.
+        drop: By AU, mean fall of the score without each patch.
+        effect: By AU, mean size of its change: the significance.
+        most: By AU, the landmarks of the most significant patches.
+        faithfulness: What scores are without those on other subjects.
+    """
+
+    system: str
+    fingerprint: str
+    faces: int
+    landmarks: tuple[int, ...]
+    drop: Mapping[str, tuple[float, ...]]
+    effect: Mapping[str, tuple[float, ...]]
+    most: Mapping[str, tuple[int, ...]]
+    faithfulness: Faithfulness
+
+
+def explain_system(
+    system: System, store: FaceStore, folder: Path, faces: int = FACES, on_progress: ProgressCallback = lambda _: None
+) -> SignificanceRecord:
+    """Write significance.json, figure3.png and figure3.svg into the folder; return what the JSON holds.
+
+    The map is made on every other subject and checked on the rest.
+
+    Raises:
+        DuchenneError: The system has no patches, there are too few subjects, or the folder cannot be written.
+    """
+    patches = patch_system(system)
+    making, checking = halves(store, faces)
+    found = patch_significance(patches, store, making, on_progress)
+    record = _record(patches.name, store.fingerprint, found, faithfulness(patches, store, checking, found))
+    try:
+        save_figure(
+            significance_figure(found, rendered_face(), f"Patch significance, {system.name}"), folder, "figure3"
+        )
+        (folder / "significance.json").write_text(json_text(record, FORMAT, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{folder} cannot be written: {error.strerror}. Name a folder with room.") from error
+    return record
+
+
+def _record(name: str, fingerprint: str, found: Significance, checked: Faithfulness) -> SignificanceRecord:
+    drop, effect = (
+        {au: tuple(matrix[:, place].round(5).tolist()) for place, au in enumerate(found.aus)}
+        for matrix in (found.drop, found.effect)
+    )
+    most = {au: found.most(au) for au in found.aus}
+    rounded = replace(
+        checked,
+        intact=round(checked.intact, 5),
+        without_most=round(checked.without_most, 5),
+        without_least=round(checked.without_least, 5),
+    )
+    return SignificanceRecord(name, fingerprint, found.faces, found.landmarks, drop, effect, most, rounded)
