@@ -9,7 +9,7 @@ from PIL import Image
 pytest.importorskip("cv2")
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.parts import Part, part_of
+from duchenne.datasets.person_split import Part, part_of
 from duchenne.errors import TrainingError
 from duchenne.faces import FaceDetector
 from duchenne.landmarks import mean_face

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import duchenne
-from duchenne.datasets.parts import Part
+from duchenne.datasets.person_split import Part
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS
 from duchenne.media import read_picture

@@ -65,7 +65,7 @@ def prepare(
     )
 
     from duchenne.datasets.loaders import load_all
-    from duchenne.datasets.parts import Part
+    from duchenne.datasets.person_split import Part
     from duchenne.datasets.prepare import PrepareOptions, done_frames
     from duchenne.datasets.prepare import prepare as prepare_store
     from duchenne.errors import UsageError

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from duchenne.evaluation.experiment.progress import StageProgress
+    from duchenne.evaluation.experiment.stage_progress import StageProgress
 
 _LIST = Parameter(consume_multiple=True, negative="")
 

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from duchenne.datasets.grades import ONE_SIDED, Grades, labels_from_grades, read_grades
-from duchenne.datasets.parts import APART, Part, part_of
+from duchenne.datasets.mean_grades import ONE_SIDED, Grades, labels_from_grades, read_grades
+from duchenne.datasets.person_split import APART, Part, part_of
 from duchenne.datasets.recording import Labels, PictureFiles, Problem, Recording, Release, VideoFile, few
 from duchenne.datasets.recording import labels_from_columns as labels_from
 from duchenne.errors import DatasetError, UsageError

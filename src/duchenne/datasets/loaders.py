@@ -8,7 +8,7 @@ from duchenne.datasets.ck_plus import load_ck_plus
 from duchenne.datasets.disfa import load_disfa, load_disfa_plus
 from duchenne.datasets.fera17 import load_fera17
 from duchenne.datasets.generic import load_generic
-from duchenne.datasets.parts import Part
+from duchenne.datasets.person_split import Part
 from duchenne.datasets.recording import Release
 from duchenne.datasets.stills import load_stills
 from duchenne.errors import DatasetError, UsageError

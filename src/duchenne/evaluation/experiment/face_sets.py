@@ -12,7 +12,7 @@ from duchenne.datasets.prepare import PrepareOptions, done_frames, prepare
 from duchenne.datasets.recording import Release
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
-from duchenne.evaluation.experiment.progress import ProgressCallback, StageProgress
+from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.evaluation.runs import Role
 from duchenne.poses import pose_numbers
 from duchenne.training.data.dataset import FaceDataset

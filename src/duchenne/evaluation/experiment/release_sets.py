@@ -12,7 +12,7 @@ from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.splits import make_splits
 from duchenne.errors import UsageError
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_store, subjects_of
-from duchenne.evaluation.experiment.progress import ProgressCallback, StageProgress
+from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 
 ABOUT = (
     "BP4D: subjects drawn by seed, 31 of 41 train and validate, 10 are tested on; the paper does not list its "

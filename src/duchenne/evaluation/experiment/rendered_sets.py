@@ -13,8 +13,8 @@ from duchenne.datasets.loaders import load
 from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.splits import VALIDATION_PREFIX, make_splits
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_store, subjects_of
-from duchenne.evaluation.experiment.progress import ProgressCallback, StageProgress
 from duchenne.evaluation.experiment.sizes import ExperimentSize
+from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.synthesis.person.identity import Person
 from duchenne.synthesis.rig.au_map import Style
 from duchenne.synthesis.scene.surroundings import Lighting

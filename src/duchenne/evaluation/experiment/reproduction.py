@@ -9,9 +9,9 @@ from duchenne.errors import DuchenneError, EvaluationError, UsageError
 from duchenne.evaluation.experiment.baselines import EXPLAINED, experiment_recipes
 from duchenne.evaluation.experiment.budget import budget_of
 from duchenne.evaluation.experiment.face_sets import Setting
-from duchenne.evaluation.experiment.progress import ProgressCallback, StageProgress
 from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, release_settings
 from duchenne.evaluation.experiment.sizes import ExperimentSize
+from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.evaluation.experiment.trial import Trial
 from duchenne.evaluation.experiment.trial_pool import run_trials
 from duchenne.evaluation.explain.significance_files import explain_system

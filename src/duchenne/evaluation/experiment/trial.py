@@ -13,7 +13,7 @@ from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.splits import require_disjoint
 from duchenne.evaluation.evaluate import evaluate_faces
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting
-from duchenne.evaluation.experiment.progress import FractionCallback
+from duchenne.evaluation.experiment.stage_progress import FractionCallback
 from duchenne.evaluation.run_files import write_run
 from duchenne.evaluation.runs import Role, RunOrigin, TrainingRecord
 from duchenne.evaluation.scored_faces import ScoredFaces, scored_faces, thresholds_on

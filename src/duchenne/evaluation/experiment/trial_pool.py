@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from duchenne.errors import DuchenneError, EvaluationError
-from duchenne.evaluation.experiment.progress import ProgressCallback, StageProgress
+from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.evaluation.experiment.trial import Trial, run_trial
 from duchenne.workers import end_with_parent
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from duchenne.datasets.parts import Part
+from duchenne.datasets.person_split import Part
 from duchenne.evaluation.pretrained.face_detector_result import (
     AngleRecall,
     FaceDetectorResult,

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from duchenne.cropping import Picture
-from duchenne.datasets.parts import Part
+from duchenne.datasets.person_split import Part
 from duchenne.errors import EvaluationError
 from duchenne.evaluation.pretrained.landmark_errors import by_yaw, measure_rendered, point_error, point_errors
 from duchenne.evaluation.pretrained.landmark_result import LandmarksResult, RealErrors, SquaresWithoutFace

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.datasets.parts import Part
+from duchenne.datasets.person_split import Part
 from duchenne.faces import FaceDetector, box_from_landmarks, keypoints_from_landmarks
 from duchenne.geometry import HeadPose
 from duchenne.training.face_detector.backgrounds import background_pool, covered, hard_squares

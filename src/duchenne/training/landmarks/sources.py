@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.alignment import eye_span_px
-from duchenne.datasets.parts import Part
+from duchenne.datasets.person_split import Part
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import rigid_rotation, rotation_from_pose

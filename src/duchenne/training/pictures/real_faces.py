@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float, Int
 from PIL import Image
 
 from duchenne.cropping import Picture
-from duchenne.datasets.grades import read_grades
-from duchenne.datasets.parts import Part, part_of
+from duchenne.datasets.mean_grades import read_grades
+from duchenne.datasets.person_split import Part, part_of
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
 from duchenne.training.pictures.teacher_labels import TeacherLabels, read_teacher_labels

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.cropping import Picture
-from duchenne.datasets.parts import Part
+from duchenne.datasets.person_split import Part
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import Transform, angle_deg, scale_of, shift, similarity, transform_points

@@ -11,7 +11,7 @@ from PIL import Image
 import duchenne
 from duchenne.commands import run
 from duchenne.datasets.loaders import load
-from duchenne.datasets.parts import Part
+from duchenne.datasets.person_split import Part
 from duchenne.datasets.prepare import prepare
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import DatasetError, UsageError
