@@ -17,7 +17,7 @@ from duchenne.evaluation.explain.significance import (
 from duchenne.evaluation.explain.significance_map import significance_figure
 from duchenne.facs import AU_NAMES
 from duchenne.training.action_units.system import DeepSystem
-from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.recipes.named import RECIPES
 from toy_faces import head, picture_of
 from toy_store import toy_store
 
