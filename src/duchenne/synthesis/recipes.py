@@ -120,7 +120,7 @@ VARIED: Mapping[str, Recipe] = {
     "AU09": {"own:nasolabial-lift": 0.45, "own:nose-root-down": 0.5, "own:corner-up": 0.3},
     "AU10": {"own:nasolabial-lift": 0.35, "own:corner-up": 0.25},
     "AU12": {"own:corner-up": 0.7, "own:corner-out": 0.7, "own:smile-cheek": 0.3},
-    "AU14": {"own:corner-up": 0.35, "own:corner-out": 0.15},
+    "AU14": {"own:corner-up": 0.35, "own:corner-out": 0.06},
     "AU15": {"own:corner-up": 0.25, "own:corner-out": 0.4},
     "AU17": {"own:chin-boss": 0.4, "mouthShrugUpper": 0.1},
     "AU20": {"own:corner-up": 0.4, "own:corner-out": 0.6},
