@@ -20,9 +20,9 @@ from torch.nn import functional
 
 from duchenne.facs import PAPER_AUS
 from duchenne.networks.region import COMPACT, PAPER, RegionNetwork, multiply_accumulates
-from duchenne.training.checkpoints import commit
-from duchenne.training.losses import masked_cross_entropy
-from duchenne.training.memory import keep_freed_memory
+from duchenne.training.action_units.losses import masked_cross_entropy
+from duchenne.training.run.checkpoints import commit
+from duchenne.training.run.memory import keep_freed_memory
 
 SIZES = {"compact": COMPACT, "paper": replace(PAPER, aus=PAPER_AUS)}
 
@@ -118,8 +118,8 @@ def main():
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 32, 128])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--result", type=Path, help="JSON file to write")
-    told = parser.parse_args()
-    torch.set_num_threads(told.threads)
+    metadata = parser.parse_args()
+    torch.set_num_threads(metadata.threads)
     keep_freed_memory()
     rates = {kind: rate(kind) for kind in (torch.float32, torch.bfloat16)}
     found = {
@@ -129,14 +129,14 @@ def main():
         "matrix_product_gflop_per_s": {str(kind)[6:]: round(value) for kind, value in rates.items()},
         "lines": [],
     }
-    print(f"{told.threads} threads; matrix product GFLOP/s:", found["matrix_product_gflop_per_s"], flush=True)
-    for size in told.size:
-        for batch in told.batch:
+    print(f"{metadata.threads} threads; matrix product GFLOP/s:", found["matrix_product_gflop_per_s"], flush=True)
+    for size in metadata.size:
+        for batch in metadata.batch:
             for line in compared(size, batch, rates):
                 found["lines"].append(line)
                 print(*(f"{key} {value}" for key, value in line.items()), sep=", ", flush=True)
-                if told.result:
-                    told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                if metadata.result:
+                    metadata.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

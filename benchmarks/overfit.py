@@ -19,12 +19,19 @@ import torch
 from duchenne.datasets.store import PreparedStore
 from duchenne.networks.build import build_network
 from duchenne.networks.region import parameter_count
-from duchenne.training.checkpoints import commit, load_optimiser, optimiser_tensors, plain, read_tensors, write_tensors
-from duchenne.training.labels import LabelReader
-from duchenne.training.losses import LossModule
-from duchenne.training.memory import keep_freed_memory
-from duchenne.training.recipes import RECIPES
-from duchenne.training.views import ViewReader
+from duchenne.training.action_units.losses import LossModule
+from duchenne.training.data.inputs import InputReader
+from duchenne.training.data.labels import LabelReader
+from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.run.checkpoints import (
+    commit,
+    load_optimiser,
+    optimiser_tensors,
+    plain,
+    read_tensors,
+    write_tensors,
+)
+from duchenne.training.run.memory import keep_freed_memory
 
 FACES, RATE = 64, 2e-4
 
@@ -47,7 +54,7 @@ class Run:
         self.recipe, self.batch, self.checkpoint = RECIPES["paper"], batch, folder / "checkpoint.safetensors"
         rows, aus = np.arange(FACES), self.recipe.aus
         self.labels = LabelReader(store, aus).read(rows, np.zeros(FACES, bool))
-        self.inputs = torch.from_numpy(ViewReader(self.recipe.network.view, store, None).plain(rows).inputs[0])
+        self.inputs = torch.from_numpy(InputReader(self.recipe.network.view, store, None).plain(rows).inputs[0])
         torch.manual_seed(self.recipe.seed)
         self.network = build_network(self.recipe.network).train()
         present, absent = (self.labels.known & (self.labels.occurrence == value) for value in (True, False))
@@ -59,16 +66,16 @@ class Run:
         self.step, self.history, self.seconds = 0, [], 0.0
 
     def load(self):
-        tensors, told = read_tensors(self.checkpoint)
+        tensors, metadata = read_tensors(self.checkpoint)
         self.network.load_state_dict({name: tensors[f"network.{name}"] for name in self.network.state_dict()})
-        load_optimiser(self.optimiser, tensors, told["groups"])
-        self.step, self.history, self.seconds = told["step"], told["history"], told["seconds"]
+        load_optimiser(self.optimiser, tensors, metadata["groups"])
+        self.step, self.history, self.seconds = metadata["step"], metadata["history"], metadata["seconds"]
 
     def keep(self):
         tensors, groups = optimiser_tensors(self.optimiser)
         tensors |= {f"network.{name}": values for name, values in self.network.state_dict().items()}
-        told = {"step": self.step, "groups": groups, "history": self.history, "seconds": self.seconds}
-        write_tensors(self.checkpoint, tensors, told)
+        metadata = {"step": self.step, "groups": groups, "history": self.history, "seconds": self.seconds}
+        write_tensors(self.checkpoint, tensors, metadata)
 
     def learn(self):
         start_s = time.monotonic()
@@ -100,16 +107,16 @@ def main():
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--judge-every", type=int, default=40)
     parser.add_argument("--threads", type=int, default=1)
-    told = parser.parse_args()
-    torch.set_num_threads(told.threads)
+    metadata = parser.parse_args()
+    torch.set_num_threads(metadata.threads)
     keep_freed_memory()
-    store = PreparedStore(told.store)
-    run = Run(store, told.work, told.batch)
+    store = PreparedStore(metadata.store)
+    run = Run(store, metadata.work, metadata.batch)
     if run.checkpoint.exists():
         run.load()
-    while run.step < told.steps and not (run.history and run.history[-1]["wrong"] == 0):
+    while run.step < metadata.steps and not (run.history and run.history[-1]["wrong"] == 0):
         loss = run.learn()
-        if run.step % told.judge_every == 0:
+        if run.step % metadata.judge_every == 0:
             run.judge(loss)
             run.keep()
     scores, wrong = f1_by_au(run.network, run.inputs, run.labels, run.recipe.aus)
@@ -121,8 +128,8 @@ def main():
         "parameters": parameter_count(run.network),
         "network": plain(run.recipe.network),
         "optimiser": {"is": "AdamW", "learning_rate": RATE},
-        "batch": told.batch,
-        "threads": told.threads,
+        "batch": metadata.batch,
+        "threads": metadata.threads,
         "steps": run.step,
         "minutes_of_training": round(run.seconds / 60, 1),
         "aus_with_both_classes": run.aus_with_both_classes,
@@ -130,7 +137,7 @@ def main():
         "wrong_calls": wrong,
         "history": run.history,
     }
-    told.result.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    metadata.result.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

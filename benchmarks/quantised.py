@@ -1,4 +1,4 @@
-"""Is the shipped AU network faster, and no worse, in eight bits or in bfloat16?
+"""Is the pretrained AU network faster, and no worse, in eight bits or in bfloat16?
 
     python benchmarks/quantised.py CALIBRATION JUDGED --result results/quantised.json
 
@@ -27,8 +27,8 @@ from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.view import View
 from duchenne.recognition import AURecognizer
-from duchenne.training.checkpoints import commit
-from duchenne.training.views import ViewReader
+from duchenne.training.data.inputs import InputReader
+from duchenne.training.run.checkpoints import commit
 from duchenne.weights import sha256_of
 
 BATCHES = (1, 32)
@@ -49,7 +49,7 @@ class Reader(CalibrationDataReader):
 
 def inputs_of(store, recognizer, rows):
     layout = recognizer.layout
-    reader = ViewReader(View(layout=layout, grey=False, shape=recognizer.reads_depth), store, recognizer.reference)
+    reader = InputReader(View(layout=layout, grey=False, shape=recognizer.reads_depth), store, recognizer.reference)
     return dict(zip(("windows", "shape"), reader.plain(rows).inputs, strict=False))
 
 
@@ -111,10 +111,10 @@ def main():
     parser.add_argument("judged", type=Path)
     parser.add_argument("--result", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=10.0)
-    told = parser.parse_args()
+    metadata = parser.parse_args()
     recognizer = AURecognizer()
     reduction = recognizer.layout.reduction
-    calibration, judged = (PreparedStore(folder, reduction) for folder in (told.calibration, told.judged))
+    calibration, judged = (PreparedStore(folder, reduction) for folder in (metadata.calibration, metadata.judged))
     with tempfile.TemporaryDirectory() as folder:
         prepared, eight, half = (Path(folder) / f"{name}.onnx" for name in ("prepared", "int8", "bfloat16"))
         quant_pre_process(str(recognizer.path), str(prepared), skip_symbolic_shape=True)
@@ -138,7 +138,7 @@ def main():
         inputs = inputs_of(judged, recognizer, np.arange(len(judged)))
         said = {name: session.run(["probability"], inputs)[0] for name, session in sessions.items()}
         found = {
-            "what": "Variants of the shipped AU network, on rendered faces of subjects that it was not trained on.",
+            "what": "Variants of the pretrained AU network, on rendered faces of subjects that it was not trained on.",
             "command": "python benchmarks/quantised.py CALIBRATION JUDGED --result results/quantised.json",
             "weights_sha256": sha256_of(recognizer.path),
             "commit": commit(),
@@ -148,14 +148,14 @@ def main():
             "not_run": refused,
             "bytes": {"float32": recognizer.path.stat().st_size, "int8": eight.stat().st_size},
             "processor_ms_per_face": {
-                f"batch {batch}": least_ms(sessions, inputs, batch, told.seconds) for batch in BATCHES
+                f"batch {batch}": least_ms(sessions, inputs, batch, metadata.seconds) for batch in BATCHES
             },
             "mean_area_under_roc": {name: mean_area(probability, judged) for name, probability in said.items()},
             "largest_difference_of_probability": {
                 name: round(float(np.abs(probability - said["float32"]).max()), 4) for name, probability in said.items()
             },
         }
-    told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    metadata.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))
 
 

@@ -16,7 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from duchenne.synthesis import head, scene, shots, stills
+from duchenne.synthesis.head import head
+from duchenne.synthesis.scene import scene
+from duchenne.synthesis.sets import shots, stills
 
 STAGES = {
     "identity, skin, habit (once a person)": (stills, "make_head"),

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from duchenne.alignment import align
-from duchenne.faces import FaceFinder
+from duchenne.faces import FaceDetector
 from duchenne.landmarks import Landmarker
 from duchenne.media import open_video
 from duchenne.recognition import AURecognizer
@@ -34,7 +34,7 @@ def frames_per_second(work: Callable[[], int]) -> float:
 
 def stages(path: Path) -> dict[str, float]:
     """Return frames/s of decoding, finding, landmarks, alignment and recognition, one face a frame."""
-    finder, landmarker, recognizer = FaceFinder(), Landmarker(), AURecognizer()
+    face_detector, landmarker, recognizer = FaceDetector(), Landmarker(), AURecognizer()
 
     def decode() -> int:
         with open_video(path) as video:
@@ -47,13 +47,13 @@ def stages(path: Path) -> dict[str, float]:
             frames.append(frame.pixels)
             if len(frames) == STAGE_FRAMES:
                 break
-    boxes = [finder.find(pixels)[0] for pixels in frames]
+    boxes = [face_detector.find(pixels)[0] for pixels in frames]
     found = [landmarker.locate(pixels, box) for pixels, box in zip(frames, boxes, strict=True)]
     points = [landmarks.points for landmarks in found]
     faces = [align(pixels, p) for pixels, p in zip(frames, points, strict=True)]
     depths = [landmarks.depth for landmarks in found]
     recognizer.recognize(faces[:1], depths[:1])
-    speeds["find"] = frames_per_second(lambda: len([finder.find(pixels) for pixels in frames]))
+    speeds["find"] = frames_per_second(lambda: len([face_detector.find(pixels) for pixels in frames]))
     speeds["landmarks, two passes"] = frames_per_second(
         lambda: len([landmarker.locate(*pair) for pair in zip(frames, boxes, strict=True)])
     )

@@ -21,11 +21,11 @@ import torch
 
 from duchenne.datasets.store import PreparedStore
 from duchenne.networks.region import COMPACT, PatchLayer, RegionNetwork, multiply_accumulates, parameter_count
-from duchenne.training.checkpoints import commit
-from duchenne.training.export import description, export_network
-from duchenne.training.machine import Machine
-from duchenne.training.recipes import RECIPES
-from duchenne.training.stores import JoinedStore
+from duchenne.training.action_units.onnx_export import description, export_network
+from duchenne.training.data.dataset import FaceDataset
+from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.run.checkpoints import commit
+from duchenne.training.run.device import DeviceConfig
 from duchenne.training.systems import train_system
 
 FACTORS = {"half": 0.5, "compact": 1.0, "double": 2.0}
@@ -83,13 +83,13 @@ def costs(seconds):
 def trained(name, train, valid, work, epochs):
     """Return what a size reaches on the faces of VALID by the recipe `compact`, and its training's processor time."""
     recipe = replace(RECIPES["compact"], network=scaled(FACTORS[name]), epochs=epochs, validate_every=epochs)
-    stores = [JoinedStore([PreparedStore(folder, recipe.reduction)]) for folder in (train, valid)]
+    stores = [FaceDataset([PreparedStore(folder, recipe.reduction)]) for folder in (train, valid)]
     start_s = time.process_time()
-    system = train_system(recipe, *stores, work / name, lambda progress: None, Machine("cpu", threads=1))
+    system = train_system(recipe, *stores, work / name, lambda progress: None, DeviceConfig("cpu", threads=1))
     return {
         "epochs": epochs,
         "faces": [len(store) for store in stores],
-        "mean_area_under_roc": round(system.told["validation_score"], 4),
+        "mean_area_under_roc": round(system.metadata["validation_score"], 4),
         "processor_minutes": round((time.process_time() - start_s) / 60, 1),
         "commit": commit(),
     }
@@ -102,23 +102,23 @@ def main():
     for name in ("train", "valid", "work"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--epochs", type=float, default=5.0)
-    told = parser.parse_args()
+    metadata = parser.parse_args()
     torch.set_num_threads(1)
-    if told.train is None:
+    if metadata.train is None:
         found = {
             "what": "COMPACT with half and double its maps and units: costs, and scores after the same training.",
             "command": "python benchmarks/widths.py --result results/widths.json, then the same with --train ...",
             "commit": commit(),
             "onnxruntime": onnxruntime.__version__,
-            "sizes": costs(told.seconds),
+            "sizes": costs(metadata.seconds),
         }
-        told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        metadata.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         return
     for name in FACTORS:
-        reached = trained(name, told.train, told.valid, told.work, told.epochs)
-        found = json.loads(told.result.read_text(encoding="utf-8"))
+        reached = trained(name, metadata.train, metadata.valid, metadata.work, metadata.epochs)
+        found = json.loads(metadata.result.read_text(encoding="utf-8"))
         found["sizes"][name]["trained"] = reached
-        told.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        metadata.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(name, reached, flush=True)
 
 

@@ -77,8 +77,8 @@ def by_pose(result: dict[str, Any]) -> str:
 def by_group(result: dict[str, Any]) -> str:
     """Return the mean over the paper's AUs by tone, sex, age, angle and size of the face."""
     rows: list[tuple[object, ...]] = []
-    for kind, told in result["area_under_roc_by_person"].items():
-        rows += [(f"{kind}: {name}", group["faces"], group["mean_12"]) for name, group in told["groups"].items()]
+    for kind, metadata in result["area_under_roc_by_person"].items():
+        rows += [(f"{kind}: {name}", group["faces"], group["mean_12"]) for name, group in metadata["groups"].items()]
     for kind in ("angle", "face_size"):
         groups = result[f"area_under_roc_by_{kind}"]
         rows += [(f"{kind}: {name}", group["faces"], group["mean_12"]) for name, group in groups.items()]

@@ -27,7 +27,7 @@ duchenne train compact --data "$work/train.store" --valid "$work/choose.store" -
     --out "$work/trained"
 duchenne train compact --data "$work/train.store" --data "$work/tilted.store" --valid "$work/choose.store" \
     --epochs "$further" --seed 1 --threads 1 --start "$work/trained/compact" --out "$work/further"
-python -m duchenne.training.au_release "$work/further/compact" --choose "$work/choose.store" \
+python -m duchenne.evaluation.pretrained.au_network "$work/further/compact" --choose "$work/choose.store" \
     --poses "$work/poses.store" --pairs "$work/pairs.store" --free "$work/free.store" \
     --choose-neutral "$work/choose_neutral.store" --free-neutral "$work/free_neutral.store" \
     --weights "$work/au_compact.onnx" --result "$work/au_compact.json"

@@ -1,6 +1,6 @@
-"""Print the tables of docs/cards/finder.md from the finder's measurement.
+"""Print the tables of docs/cards/face_detector.md from the face detector's measurement.
 
-python scripts/finder_card.py results/finder.json
+python scripts/face_detector_card.py results/face_detector.json
 """
 
 import json

@@ -48,11 +48,11 @@ def by_pose(grid: dict[str, Any]) -> str:
 
 def responses(rendered: dict[str, Any]) -> str:
     """Return by how much what is found grows with the truth."""
-    told = rendered["frontal_responses"]
-    sides = told["left_against_right"]
+    metadata = rendered["frontal_responses"]
+    sides = metadata["left_against_right"]
     rows = [
         (name, share(value, 2), share(sides[name], 2) if name in sides else "")
-        for name, value in told["both_sides"].items()
+        for name, value in metadata["both_sides"].items()
     ]
     return table((f"{told['faces']} faces", "both sides together", "left against right"), rows)
 

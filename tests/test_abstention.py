@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from duchenne.abstention import UNKNOWN, judgeable
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
+from duchenne.reliability import UNKNOWN, reliable
 from duchenne.results import FaceAUs, to_dataframe
 
 AUS = ("AU01", "AU07", "AU09", "AU12", "AU17")
@@ -22,7 +22,7 @@ def landmarks(hidden=()):
 
 
 def named(mask):
-    return {name for name, told in zip(AUS, mask, strict=True) if not told}
+    return {name for name, metadata in zip(AUS, mask, strict=True) if not metadata}
 
 
 @pytest.mark.parametrize(
@@ -37,19 +37,19 @@ def named(mask):
     ],
 )
 def test_a_hidden_region_is_not_judged(hidden, expected):
-    assert named(judgeable(AUS, landmarks(hidden), HeadPose(0, 0, 0))) == expected
+    assert named(reliable(AUS, landmarks(hidden), HeadPose(0, 0, 0))) == expected
 
 
 def test_the_far_side_may_be_hidden_on_either_side():
     far = [*range(5), *range(19, 25), 14, 15, 31, 32, 33, 42]
-    assert judgeable(AU_NAMES, landmarks(far), HeadPose(50, 0, 0)).all()
-    assert judgeable(AU_NAMES, landmarks(MIRROR_LANDMARKS[far]), HeadPose(-50, 0, 0)).all()
+    assert reliable(AU_NAMES, landmarks(far), HeadPose(50, 0, 0)).all()
+    assert reliable(AU_NAMES, landmarks(MIRROR_LANDMARKS[far]), HeadPose(-50, 0, 0)).all()
 
 
 @pytest.mark.parametrize("pose", [(61, 0, 0), (-61, 0, 0), (0, 46, 0), (0, -46, 0)])
 def test_a_pose_beyond_the_tested_ones_is_not_judged(pose):
-    assert not judgeable(AUS, landmarks(), HeadPose(*pose)).any()
-    assert judgeable(AUS, landmarks(), HeadPose(0, 0, 90)).all()
+    assert not reliable(AUS, landmarks(), HeadPose(*pose)).any()
+    assert reliable(AUS, landmarks(), HeadPose(0, 0, 90)).all()
 
 
 def test_tables_say_unknown_only_where_asked():

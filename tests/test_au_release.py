@@ -1,4 +1,4 @@
-"""Making the shipped weights: calibration that keeps order and sides, scores by pose and in pairs, the command."""
+"""Making the pretrained weights: calibration that keeps order and sides, scores by pose and in pairs, the command."""
 
 import copy
 import dataclasses
@@ -13,19 +13,26 @@ import torch
 from numpy.testing import assert_allclose
 
 from duchenne.errors import DatasetError, TrainingError
+from duchenne.evaluation.pretrained import au_network as au_release
+from duchenne.evaluation.pretrained import au_scores
 from duchenne.facs import AU_NAMES
 from duchenne.measures.agreement import calibration_error
 from duchenne.measures.ranking import area_under_roc
 from duchenne.recognition import AURecognizer, NeutralRule, Recognized
-from duchenne.training import au_release, au_scores, neutral
-from duchenne.training.calibration import calibrated
-from duchenne.training.export_system import export_system
-from duchenne.training.fitting import fit
-from duchenne.training.leaning import SHARES, landmark_shares, leaning, leaning_on_landmarks
-from duchenne.training.machine import Machine
-from duchenne.training.onnx_weights import read_onnx_weights
-from duchenne.training.progress import silent
-from duchenne.training.recipes import AdamW, DeepRecipe
+from duchenne.training.action_units import neutral
+from duchenne.training.action_units.calibration import calibrated
+from duchenne.training.action_units.export import export_system
+from duchenne.training.action_units.late_fusion import (
+    SHARES,
+    late_fusion_weights,
+    with_late_fusion,
+    with_late_fusion_weights,
+)
+from duchenne.training.action_units.onnx_weights import read_onnx_weights
+from duchenne.training.recipes.deep import AdamW, DeepRecipe
+from duchenne.training.run.device import DeviceConfig
+from duchenne.training.run.progress import silent
+from duchenne.training.run.trainer import fit
 from toy_network import TINY
 from toy_store import FROWN, SMILE, ToyStore, toy_store
 
@@ -36,7 +43,7 @@ RECIPE = DeepRecipe("tiny", "for tests", TINY, AdamW(1e-2), batch=16, epochs=30,
 class MeasuredStore(ToyStore):
     """A toy store with what `prepare` keeps of rendered stills."""
 
-    told: list[dict] = dataclasses.field(default_factory=list)
+    metadata: list[dict] = dataclasses.field(default_factory=list)
     report: ClassVar = {"labelled": 9, "kept": 8, "lost": {"no face": 1}}
 
     def extra(self, name):
@@ -45,29 +52,29 @@ class MeasuredStore(ToyStore):
             "tone": np.arange(count) % 10 + 1,
             "sex": np.array(["female", "male"])[np.arange(count) % 2],
             "age": np.full(count, 40.0),
-            "params": np.array([json.dumps(told) for told in self.told]),
+            "params": np.array([json.dumps(metadata) for metadata in self.metadata]),
         }
         return values[name]
 
     def subset(self, rows):
         part = ToyStore.subset(self, rows)
-        told = [self.told[k] for k in np.arange(len(self))[rows]]
-        return MeasuredStore(**{**vars_of(part), "told": told})
+        metadata = [self.metadata[k] for k in np.arange(len(self))[rows]]
+        return MeasuredStore(**{**vars_of(part), "told": metadata})
 
 
 def vars_of(store):
     return {field.name: getattr(store, field.name) for field in dataclasses.fields(ToyStore)}
 
 
-def measured(store, told=None):
+def measured(store, metadata=None):
     plain = [{"group": k, "differs": [], "face_px": 60 + k % 60} for k in range(len(store))]
-    return MeasuredStore(**vars_of(store), told=told or plain)
+    return MeasuredStore(**vars_of(store), metadata=metadata or plain)
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
-    return fit(RECIPE, toy_store(96), toy_store(32, 1, "b"), folder, silent, Machine("cpu", threads=1))
+    return fit(RECIPE, toy_store(96), toy_store(32, 1, "b"), folder, silent, DeviceConfig("cpu", threads=1))
 
 
 def test_calibration_mends_the_rates_and_keeps_order_sides_and_grades(system):
@@ -84,14 +91,14 @@ def test_calibration_mends_the_rates_and_keeps_order_sides_and_grades(system):
     errors = [calibration_error(truth[known], scores[known, 1]) for scores in (before, after)]
     assert errors[1] < errors[0]
     assert abs(after[known, 1].mean() - truth[known].mean()) < 1e-3
-    said, told = au_scores.answers(mended, faces), au_scores.answers(system, faces)
-    assert (np.sign(np.diff(said.side_intensity, axis=2)) == np.sign(np.diff(told.side_intensity, axis=2))).all()
+    said, metadata = au_scores.answers(mended, faces), au_scores.answers(system, faces)
+    assert (np.sign(np.diff(said.side_intensity, axis=2)) == np.sign(np.diff(metadata.side_intensity, axis=2))).all()
     cuts = mended.network.scale.cuts().detach().numpy()
     assert (np.diff(cuts, axis=1) > 0).all()
     assert_allclose(cuts[:, 1], 0, atol=1e-6)
     truth = faces.intensity[:, SMILE].max(1)
     assert abs(said.intensity[:, 1].mean() - np.floor(truth + 0.5).mean()) < 0.35
-    assert abs(said.intensity[:, 1].mean() - truth.mean()) < abs(told.intensity[:, 1].mean() - truth.mean())
+    assert abs(said.intensity[:, 1].mean() - truth.mean()) < abs(metadata.intensity[:, 1].mean() - truth.mean())
 
 
 def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
@@ -104,26 +111,29 @@ def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
 
 def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
     told_alone = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, shape_width=16, shape_alone=0.3))
-    one = fit(told_alone, toy_store(96), toy_store(32, 1, "b"), tmp_path, silent, Machine("cpu", threads=1))
+    one = fit(told_alone, toy_store(96), toy_store(32, 1, "b"), tmp_path, silent, DeviceConfig("cpu", threads=1))
     faces = measured(toy_store(160, 3, "c"))
     plain = one.scores(faces)
-    assert_allclose(leaning(one, np.zeros(2)).scores(faces), plain, atol=1e-6)
-    alone = leaning(one, np.ones(2)).scores(faces)
-    half = leaning(one, np.array([0.0, 0.5])).scores(faces)
+    assert_allclose(with_late_fusion_weights(one, np.zeros(2)).scores(faces), plain, atol=1e-6)
+    alone = with_late_fusion_weights(one, np.ones(2)).scores(faces)
+    half = with_late_fusion_weights(one, np.array([0.0, 0.5])).scores(faces)
     assert_allclose(half[:, 0], plain[:, 0], atol=1e-6)
     assert_allclose(alone[:, 1], _of_landmarks(one, faces)[:, 1], atol=1e-6)
-    leant = leaning_on_landmarks(one, faces)
-    assert set(landmark_shares(leant.network)) == set(leant.aus)
-    assert set(landmark_shares(leant.network).values()) <= set(SHARES)
+    leant = with_late_fusion(one, faces)
+    assert set(late_fusion_weights(leant.network)) == set(leant.aus)
+    assert set(late_fusion_weights(leant.network).values()) <= set(SHARES)
     areas = [
         [area_under_roc(faces.occurrence[:, k], scores[:, column]) for column, k in ((0, FROWN), (1, SMILE))]
-        for scores in (leant.scores(faces), *(leaning(one, np.full(2, share)).scores(faces) for share in SHARES))
+        for scores in (
+            leant.scores(faces),
+            *(with_late_fusion_weights(one, np.full(2, share)).scores(faces) for share in SHARES),
+        )
     ]
     least = np.max(areas[1:], axis=0) - [0.01, 0.003]  # A brow may cost more than a mouth corner.
     assert (np.array(areas[0]) >= least - 1e-9).all()
     for column, name in enumerate(leant.aus):
         cheap = [share for share, area in zip(SHARES, areas[1:], strict=True) if area[column] >= least[column] - 1e-9]
-        assert landmark_shares(leant.network)[name] == max(cheap)
+        assert late_fusion_weights(leant.network)[name] == max(cheap)
     exported = export_system(leant, faces, tmp_path / "leant.onnx")  # compares itself with torch
     assert exported.difference < 1e-4
     start = read_onnx_weights(exported.path).tensors
@@ -132,15 +142,15 @@ def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
 
 def test_brows_may_pay_more_for_leaning_than_other_aus(system, monkeypatch):
     def falling(leant, faces):
-        shares = landmark_shares(leant.network)
+        shares = late_fusion_weights(leant.network)
         return np.array([0.9 - 0.024 * shares[name] for name in leant.aus])
 
-    monkeypatch.setattr("duchenne.training.leaning._areas", falling)
+    monkeypatch.setattr("duchenne.training.action_units.late_fusion._areas", falling)
     told_alone = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, shape_alone=0.3))
     network = copy.deepcopy(system.network)
     network.config = told_alone.network
-    leant = leaning_on_landmarks(dataclasses.replace(system, recipe=told_alone, network=network), toy_store(2))
-    assert landmark_shares(leant.network) == {"AU04": 0.4, "AU12": 0.1}  # 0.0096 of 0.01, 0.0024 of 0.003
+    leant = with_late_fusion(dataclasses.replace(system, recipe=told_alone, network=network), toy_store(2))
+    assert late_fusion_weights(leant.network) == {"AU04": 0.4, "AU12": 0.1}  # 0.0096 of 0.01, 0.0024 of 0.003
 
 
 def _of_landmarks(system, faces):
@@ -153,19 +163,19 @@ def _of_landmarks(system, faces):
 
 
 def test_a_network_that_was_not_taught_landmarks_alone_leans_on_nothing(system):
-    assert leaning_on_landmarks(system, measured(toy_store(32, 3, "c"))) is system
-    assert not landmark_shares(system.network)
+    assert with_late_fusion(system, measured(toy_store(32, 3, "c"))) is system
+    assert not late_fusion_weights(system.network)
 
 
 def test_pairs_count_the_face_that_shows_it():
     store = measured(toy_store(6))
     store.subject = np.array(list("aaaabb"))
     store.intensity[:, SMILE] = np.array([0, 3, 0, 2, 4, 0])[:, None]
-    store.told = [{"group": k // 2, "differs": ["AU12"]} for k in range(6)]
+    store.metadata = [{"group": k // 2, "differs": ["AU12"]} for k in range(6)]
     found = au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None])
     assert found["pairs"] == {"AU12": 2}  # B is too weak to count.
     assert found["right_share"] == {"AU12": 0.5}
-    store.told[2]["differs"] = store.told[3]["differs"] = ["AU12", "AU14"]
+    store.metadata[2]["differs"] = store.metadata[3]["differs"] = ["AU12", "AU14"]
     lookalikes = au_scores.in_pairs(("AU12",), store, np.array([0.2, 0.3, 0.1, 0.0, 0.4, 0.6])[:, None], differing=2)
     assert lookalikes["pairs"] == {"AU12": 0}  # B again
     store.intensity[3, SMILE] = 3
@@ -268,7 +278,7 @@ def test_the_rule_shifts_sides_and_grades_alike():
 
 def test_help_needs_no_torch():
     code = (
-        "import sys\nfrom duchenne.training.au_release import app\n"
+        "import sys\nfrom duchenne.evaluation.pretrained.au_network import app\n"
         "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
         "sys.exit('torch' in sys.modules)"
     )

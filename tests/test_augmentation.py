@@ -10,9 +10,9 @@ from duchenne.alignment import EYE_CORNERS_IN_CROP
 from duchenne.datasets.stills import with_depth
 from duchenne.facs import LANDMARK_GROUPS
 from duchenne.patches import PatchLayout, windows_of
-from duchenne.training.amounts import Augmentation
-from duchenne.training.augmentation import change, mirror, move_points, realign, slant_features, tint
-from duchenne.training.recipes import NONE
+from duchenne.training.data.augmentation import change, jitter_features, mirror, move_points, realign, tint
+from duchenne.training.recipes.augmentation import AugmentationConfig
+from duchenne.training.recipes.deep import NONE
 from toy_faces import head
 from toy_store import toy_store
 
@@ -24,8 +24,8 @@ def store():
     return toy_store(8)
 
 
-def augment(crop, points, crop_from_stored, amounts, *, grey, rng):
-    face = change(crop, points, crop_from_stored, LAYOUT.reduction, amounts, grey=grey, rng=rng)
+def augment(crop, points, crop_from_stored, config, *, grey, rng):
+    face = change(crop, points, crop_from_stored, LAYOUT.reduction, config, grey=grey, rng=rng)
     return windows_of(face.pixels, face.points[:, :2], LAYOUT), face.points
 
 
@@ -34,15 +34,15 @@ def first(store):
 
 
 def test_depth_comes_in_pixels_of_the_picture():
-    solid = head() / 250
+    landmarks_3d = head() / 250
     flat = head()[:, :2] * 1.5 + [40, 60]
-    assert_allclose(with_depth(flat, solid)[:, 2], (head()[:, 2] - head()[:, 2].mean()) * 1.5)
+    assert_allclose(with_depth(flat, landmarks_3d)[:, 2], (head()[:, 2] - head()[:, 2].mean()) * 1.5)
 
 
 def test_moved_points_are_aligned_again_by_the_moved_corners(store):
     rng = np.random.default_rng(0)
     points = store.points[0].astype(float)
-    moved = move_points(points, Augmentation(), rng)
+    moved = move_points(points, AugmentationConfig(), rng)
     small, found = realign(store.crops(np.array([0]))[0], moved, 2, store.crop_from_stored)
     assert small.shape == (100, 100, 3)
     assert_allclose(found[[19, 28], :2], EYE_CORNERS_IN_CROP, atol=1e-6)
@@ -52,14 +52,18 @@ def test_the_mean_landmark_error_is_the_one_asked_for():
     rng = np.random.default_rng(0)
     points = head()
     size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
-    moved = [move_points(points, Augmentation(landmark_error=0.03), rng) for _ in range(2000)]
+    moved = [move_points(points, AugmentationConfig(landmark_error=0.03), rng) for _ in range(2000)]
     error = np.linalg.norm((np.array(moved) - points)[..., :2], axis=-1).mean() / size
     assert error == pytest.approx(0.03, rel=0.08)
 
 
 def test_features_keep_their_form_and_brows_slant_alike():
-    points, amounts, rng = head(), replace(NONE, feature_turn_deg=5.0, feature_shift=0.01), np.random.default_rng(0)
-    found = np.array([slant_features(points, amounts, rng) for _ in range(2000)])
+    points, config, rng = (
+        head(),
+        replace(NONE, feature_jitter_deg=5.0, feature_jitter_shift=0.01),
+        np.random.default_rng(0),
+    )
+    found = np.array([jitter_features(points, config, rng) for _ in range(2000)])
     for rows in LANDMARK_GROUPS.values():
         ways = found[:, rows, :2] - found[:, rows, :2].mean(1, keepdims=True)
         own = points[rows, :2] - points[rows, :2].mean(0)
@@ -72,7 +76,7 @@ def test_features_keep_their_form_and_brows_slant_alike():
     size = np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))
     assert lifted.std() / size == pytest.approx(0.01, rel=0.1)
     assert_array_equal(found[..., 2], np.broadcast_to(points[:, 2], found.shape[:2]))
-    assert_array_equal(slant_features(points, NONE, rng), points)
+    assert_array_equal(jitter_features(points, NONE, rng), points)
 
 
 def test_mirroring_twice_changes_nothing_and_once_fits_the_symmetric_head(store):
@@ -92,6 +96,8 @@ def test_grey_has_one_channel_and_keeps_grey_pictures():
 
 
 def test_the_same_seed_gives_the_same_windows(store):
-    once, again = (augment(*first(store), Augmentation(), grey=True, rng=np.random.default_rng(7)) for _ in range(2))
+    once, again = (
+        augment(*first(store), AugmentationConfig(), grey=True, rng=np.random.default_rng(7)) for _ in range(2)
+    )
     assert_array_equal(once[0], again[0])
     assert_array_equal(once[1], again[1])

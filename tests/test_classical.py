@@ -1,4 +1,4 @@
-"""The classical rivals against libraries, hand-worked cases and faces whose mouth tells the label."""
+"""The classical baselines against libraries, hand-worked cases and faces whose mouth tells the label."""
 
 import dataclasses
 
@@ -10,12 +10,12 @@ from skimage.feature import local_binary_pattern
 
 from duchenne.errors import TrainingError, UsageError
 from duchenne.measures.ranking import area_under_roc
+from duchenne.training.action_units.initialisation import Initialisation
 from duchenne.training.classical.chain import chains, geometry
 from duchenne.training.classical.descriptors import gradient_histograms, grey_of, pattern_histograms
 from duchenne.training.classical.joint import marginals, related_pairs
-from duchenne.training.progress import silent
-from duchenne.training.recipes import RECIPES
-from duchenne.training.starting import Start
+from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.run.progress import silent
 from duchenne.training.systems import load_system, train_system
 from toy_store import SMILE, toy_store
 
@@ -88,11 +88,11 @@ def test_each_learns_a_lifted_mouth_and_survives_being_written(name, stores, tmp
     loaded = load_system(tmp_path)
     assert loaded.name == name
     assert_allclose(loaded.scores(stores[1]), scores, atol=1e-6)
-    assert train_system(recipe, *stores, tmp_path, silent).told == system.told
+    assert train_system(recipe, *stores, tmp_path, silent).metadata == system.metadata
     with pytest.raises(TrainingError, match="another recipe"):
         train_system(dataclasses.replace(recipe, seed=1), *stores, tmp_path, silent)
 
 
 def test_a_classical_system_begins_from_nothing(stores, tmp_path):
     with pytest.raises(UsageError, match="svm is no network"):
-        train_system(RECIPES["svm"], *stores, tmp_path, silent, None, Start(tmp_path))
+        train_system(RECIPES["svm"], *stores, tmp_path, silent, None, Initialisation(tmp_path))

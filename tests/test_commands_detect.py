@@ -249,9 +249,9 @@ def test_doctor_names_the_extra_to_install(capsys, monkeypatch):
 
 
 def test_a_verb_that_needs_an_extra_says_which_to_install(tmp_path, monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "duchenne.synthesis.pack", raising=False)
+    monkeypatch.delitem(sys.modules, "duchenne.synthesis.head.pack", raising=False)
     monkeypatch.setitem(sys.modules, "cv2", None)  # what the import system makes of a package that is not there
     assert run(["render", str(tmp_path / "heads"), "--count", "1"]) == 1
-    told = capsys.readouterr().err
-    assert "the package cv2 is not installed" in told.replace("\n", " ")
-    assert "pip install 'duchenne[synthesis,train,report]'" in told.replace("\n", " ")
+    metadata = capsys.readouterr().err
+    assert "the package cv2 is not installed" in metadata.replace("\n", " ")
+    assert "pip install 'duchenne[synthesis,train,report]'" in metadata.replace("\n", " ")

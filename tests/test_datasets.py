@@ -9,7 +9,7 @@ from duchenne.commands import run
 from duchenne.datasets.audit import audit
 from duchenne.datasets.loaders import load
 from duchenne.datasets.prepare import PrepareOptions, make_batches, prepare
-from duchenne.datasets.recording import Loss
+from duchenne.datasets.recording import SkipReason
 from duchenne.errors import DatasetError, UsageError
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from miniature_releases import (
@@ -96,7 +96,7 @@ def test_a_damaged_bp4d_is_named_and_the_rest_loaded(tmp_path):
         ("F001_T2", "labels cover frames 98-100; 3 pictures outside have none")
     ]
     pictures = list(recordings(release)["F001_T5", 0].pictures.read(np.array([100, 101, 102])))
-    assert [isinstance(picture, Loss) for picture in pictures] == [False, True, False]
+    assert [isinstance(picture, SkipReason) for picture in pictures] == [False, True, False]
     with pytest.raises(DatasetError, match="should hold F001"):
         load(tmp_path / "F001", "bp4d")
 
@@ -148,10 +148,10 @@ def test_a_damaged_fera17_is_named_and_the_rest_loaded(tmp_path):
     views = recordings(release)
     assert len(views) == 27
     frames = np.arange(1, 5)
-    assert list(views["TR_F001_T2", 3].pictures.read(frames)) == [Loss.BREAKS_OFF] * 4
+    assert list(views["TR_F001_T2", 3].pictures.read(frames)) == [SkipReason.BREAKS_OFF] * 4
     short = list(views["TR_F004_T2", 6].pictures.read(frames))
-    assert short[2:] == [Loss.BEYOND] * 2
-    assert not any(isinstance(picture, Loss) for picture in short[:2])
+    assert short[2:] == [SkipReason.BEYOND] * 2
+    assert not any(isinstance(picture, SkipReason) for picture in short[:2])
     assert column(views["TR_F004_T2", 1].labels.intensity_known, "AU06") == [True, False, False, False]
     with pytest.raises(DatasetError, match="Train_Occ or Valid_Occ"):
         load(videos, "fera17")
@@ -165,7 +165,7 @@ def test_a_video_that_breaks_off_gives_what_came_before(tmp_path):
     length = whole.index(b"moov") - 4 - start
     path.write_bytes(whole[: start + length // 2] + bytes(length - length // 2) + whole[start + length :])
     (recording,) = load(tmp_path).recordings
-    read = [isinstance(picture, Loss) for picture in recording.pictures.read(recording.labels.frame)]
+    read = [isinstance(picture, SkipReason) for picture in recording.pictures.read(recording.labels.frame)]
     assert 5 < read.index(True) < 60
     assert all(read[read.index(True) :])
 

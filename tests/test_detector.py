@@ -1,4 +1,4 @@
-"""The whole way on the shipped weights: a known face, a real portrait, the same numbers alone and in a video."""
+"""The whole way on the pretrained weights: a known face, a real portrait, the same numbers alone and in a video."""
 
 import json
 import socket
@@ -20,7 +20,7 @@ from duchenne.media import frame_from_array
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
 from duchenne.recognition import AURecognizer, NeutralRule
-from duchenne.training.export import description, export_network
+from duchenne.training.action_units.onnx_export import description, export_network
 
 DATA = Path(__file__).parent / "data"
 
@@ -256,7 +256,7 @@ def test_nothing_is_sent(monkeypatch, face):
 
 
 def test_a_real_portrait_has_one_face_where_the_reference_has_it(detector):
-    """The whole way, finder and landmarker; the reference is the teachers' (tests/data)."""
+    """The whole way, face detector and landmarker; the reference is the teachers' (tests/data)."""
     pixels = pytest.importorskip("skimage.data").astronaut()
     reference = np.array(json.loads((DATA / "astronaut_landmarks.json").read_text(encoding="utf-8"))["points"])
     (found,) = detector.detect(pixels)

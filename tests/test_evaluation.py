@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from duchenne.errors import EvaluationError, UsageError
-from duchenne.evaluation.evaluating import read_scores
-from duchenne.evaluation.judging import Origin, faces_of, judge, thresholds_on
+from duchenne.evaluation.evaluate import Origin, faces_of, judge, thresholds_on
+from duchenne.evaluation.evaluate_system import read_scores
 from duchenne.evaluation.relations import relate, relation_distance, relation_matrix
 from duchenne.evaluation.runs import commit_here, read_run, read_runs, write_run
 from duchenne.facs import AU_NAMES, PAPER_AUS

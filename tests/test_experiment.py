@@ -16,8 +16,10 @@ from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import EvaluationError, TrainingError, UsageError
-from duchenne.evaluation import experiment
-from duchenne.evaluation.experiment import (
+from duchenne.evaluation.evaluate import FORMAT
+from duchenne.evaluation.experiment import experiment
+from duchenne.evaluation.experiment.baselines import LEVELS, Level, line_up, resized
+from duchenne.evaluation.experiment.experiment import (
     TRAINED,
     Experiment,
     budget_of,
@@ -25,15 +27,13 @@ from duchenne.evaluation.experiment import (
     reproduce_releases,
     reproduce_rendered,
 )
-from duchenne.evaluation.face_sets import Arm, FaceSet
-from duchenne.evaluation.judging import FORMAT
-from duchenne.evaluation.line_up import LEVELS, Level, line_up, resized
-from duchenne.evaluation.release_sets import Releases, release_arms
+from duchenne.evaluation.experiment.face_sets import Arm, FaceSet
+from duchenne.evaluation.experiment.release_sets import Releases, release_arms
 from duchenne.evaluation.runs import read_run, read_runs, write_run
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.networks.region_config import PAPER
 from duchenne.poses import pose_numbers
-from duchenne.training.recipes import Adadelta, DeepRecipe
+from duchenne.training.recipes.deep import Adadelta, DeepRecipe
 from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
 from toy_faces import head
 
@@ -105,9 +105,9 @@ def test_a_system_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch
     home = FaceSet("home", (tmp_path,), Split("x", ("a",), ("b",), ("c",)))
     level = replace(LEVELS["quick"], systems=("region", "svm", "apl"))
     trials = experiment.trials_of(Experiment(level, tmp_path, seeds=2), [Arm("home", home, {"within": home})])
-    told = []
-    assert experiment._run(trials, 1, told.append) == ["svm-0, home: Too few faces", "svm-1, home: Too few faces"]
-    assert (told[-1].done, told[-1].total) == (6, 6)
+    metadata = []
+    assert experiment._run(trials, 1, metadata.append) == ["svm-0, home: Too few faces", "svm-1, home: Too few faces"]
+    assert (metadata[-1].done, metadata[-1].total) == (6, 6)
     assert [trial.done for trial in trials] == [True, False, True] * 2
     job = Future()
     job.set_exception(BrokenProcessPool())
@@ -186,23 +186,23 @@ TINY = Level("tiny", 10, 8, 2, 2, 1.0, ("region", "region-49"), 20)
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reproduced")
-    told = []
+    metadata = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("duchenne.synthesis.stills.PER_PERSON", 5)  # Drawing takes most of the time.
-        outcome = reproduce_rendered(Experiment(TINY, folder), told.append)
+        patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)  # Drawing takes most of the time.
+        outcome = reproduce_rendered(Experiment(TINY, folder), metadata.append)
     assert outcome.failures == ()
-    return folder, told
+    return folder, metadata
 
 
 def test_from_nothing_to_the_report(reproduced):
-    folder, told = reproduced
+    folder, metadata = reproduced
     shown = {path.name for path in (folder / "report").iterdir()}
     figures = {f"figure{number}.{kind}" for number in (3, 5, 6, 7) for kind in ("png", "svg")}
     assert figures | {"report.html", "report.md", "report.tex", "significance.json"} <= shown
     assert {f"table{name}.csv" for name in ("1", "2", "3", "4a", "4b", "4c", "4d", "4e")} <= shown
-    drawn = [stage for stage in told if stage.what == "pictures drawn"]
+    drawn = [stage for stage in metadata if stage.what == "pictures drawn"]
     assert drawn[-1].done == drawn[-1].total == 10 * 5 + 8 * 5 + 2 * 2 * 9
-    judged = [stage for stage in told if stage.what == TRAINED]
+    judged = [stage for stage in metadata if stage.what == TRAINED]
     assert judged[-1].done == judged[-1].total == 4
     assert [stage.done for stage in judged] == sorted(stage.done for stage in judged)
 
@@ -212,7 +212,7 @@ def test_more_systems_are_added_by_workers_and_nothing_is_done_twice(reproduced)
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}
     level = replace(TINY, systems=("region", "fera17", "svm"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("duchenne.synthesis.stills.PER_PERSON", 5)
+        patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)
         outcome = reproduce_rendered(Experiment(level, folder, workers=2), lambda stage: None)
     assert outcome.failures == ()
     after = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}

@@ -9,7 +9,7 @@ from duchenne.errors import UsageError, WeightsError
 from duchenne.faces import (
     DEFAULT_INPUT_PX,
     MAP_CHANNELS,
-    FaceFinder,
+    FaceDetector,
     decode_maps,
     input_scale,
     merge_boxes,
@@ -22,8 +22,8 @@ ASTRONAUT_FACE = (175, 70, 110, 130)
 
 
 @pytest.fixture(scope="module")
-def finder():
-    return FaceFinder()
+def face_detector():
+    return FaceDetector()
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +103,14 @@ class TestScale:
         assert input_scale(height, width, 1) ** 2 * height * width <= 4.2e6
 
 
-class TestFinder:
+class TestFaceDetector:
     @pytest.mark.parametrize("size", [(1, 1), (30, 30), (20, 2000), (2000, 20), (33, 65)])
     @pytest.mark.parametrize("value", [0, 90, 255])
-    def test_a_plain_picture_of_any_shape_holds_no_face(self, finder, size, value):
-        assert finder.find(np.full((*size, 3), value, np.uint8)) == []
+    def test_a_plain_picture_of_any_shape_holds_no_face(self, face_detector, size, value):
+        assert face_detector.find(np.full((*size, 3), value, np.uint8)) == []
 
-    def test_the_astronaut_has_one_face_in_the_right_place(self, finder, astronaut):
-        (face,) = finder.find(astronaut)
+    def test_the_astronaut_has_one_face_in_the_right_place(self, face_detector, astronaut):
+        (face,) = face_detector.find(astronaut)
         assert inside(centre(face), ASTRONAUT_FACE)
         assert 80 < face.box[2] < 150
         eye_left, eye_right, nose, mouth_left, mouth_right = face.keypoints
@@ -119,57 +119,57 @@ class TestFinder:
         assert max(eye_left[1], eye_right[1]) < nose[1] < min(mouth_left[1], mouth_right[1])
         assert all(inside(point, face.box) for point in face.keypoints)
 
-    def test_a_mirrored_picture_has_the_mirrored_face(self, finder, astronaut):
-        (face,), (mirrored,) = finder.find(astronaut), finder.find(astronaut[:, ::-1])
+    def test_a_mirrored_picture_has_the_mirrored_face(self, face_detector, astronaut):
+        (face,), (mirrored,) = face_detector.find(astronaut), face_detector.find(astronaut[:, ::-1])
         assert astronaut.shape[1] - centre(mirrored)[0] == pytest.approx(centre(face)[0], abs=0.08 * face.box[2])
 
-    def test_a_grey_picture_and_an_enlarged_one_show_the_same_face(self, finder, astronaut):
-        (face,) = finder.find(astronaut)
+    def test_a_grey_picture_and_an_enlarged_one_show_the_same_face(self, face_detector, astronaut):
+        (face,) = face_detector.find(astronaut)
         grey = np.repeat(np.asarray(Image.fromarray(astronaut).convert("L"))[..., None], 3, 2)
         large = np.asarray(Image.fromarray(astronaut).resize((1024, 1024)))
-        assert float(overlap(face.box, finder.find(grey)[0].box[None])[0]) > 0.7
-        assert float(overlap(face.box, finder.find(large)[0].box[None] / 2)[0]) > 0.7
+        assert float(overlap(face.box, face_detector.find(grey)[0].box[None])[0]) > 0.7
+        assert float(overlap(face.box, face_detector.find(large)[0].box[None] / 2)[0]) > 0.7
 
-    def test_a_face_that_fills_the_picture_is_found(self, finder, astronaut):
+    def test_a_face_that_fills_the_picture_is_found(self, face_detector, astronaut):
         left, top, width, height = ASTRONAUT_FACE
-        (face,) = finder.find(np.ascontiguousarray(astronaut[top : top + height, left : left + width]))
+        (face,) = face_detector.find(np.ascontiguousarray(astronaut[top : top + height, left : left + width]))
         assert face.box[2] > 70
 
-    def test_two_faces_come_with_the_most_certain_first(self, finder, astronaut):
+    def test_two_faces_come_with_the_most_certain_first(self, face_detector, astronaut):
         half = np.asarray(Image.fromarray(astronaut).resize((256, 256)))
         pair = np.zeros((512, 1024, 3), np.uint8)
         pair[:, :512], pair[128:384, 640:896] = astronaut, half
-        faces = finder.find(pair)
+        faces = face_detector.find(pair)
         assert len(faces) == 2
         assert faces[0].confidence >= faces[1].confidence
 
     @pytest.mark.parametrize("name", ["coffee", "rocket"])
-    def test_pictures_without_people_hold_no_face(self, finder, name):
+    def test_pictures_without_people_hold_no_face(self, face_detector, name):
         data = pytest.importorskip("skimage.data")
-        assert finder.find(getattr(data, name)()) == []
+        assert face_detector.find(getattr(data, name)()) == []
 
-    def test_the_rendered_sample_has_one_face(self, finder):
+    def test_the_rendered_sample_has_one_face(self, face_detector):
         pixels = np.asarray(Image.open(SAMPLE).convert("RGB"))
-        assert len(finder.find(pixels)) == 1
+        assert len(face_detector.find(pixels)) == 1
 
-    def test_the_confidence_can_be_chosen(self, finder, astronaut):
-        assert len(finder.find(astronaut, confidence=0.02)) >= 1
-        assert finder.find(astronaut, confidence=1.0) == []
+    def test_the_confidence_can_be_chosen(self, face_detector, astronaut):
+        assert len(face_detector.find(astronaut, confidence=0.02)) >= 1
+        assert face_detector.find(astronaut, confidence=1.0) == []
 
 
 class TestMisuse:
-    def test_options_out_of_range(self, finder):
+    def test_options_out_of_range(self, face_detector):
         picture = np.zeros((8, 8, 3), np.uint8)
         with pytest.raises(UsageError, match="at least 1 px"):
-            finder.find(picture, min_face_px=0.0)
+            face_detector.find(picture, min_face_px=0.0)
         with pytest.raises(UsageError, match="above 0 and at most 1"):
-            finder.find(picture, confidence=2.0)
+            face_detector.find(picture, confidence=2.0)
 
-    def test_an_empty_picture(self, finder):
+    def test_an_empty_picture(self, face_detector):
         with pytest.raises(UsageError, match="reads H x W x 3"):
-            finder.find(np.zeros((0, 8, 3), np.uint8))
+            face_detector.find(np.zeros((0, 8, 3), np.uint8))
 
     def test_a_file_that_is_no_network(self, tmp_path):
         (tmp_path / "broken.onnx").write_bytes(b"no network")
-        with pytest.raises(WeightsError, match="not a face finder"):
-            FaceFinder(tmp_path / "broken.onnx")
+        with pytest.raises(WeightsError, match="not a face detector"):
+            FaceDetector(tmp_path / "broken.onnx")

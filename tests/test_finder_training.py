@@ -2,22 +2,22 @@ import numpy as np
 import pytest
 
 from duchenne.errors import TrainingError
-from duchenne.faces import FaceFinder, box_from_landmarks, overlap
+from duchenne.faces import FaceDetector, box_from_landmarks, overlap
 from duchenne.geometry import shift, similarity, transform_points
 
 pytest.importorskip("cv2")
 torch = pytest.importorskip("torch")
 
-from duchenne.networks.finder import FinderNetwork  # noqa: E402
-from duchenne.training.finder_backgrounds import covered, hard_squares, photographs  # noqa: E402
-from duchenne.training.finder_canvas import CanvasMaker, paste  # noqa: E402
-from duchenne.training.finder_conditions import COVERS, crowds, hidden  # noqa: E402
-from duchenne.training.finder_export import export_finder  # noqa: E402
-from duchenne.training.finder_loss import CellGrid, assign, finder_loss, square_iou  # noqa: E402
-from duchenne.training.finder_measure import choose_threshold, tiles  # noqa: E402
-from duchenne.training.finder_pools import FacePool, LabelledPicture, write_pool  # noqa: E402
-from duchenne.training.finder_textures import texture  # noqa: E402
-from duchenne.training.unfolding import start_from_export  # noqa: E402
+from duchenne.evaluation.pretrained.occlusions import COVERS, crowds, hidden  # noqa: E402
+from duchenne.networks.face_detector import FaceDetectorNetwork  # noqa: E402
+from duchenne.training.face_detector.canvas import CanvasMaker, paste  # noqa: E402
+from duchenne.training.face_detector.export import export_face_detector  # noqa: E402
+from duchenne.training.face_detector.loss import CellGrid, assign, face_detector_loss, square_iou  # noqa: E402
+from duchenne.training.face_detector.pool import FacePool, LabelledPicture, write_pool  # noqa: E402
+from duchenne.training.face_detector.scores import choose_threshold, tiles  # noqa: E402
+from duchenne.training.pictures.photographs import covered, hard_squares, photographs  # noqa: E402
+from duchenne.training.pictures.textures import texture  # noqa: E402
+from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
 MARKS = {0: (255, 0, 0), 1: (0, 255, 0), 3: (0, 0, 255)}
 """Colours drawn at keypoints 0 (eye, image left), 1 (eye, image right), 3 (mouth corner, image left)."""
@@ -142,7 +142,7 @@ def test_the_right_answer_costs_next_to_nothing():
     flat[0, mine, 4:] = ((56 - centres) / (2 * stride)).repeat(1, 5)
     cells = [256, 64, 16]
     maps = [m.transpose(1, 2).reshape(1, 14, s, s) for m, s in zip(flat.split(cells, 1), (16, 8, 4), strict=True)]
-    parts = finder_loss(maps, grid, boxes, points, torch.tensor([[True]]))
+    parts = face_detector_loss(maps, grid, boxes, points, torch.tensor([[True]]))
     assert all(float(value) < 1e-4 for value in parts.values())
 
 
@@ -194,7 +194,7 @@ def test_the_landmarks_of_a_crowd_lie_on_its_faces():
 
 
 def test_places_that_fool_a_finder_are_kept_and_others_are_not():
-    class Fooled(FaceFinder):
+    class Fooled(FaceDetector):
         """Sees a face wherever the middle is bright."""
 
         def find(self, pixels, min_face_px=None, confidence=None):
@@ -218,11 +218,11 @@ def test_textures_differ_and_fill_their_square():
 
 def test_a_finder_goes_on_from_its_own_export(tmp_path):
     torch.manual_seed(0)
-    old, new = FinderNetwork(), FinderNetwork()
+    old, new = FaceDetectorNetwork(), FaceDetectorNetwork()
     with torch.no_grad():
         for _ in range(3):
             old(torch.randn(4, 3, 64, 64) + 0.2)
-    export_finder(old.eval(), tmp_path / "old.onnx", confidence=0.5)
+    export_face_detector(old.eval(), tmp_path / "old.onnx", confidence=0.5)
     pictures = torch.randn(16, 3, 64, 64) + 0.2
     start_from_export(new, tmp_path / "old.onnx", pictures)
     with torch.no_grad():

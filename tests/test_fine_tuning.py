@@ -15,36 +15,36 @@ from duchenne.facs import AU_NAMES
 from duchenne.networks.build import build_network
 from duchenne.networks.region import COMPACT
 from duchenne.recognition import AURecognizer
-from duchenne.training.export_system import export_system
-from duchenne.training.fitting import fit
-from duchenne.training.machine import Machine
-from duchenne.training.progress import silent
-from duchenne.training.recipes import RECIPES
-from duchenne.training.starting import SHIPPED, Start, begin_from
+from duchenne.training.action_units.export import export_system
+from duchenne.training.action_units.initialisation import PRETRAINED, Initialisation, begin_from
+from duchenne.training.recipes.deep import RECIPES
+from duchenne.training.run.device import DeviceConfig
+from duchenne.training.run.progress import silent
+from duchenne.training.run.trainer import fit
 from toy_store import toy_store
 
-START = Start(Path(SHIPPED))
-CPU = Machine("cpu", threads=1)
+START = Initialisation(Path(PRETRAINED))
+CPU = DeviceConfig("cpu", threads=1)
 RECIPE = dataclasses.replace(
     RECIPES["compact"], batch=16, epochs=1, validate_every=1, bf16=False, freeze=("shared", "patch_layers")
 )
 
 
 @pytest.fixture(scope="module")
-def shipped():
+def pretrained():
     recipe = START.suited(RECIPE)
     network = build_network(recipe.network, np.zeros((49, 3)), np.ones((49, 3)))
     return network, begin_from(START, network, recipe.aus, np.zeros((49, 3)))
 
 
-def test_the_shipped_weights_come_back_whole(shipped):
-    network, reference = copy.deepcopy(shipped[0]), shipped[1]
+def test_the_shipped_weights_come_back_whole(pretrained):
+    network, reference = copy.deepcopy(pretrained[0]), pretrained[1]
     recognizer = AURecognizer()
     assert_allclose(reference, recognizer.reference)
     shares = torch.tensor([recognizer.card["landmark_shares"][name] for name in recognizer.aus])
-    network.landmark_share = torch.zeros(network.scale.latents)  # Fine-tuning begins without it.
+    network.late_fusion_weight = torch.zeros(network.scale.latents)  # Fine-tuning begins without it.
     for outputs in (network.scale.left, network.scale.right):
-        network.landmark_share[outputs] = shares
+        network.late_fusion_weight[outputs] = shares
     generator = torch.Generator().manual_seed(0)
     side = COMPACT.layout.side_px
     windows = torch.randint(0, 256, (3, COMPACT.patches, side, side, 3), generator=generator, dtype=torch.uint8)
@@ -60,23 +60,23 @@ def test_the_shipped_weights_come_back_whole(shipped):
     assert np.ptp(probability, axis=0).max() > 0.05
 
 
-def test_few_subjects_teach_the_shipped_network_other_aus(shipped, tmp_path):
+def test_few_subjects_teach_the_shipped_network_other_aus(pretrained, tmp_path):
     network = dataclasses.replace(COMPACT, aus=("AU12", "AU25"))
     recipe = dataclasses.replace(RECIPE, network=network, epochs=3)
     train, valid = toy_store(48), toy_store(24, 1, "b")
     tuned = fit(recipe, train, valid, tmp_path, silent, CPU, START)
-    before, after = shipped[0].state_dict(), tuned.network.state_dict()
+    before, after = pretrained[0].state_dict(), tuned.network.state_dict()
     for name, values in before.items():
         if name.startswith(("shared", "patch_layers", "shape_mean", "shape_spread")):
             assert torch.equal(values, after[name]), name
     assert not torch.equal(before["full.0.weight"], after["full.0.weight"])
-    assert_allclose(tuned.reference, shipped[1])
+    assert_allclose(tuned.reference, pretrained[1])
     smile = before["output.weight"][AU_NAMES.index("AU12")]
     assert (after["output.weight"][0] - smile).abs().max() < 0.2
     assert (after["output.weight"][1] - smile).abs().max() > 0.2
     assert AURecognizer(export_system(tuned, valid, tmp_path / "au.onnx").path).aus == ("AU12", "AU25")
     again = fit(recipe, train, valid, tmp_path, silent, CPU, START)
-    assert again.told["steps"] == tuned.told["steps"] == 9
+    assert again.metadata["steps"] == tuned.metadata["steps"] == 9
 
 
 def test_wrong_starts_are_named(tmp_path):
@@ -87,6 +87,6 @@ def test_wrong_starts_are_named(tmp_path):
     with pytest.raises(TrainingError, match=r"au_compact\.onnx has no full\.0\.weight .*changes AUs, not sizes"):
         fit(wider, train, valid, tmp_path, silent, CPU, START)
     with pytest.raises(WeightsError, match="no AU weights at"):
-        fit(RECIPE, train, valid, tmp_path, silent, CPU, Start(tmp_path / "none.onnx"))
+        fit(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path / "none.onnx"))
     with pytest.raises(TrainingError, match=r"network\.safetensors is no checkpoint"):
-        fit(RECIPE, train, valid, tmp_path, silent, CPU, Start(tmp_path))
+        fit(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path))

@@ -9,15 +9,15 @@ from numpy.testing import assert_array_equal
 
 from duchenne.facs import LANDMARK_GROUPS
 from duchenne.geometry import HeadPose
-from duchenne.synthesis.front import front_of
-from duchenne.synthesis.glasses import DARK_SHARE, draw_glasses
-from duchenne.synthesis.glasses import SHARE as GLASSES_SHARE
-from duchenne.synthesis.head import Gaze, Head, make_head, with_glasses
-from duchenne.synthesis.measure import visibility_agreement
-from duchenne.synthesis.occluders import SHARE, Kind, Occluder, draw_occluder, suited
-from duchenne.synthesis.scene import HIDDEN_BEYOND, SUPERSAMPLING, Camera, Scene, render
-from duchenne.synthesis.shots import draw_shots
-from duchenne.synthesis.stills import draw_row
+from duchenne.synthesis.checks.measure import visibility_agreement
+from duchenne.synthesis.head.front import front_of
+from duchenne.synthesis.head.glasses import DARK_SHARE, draw_glasses
+from duchenne.synthesis.head.glasses import SHARE as GLASSES_SHARE
+from duchenne.synthesis.head.head import Gaze, Head, make_head, with_glasses
+from duchenne.synthesis.head.occluders import SHARE, Kind, Occluder, draw_occluder, suited
+from duchenne.synthesis.scene.scene import HIDDEN_BEYOND, SUPERSAMPLING, Camera, Scene, render
+from duchenne.synthesis.sets.shots import draw_shots
+from duchenne.synthesis.sets.stills import draw_row
 
 EYES = [*LANDMARK_GROUPS["eye_image_left"], *LANDMARK_GROUPS["eye_image_right"]]
 LIPS = [*LANDMARK_GROUPS["lip_outer"], *LANDMARK_GROUPS["lip_inner"]]
@@ -76,7 +76,7 @@ def test_a_share_of_the_pictures_has_something_in_front_and_groups_share_it(monk
     drawn = [draw_occluder(np.random.default_rng(k)) for k in range(3000)]
     assert np.mean([o is not None for o in drawn]) == pytest.approx(SHARE, abs=0.018)  # 3 standard errors
     assert {o.kind for o in drawn if o} == set(Kind)
-    monkeypatch.setattr("duchenne.synthesis.shots.draw_background", lambda *_: None)
+    monkeypatch.setattr("duchenne.synthesis.sets.shots.draw_background", lambda *_: None)
     by_group: dict[tuple[int, int], set] = {}
     for subject in range(15):
         for shot in draw_shots(subject, 10):

@@ -7,16 +7,16 @@ from numpy.testing import assert_allclose
 from duchenne.errors import LandmarkError
 from duchenne.geometry import (
     HeadPose,
+    angle_between_deg,
     pose_from_rotation,
     rigid_rotation,
     rotation_from_pose,
-    rotation_from_turn,
+    rotation_from_vector,
+    rotation_vector,
     scale_of,
     similarity,
     similarity_from_two_points,
     transform_points,
-    turn_between_deg,
-    turn_from_rotation,
 )
 
 NOSE = np.array([0.0, 0.0, -1.0])  # towards the camera
@@ -91,12 +91,12 @@ def test_similarity_scales_and_turns():
 def test_a_turn_about_an_axis_survives_and_agrees_with_opencv(x, y, z):
     cv2 = pytest.importorskip("cv2")
     turn_deg = np.array([x, y, z])
-    rotation = rotation_from_turn(turn_deg)
+    rotation = rotation_from_vector(turn_deg)
     assert_allclose(rotation, cv2.Rodrigues(np.radians(turn_deg))[0], atol=1e-9)
-    assert_allclose(rotation_from_turn(turn_from_rotation(rotation)), rotation, atol=1e-6)
+    assert_allclose(rotation_from_vector(rotation_vector(rotation)), rotation, atol=1e-6)
 
 
 @pytest.mark.parametrize("pose", [HeadPose(30, 0, 0), HeadPose(0, -30, 0), HeadPose(0, 0, 30)])
 def test_the_turn_between_poses_is_one_angle(pose):
-    assert turn_between_deg(HeadPose(0, 0, 0), pose) == pytest.approx(30.0)
-    assert turn_between_deg(pose, pose) == pytest.approx(0.0, abs=1e-5)
+    assert angle_between_deg(HeadPose(0, 0, 0), pose) == pytest.approx(30.0)
+    assert angle_between_deg(pose, pose) == pytest.approx(0.0, abs=1e-5)

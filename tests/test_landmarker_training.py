@@ -6,15 +6,13 @@ pytest.importorskip("onnx")
 pytest.importorskip("cv2")
 
 from duchenne.errors import TrainingError, WeightsError  # noqa: E402
+from duchenne.evaluation.pretrained.landmarks import FACE_IN_SQUARE, SQUARES_PER_PHOTOGRAPH, measure_empty  # noqa: E402
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS  # noqa: E402
-from duchenne.geometry import HeadPose, rotation_from_pose, turn_between_deg  # noqa: E402
+from duchenne.geometry import HeadPose, angle_between_deg, rotation_from_pose  # noqa: E402
 from duchenne.landmarks import FaceLandmarks, Landmarker, mean_face  # noqa: E402
 from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
-from duchenne.training.landmarker_augment import augment  # noqa: E402
-from duchenne.training.landmarker_evaluate import FACE_IN_SQUARE, SQUARES_PER_PHOTOGRAPH, measure_empty  # noqa: E402
-from duchenne.training.landmarker_export import export_landmarker  # noqa: E402
-from duchenne.training.landmarker_loop import LandmarkerRecipe, collate, loss_of  # noqa: E402
-from duchenne.training.landmarker_measure import (  # noqa: E402
+from duchenne.training.landmarks.augmentation import augment  # noqa: E402
+from duchenne.training.landmarks.errors import (  # noqa: E402
     MOVEMENTS,
     by_yaw,
     measure_rendered,
@@ -24,57 +22,61 @@ from duchenne.training.landmarker_measure import (  # noqa: E402
     summary,
     true_box,
 )
-from duchenne.training.landmarker_sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
-from duchenne.training.landmarker_store import Pool, face_sample, write_part  # noqa: E402
-from duchenne.training.pose_correction import fit, observed  # noqa: E402
-from duchenne.training.unfolding import start_from_export  # noqa: E402
+from duchenne.training.landmarks.export import export_landmarker  # noqa: E402
+from duchenne.training.landmarks.pool import Pool, face_sample, write_part  # noqa: E402
+from duchenne.training.landmarks.pose_correction import fit, observed  # noqa: E402
+from duchenne.training.landmarks.sources import RenderedFace, TaughtFace, depth_difference, with_depth  # noqa: E402
+from duchenne.training.landmarks.training import LandmarkerRecipe, collate, loss_of  # noqa: E402
+from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
 
 def head(pose=None, scale=60.0):
-    solid = scale * mean_face() @ rotation_from_pose(pose or HeadPose(0.0, 0.0, 0.0)).T
-    return solid + np.array([150.0, 140.0, -solid[:, 2].mean()])
+    landmarks_3d = scale * mean_face() @ rotation_from_pose(pose or HeadPose(0.0, 0.0, 0.0)).T
+    return landmarks_3d + np.array([150.0, 140.0, -landmarks_3d[:, 2].mean()])
 
 
-def dotted(solid):
+def dotted(landmarks_3d):
     """A picture with a bright dot on the nose tip."""
     pixels = np.full((300, 300, 3), 40, np.uint8)
-    x, y = solid[13, :2].astype(int)
+    x, y = landmarks_3d[13, :2].astype(int)
     pixels[y - 3 : y + 4, x - 3 : x + 4] = 250
     return pixels
 
 
 class TestSamples:
     def test_the_target_stays_on_the_feature_whatever_augmentation_does(self):
-        solid = head()
-        sample = face_sample(dotted(solid), solid, None)
+        landmarks_3d = head()
+        sample = face_sample(dotted(landmarks_3d), landmarks_3d, None)
         off = []
         for seed in range(30):
             crop, target = augment(sample, np.random.default_rng(seed))
             light = np.clip(crop.mean(2) - crop.mean(2).max() * 0.8, 0, None)
             y, x = np.mgrid[:128, :128] + 0.5
-            near = np.hypot(x - target.solid[13, 0], y - target.solid[13, 1]) < 20
+            near = np.hypot(x - target.landmarks_3d[13, 0], y - target.landmarks_3d[13, 1]) < 20
             light = light * near
             if light.sum() > 0:
                 centre = np.array([(light * x).sum(), (light * y).sum()]) / light.sum()
-                off.append(np.linalg.norm(centre - target.solid[13, :2]))
+                off.append(np.linalg.norm(centre - target.landmarks_3d[13, :2]))
         assert np.median(off) < 1.0
 
     def test_a_part_on_disk_gives_back_what_was_written(self, tmp_path):
-        solid = head()
-        sample = face_sample(dotted(solid), solid, np.arange(49) % 2 == 0)
+        landmarks_3d = head()
+        sample = face_sample(dotted(landmarks_3d), landmarks_3d, np.arange(49) % 2 == 0)
         write_part(tmp_path / "part", [sample, sample])
         pool = Pool()
         pool.add(tmp_path / "part")
         pool.add(tmp_path / "part")
         assert len(pool) == 2
-        assert pool[1].solid == pytest.approx(sample.solid)
+        assert pool[1].landmarks_3d == pytest.approx(sample.landmarks_3d)
         assert (pool[1].visible == sample.visible).all()
         assert (pool[1].crop == sample.crop).all()
 
     def test_turned_heads_are_drawn_as_often_as_asked(self, tmp_path):
         poses = [HeadPose(0.0, 0.0, 0.0)] * 18 + [HeadPose(40.0, 0.0, 5.0), HeadPose(3.0, -35.0, 0.0)]
         solids = [head(pose) for pose in poses]
-        write_part(tmp_path / "part", [face_sample(dotted(solid), solid, None) for solid in solids])
+        write_part(
+            tmp_path / "part", [face_sample(dotted(landmarks_3d), landmarks_3d, None) for landmarks_3d in solids]
+        )
         pool, rng = Pool(), np.random.default_rng(0)
         pool.add(tmp_path / "part")
         for asked, share in ((0.0, 0.1), (0.5, 0.55), (1.0, 1.0)):
@@ -85,7 +87,9 @@ class TestSamples:
         uneven = head()
         uneven[:5, 1] -= 0.05 * 60.0
         solids = [head()] * 18 + [uneven] * 2
-        write_part(tmp_path / "part", [face_sample(dotted(solid), solid, None) for solid in solids])
+        write_part(
+            tmp_path / "part", [face_sample(dotted(landmarks_3d), landmarks_3d, None) for landmarks_3d in solids]
+        )
         pool, rng = Pool(), np.random.default_rng(0)
         pool.add(tmp_path / "part")
         for asked, share in ((0.0, 0.1), (0.5, 0.55), (1.0, 1.0)):
@@ -99,12 +103,12 @@ class TestSamples:
 
 class TestDepth:
     def test_the_teacher_s_mean_depth_becomes_the_rendered_one_and_points_stay(self, tmp_path):
-        solid = head()
-        solid[31:, 2] += 6.0
-        face = TaughtFace(tmp_path / "a.jpg", 2, solid, True)
+        landmarks_3d = head()
+        landmarks_3d[31:, 2] += 6.0
+        face = TaughtFace(tmp_path / "a.jpg", 2, landmarks_3d, True)
         moved = with_depth(face, mean_face(), depth_difference([face], mean_face()))
-        assert moved.solid[:, :2] == pytest.approx(solid[:, :2])
-        depth = (moved.solid[:, 2] - moved.solid[:, 2].mean()) / 60.0
+        assert moved.landmarks_3d[:, :2] == pytest.approx(landmarks_3d[:, :2])
+        depth = (moved.landmarks_3d[:, 2] - moved.landmarks_3d[:, 2].mean()) / 60.0
         assert depth == pytest.approx(mean_face()[:, 2] - mean_face()[:, 2].mean(), abs=1e-2)
 
 
@@ -124,13 +128,15 @@ class TestPoseCorrection:
             """Answers with a face that always looks into the camera."""
 
             def locate(self, pixels, face_box, passes=2):
-                solid = head()
-                return FaceLandmarks(solid[:, :2], solid[:, 2] - solid[:, 2].mean(), np.ones(49), 1.0)
+                landmarks_3d = head()
+                return FaceLandmarks(
+                    landmarks_3d[:, :2], landmarks_3d[:, 2] - landmarks_3d[:, 2].mean(), np.ones(49), 1.0
+                )
 
         pose = HeadPose(12.0, 5.0, 3.0)
         shapes, turns = observed(Blind(), [RenderedFace(dotted(head()), head(pose), np.ones(49, bool), pose)])
         assert np.abs(shapes).max() < 0.03
-        assert np.linalg.norm(turns, axis=1) == pytest.approx(turn_between_deg(pose, HeadPose(0.0, 0.0, 0.0)), abs=0.5)
+        assert np.linalg.norm(turns, axis=1) == pytest.approx(angle_between_deg(pose, HeadPose(0.0, 0.0, 0.0)), abs=0.5)
         assert turns[1] == pytest.approx(turns[0] * [1.0, -1.0, -1.0], abs=0.5)
 
     def test_too_few_heads_are_refused(self):
@@ -140,59 +146,59 @@ class TestPoseCorrection:
 
 class TestLoss:
     def batch(self):
-        solid = head(HeadPose(20.0, 5.0, 3.0))
-        sample = face_sample(dotted(solid), solid, np.ones(49, bool))
+        landmarks_3d = head(HeadPose(20.0, 5.0, 3.0))
+        sample = face_sample(dotted(landmarks_3d), landmarks_3d, np.ones(49, bool))
         return collate([augment(sample, np.random.default_rng(seed)) for seed in range(4)])
 
     def test_the_truth_has_no_loss_and_a_wrong_point_has(self):
-        _, (solid, visible, known, face) = self.batch()
+        _, (landmarks_3d, visible, known, face) = self.batch()
         sure = (visible * 2 - 1) * 30
-        exact = loss_of((solid, sure, face * 30), (solid, visible, known, face), LandmarkerRecipe())
-        wrong = loss_of((solid + 0.1, sure, face * 30), (solid, visible, known, face), LandmarkerRecipe())
+        exact = loss_of((landmarks_3d, sure, face * 30), (landmarks_3d, visible, known, face), LandmarkerRecipe())
+        wrong = loss_of((landmarks_3d + 0.1, sure, face * 30), (landmarks_3d, visible, known, face), LandmarkerRecipe())
         assert float(exact) < 1e-4 < float(wrong)
 
     def test_the_shape_of_a_group_counts_beside_its_place(self):
-        _, (solid, visible, known, face) = self.batch()
+        _, (landmarks_3d, visible, known, face) = self.batch()
         eye = list(LANDMARK_GROUPS["eye_image_left"])
-        moved, bent = solid.clone(), solid.clone()
+        moved, bent = landmarks_3d.clone(), landmarks_3d.clone()
         moved[:, eye, 1] += 0.05
         bent[:, eye, 1] += 0.05 * torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
-        target, recipe = (solid, visible, known, face), LandmarkerRecipe(gap_weight=0.0, side_weight=0.0)
+        target, recipe = (landmarks_3d, visible, known, face), LandmarkerRecipe(gap_weight=0.0, side_weight=0.0)
         assert float(loss_of((moved, visible, face), target, recipe)) < float(
             loss_of((bent, visible, face), target, recipe)
         )
 
     def test_a_brow_that_moves_against_its_eye_counts_more_and_a_face_that_moves_as_a_whole_does_not(self):
-        _, (solid, visible, known, face) = self.batch()
-        target, raised = (solid, visible, known, face), solid.clone()
+        _, (landmarks_3d, visible, known, face) = self.batch()
+        target, raised = (landmarks_3d, visible, known, face), landmarks_3d.clone()
         raised[:, list(LANDMARK_GROUPS["brow_image_left"]), 1] -= 0.05
 
         def loss(points, gap_weight):
             return float(loss_of((points, visible, face), target, LandmarkerRecipe(gap_weight=gap_weight)))
 
         assert loss(raised, 1.5) > loss(raised, 0.0) + 0.005
-        assert loss(solid + 0.05, 1.5) == pytest.approx(loss(solid + 0.05, 0.0), abs=1e-5)
+        assert loss(landmarks_3d + 0.05, 1.5) == pytest.approx(loss(landmarks_3d + 0.05, 0.0), abs=1e-5)
 
     def test_what_differs_between_the_sides_counts_more_than_what_both_share(self):
-        _, (solid, visible, known, face) = self.batch()
-        target, corners = (solid, visible, known, face), [31, 37]
-        slanted, lifted = solid.clone(), solid.clone()
-        slanted[:, corners, 1] += torch.tensor([0.05, -0.05])
+        _, (landmarks_3d, visible, known, face) = self.batch()
+        target, corners = (landmarks_3d, visible, known, face), [31, 37]
+        jittered, lifted = landmarks_3d.clone(), landmarks_3d.clone()
+        jittered[:, corners, 1] += torch.tensor([0.05, -0.05])
         lifted[:, corners, 1] += 0.05
 
         def loss(points, side_weight):
             recipe = LandmarkerRecipe(gap_weight=0.0, shape_weight=0.0, side_weight=side_weight)
             return float(loss_of((points, visible, face), target, recipe))
 
-        assert loss(slanted, 1.5) > loss(slanted, 0.0) + 0.002
+        assert loss(jittered, 1.5) > loss(jittered, 0.0) + 0.002
         assert loss(lifted, 1.5) == pytest.approx(loss(lifted, 0.0), abs=1e-6)
 
     def test_where_there_is_no_face_points_do_not_count(self):
-        _, (solid, visible, _, face) = self.batch()
+        _, (landmarks_3d, visible, _, face) = self.batch()
         nothing, unknown = torch.zeros_like(face), torch.zeros_like(visible)
-        target = (solid, visible, unknown, nothing)
-        near = loss_of((solid, visible, nothing - 30), target, LandmarkerRecipe())
-        far = loss_of((solid + 9, -visible, nothing - 30), target, LandmarkerRecipe())
+        target = (landmarks_3d, visible, unknown, nothing)
+        near = loss_of((landmarks_3d, visible, nothing - 30), target, LandmarkerRecipe())
+        far = loss_of((landmarks_3d + 9, -visible, nothing - 30), target, LandmarkerRecipe())
         assert float(near) == float(far)
 
     def test_a_recipe_without_faces_is_refused(self):
@@ -260,32 +266,34 @@ class TestMeasures:
             """Answers with a face that always looks into the camera."""
 
             def locate(self, pixels, face_box, passes=2):
-                solid = head()
-                return FaceLandmarks(solid[:, :2], solid[:, 2] - solid[:, 2].mean(), np.ones(49), 1.0)
+                landmarks_3d = head()
+                return FaceLandmarks(
+                    landmarks_3d[:, :2], landmarks_3d[:, 2] - landmarks_3d[:, 2].mean(), np.ones(49), 1.0
+                )
 
         poses = [HeadPose(0.0, 0.0, 0.0), HeadPose(30.0, 0.0, 0.0), HeadPose(30.0, 0.0, 0.0)]
         heads = [RenderedFace(dotted(head()), head(pose), np.ones(49, bool), pose) for pose in poses]
-        told = measure_rendered(Blind(), true_box, heads, grid=True)["by_pose"]
-        assert {name: part["faces"] for name, part in told.items()} == {"pitch +0 yaw +0": 1, "pitch +0 yaw +30": 2}
-        assert told["pitch +0 yaw +0"]["median"] == pytest.approx(0.0, abs=1e-6)
-        assert told["pitch +0 yaw +30"]["pose_error"]["yaw_deg"]["bias"] == pytest.approx(-30.0, abs=0.1)
-        assert told["pitch +0 yaw +30"]["pose_error"]["median_turn_deg"] == pytest.approx(30.0, abs=0.1)
+        metadata = measure_rendered(Blind(), true_box, heads, grid=True)["by_pose"]
+        assert {name: part["faces"] for name, part in metadata.items()} == {"pitch +0 yaw +0": 1, "pitch +0 yaw +30": 2}
+        assert metadata["pitch +0 yaw +0"]["median"] == pytest.approx(0.0, abs=1e-6)
+        assert metadata["pitch +0 yaw +30"]["pose_error"]["yaw_deg"]["bias"] == pytest.approx(-30.0, abs=0.1)
+        assert metadata["pitch +0 yaw +30"]["pose_error"]["median_turn_deg"] == pytest.approx(30.0, abs=0.1)
 
     def test_the_share_of_a_movement_and_of_a_difference_of_sides_that_is_found_is_told(self):
         rng = np.random.default_rng(0)
         true = mean_face() + rng.normal(size=(40, 49, 3)) * 0.02
         twins = true[:, MIRROR_LANDMARKS]
         even, uneven = (true + twins) / 2, (true - twins) / 2
-        told = responses(mean_face() + 0.5 * (even - mean_face()) + 0.2 * uneven, true)
-        assert told["faces"] == 40
-        assert list(told["both_sides"].values()) == pytest.approx([0.5] * len(MOVEMENTS), abs=0.01)
+        metadata = responses(mean_face() + 0.5 * (even - mean_face()) + 0.2 * uneven, true)
+        assert metadata["faces"] == 40
+        assert list(metadata["both_sides"].values()) == pytest.approx([0.5] * len(MOVEMENTS), abs=0.01)
         apart = {name: 0.2 for name in MOVEMENTS if name != "opening of the lips"}
-        assert told["left_against_right"] == pytest.approx(apart, abs=0.01)
+        assert metadata["left_against_right"] == pytest.approx(apart, abs=0.01)
 
     def test_a_summary_says_how_many_are_far_off(self):
-        told = summary(np.array([0.01, 0.02, 0.03, 0.2]))
-        assert told["median"] == pytest.approx(0.025)
-        assert told["share_above_0.10"] == 0.25
+        metadata = summary(np.array([0.01, 0.02, 0.03, 0.2]))
+        assert metadata["median"] == pytest.approx(0.025)
+        assert metadata["share_above_0.10"] == 0.25
         assert summary(np.array([])) == {"faces": 0}
 
     def test_bins_of_yaw_take_every_face_once(self):
@@ -308,8 +316,12 @@ class Doubtful(Landmarker):
 
 def test_squares_without_a_face_that_seem_one_are_counted():
     landmarker = Doubtful()
-    told = measure_empty(landmarker, [np.zeros((90, 160, 3), np.uint8), np.zeros((200, 120, 3), np.uint8)])
-    assert told == {"squares": 2 * SQUARES_PER_PHOTOGRAPH, "seem_a_face": SQUARES_PER_PHOTOGRAPH // 2, "share": 0.25}
+    metadata = measure_empty(landmarker, [np.zeros((90, 160, 3), np.uint8), np.zeros((200, 120, 3), np.uint8)])
+    assert metadata == {
+        "squares": 2 * SQUARES_PER_PHOTOGRAPH,
+        "seem_a_face": SQUARES_PER_PHOTOGRAPH // 2,
+        "share": 0.25,
+    }
     boxes = np.array(landmarker.boxes)
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:SQUARES_PER_PHOTOGRAPH, :2] + boxes[:SQUARES_PER_PHOTOGRAPH, 2:] <= [160, 90]).all()

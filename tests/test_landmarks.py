@@ -16,11 +16,11 @@ from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.facs import MIRROR_LANDMARKS
 from duchenne.geometry import (
     HeadPose,
+    angle_between_deg,
     pose_from_rotation,
     rotation_from_pose,
     similarity,
     transform_points,
-    turn_between_deg,
 )
 from duchenne.landmarks import (
     MOST_CORRECTION_DEG,
@@ -171,12 +171,12 @@ class TestLandmarker:
         with pytest.raises(WeightsError, match="no ONNX network"):
             Landmarker(tmp_path / "text.onnx")
         with pytest.raises(WeightsError, match="not a landmarker"):
-            Landmarker(Path(duchenne.__file__).parent / "weights" / "finder.onnx")
+            Landmarker(Path(duchenne.__file__).parent / "weights" / "face_detector.onnx")
 
 
 def seen_at(pose):
-    solid = 80.0 * mean_face() @ rotation_from_pose(pose).T
-    return FaceLandmarks(solid[:, :2] + 200.0, solid[:, 2] - solid[:, 2].mean(), np.ones(49), 1.0)
+    landmarks_3d = 80.0 * mean_face() @ rotation_from_pose(pose).T
+    return FaceLandmarks(landmarks_3d[:, :2] + 200.0, landmarks_3d[:, 2] - landmarks_3d[:, 2].mean(), np.ones(49), 1.0)
 
 
 class TestHeadPose:
@@ -196,7 +196,7 @@ class TestHeadPose:
             found = seen_at(HeadPose(20.0, -10.0, 5.0))
             strange = replace(found, points=found.points + rng.normal(0, 6.0, (49, 2)))
             rotation, _ = level_face(np.column_stack([strange.points, strange.depth]))
-            turn_deg = turn_between_deg(head_pose(strange), pose_from_rotation(rotation))
+            turn_deg = angle_between_deg(head_pose(strange), pose_from_rotation(rotation))
             assert 0 < turn_deg <= MOST_CORRECTION_DEG + 1e-6
 
     @pytest.mark.parametrize("value", [0.0, float("nan")])

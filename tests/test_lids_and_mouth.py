@@ -7,11 +7,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from duchenne.facs import LANDMARK_GROUPS
-from duchenne.synthesis.head import Gaze, Head, make_head, with_glasses
-from duchenne.synthesis.lashes import lash_solids
-from duchenne.synthesis.scene import SUPERSAMPLING, Camera, Scene, render
-from duchenne.synthesis.skin import with_wrinkles
-from duchenne.synthesis.skin_maps import position_map
+from duchenne.synthesis.head.head import Gaze, Head, make_head, with_glasses
+from duchenne.synthesis.head.lashes import lash_solids
+from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
+from duchenne.synthesis.skin.skin import with_wrinkles
+from duchenne.synthesis.skin.skin_maps import position_map
 
 CAMERA = Camera(face_px=120)
 GREEN = np.array([0.0, 255.0, 0.0])
@@ -33,7 +33,7 @@ def test_lashes_turn_down_with_the_lid(head):
 
 def test_lashes_are_seen_and_hide_no_landmark(head, monkeypatch):
     lashed = render(head, Scene(camera=CAMERA))
-    monkeypatch.setattr("duchenne.synthesis.foreground.lash_solids", lambda *_: [])
+    monkeypatch.setattr("duchenne.synthesis.head.foreground.lash_solids", lambda *_: [])
     bare = render(head, Scene(camera=CAMERA))
     changed = (np.abs(lashed.pixels.astype(int) - bare.pixels).max(2) > 12).nonzero()
     assert len(changed[0]) > 40

@@ -8,8 +8,8 @@ import torch
 
 from duchenne.errors import TrainingError
 from duchenne.networks.ordinal import OrdinalScale
-from duchenne.training.labels import Labels
-from duchenne.training.losses import masked_cross_entropy, ordinal_cross_entropy, side_cross_entropy, skew
+from duchenne.training.action_units.losses import masked_cross_entropy, ordinal_cross_entropy, side_cross_entropy, skew
+from duchenne.training.data.labels import Labels
 
 
 def batch(faces=7, aus=5):

@@ -188,9 +188,9 @@ def test_bad_pictures_are_named_with_cause_and_remedy(tmp_path):
         "absent.jpg": "no such file",
         "nowhere/a.jpg": "no folder",
     }.items():
-        with pytest.raises(MediaError, match=message) as told:
+        with pytest.raises(MediaError, match=message) as metadata:
             read_picture(tmp_path / name)
-        assert name in str(told.value)
+        assert name in str(metadata.value)
 
 
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
@@ -280,9 +280,9 @@ def test_names_that_look_like_addresses_are_files(tmp_path, clip):
 
 def read_until_it_breaks(path) -> tuple[list, str]:
     frames: list = []
-    with open_video(path) as video, pytest.raises(MediaError) as told:
+    with open_video(path) as video, pytest.raises(MediaError) as metadata:
         frames.extend(frame for frame in video)
-    return frames, str(told.value)
+    return frames, str(metadata.value)
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
@@ -334,9 +334,9 @@ def test_bad_videos_are_named_with_cause_and_remedy(tmp_path, clip):
         "head.mp4": "damaged",
         "absent.mp4": "no such file",
     }.items():
-        with pytest.raises(MediaError, match=message) as told:
+        with pytest.raises(MediaError, match=message) as metadata:
             open_video(tmp_path / name)
-        assert name in str(told.value)
+        assert name in str(metadata.value)
 
 
 @pytest.mark.parametrize(
@@ -414,12 +414,12 @@ def test_cameras_and_standard_input(tree):
 def test_what_names_nothing_is_told_and_the_rest_kept(tree):
     sources, problems = expand_sources(["absent.jpg", "b2.png", "no/where.jpg", "*.webp", "bare"])
     assert [source.name for source in sources] == ["b2.png"]
-    told = [str(problem) for problem in problems]
-    assert [text.split(":")[0] for text in told] == ["absent.jpg", "no/where.jpg", "*.webp", "bare"]
-    assert "no such file" in told[0]
-    assert "no folder no" in told[1]
-    assert "matches no picture" in told[2]
-    assert "no picture or video in this folder" in told[3]
+    metadata = [str(problem) for problem in problems]
+    assert [text.split(":")[0] for text in metadata] == ["absent.jpg", "no/where.jpg", "*.webp", "bare"]
+    assert "no such file" in metadata[0]
+    assert "no folder no" in metadata[1]
+    assert "matches no picture" in metadata[2]
+    assert "no picture or video in this folder" in metadata[3]
 
 
 def test_the_kind_is_told_by_content_before_ending(tree, clip):

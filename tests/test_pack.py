@@ -13,13 +13,13 @@ from numpy.testing import assert_allclose
 
 from duchenne.commands import run
 from duchenne.errors import SynthesisError
-from duchenne.synthesis import pack
-from duchenne.synthesis.head import make_head
-from duchenne.synthesis.identity import Person
-from duchenne.synthesis.pack import read_pack
-from duchenne.synthesis.rig import base_mesh
-from duchenne.synthesis.scene import Scene, render
-from duchenne.synthesis.stills import StillsPlan, write_stills
+from duchenne.synthesis.head import pack
+from duchenne.synthesis.head.head import make_head
+from duchenne.synthesis.head.pack import read_pack
+from duchenne.synthesis.person.identity import Person
+from duchenne.synthesis.rig.mesh import base_mesh
+from duchenne.synthesis.scene.scene import Scene, render
+from duchenne.synthesis.sets.stills import StillsPlan, write_stills
 
 ROOT = "package/public/data/proxies/hair"
 FOREHEAD = (261, 208, 6983, 7030)
@@ -115,9 +115,11 @@ def test_the_command_says_what_is_wrong_and_writes_nothing(tmp_path, capsys):
 
 
 def test_people_wear_it_and_labels_know(packed, monkeypatch):
-    monkeypatch.setattr("duchenne.synthesis.pack_hair._STYLES", {sex: {"curtain": 1.0} for sex in ("female", "male")})
-    monkeypatch.setattr("duchenne.synthesis.pack_hair._AFRO", 0.0)
-    monkeypatch.setattr("duchenne.synthesis.pack_hair.SHARE", 1.0)
+    monkeypatch.setattr(
+        "duchenne.synthesis.head.pack_hair._STYLES", {sex: {"curtain": 1.0} for sex in ("female", "male")}
+    )
+    monkeypatch.setattr("duchenne.synthesis.head.pack_hair._AFRO", 0.0)
+    monkeypatch.setattr("duchenne.synthesis.head.pack_hair.SHARE", 1.0)
     read_pack.cache_clear()
     worn = make_head(900, Person(sex="female", pack=packed(members())))
     plain = make_head(900, Person(sex="female"))
@@ -130,7 +132,7 @@ def test_people_wear_it_and_labels_know(packed, monkeypatch):
 
 
 def test_a_folder_holds_pictures_with_or_without_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("duchenne.synthesis.stills._draw_file", lambda *_: None)
+    monkeypatch.setattr("duchenne.synthesis.sets.stills._draw_file", lambda *_: None)
     write_stills(StillsPlan(1, people_per_file=1), tmp_path)
     assert "pack" not in json.loads((tmp_path / "plan.json").read_text())
     with pytest.raises(SynthesisError, match="another plan"):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from duchenne.errors import TrainingError
-from duchenne.training import portrait_check
+from duchenne.evaluation.pretrained import portraits as portrait_check
 
 
 class _Detector:

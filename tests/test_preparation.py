@@ -12,12 +12,12 @@ import duchenne
 from duchenne.datasets.loaders import load
 from duchenne.datasets.preparation import prepare_recording
 from duchenne.datasets.prepare import prepare
-from duchenne.datasets.recording import Labels, Loss, Recording, labels_from_columns
+from duchenne.datasets.recording import Labels, Recording, SkipReason, labels_from_columns
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
 from duchenne.media import read_picture
-from duchenne.synthesis import protocols
-from duchenne.synthesis.protocols import ClipsPlan, write_clips
+from duchenne.synthesis.sets import protocols
+from duchenne.synthesis.sets.protocols import ClipsPlan, write_clips
 
 FACE = read_picture(Path(duchenne.__file__).parent / "samples" / "face.jpg").pixels
 LARGE_PX, SMALL_PX = 240, 110
@@ -27,10 +27,10 @@ LARGE_PX, SMALL_PX = 240, 110
 class Arrays:
     """Pictures in memory."""
 
-    pixels: tuple[np.ndarray | Loss, ...]
+    pixels: tuple[np.ndarray | SkipReason, ...]
     files: tuple[Path, ...] = field(default=())
 
-    def read(self, frames: np.ndarray) -> Iterator[np.ndarray | Loss]:
+    def read(self, frames: np.ndarray) -> Iterator[np.ndarray | SkipReason]:
         yield from self.pixels
 
 
@@ -56,9 +56,9 @@ def side_px(face):
 
 def test_the_face_that_is_largest_over_the_recording_is_kept():
     both, small, none = scene((0, LARGE_PX), (340, SMALL_PX)), scene((340, SMALL_PX)), scene()
-    kept, lost = prepare_recording(recording(both, both, small, none, Loss.BROKEN, both))
+    kept, lost = prepare_recording(recording(both, both, small, none, SkipReason.BROKEN, both))
     assert [face.row for face in kept] == [0, 1, 5]
-    assert lost == {2: Loss.LESSER, 3: Loss.NO_FACE, 4: Loss.BROKEN}
+    assert lost == {2: SkipReason.LESSER, 3: SkipReason.NO_FACE, 4: SkipReason.BROKEN}
     large = prepare_recording(recording(scene((0, LARGE_PX))))[0][0]
     assert all(abs(side_px(face) / side_px(large) - 1) < 0.1 for face in kept)
 

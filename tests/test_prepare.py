@@ -19,7 +19,7 @@ import duchenne
 from duchenne.alignment import align
 from duchenne.commands import run
 from duchenne.datasets import prepare as preparing
-from duchenne.datasets.faces import FaceStore
+from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.loaders import load
 from duchenne.datasets.prepare import PrepareOptions, prepare
 from duchenne.datasets.stills import load_stills

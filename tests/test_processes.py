@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from duchenne.training.checkpoints import read_tensors
-from duchenne.training.recipes import Adadelta
+from duchenne.training.recipes.deep import Adadelta
+from duchenne.training.run.checkpoints import read_tensors
 from test_training import RECIPE
 
 STILL = dataclasses.replace(
@@ -24,9 +24,9 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import torch
-from duchenne.training.fitting import fit
-from duchenne.training.machine import Machine
-from duchenne.training.progress import silent
+from duchenne.training.run.trainer import fit
+from duchenne.training.run.device import Machine
+from duchenne.training.run.progress import silent
 from test_processes import STILL
 from toy_store import toy_store
 if __name__ == "__main__":
@@ -40,10 +40,10 @@ GRADIENTS = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from duchenne.training.checkpoints import write_tensors
-from duchenne.training.fitting import _Fitting
-from duchenne.training.machine import Machine
-from duchenne.training.progress import silent
+from duchenne.training.run.checkpoints import write_tensors
+from duchenne.training.run.trainer import _Fitting
+from duchenne.training.run.device import Machine
+from duchenne.training.run.progress import silent
 from test_processes import STILL
 from toy_store import toy_store
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from duchenne.datasets.loaders import load
 from duchenne.errors import SynthesisError
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
-from duchenne.synthesis import protocols
-from duchenne.synthesis.clips import draw_clip
-from duchenne.synthesis.protocols import ClipsPlan, sequences, write_clips
+from duchenne.synthesis.sets import protocols
+from duchenne.synthesis.sets.clips import draw_clip
+from duchenne.synthesis.sets.protocols import ClipsPlan, sequences, write_clips
 
 TINY = {"subjects": 1, "seed": 3, "seconds": 2.0, "fps": 2, "width": 48, "height": 48}
 TASKS = {"bp4d": "BP4D_TASKS", "fera17": "FERA17_TASKS"}
@@ -74,7 +74,7 @@ def test_killed_clips_go_on_and_end_with_the_same_bytes(drawn, tmp_path, monkeyp
     script = f"""
 import os, signal, sys
 from pathlib import Path
-from duchenne.synthesis import protocols
+from duchenne.synthesis.sets import protocols
 protocols.{TASKS[plan.layout]} = 1
 original, calls = protocols._stronger, []
 def kill_later(drawn):

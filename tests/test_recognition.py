@@ -14,9 +14,9 @@ from duchenne.geometry import scale_of
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.onnx_network import METADATA_KEY
 from duchenne.patches import PatchLayout, cut_windows
+from duchenne.pose_normalisation import landmarks_3d, pose_normalised
 from duchenne.recognition import AURecognizer
-from duchenne.shape import derotate, solid
-from duchenne.training.export import description, export_network
+from duchenne.training.action_units.onnx_export import description, export_network
 from toy_faces import head, picture_of, posed
 
 AUS = ("AU06", "AU12")
@@ -70,7 +70,7 @@ def test_probabilities_equal_those_of_torch(network, weights):
     windows = np.stack([cut_windows(face.pixels, face.landmarks, CONFIG.layout) for face in aligned])
     scales = [scale_of(face.crop_from_image) for face in aligned]
     shapes = [
-        derotate(solid(face.landmarks, z * scale), REFERENCE)
+        pose_normalised(landmarks_3d(face.landmarks, z * scale), REFERENCE)
         for face, z, scale in zip(aligned, depth, scales, strict=True)
     ]
     with torch.no_grad():

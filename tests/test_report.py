@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from duchenne.errors import EvaluationError
-from duchenne.evaluation.claims import claims_table, verdict
-from duchenne.evaluation.judging import Origin, faces_of, judge, thresholds_on
-from duchenne.evaluation.report import _ordered, tables_of, write_report
+from duchenne.evaluation.evaluate import Origin, faces_of, judge, thresholds_on
+from duchenne.evaluation.report.claims import claims_table, verdict
+from duchenne.evaluation.report.report import _ordered, tables_of, write_report
+from duchenne.evaluation.report.tables import by_role, comparison_table, system_table
 from duchenne.evaluation.runs import read_runs
-from duchenne.evaluation.tables import by_role, comparison_table, system_table
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.measures.intervals import Bootstrap
 from toy_store import toy_store

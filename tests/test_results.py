@@ -315,9 +315,9 @@ def test_a_damaged_part_is_not_continued(tmp_path, damage):
 
 
 def test_what_cannot_be_written_is_said_before_any_work(tmp_path):
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as metadata:
         ResultFile.open(tmp_path / "r.xlsx", COLUMNS, {})
-    assert all(ending in str(told.value) for ending in RESULT_ENDINGS)
+    assert all(ending in str(metadata.value) for ending in RESULT_ENDINGS)
     with pytest.raises(UsageError, match="no ending"):
         ResultFile.open(tmp_path / "r", COLUMNS, {})
     with pytest.raises(OutputError, match="nowhere"):
@@ -367,9 +367,9 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, monkeypatch, ending, 
             file.finish()
 
     monkeypatch.setattr(result_files, "_write_all", scarce)
-    with pytest.raises(OutputError, match=r"disk is full.*run the (same )?command again") as told:
+    with pytest.raises(OutputError, match=r"disk is full.*run the (same )?command again") as metadata:
         run()
-    assert path.name in str(told.value)
+    assert path.name in str(metadata.value)
     assert not path.exists()
     monkeypatch.undo()
     run()

@@ -1,4 +1,4 @@
-"""The rivals' networks against counts by hand and what defines each of them."""
+"""The baselines' networks against counts by hand and what defines each of them."""
 
 import dataclasses
 
@@ -8,13 +8,13 @@ import torch
 from numpy.testing import assert_allclose
 
 from duchenne.facs import PAPER_AUS
+from duchenne.networks.baseline_config import AlexNetConfig, ConvNetConfig, DrmlConfig, EacConfig, FrontalConfig
 from duchenne.networks.build import build_network
 from duchenne.networks.drml import LocalLayer, RegionLayer
 from duchenne.networks.eac import CENTRES, attention_map, au_centres, crop_regions
 from duchenne.networks.region import PAPER, parameter_count
-from duchenne.networks.rival_config import AlexNetConfig, ConvNetConfig, DrmlConfig, EacConfig, FrontalConfig
 from duchenne.networks.view import View, grid_points
-from duchenne.training.frontal import front_points, turn_to_front
+from duchenne.training.data.frontalisation import front_points, frontalise
 from toy_faces import head, posed
 
 
@@ -161,7 +161,7 @@ def test_a_turned_face_comes_back_to_the_front():
     x, y = np.meshgrid(np.arange(200) + 0.5, np.arange(200) + 0.5)
     blobs = sum(np.exp(-((x - px) ** 2 + (y - py) ** 2) / 18) for px, py in points[[31, 37, 40], :2])
     pixels = (np.clip(blobs, 0, 1) * 255).astype(np.uint8)[..., None]
-    warped = turn_to_front(pixels, points, reference)[..., 0].astype(float)
+    warped = frontalise(pixels, points, reference)[..., 0].astype(float)
     for target in front_points(points, reference)[[31, 37, 40]]:
         near = np.exp(-((x - target[0]) ** 2 + (y - target[1]) ** 2) / 18)
         assert (warped * near).sum() / near.sum() > 100

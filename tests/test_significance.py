@@ -8,8 +8,8 @@ import torch
 
 from duchenne.alignment import align
 from duchenne.errors import EvaluationError
-from duchenne.evaluation.significance import Significance, faithfulness, halves, patch_significance
-from duchenne.evaluation.significance_map import significance_figure
+from duchenne.evaluation.explain.significance import Significance, faithfulness, halves, patch_significance
+from duchenne.evaluation.explain.significance_map import significance_figure
 from duchenne.facs import AU_NAMES
 from toy_faces import head, picture_of
 from toy_store import toy_store

@@ -9,16 +9,16 @@ import pytest
 
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES
-from duchenne.synthesis.head import make_head
-from duchenne.synthesis.identity import Person, draw_identity
-from duchenne.synthesis.recipes import OTHER_MOTION
-from duchenne.synthesis.sampling import Company
-from duchenne.synthesis.shots import GRID, MIX, Poses, draw_shots
-from duchenne.synthesis.stills import StillsPlan, draw_row, file_name, read_stills, write_stills
+from duchenne.synthesis.head.head import make_head
+from duchenne.synthesis.person.identity import Person, draw_identity
+from duchenne.synthesis.rig.au_map import OTHER_MOTION
+from duchenne.synthesis.sets.sampling import Company
+from duchenne.synthesis.sets.shots import GRID, MIX, Poses, draw_shots
+from duchenne.synthesis.sets.stills import StillsPlan, draw_row, file_name, read_stills, write_stills
 
 
 def test_a_mixed_set_has_its_shares(monkeypatch):
-    monkeypatch.setattr("duchenne.synthesis.shots.draw_background", lambda *_: None)  # Slow and of no matter here.
+    monkeypatch.setattr("duchenne.synthesis.sets.shots.draw_background", lambda *_: None)  # Slow and of no matter here.
     drawn = [shot.company for subject in range(150) for shot in draw_shots(subject, 10)]
     shares = {company: drawn.count(company) / len(drawn) for company in set(drawn)}
     assert shares == pytest.approx(MIX, abs=0.04)
@@ -55,7 +55,7 @@ def test_frontal_faces_look_at_the_camera():
 
 
 def test_other_motion_is_rare_and_no_action_unit(monkeypatch):
-    monkeypatch.setattr("duchenne.synthesis.shots.draw_background", lambda *_: None)  # Slow and of no matter here.
+    monkeypatch.setattr("duchenne.synthesis.sets.shots.draw_background", lambda *_: None)  # Slow and of no matter here.
     shots = [shot for subject in range(60) for shot in draw_shots(subject, 10)]
     others = [name for shot in shots for name in shot.scene.aus if name not in AU_NAMES]
     assert 0.03 < len(others) / len(shots) < 0.15
@@ -64,7 +64,7 @@ def test_other_motion_is_rare_and_no_action_unit(monkeypatch):
 
 def test_people_are_balanced_unless_asked_for(monkeypatch):
     for part in ("_add_macros", "_add_details", "_add_asymmetry"):  # The shape takes most of the time.
-        monkeypatch.setattr(f"duchenne.synthesis.identity.{part}", lambda *_: None)
+        monkeypatch.setattr(f"duchenne.synthesis.person.identity.{part}", lambda *_: None)
     people = [draw_identity(subject) for subject in range(2000)]
     assert np.mean([p.sex == "female" for p in people]) == pytest.approx(0.5, abs=0.035)  # 3 standard errors
     tones = np.bincount([p.tone for p in people], minlength=11)[1:] / len(people)
@@ -115,7 +115,7 @@ def test_a_killed_render_goes_on_and_ends_with_the_same_bytes(whole, tmp_path, s
     script = f"""
 import os, signal, sys
 from pathlib import Path
-from duchenne.synthesis import stills
+from duchenne.synthesis.sets import stills
 owner, name = (stills.fastparquet, "write") if "{stage}" == "fastparquet.write" else (stills, "{stage}")
 original, calls = getattr(owner, name), []
 def kill_later(*args, **kwargs):
@@ -144,7 +144,7 @@ def test_a_full_disk_leaves_nothing_that_reads_as_whole(tmp_path, monkeypatch):
         open(path, "wb").close()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("duchenne.synthesis.stills.fastparquet.write", full)
+    monkeypatch.setattr("duchenne.synthesis.sets.stills.fastparquet.write", full)
     with pytest.raises(SynthesisError, match="No space left"):
         write_stills(StillsPlan(count=1, people_per_file=1), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]

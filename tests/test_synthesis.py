@@ -8,15 +8,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS, OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
 from duchenne.geometry import HeadPose, rotation_from_pose
-from duchenne.synthesis import rig
-from duchenne.synthesis.expression import recipe_aus
-from duchenne.synthesis.face_points import landmark_vertices, landmarks_on
-from duchenne.synthesis.head import Gaze, Head, make_head
-from duchenne.synthesis.identity import Person, draw_identity
-from duchenne.synthesis.measure import visibility_agreement
-from duchenne.synthesis.sampling import PAPER_AUS, Company, draw_aus, draw_people, fig_5_matrix, table_1_rates
-from duchenne.synthesis.scene import SUPERSAMPLING, Camera, Scene, render
-from duchenne.synthesis.skin import MONK_TONES, lip_colour, lost_to_blood
+from duchenne.synthesis.checks.measure import visibility_agreement
+from duchenne.synthesis.head.head import Gaze, Head, make_head
+from duchenne.synthesis.person.expression import recipe_aus
+from duchenne.synthesis.person.identity import Person, draw_identity
+from duchenne.synthesis.rig import mesh as rig
+from duchenne.synthesis.rig.landmark_vertices import landmark_vertices, landmarks_on
+from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
+from duchenne.synthesis.sets.sampling import PAPER_AUS, Company, draw_aus, draw_people, fig_5_matrix, table_1_rates
+from duchenne.synthesis.skin.skin import MONK_TONES, lip_colour, lost_to_blood
 
 HEADS = 6
 

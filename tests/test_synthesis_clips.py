@@ -13,12 +13,12 @@ from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
 from duchenne.poses import FERA17_POSES
-from duchenne.synthesis import protocols
-from duchenne.synthesis.clips import Movement, clip_frames, draw_clip
-from duchenne.synthesis.head import make_head
-from duchenne.synthesis.protocols import BP4D_OCCURRENCE, ClipsPlan, write_clips
-from duchenne.synthesis.sampling import LOOKALIKES, draw_pair
-from duchenne.synthesis.scene import Camera, Scene, render
+from duchenne.synthesis.head.head import make_head
+from duchenne.synthesis.scene.scene import Camera, Scene, render
+from duchenne.synthesis.sets import protocols
+from duchenne.synthesis.sets.clips import Movement, clip_frames, draw_clip
+from duchenne.synthesis.sets.protocols import BP4D_OCCURRENCE, ClipsPlan, write_clips
+from duchenne.synthesis.sets.sampling import LOOKALIKES, draw_pair
 
 
 def digests(folder: Path) -> dict[str, str]:

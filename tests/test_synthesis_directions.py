@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from duchenne.facs import AU_NAMES
-from duchenne.synthesis.apertures import fitted_habit
-from duchenne.synthesis.directions import (
+from duchenne.synthesis.checks.directions import (
     EXPECTED,
     OTHER_REGION_BOUND_DM,
     BareHead,
@@ -16,10 +15,11 @@ from duchenne.synthesis.directions import (
     farthest_elsewhere,
     motions,
 )
-from duchenne.synthesis.face_points import landmark_vertices
-from duchenne.synthesis.identity import ANCESTRIES
-from duchenne.synthesis.recipes import Style
-from duchenne.synthesis.units import unit
+from duchenne.synthesis.person.apertures import fitted_habit
+from duchenne.synthesis.person.identity import ANCESTRIES
+from duchenne.synthesis.rig.au_map import Style
+from duchenne.synthesis.rig.expression_units import unit
+from duchenne.synthesis.rig.landmark_vertices import landmark_vertices
 
 
 @pytest.fixture(scope="module")

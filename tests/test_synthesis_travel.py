@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from duchenne.facs import AU_NAMES
-from duchenne.synthesis.directions import BareHead, bare_heads
-from duchenne.synthesis.expression import strength
-from duchenne.synthesis.recipes import ARKIT, VARIED
-from duchenne.synthesis.travel import Travel, direction_spread, landmarks_of, lid_gap, travel, travel_table
+from duchenne.synthesis.checks.directions import BareHead, bare_heads
+from duchenne.synthesis.checks.travel import Travel, direction_spread, landmarks_of, lid_gap, travel, travel_table
+from duchenne.synthesis.person.expression import strength
+from duchenne.synthesis.rig.au_map import ARKIT, VARIED
 
 AMOUNTS = (
     ("AU01", "brow_gap", 0.0, 2.0),

@@ -6,9 +6,17 @@ import pytest
 
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
-from duchenne.training import teachers
-from duchenne.training.blazeface import TeacherFace, _decode, _letterbox, full_range, merge, overlap, short_range
-from duchenne.training.teachers import MESH_POINTS, Teachers, label_pictures, landmarks_from_mesh
+from duchenne.training.pictures import teachers
+from duchenne.training.pictures.blazeface import (
+    TeacherFace,
+    _decode,
+    _letterbox,
+    full_range,
+    merge,
+    overlap,
+    short_range,
+)
+from duchenne.training.pictures.teachers import MESH_POINTS, Teachers, label_pictures, landmarks_from_mesh
 
 MEDIAPIPE_CONTOURS = {
     "eye_image_left": {33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173},

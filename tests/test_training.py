@@ -17,15 +17,24 @@ from duchenne.errors import TrainingError, UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc, counts_at
 from duchenne.networks.region import PatchLayer, RegionNetwork
-from duchenne.training.checkpoints import plain, read_tensors, unplain
-from duchenne.training.checks import require_trainable
-from duchenne.training.drawing import BatchReader, balanced_chances
-from duchenne.training.export_system import export_system
-from duchenne.training.fitting import fit
-from duchenne.training.machine import Machine
-from duchenne.training.progress import silent
-from duchenne.training.recipes import KINDS, NONE, RECIPES, Adadelta, AdamW, DeepRecipe, recipe_named, with_settings
-from duchenne.training.starting import Start
+from duchenne.training.action_units.export import export_system
+from duchenne.training.action_units.initialisation import Initialisation
+from duchenne.training.data.checks import require_trainable
+from duchenne.training.data.sampler import BatchSampler, balanced_chances
+from duchenne.training.recipes.deep import (
+    KINDS,
+    NONE,
+    RECIPES,
+    Adadelta,
+    AdamW,
+    DeepRecipe,
+    recipe_named,
+    with_settings,
+)
+from duchenne.training.run.checkpoints import plain, read_tensors, unplain
+from duchenne.training.run.device import DeviceConfig
+from duchenne.training.run.progress import silent
+from duchenne.training.run.trainer import fit
 from duchenne.training.systems import load_system, train_system
 from toy_network import TINY
 from toy_store import SMILE, toy_store
@@ -33,7 +42,7 @@ from toy_store import SMILE, toy_store
 RECIPE = DeepRecipe(
     "tiny", "for tests", TINY, AdamW(learning_rate=1e-2), batch=16, epochs=30, patience=0, validate_every=10, bf16=False
 )
-CPU = Machine("cpu", threads=1)
+CPU = DeviceConfig("cpu", threads=1)
 """With a number of threads of its own, since bits depend on it and other tests may change torch's."""
 
 
@@ -55,9 +64,9 @@ def test_training_learns_and_the_loaded_system_says_the_same(stores, trained):
     loaded = load_system(folder)
     assert (loaded.name, loaded.aus) == ("tiny", ("AU04", "AU12"))
     assert_allclose(loaded.scores(stores[1]), scores, atol=1e-7)
-    told = read_tensors(folder / "network.safetensors")[1]
-    assert told["data"] == stores[0].fingerprint
-    assert told["steps"] == 180
+    metadata = read_tensors(folder / "network.safetensors")[1]
+    assert metadata["data"] == stores[0].fingerprint
+    assert metadata["steps"] == 180
     assert any((folder / "log").iterdir())
 
 
@@ -126,9 +135,9 @@ def test_killed_in_mid_training_it_goes_on_to_the_same_bits(stores, tmp_path):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
 def test_on_a_graphics_card_it_learns_goes_on_and_is_read_back_without_one(stores, tmp_path):
-    system = fit(RECIPE, *stores, tmp_path / "whole", silent, Machine("cuda"))
+    system = fit(RECIPE, *stores, tmp_path / "whole", silent, DeviceConfig("cuda"))
     assert next(system.network.parameters()).is_cuda
-    again = fit(RECIPE, *stores, tmp_path / "whole", silent, Machine("cuda"))  # from its checkpoint, no step left
+    again = fit(RECIPE, *stores, tmp_path / "whole", silent, DeviceConfig("cuda"))  # from its checkpoint, no step left
     scores = system.scores(stores[1])
     assert_allclose(again.scores(stores[1]), scores, atol=1e-6)
     assert area_under_roc(stores[1].occurrence[:, SMILE], scores[:, 1]) > 0.9
@@ -141,9 +150,9 @@ def test_a_continued_run_takes_the_threads_that_it_began_with(stores, tmp_path):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        fit(recipe, *stores, tmp_path, silent, Machine("cpu"))
+        fit(recipe, *stores, tmp_path, silent, DeviceConfig("cpu"))
         assert torch.get_num_threads() == 1
-        fit(recipe, *stores, tmp_path, silent, Machine("cpu", threads=2))
+        fit(recipe, *stores, tmp_path, silent, DeviceConfig("cpu", threads=2))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -156,14 +165,14 @@ def test_a_folder_of_another_recipe_is_refused(stores, trained):
 
 def test_early_stopping_keeps_the_best_weights_and_a_finished_run_does_not_go_on(stores, tmp_path):
     recipe = dataclasses.replace(RECIPE, optimiser=Adadelta(), epochs=50, patience=2, validate_every=1)
-    told = fit(recipe, *stores, tmp_path, silent, CPU).told
-    assert told["steps"] < 50 * 6
-    assert told["steps"] - told["best_step"] == 2 * 6
-    assert fit(recipe, *stores, tmp_path, silent, CPU).told["steps"] == told["steps"]
+    metadata = fit(recipe, *stores, tmp_path, silent, CPU).metadata
+    assert metadata["steps"] < 50 * 6
+    assert metadata["steps"] - metadata["best_step"] == 2 * 6
+    assert fit(recipe, *stores, tmp_path, silent, CPU).metadata["steps"] == metadata["steps"]
 
 
 def test_one_step_of_the_papers_optimiser_is_the_one_computed_by_hand():
-    from duchenne.training.optimisers import build_optimiser
+    from duchenne.training.run.optimisers import build_optimiser
 
     weight = torch.tensor([2.0, -1.0], dtype=torch.double, requires_grad=True)
     optimiser, schedule = build_optimiser(RECIPES["paper"].optimiser, [weight], 5)
@@ -195,9 +204,9 @@ def test_the_papers_settings_are_the_papers():
         (lambda s: s.points.__setitem__((5, 3), np.nan), "1 training faces have landmarks that are no numbers"),
     ],
 )
-def test_data_that_cannot_teach_is_refused_before_the_first_step(stores, tmp_path, spoil, message):
+def test_data_that_cannot_teach_is_refused_before_the_first_step(stores, tmp_path, corrupt, message):
     train = toy_store(96)
-    spoil(train)
+    corrupt(train)
     train.__post_init__()
     with pytest.raises(TrainingError, match=message):
         fit(RECIPE, train, stores[1], tmp_path, silent, CPU)
@@ -232,8 +241,8 @@ def test_balanced_sampling_gives_rare_aus_as_much_as_common_ones():
 
 
 def test_processes_that_share_a_batch_draw_what_one_would(stores):
-    whole = BatchReader(RECIPE, stores[0], np.zeros((49, 3)) + stores[0].points[0], 6).read(3)
-    parts = [BatchReader(RECIPE, stores[0], np.zeros((49, 3)) + stores[0].points[0], 6, r, 2).read(3) for r in (0, 1)]
+    whole = BatchSampler(RECIPE, stores[0], np.zeros((49, 3)) + stores[0].points[0], 6).read(3)
+    parts = [BatchSampler(RECIPE, stores[0], np.zeros((49, 3)) + stores[0].points[0], 6, r, 2).read(3) for r in (0, 1)]
     for rank, (inputs, labels) in enumerate(parts):
         assert torch.equal(inputs[0], whole[0][0][rank::2])
         assert torch.equal(labels.occurrence, whole[1].occurrence[rank::2])
@@ -242,7 +251,7 @@ def test_processes_that_share_a_batch_draw_what_one_would(stores):
 def test_fine_tuning_keeps_what_is_frozen_and_takes_shared_outputs(stores, trained, tmp_path):
     network = dataclasses.replace(TINY, aus=("AU12", "AU25"))
     recipe = dataclasses.replace(RECIPE, network=network, epochs=1, freeze=("shared", "patch_layers"))
-    tuned = train_system(recipe, *stores, tmp_path, silent, CPU, Start(trained[1]))
+    tuned = train_system(recipe, *stores, tmp_path, silent, CPU, Initialisation(trained[1]))
     before, after = trained[0].network.state_dict(), tuned.network.state_dict()
     for name in before:
         if name.startswith(("shared", "patch_layers", "shape_mean")):
@@ -253,7 +262,7 @@ def test_fine_tuning_keeps_what_is_frozen_and_takes_shared_outputs(stores, train
         train_system(dataclasses.replace(recipe, freeze=("nose",)), *stores, tmp_path / "x", silent, CPU)
     wider = dataclasses.replace(recipe, network=dataclasses.replace(network, shared_channels=5))
     with pytest.raises(TrainingError, match="changes AUs, not sizes"):
-        train_system(wider, *stores, tmp_path / "y", silent, CPU, Start(trained[1]))
+        train_system(wider, *stores, tmp_path / "y", silent, CPU, Initialisation(trained[1]))
 
 
 def test_what_is_no_system_is_named(tmp_path):
@@ -275,7 +284,7 @@ def test_settings_of_the_command_line_change_a_recipe_and_nonsense_is_named():
 
 def test_bfloat16_trains_too(stores, tmp_path):
     system = fit(dataclasses.replace(RECIPE, bf16=True, epochs=1), *stores, tmp_path, silent, CPU)
-    assert system.told["steps"] == 6
+    assert system.metadata["steps"] == 6
     assert next(system.network.parameters()).dtype == torch.float32
 
 

@@ -63,11 +63,11 @@ def stills(count: int, seed: int, prefix: str, smile_px: float = 0.0) -> pd.Data
     rows = []
     for k in range(count):
         intensity = rng.choice([0.0, 3.0], len(AU_NAMES)).astype(np.float32)
-        solid = head()
+        landmarks_3d = head()
         if intensity[AU_NAMES.index("AU12")]:
-            solid[31:, 1] -= smile_px
+            landmarks_3d[31:, 1] -= smile_px
         pose = rng.uniform([-30, -20, -10], [30, 20, 10])
-        points = posed(solid, *pose)
+        points = posed(landmarks_3d, *pose)
         flat = points[:, :2] + 128
         packed = io.BytesIO()
         Image.fromarray(picture_of(flat, rng)).save(packed, "JPEG", quality=90)

@@ -15,7 +15,7 @@ SMILE, FROWN = AU_NAMES.index("AU12"), AU_NAMES.index("AU04")
 
 @dataclasses.dataclass
 class ToyStore:
-    """Faces with labels, as `duchenne.datasets.faces.FaceStore` describes them."""
+    """Faces with labels, as `duchenne.datasets.face_store.FaceStore` describes them."""
 
     pixels: np.ndarray
     points: np.ndarray
@@ -51,12 +51,12 @@ def toy_store(count, seed=0, prefix="a", lift_px=9.0):
     intensity = rng.choice([0.0, 3.0], (count, len(AU_NAMES), 1)).astype(np.float32).repeat(2, 2)
     intensity[:, SMILE] = rng.choice([0.0, 1.0, 3.0, 5.0], (count, 2), p=[0.5, 0.1, 0.2, 0.2])
     for shown in intensity:
-        solid = head()
-        solid[[37, 36, 38], 1] -= lift_px * shown[SMILE, 0] / 3  # the image's right is the subject's left
-        solid[[31, 32, 42], 1] -= lift_px * shown[SMILE, 1] / 3
-        solid[:10, 1] += lift_px * (shown[FROWN, 0] > 0)
+        landmarks_3d = head()
+        landmarks_3d[[37, 36, 38], 1] -= lift_px * shown[SMILE, 0] / 3  # the image's right is the subject's left
+        landmarks_3d[[31, 32, 42], 1] -= lift_px * shown[SMILE, 1] / 3
+        landmarks_3d[:10, 1] += lift_px * (shown[FROWN, 0] > 0)
         pose = rng.uniform([-15, -10, -10], [15, 10, 10])
-        turned = posed(solid, *pose)
+        turned = posed(landmarks_3d, *pose)
         flat = turned[:, :2] * 0.6 + 64
         crop_from_image = crop_transform(flat)
         stored = np.linalg.inv(shift(-MARGIN_PX, -MARGIN_PX) @ np.diag([REDUCTION, REDUCTION, 1.0])) @ crop_from_image

@@ -57,7 +57,7 @@ class RunOptions:
 
 
 @runtime_checkable
-class Listener(Protocol):
+class ProgressCallback(Protocol):
     """Who is told how a run goes on."""
 
     def begin(self, source: Source, frames: int | None, done: int) -> None:
@@ -71,7 +71,7 @@ class Listener(Protocol):
 
 
 @dataclass
-class Tally:
+class RunState:
     """How far a run is; what a continued run starts from."""
 
     done: list[str] = field(default_factory=list)
@@ -85,7 +85,9 @@ class Tally:
     problems: int = 0
 
 
-def run_detection(detector: AUDetector, sources: Sequence[Source], options: RunOptions, listener: Listener) -> Tally:
+def run_detection(
+    detector: AUDetector, sources: Sequence[Source], options: RunOptions, listener: ProgressCallback
+) -> RunState:
     """Find the action units of all sources, write what is asked for, and return the counts.
 
     Raises:
@@ -109,7 +111,7 @@ def run_detection(detector: AUDetector, sources: Sequence[Source], options: RunO
             )
         run = _Run(detector, options, listener, file, overlay)
         run.work(sources)
-        return run.tally
+        return run.state
 
 
 def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOptions) -> dict[str, Any]:
@@ -137,18 +139,18 @@ class _Run:
         self,
         detector: AUDetector,
         options: RunOptions,
-        listener: Listener,
+        listener: ProgressCallback,
         file: ResultFile | None,
         overlay: OverlayWriter | None,
     ) -> None:
         self.detector, self.options, self.listener = detector, options, listener
         self.file, self.overlay = file, overlay
-        self.tally = Tally(**file.state) if file is not None and file.state else Tally()
+        self.state = RunState(**file.state) if file is not None and file.state else RunState()
         self._recorded_s = time.monotonic()
 
     def work(self, sources: Sequence[Source]) -> None:
         """Take the sources in order; record where an interruption leaves the run."""
-        left = [source for source in sources if source.name not in self.tally.done]
+        left = [source for source in sources if source.name not in self.state.done]
         try:
             for moving, group in groupby(left, lambda source: source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)):
                 if moving:
@@ -159,7 +161,7 @@ class _Run:
         except KeyboardInterrupt:
             self._record(at_once=True)
             raise
-        if self.file is not None and self.tally.read == 0 and self.tally.problems:
+        if self.file is not None and self.state.read == 0 and self.state.problems:
             _forget(self.file)
         elif self.file is not None:
             self.file.finish()
@@ -169,9 +171,9 @@ class _Run:
         for source in sources:
             self.listener.begin(source, 1, 0)
         for frame, faces in self.detector.detect_pictures(self._read_all(sources)):
-            self.tally.read += 1
+            self.state.read += 1
             self._take(by_name[frame.source], frame, faces)
-            self.tally.done.append(frame.source)
+            self.state.done.append(frame.source)
             self._record()
 
     def _read_all(self, sources: list[Source]) -> Iterator[Frame]:
@@ -182,29 +184,29 @@ class _Run:
                 self._note(error)
 
     def _video(self, source: Source) -> None:
-        go_on = self.tally.current == source.name
-        first = self.tally.next_frame if go_on else 0
-        tracker = FaceTracker.from_dict(self.tally.tracker) if go_on and self.tally.tracker else FaceTracker()
+        go_on = self.state.current == source.name
+        first = self.state.next_frame if go_on else 0
+        tracker = FaceTracker.from_dict(self.state.tracker) if go_on and self.state.tracker else FaceTracker()
         smoother = (
-            LandmarkSmoother.from_dict(self.tally.smoother) if go_on and self.tally.smoother else LandmarkSmoother()
+            LandmarkSmoother.from_dict(self.state.smoother) if go_on and self.state.smoother else LandmarkSmoother()
         )
-        self.tally.current, self.tally.next_frame = source.name, first
-        self.tally.tracker, self.tally.smoother = tracker.to_dict(), smoother.to_dict()
+        self.state.current, self.state.next_frame = source.name, first
+        self.state.tracker, self.state.smoother = tracker.to_dict(), smoother.to_dict()
         try:
             with self._open(source, first) as video:
                 self.listener.begin(source, _expected_frames(video, self.options), first // self.options.step)
                 for frame, faces in self.detector.detect_frames(video, tracker, smoother):
                     self._take(source, frame, faces)
-                    self.tally.next_frame = frame.index + 1
+                    self.state.next_frame = frame.index + 1
                     self._record(tracker, smoother)
         except MediaError as error:
             self._note(error)
         except KeyboardInterrupt:
             if source.kind is not SourceKind.CAMERA:
                 raise  # A camera has no end of its own: to stop it is to finish.
-        self.tally.read += self.tally.next_frame > 0
-        self.tally.done.append(source.name)
-        self.tally.current, self.tally.next_frame, self.tally.tracker, self.tally.smoother = None, 0, None, None
+        self.state.read += self.state.next_frame > 0
+        self.state.done.append(source.name)
+        self.state.current, self.state.next_frame, self.state.tracker, self.state.smoother = None, 0, None, None
         self._record()
 
     def _open(self, source: Source, first_frame: int) -> Video:
@@ -218,12 +220,12 @@ class _Run:
             self.file.write(faces)
         if self.overlay is not None:
             self.overlay.add(source, frame, faces)
-        self.tally.frames += 1
-        self.tally.faces += len(faces)
+        self.state.frames += 1
+        self.state.faces += len(faces)
         self.listener.frame(source, frame, faces)
 
     def _note(self, error: MediaError) -> None:
-        self.tally.problems += 1
+        self.state.problems += 1
         self.listener.problem(error)
 
     def _record(
@@ -233,10 +235,10 @@ class _Run:
         if self.file is None or (now_s - self._recorded_s < CHECKPOINT_S and not at_once):
             return
         if tracker is not None and smoother is not None:
-            self.tally.tracker, self.tally.smoother = tracker.to_dict(), smoother.to_dict()
+            self.state.tracker, self.state.smoother = tracker.to_dict(), smoother.to_dict()
         self._recorded_s = now_s
         if not at_once:
-            self.file.checkpoint(asdict(self.tally))
+            self.file.checkpoint(asdict(self.state))
 
 
 def _forget(file: ResultFile) -> None:

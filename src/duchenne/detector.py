@@ -37,13 +37,13 @@ class DetectionOptions:
         aus: Names to report, in the order of `facs.AU_NAMES`; None for all that the weights know.
         thresholds: Thresholds by AU name that replace the stored ones, each 0-1.
         largest_face: Keep only the largest face of each frame.
-        min_face_px: Smallest face to look for; None for the finder's rule.
+        min_face_px: Smallest face to look for; None for the face detector's rule.
         sides: Report the subject's left and right, too.
         weights: An AU network that `duchenne export` has written; None for the package's own.
         smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
         neutral: A picture or video of the neutral face of the one person whom the sources show; it shifts the scores of
             those AUs for which that helped on rendered faces.
-        abstain: Let tables say 9 for the occurrence of AUs that cannot be judged (`FaceAUs.judgeable`).
+        abstain: Let tables say 9 for the occurrence of AUs that cannot be judged (`FaceAUs.reliable`).
     """
 
     aus: tuple[str, ...] | None = None

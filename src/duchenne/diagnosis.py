@@ -69,7 +69,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _self_check() -> Finding:
-    """Return whether the shipped rendered face gives its own landmarks and action units."""
+    """Return whether the pretrained rendered face gives its own landmarks and action units."""
     truth = json.loads(SAMPLE.with_suffix(".json").read_text(encoding="utf-8"))
     start_s = time.perf_counter()
     try:

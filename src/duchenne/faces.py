@@ -1,4 +1,4 @@
-"""From a frame to the faces in it: the finder's network, and how its maps become boxes."""
+"""From a frame to the faces in it: the face detector's network, and how its maps become boxes."""
 
 import json
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ def box_from_landmarks(landmarks: Float[np.ndarray, "49 2"]) -> Float[np.ndarray
     """Return the square face box of 49 landmarks: left, top, width, height.
 
     Ours: the box of the points, grown by a tenth of its larger side, by a further tenth upwards for the brows' upper
-    edge and the forehead, and made square. The same rule makes the finder's targets for real and rendered faces.
+    edge and the forehead, and made square. The same rule makes the face detector's targets for real and rendered faces.
     """
     low, high = landmarks.min(0), landmarks.max(0)
     margin = 0.1 * float((high - low).max())
@@ -159,21 +159,21 @@ def input_scale(height: int, width: int, min_face_px: float | None) -> float:
     return min(2.0, NETWORK_FACE_PX / smallest, float(np.sqrt(bound / (height * width))))
 
 
-class FaceFinder:
+class FaceDetector:
     """Finds faces with the network of the package.
 
-    A finder may be used from several threads at once.
+    A face detector may be used from several threads at once.
 
     Args:
         path: The network; None for the one inside the package.
         threads: Threads that the network uses within one picture.
 
     Raises:
-        WeightsError: The file is missing or is not a face finder.
+        WeightsError: The file is missing or is not a face detector.
     """
 
     def __init__(self, path: Path | None = None, threads: int = 1) -> None:
-        path = path or weights_path("finder.onnx")
+        path = path or weights_path("face_detector.onnx")
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         try:
@@ -182,7 +182,7 @@ class FaceFinder:
             strides, self.confidence = tuple(json.loads(about["strides"])), float(about["confidence"])
         except Exception as error:  # onnxruntime's own errors have no common base below Exception
             raise WeightsError(
-                f"{path} is not a face finder of this package ({error}). Install the package again."
+                f"{path} is not a face detector of this package ({error}). Install the package again."
             ) from error
         if strides != STRIDES:
             raise WeightsError(f"{path} has maps of stride {strides}; this version reads {STRIDES}.")
@@ -201,7 +201,9 @@ class FaceFinder:
             UsageError: The picture is empty or not RGB, or an option is out of range.
         """
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
-            raise UsageError(f"The finder reads H x W x 3 uint8 RGB pictures; this is {pixels.dtype} {pixels.shape}.")
+            raise UsageError(
+                f"The face detector reads H x W x 3 uint8 RGB pictures; this is {pixels.dtype} {pixels.shape}."
+            )
         threshold = self.confidence if confidence is None else confidence
         if not 0.0 < threshold <= 1.0:
             raise UsageError(f"The confidence is {threshold:g}; it must be above 0 and at most 1.")

@@ -56,7 +56,7 @@ def pose_from_rotation(rotation: Transform) -> HeadPose:
     return HeadPose(yaw_deg, pitch_deg, roll_deg)
 
 
-def rotation_from_turn(turn_deg: Float[np.ndarray, "3"]) -> Transform:
+def rotation_from_vector(turn_deg: Float[np.ndarray, "3"]) -> Transform:
     """Return the rotation about the axis `turn_deg` by its length in degrees.
 
     Source: Rodrigues' formula.
@@ -67,16 +67,16 @@ def rotation_from_turn(turn_deg: Float[np.ndarray, "3"]) -> Transform:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def turn_from_rotation(rotation: Transform) -> Float[np.ndarray, "3"]:
-    """Return the axis of a rotation, as long as its angle in degrees; the inverse of `rotation_from_turn` below 180."""
+def rotation_vector(rotation: Transform) -> Float[np.ndarray, "3"]:
+    """Return the axis of a rotation, as long as its angle in degrees; the inverse of `rotation_from_vector` below 180."""
     angle = np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))
     axis = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
     return np.degrees(axis * (0.5 if angle < 1e-6 else angle / (2 * np.sin(angle))))
 
 
-def turn_between_deg(first: HeadPose, second: HeadPose) -> float:
+def angle_between_deg(first: HeadPose, second: HeadPose) -> float:
     """Return the angle of the single rotation that takes one pose to the other, 0-180 degrees."""
-    return float(np.linalg.norm(turn_from_rotation(rotation_from_pose(first).T @ rotation_from_pose(second))))
+    return float(np.linalg.norm(rotation_vector(rotation_from_pose(first).T @ rotation_from_pose(second))))
 
 
 def rigid_rotation(source: Points3D, target: Points3D, weights: Float[np.ndarray, " n"]) -> Transform:

@@ -26,14 +26,14 @@ from duchenne.geometry import (
     angle_deg,
     pose_from_rotation,
     rigid_rotation,
-    rotation_from_turn,
+    rotation_from_vector,
     scale_of,
     shift,
     similarity,
     transform_points,
 )
 from duchenne.onnx_network import described, open_network
-from duchenne.shape import STABLE_LANDMARKS, solid
+from duchenne.pose_normalisation import STABLE_LANDMARKS, landmarks_3d
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "landmarker.onnx"
@@ -133,7 +133,7 @@ def eye_roll_deg(points: Float[np.ndarray, "49 2"]) -> float:
 
 
 class Landmarker:
-    """Finds the landmarks of a face with the network of the package, or another that `training.landmarker` wrote.
+    """Finds the landmarks of a face with the network of the package, or another that `training.landmarks.train` wrote.
 
     A landmarker may be used from several threads at once.
 
@@ -152,10 +152,10 @@ class Landmarker:
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
         self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
         self._session = open_network(self.path, threads, "landmarker")
-        told = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarker")
+        metadata = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarks.train")
         try:
-            self.rule = CropRule(int(told["side_px"]), float(told["margin"]))
-            self.card: dict[str, Any] = told["card"]
+            self.rule = CropRule(int(metadata["side_px"]), float(metadata["margin"]))
+            self.card: dict[str, Any] = metadata["card"]
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.path} lacks or garbles what a landmarker must say of itself: {error}."
@@ -260,12 +260,12 @@ def head_pose(landmarks: FaceLandmarks) -> HeadPose:
 
     Ours: first the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`. A face that is not the
     mean one (a short nose, a low brow) biases it; so its shape, which is known then, corrects it by a linear map that
-    was fitted on rendered heads (`training.pose_correction`). The mean face itself needs no correction.
+    was fitted on rendered heads (`training.landmarks.pose_correction`). The mean face itself needs no correction.
 
     Raises:
         LandmarkError: The landmarks are not finite, or lie on a line or in a point.
     """
-    rotation, shape = level_face(solid(landmarks.points, landmarks.depth))
+    rotation, shape = level_face(landmarks_3d(landmarks.points, landmarks.depth))
     turn_deg = shape @ pose_correction()
     turn_deg *= min(1.0, MOST_CORRECTION_DEG / max(float(np.linalg.norm(turn_deg)), 1e-9))
-    return pose_from_rotation(rotation @ rotation_from_turn(turn_deg))
+    return pose_from_rotation(rotation @ rotation_from_vector(turn_deg))

@@ -7,7 +7,7 @@ from enum import StrEnum
 from duchenne.alignment import crop_transform
 from duchenne.cropping import Picture
 from duchenne.errors import LandmarkError
-from duchenne.faces import FaceBox, FaceFinder
+from duchenne.faces import FaceBox, FaceDetector
 from duchenne.geometry import HeadPose, Transform
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
 
@@ -16,7 +16,7 @@ MIN_FACE_CONFIDENCE = 0.5
 
 
 class Refusal(StrEnum):
-    """Why what the finder found is no face to work on."""
+    """Why what the face detector found is no face to work on."""
 
     DOUBTFUL = "no face to the landmarker"
     TOO_SMALL = "eyes too close together"
@@ -27,7 +27,7 @@ class LocatedFace:
     """A face in a picture.
 
     Attributes:
-        box: As the finder found it.
+        box: As the face detector found it.
         landmarks: In pixels of the picture.
         pose: Of the head.
         crop_from_image: The similarity of `alignment`.
@@ -54,14 +54,14 @@ class FaceLocator:
     """
 
     def __init__(self) -> None:
-        self._finder = FaceFinder()
+        self._face_detector = FaceDetector()
         self._landmarker = Landmarker()
 
     def locate(self, pixels: Picture, min_face_px: float | None = None) -> tuple[list[LocatedFace], Counter[Refusal]]:
         """Return the faces of a picture, the most certain first, and how many boxes were refused for what."""
         faces: list[LocatedFace] = []
         refused: Counter[Refusal] = Counter()
-        for box in self._finder.find(pixels, min_face_px=min_face_px):
+        for box in self._face_detector.find(pixels, min_face_px=min_face_px):
             found = self.locate_in(pixels, box)
             if isinstance(found, Refusal):
                 refused[found] += 1

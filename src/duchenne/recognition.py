@@ -15,7 +15,7 @@ from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
 from duchenne.onnx_network import described, open_network
 from duchenne.patches import PatchLayout, cut_windows
-from duchenne.shape import derotate, solid
+from duchenne.pose_normalisation import landmarks_3d, pose_normalised
 from duchenne.weights import weights_path
 
 WEIGHTS_NAME = "au_compact.onnx"
@@ -88,13 +88,13 @@ def _sigmoid(latent: np.ndarray) -> np.ndarray:
 
 
 class AURecognizer:
-    """The AU network of the package, or another file that `training.export` wrote.
+    """The AU network of the package, or another file that `training.action_units.onnx_export` wrote.
 
     Attributes:
         aus: Names, in the order of the columns that `recognize` returns.
         thresholds: (a,), the probability from which an AU is said to occur.
         layout: The windows that the network reads.
-        reference: (49, 3) head that landmarks are derotated onto; None where the network reads no shape.
+        reference: (49, 3) head that landmarks are pose-normalised onto; None where the network reads no shape.
         outputs: What `recognize_fully` returns, by name; weights of occurrence alone give "probability" only.
         reads_depth: Whether `recognize` needs the depth of the landmarks.
         neutral: How a person's neutral face shifts the scores; None where the file does not say.
@@ -111,15 +111,15 @@ class AURecognizer:
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
         self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
         self._session = open_network(self.path, threads, "AU weights")
-        told = described(self.path, self._session, KIND, "an AU network", "duchenne export")
+        metadata = described(self.path, self._session, KIND, "an AU network", "duchenne export")
         try:
-            self.aus: tuple[str, ...] = tuple(told["aus"])
-            self.thresholds: Float[np.ndarray, " a"] = np.array(told["thresholds"], float)
-            self.layout = PatchLayout(tuple(told["landmarks"]), told["side_px"], told["reduction"])
-            self.reference = _reference(told["reference_shape"])
-            self.card: Mapping[str, Any] = told["card"]
-            self.neutral = _neutral(told.get("neutral"), len(self.aus))
-            self.outputs = _outputs(told.get("outputs", ["probability"]), self._session)
+            self.aus: tuple[str, ...] = tuple(metadata["aus"])
+            self.thresholds: Float[np.ndarray, " a"] = np.array(metadata["thresholds"], float)
+            self.layout = PatchLayout(tuple(metadata["landmarks"]), metadata["side_px"], metadata["reduction"])
+            self.reference = _reference(metadata["reference_shape"])
+            self.card: Mapping[str, Any] = metadata["card"]
+            self.neutral = _neutral(metadata.get("neutral"), len(self.aus))
+            self.outputs = _outputs(metadata.get("outputs", ["probability"]), self._session)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.path} lacks or garbles what an AU network must say of itself: {error}."
@@ -173,7 +173,7 @@ class AURecognizer:
 
     @staticmethod
     def _shape(face: AlignedFace, depth: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        return derotate(solid(face.landmarks, depth * scale_of(face.crop_from_image)), reference)
+        return pose_normalised(landmarks_3d(face.landmarks, depth * scale_of(face.crop_from_image)), reference)
 
 
 def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tuple[str, ...]:

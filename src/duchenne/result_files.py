@@ -102,7 +102,7 @@ class ResultFile:
         """
         ending = check_output_path(path, RESULT_ENDINGS, overwrite)
         file = cls(Path(path), columns, ending, fingerprint)
-        with _told(file.path, "Nothing has been written."):
+        with _metadata(file.path, "Nothing has been written."):
             if restart:
                 file._remove_part()
             file._begin(file._read_record())
@@ -139,7 +139,7 @@ class ResultFile:
             self._pending += self._encode(to_row(face))
             self.rows += 1
         if len(self._pending) >= _BUFFER_BYTES:
-            with _told(self.path, self._kept()):
+            with _metadata(self.path, self._kept()):
                 self._flush()
 
     def checkpoint(self, state: Mapping[str, Any]) -> None:
@@ -148,7 +148,7 @@ class ResultFile:
         Raises:
             OutputError: The disk is full or gone; the checkpoint before still holds.
         """
-        with _told(self.path, self._kept()):
+        with _metadata(self.path, self._kept()):
             self._flush()
             os.fsync(self._opened().fileno())
             self._write_record(dict(state))
@@ -159,7 +159,7 @@ class ResultFile:
         Raises:
             OutputError: The disk is full or gone; the last checkpoint still holds.
         """
-        with _told(self.path, self._kept()):
+        with _metadata(self.path, self._kept()):
             self._flush()
             os.fsync(self._opened().fileno())
             self.close()
@@ -272,7 +272,7 @@ class ResultFile:
 
 
 @contextmanager
-def _told(path: Path, kept: str) -> Iterator[None]:
+def _metadata(path: Path, kept: str) -> Iterator[None]:
     """Turn an OSError within into an OutputError that says what is kept."""
     try:
         yield

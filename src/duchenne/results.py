@@ -9,13 +9,13 @@ from jaxtyping import Bool, Float
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from duchenne.abstention import UNKNOWN, judgeable
 from duchenne.columns import POINTS, SIDES, Columns
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_BY_NAME
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
+from duchenne.reliability import UNKNOWN, reliable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ class FaceAUs:
         frame: Index of the frame, from 0.
         timestamp_s: Its time.
         face_id: The same number for the same face in a video, from 0.
-        box: Where the finder, or in video the face before, saw it.
+        box: Where the face detector, or in video the face before, saw it.
         landmarks: The 49 points.
         pose: Head rotation.
         aus: AU names in the order of the two arrays.
@@ -66,9 +66,9 @@ class FaceAUs:
     abstains: bool = False
 
     @property
-    def judgeable(self) -> Bool[np.ndarray, " a"]:
+    def reliable(self) -> Bool[np.ndarray, " a"]:
         """(a,), False where an AU's region is hidden or the pose is beyond what was tested."""
-        return judgeable(self.aus, self.landmarks, self.pose)
+        return reliable(self.aus, self.landmarks, self.pose)
 
     @property
     def columns(self) -> Columns:
@@ -130,7 +130,7 @@ def to_row(face: FaceAUs) -> Row:
         row[name] = _rounded(value, _PIXEL_DECIMALS)
     for name in ("yaw_deg", "pitch_deg", "roll_deg"):
         row[name] = _rounded(getattr(face.pose, name), _DEGREE_DECIMALS)
-    judged = face.judgeable | (not face.abstains)
+    judged = face.reliable | (not face.abstains)
     for k, name in enumerate(face.aus):
         row |= _au_cells(face, k, name)
         if not judged[k]:
@@ -225,7 +225,7 @@ class TerminalTable:
             f"yaw {pose.yaw_deg:+.1f}  pitch {pose.pitch_deg:+.1f}  roll {pose.roll_deg:+.1f} degrees"
         )
         order = sorted(range(len(face.aus)), key=lambda k: (not face.occurrence[k], -face.probability[k]))
-        judged = face.judgeable
+        judged = face.reliable
         for k in order:
             yield self._line(face, k, marks, bool(judged[k]))
         if not judged.all():

@@ -18,7 +18,7 @@ from duchenne.errors import UsageError
 from duchenne.faces import box_from_landmarks
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.landmarks import FaceLandmarks
-from duchenne.shape import solid
+from duchenne.pose_normalisation import solid
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,6 @@ def detect(
             report.problem(problem if isinstance(problem, MediaError) else MediaError(str(problem)))
         if not found:
             return 1
-        tally = run_detection(detector, found, options, report)
-        report.end(tally, output, overlay)
-    return 1 if problems or tally.problems else 0
+        state = run_detection(detector, found, options, report)
+        report.end(state, output, overlay)
+    return 1 if problems or state.problems else 0

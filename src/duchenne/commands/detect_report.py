@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Table
 from rich.text import Text
 
-from duchenne.detection import Tally
+from duchenne.detection import RunState
 from duchenne.errors import MediaError
 from duchenne.facs import AU_BY_NAME
 from duchenne.media import Frame, Source, SourceKind
@@ -78,19 +78,19 @@ class Report:
         """Say what could not be read."""
         self._err.print(f"duchenne: {error}", markup=False)
 
-    def end(self, tally: Tally, output: Path | None, overlay: Path | None) -> None:
+    def end(self, state: RunState, output: Path | None, overlay: Path | None) -> None:
         """Print what videos held, and what was written where."""
         self._progress.stop()
         for (source, face_id), frames in self._seen.items():
             self._out.print(self._summary(source, face_id, frames))
         if self._quiet:
             return
-        if tally.frames > 1 and not tally.faces:
+        if state.frames > 1 and not state.faces:
             self._err.print("No face was found in any frame.", markup=False)
         written = [str(path) for path in (output, overlay) if path is not None and path.exists()]
         if written:
-            counts = f"{tally.frames} frames, {tally.faces} faces"
-            problems = f", {tally.problems} problems" if tally.problems else ""
+            counts = f"{state.frames} frames, {state.faces} faces"
+            problems = f", {state.problems} problems" if state.problems else ""
             self._err.print(f"{counts}{problems}; wrote {' and '.join(written)}", markup=False)
 
     def _summary(self, source: str, face_id: int, frames: int) -> Table:

@@ -46,8 +46,8 @@ def evaluate(
     seed
         Of the system's training, to be kept with the numbers.
     """
-    from duchenne.evaluation.evaluating import evaluate_scores, evaluate_system
-    from duchenne.evaluation.judging import Origin
+    from duchenne.evaluation.evaluate import Origin
+    from duchenne.evaluation.evaluate_system import evaluate_scores, evaluate_system
     from duchenne.evaluation.runs import commit_here, write_run
     from duchenne.measures.intervals import Bootstrap
 

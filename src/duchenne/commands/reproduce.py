@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from duchenne.evaluation.face_sets import Stage
+    from duchenne.evaluation.experiment.face_sets import Stage
 
 _LIST = Parameter(consume_multiple=True, negative="")
 
@@ -73,8 +73,8 @@ def reproduce(
         Processes side by side; one per core is best.
     """
     from duchenne.errors import UsageError
-    from duchenne.evaluation.experiment import Experiment, reproduce_releases, reproduce_rendered
-    from duchenne.evaluation.line_up import LEVELS, resized
+    from duchenne.evaluation.experiment.baselines import LEVELS, resized
+    from duchenne.evaluation.experiment.experiment import Experiment, reproduce_releases, reproduce_rendered
 
     if data == "rendered" and (bp4d or fera17):
         raise UsageError("--bp4d and --fera17 are for real data: add --data releases.")
@@ -88,7 +88,7 @@ def reproduce(
             outcome = reproduce_rendered(experiment, tell)
         else:
             from duchenne.datasets.prepare import PrepareOptions
-            from duchenne.evaluation.release_sets import Releases
+            from duchenne.evaluation.experiment.release_sets import Releases
 
             options = PrepareOptions(sampling=sampling, step=step)
             outcome = reproduce_releases(experiment, Releases(bp4d, fera17, options), tell)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
-from duchenne.training.recipes import RECIPES
+from duchenne.training.recipes.deep import RECIPES
 
 if TYPE_CHECKING:
-    from duchenne.training.progress import Progress
+    from duchenne.training.run.progress import Progress
 
 _RECIPES_HELP = "What is trained, and how. " + " ".join(f"{name}: {recipe.what}" for name, recipe in RECIPES.items())
 
@@ -65,7 +65,7 @@ def train(
         all: each face once an epoch. balanced: faces with rare action units more often.
     start
         What to begin from, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
-        shipped for the package's own network (recipe compact).
+        pretrained for the package's own network (recipe compact).
     freeze
         Beginnings of names of parameters that do not learn, for example patch_layers.
     accelerator
@@ -77,22 +77,24 @@ def train(
     threads
         Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
     """
-    from duchenne.training.machine import Machine
-    from duchenne.training.recipes import recipe_named, with_settings
-    from duchenne.training.starting import Start
-    from duchenne.training.stores import read_stores
+    from duchenne.training.action_units.initialisation import Initialisation
+    from duchenne.training.data.dataset import read_datasets
+    from duchenne.training.recipes.deep import recipe_named, with_settings
+    from duchenne.training.run.device import DeviceConfig
     from duchenne.training.systems import train_system
 
     chosen = with_settings(recipe_named(recipe), aus, epochs=epochs, batch=batch, seed=seed, sampling=sampling)
     if freeze:
         chosen = with_settings(chosen, freeze=freeze)
-    train_faces, valid_faces = read_stores(data, valid, valid_share, chosen.seed, chosen.reduction)
+    train_faces, valid_faces = read_datasets(data, valid, valid_share, chosen.seed, chosen.reduction)
     console = Console(stderr=True, highlight=False)
     console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
     folder = out / chosen.name
-    machine = Machine(accelerator, devices, nodes, threads=threads)
+    machine = DeviceConfig(accelerator, devices, nodes, threads=threads)
     with _progress(console) as report:
-        train_system(chosen, train_faces, valid_faces, folder, report, machine, Start(start) if start else None)
+        train_system(
+            chosen, train_faces, valid_faces, folder, report, machine, Initialisation(start) if start else None
+        )
     print(folder)
     return 0
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from duchenne.alignment import CROP_SIDE_PX, eye_span_px
 from duchenne.cropping import Picture, cut
-from duchenne.datasets.recording import Loss, Recording
+from duchenne.datasets.recording import Recording, SkipReason
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.geometry import Transform, scale_of, shift, transform_points
@@ -64,7 +64,9 @@ class _Candidate:
     track: int
 
 
-def prepare_recording(recording: Recording, landmarks: str = "detector") -> tuple[list[PreparedFace], dict[int, Loss]]:
+def prepare_recording(
+    recording: Recording, landmarks: str = "detector"
+) -> tuple[list[PreparedFace], dict[int, SkipReason]]:
     """Return the faces of a recording and, by row, why the others are lost.
 
     Args:
@@ -80,9 +82,9 @@ def prepare_recording(recording: Recording, landmarks: str = "detector") -> tupl
         )
     tracker = FaceTracker()
     seen: dict[int, list[_Candidate]] = {}
-    lost: dict[int, Loss] = {}
+    lost: dict[int, SkipReason] = {}
     for row, pixels in enumerate(recording.pictures.read(recording.labels.frame)):
-        if isinstance(pixels, Loss):
+        if isinstance(pixels, SkipReason):
             lost[row] = pixels
             continue
         faces, reason = _faces(recording, row, pixels, landmarks)
@@ -112,17 +114,17 @@ def _locator() -> FaceLocator:
     return FaceLocator()
 
 
-def _faces(recording: Recording, row: int, pixels: Picture, landmarks: str) -> tuple[list[LocatedFace], Loss]:
+def _faces(recording: Recording, row: int, pixels: Picture, landmarks: str) -> tuple[list[LocatedFace], SkipReason]:
     """Return the faces of a picture, and why there are none if there are none."""
     truth = recording.truth
     if landmarks == "exact" and truth is not None:
         face = _known_face(truth.points[row])
-        return ([], Loss.TOO_SMALL) if isinstance(face, Refusal) else ([face], Loss.NO_FACE)
+        return ([], SkipReason.TOO_SMALL) if isinstance(face, Refusal) else ([face], SkipReason.NO_FACE)
     faces, refused = _locator().locate(pixels)
-    reason = Loss(refused.most_common(1)[0][0].value) if refused else Loss.NO_FACE
+    reason = SkipReason(refused.most_common(1)[0][0].value) if refused else SkipReason.NO_FACE
     if truth is None or not faces:
         return faces, reason
-    return [face for face in faces if _is_near(face, truth.points[row])], Loss.ELSEWHERE
+    return [face for face in faces if _is_near(face, truth.points[row])], SkipReason.ELSEWHERE
 
 
 def _known_face(points: Float[np.ndarray, "49 3"]) -> LocatedFace | Refusal:
@@ -152,7 +154,7 @@ def into_crop(crop_from_image: Transform, points: Float[np.ndarray, "49 3"]) -> 
     return np.column_stack([transform_points(crop_from_image, points[:, :2]), points[:, 2] * scale_of(crop_from_image)])
 
 
-def _choose(seen: dict[int, list[_Candidate]]) -> tuple[list[PreparedFace], dict[int, Loss]]:
+def _choose(seen: dict[int, list[_Candidate]]) -> tuple[list[PreparedFace], dict[int, SkipReason]]:
     """Return one face a frame, that of the main track where it is there, and the frames with others' faces alone."""
     sides: dict[int, list[float]] = defaultdict(list)
     for candidates in seen.values():
@@ -161,11 +163,11 @@ def _choose(seen: dict[int, list[_Candidate]]) -> tuple[list[PreparedFace], dict
     weight = {track: float(np.square(values).sum()) for track, values in sides.items()}
     main_px = float(np.median(sides[max(weight, key=lambda k: weight[k])])) if weight else 0.0
     kept: list[PreparedFace] = []
-    lesser: dict[int, Loss] = {}
+    lesser: dict[int, SkipReason] = {}
     for row, candidates in seen.items():
         best = max(candidates, key=lambda found: (weight[found.track], found.side_px))
         if len(weight) > 1 and best.side_px < LESSER_SHARE * main_px:
-            lesser[row] = Loss.LESSER
+            lesser[row] = SkipReason.LESSER
         else:
             kept.append(best.face)
     return kept, lesser

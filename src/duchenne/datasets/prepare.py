@@ -265,7 +265,7 @@ def _digest(batches: Sequence[Batch]) -> str:
             digest.update(np.ascontiguousarray(values).tobytes())
     for path in dict.fromkeys(p for b in batches for r in b.recordings for p in r.pictures.files):
         digest.update(f"{path}|{path.stat().st_size if path.is_file() else None}".encode())
-    for name in ("finder", "landmarker"):
+    for name in ("face_detector", "landmarker"):
         digest.update(sha256_of(weights_path(f"{name}.onnx")).encode())
     return digest.hexdigest()[:16]
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from duchenne.datasets.recording import Loss, Problem, Recording, Release
+from duchenne.datasets.recording import Problem, Recording, Release, SkipReason
 
 Row = dict[str, Any]
-_UNREAD = (Loss.MISSING, Loss.BROKEN, Loss.BREAKS_OFF, Loss.BEYOND)
+_UNREAD = (SkipReason.MISSING, SkipReason.BROKEN, SkipReason.BREAKS_OFF, SkipReason.BEYOND)
 
 
-def row_of(recording: Recording, prefix: str, kept: int, losses: Sequence[Loss]) -> Row:
+def row_of(recording: Recording, prefix: str, kept: int, losses: Sequence[SkipReason]) -> Row:
     """Return the counts of one recording, as JSON holds them."""
     return {
         "subject": prefix + recording.subject,
@@ -18,7 +18,7 @@ def row_of(recording: Recording, prefix: str, kept: int, losses: Sequence[Loss])
         "pose_number": recording.pose_number,
         "labelled": len(recording),
         "kept": kept,
-        "lost": {loss.value: losses.count(loss) for loss in Loss if loss in losses},
+        "lost": {loss.value: losses.count(loss) for loss in SkipReason if loss in losses},
     }
 
 

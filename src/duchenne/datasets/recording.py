@@ -23,7 +23,7 @@ UNKNOWN = 9
 """How BP4D and FERA 2017 write a label that nobody knows; it never leaves the loaders."""
 
 
-class Loss(StrEnum):
+class SkipReason(StrEnum):
     """Why a labelled frame gives no face."""
 
     MISSING = "picture missing"
@@ -111,7 +111,7 @@ class Pictures(Protocol):
     def files(self) -> tuple[Path, ...]:
         """The files that are read."""
 
-    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | Loss]:
+    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | SkipReason]:
         """Yield the picture of each frame, in order, or why there is none. Frames ascend."""
 
 
@@ -130,17 +130,17 @@ class PictureFiles:
         """The files that are read."""
         return tuple(self.paths.values())
 
-    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | Loss]:
+    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | SkipReason]:
         """Yield the picture of each frame, or why there is none."""
         for frame in frames.tolist():
             path = self.paths.get(frame)
             if path is None or not path.is_file():
-                yield Loss.MISSING
+                yield SkipReason.MISSING
                 continue
             try:
                 yield read_picture(path).pixels
             except MediaError:
-                yield Loss.BROKEN
+                yield SkipReason.BROKEN
 
 
 @dataclass(frozen=True)
@@ -160,23 +160,23 @@ class VideoFile:
         """The files that are read."""
         return (self.path,)
 
-    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | Loss]:
+    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | SkipReason]:
         """Yield the picture of each frame, or why there is none."""
         wanted = list(frames.tolist())
-        rest = Loss.BEYOND
+        rest = SkipReason.BEYOND
         try:
             with open_video(self.path) as video:
                 for found in video:
                     while wanted and wanted[0] < found.index + self.first:
                         wanted.pop(0)
-                        yield Loss.MISSING
+                        yield SkipReason.MISSING
                     if wanted and wanted[0] == found.index + self.first:
                         wanted.pop(0)
                         yield found.pixels
                     if not wanted:
                         return
         except MediaError:
-            rest = Loss.BREAKS_OFF if self.path.is_file() else Loss.MISSING
+            rest = SkipReason.BREAKS_OFF if self.path.is_file() else SkipReason.MISSING
         yield from (rest for _ in wanted)
 
 
@@ -252,7 +252,7 @@ class Recording:
         """Yield the frames whose picture can be read."""
         labels = self.labels
         for row, pixels in enumerate(self.pictures.read(labels.frame)):
-            if not isinstance(pixels, Loss):
+            if not isinstance(pixels, SkipReason):
                 yield Sample(
                     pixels, self.subject, self.sequence, int(labels.frame[row]), self.pose_number,
                     labels.occurrence[row], labels.known[row], labels.intensity[row], labels.intensity_known[row],

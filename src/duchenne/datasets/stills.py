@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, Shaped
 
 from duchenne.cropping import Picture
 from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
-from duchenne.datasets.recording import Labels, Loss, Problem, Recording, Release, Truth
+from duchenne.datasets.recording import Labels, Problem, Recording, Release, SkipReason, Truth
 from duchenne.errors import DatasetError, MediaError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.media import read_picture
@@ -36,14 +36,14 @@ class StillsFile:
         """The files that are read."""
         return (self.path,)
 
-    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | Loss]:
+    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | SkipReason]:
         """Yield the picture of each row of the file, or why there is none."""
         images = _images(self.path, self.path.stat().st_mtime_ns)
         for row in frames.tolist():
             try:
                 yield read_picture(images[row]).pixels
             except MediaError:
-                yield Loss.BROKEN
+                yield SkipReason.BROKEN
 
 
 @lru_cache(maxsize=1)

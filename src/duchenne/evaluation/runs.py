@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from duchenne.errors import EvaluationError
-from duchenne.evaluation.judging import FORMAT, Found
+from duchenne.evaluation.evaluate import FORMAT, Found
 
 
 def write_run(run: Found, path: Path) -> None:

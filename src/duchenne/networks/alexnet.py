@@ -6,8 +6,8 @@ Source: Krizhevsky, Sutskever and Hinton, NIPS 2012; widths of one column, arXiv
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from duchenne.networks.initial import keep_signal
-from duchenne.networks.rival_config import AlexNetConfig
+from duchenne.networks.baseline_config import AlexNetConfig
+from duchenne.networks.he_init import he_init
 from duchenne.networks.standard import planes_of, rectified
 
 
@@ -45,7 +45,7 @@ class AlexNet(nn.Module):
             nn.ReLU(),
         )
         self.output = nn.Linear(config.width, len(config.aus))
-        keep_signal(self)
+        he_init(self)
 
     def forward(self, face: UInt8[Tensor, "n s s 3"]) -> Float[Tensor, "n a"]:
         """Return the logits."""

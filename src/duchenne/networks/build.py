@@ -9,13 +9,7 @@ from jaxtyping import Float
 from torch import nn
 
 from duchenne.networks.alexnet import AlexNet
-from duchenne.networks.convnet import ConvNet
-from duchenne.networks.drml import Drml
-from duchenne.networks.eac import EacNet
-from duchenne.networks.frontal import FrontalNet
-from duchenne.networks.region import RegionNetwork
-from duchenne.networks.region_config import RegionConfig
-from duchenne.networks.rival_config import (
+from duchenne.networks.baseline_config import (
     AlexNetConfig,
     ConvNetConfig,
     DrmlConfig,
@@ -23,6 +17,12 @@ from duchenne.networks.rival_config import (
     FrontalConfig,
     NetworkConfig,
 )
+from duchenne.networks.convnet import ConvNet
+from duchenne.networks.drml import Drml
+from duchenne.networks.eac import EacNet
+from duchenne.networks.frontal import FrontalNet
+from duchenne.networks.region import RegionNetwork
+from duchenne.networks.region_config import RegionConfig
 
 _RIVALS: dict[type, Callable[[Any], nn.Module]] = {
     ConvNetConfig: ConvNet,
@@ -42,7 +42,7 @@ def build_network(
 
     Args:
         config: Sizes.
-        shape_mean: Mean derotated shape, for networks that read shapes.
+        shape_mean: Mean pose-normalised shape, for networks that read shapes.
         shape_spread: Its spread.
     """
     if not isinstance(config, RegionConfig):

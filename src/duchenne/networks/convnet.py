@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from duchenne.networks.initial import keep_signal
-from duchenne.networks.rival_config import ConvNetConfig
+from duchenne.networks.baseline_config import ConvNetConfig
+from duchenne.networks.he_init import he_init
 from duchenne.networks.standard import standardise
 
 
@@ -40,7 +40,7 @@ class ConvNet(nn.Module):
         self.full = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.output = nn.Linear(sizes[-1], len(config.aus))
         if not config.batch_norm:
-            keep_signal(self)
+            he_init(self)
 
     def forward(self, face: UInt8[Tensor, "n s s c"]) -> Float[Tensor, "n a"]:
         """Return the logits."""

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from duchenne.networks.initial import keep_signal
-from duchenne.networks.rival_config import DrmlConfig
+from duchenne.networks.baseline_config import DrmlConfig
+from duchenne.networks.he_init import he_init
 from duchenne.networks.standard import planes_of, rectified
 
 GRID = 8
@@ -53,15 +53,15 @@ class LocalLayer(nn.Module):
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
-        spread = (6 / (9 * channels)) ** 0.5  # as `keep_signal`, evenly drawn
+        spread = (6 / (9 * channels)) ** 0.5  # as `he_init`, evenly drawn
         self.filters = nn.Parameter(torch.empty(side * side, channels, channels * 9).uniform_(-spread, spread))
         self.bias = nn.Parameter(torch.zeros(channels, side * side))
 
     def forward(self, maps: Float[Tensor, "n c s s"]) -> Float[Tensor, "n c s s"]:
         """Return the filtered maps, rectified."""
         seen = nn.functional.unfold(maps, 3, padding=1)
-        told = torch.einsum("nkp,pck->ncp", seen, self.filters.to(seen.dtype)) + self.bias
-        return torch.relu(told.reshape(maps.shape))
+        metadata = torch.einsum("nkp,pck->ncp", seen, self.filters.to(seen.dtype)) + self.bias
+        return torch.relu(metadata.reshape(maps.shape))
 
 
 class Drml(nn.Module):
@@ -95,7 +95,7 @@ class Drml(nn.Module):
         self.full = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(sizes[-1], len(config.aus))
-        keep_signal(self)
+        he_init(self)
 
     def forward(self, face: UInt8[Tensor, "n s s 3"]) -> Float[Tensor, "n a"]:
         """Return the logits."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from duchenne.networks.rival_config import EacConfig
+from duchenne.networks.baseline_config import EacConfig
 from duchenne.networks.standard import planes_of
 
 CENTRES: tuple[tuple[int, int, float, float], ...] = (

@@ -1,4 +1,4 @@
-"""A small network on a face that was turned to the front before (`training.frontal`).
+"""A small network on a face that was turned to the front before (`training.data.frontalisation`).
 
 Source: after Toser et al., FERA 2017.
 """
@@ -6,7 +6,7 @@ Source: after Toser et al., FERA 2017.
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from duchenne.networks.rival_config import FrontalConfig
+from duchenne.networks.baseline_config import FrontalConfig
 from duchenne.networks.standard import planes_of
 
 

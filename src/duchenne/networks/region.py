@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from duchenne.errors import UsageError
 from duchenne.facs import LANDMARK_COUNT
-from duchenne.networks.initial import keep_signal
+from duchenne.networks.he_init import he_init
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
 from duchenne.networks.standard import standardise
@@ -39,17 +39,17 @@ class RegionNetwork(nn.Module):
 
     Attributes:
         landmark_share: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen after
-            training (`training.leaning`), kept in the exported file alone.
+            training (`training.action_units.late_fusion`), kept in the exported file alone.
 
     Args:
         config: Sizes.
-        shape_mean: (49, 3), subtracted from derotated landmarks; zeros unless given.
+        shape_mean: (49, 3), subtracted from pose-normalised landmarks; zeros unless given.
         shape_spread: (49, 3), divides them after that; ones unless given.
     """
 
     shape_mean: Tensor
     shape_spread: Tensor
-    landmark_share: Tensor | None
+    late_fusion_weight: Tensor | None
 
     def __init__(
         self, config: RegionConfig, shape_mean: Tensor | None = None, shape_spread: Tensor | None = None
@@ -76,7 +76,7 @@ class RegionNetwork(nn.Module):
             )
         self.register_buffer("landmark_share", None, persistent=False)
         if not config.batch_norm:
-            keep_signal(self)
+            he_init(self)
 
     def standardise(self, windows: Shaped[Tensor, "n p s s c"]) -> Float[Tensor, "n p k s s"]:
         """Return each face's windows with mean 0 and spread about 1 over all its windows, channels first.
@@ -110,7 +110,7 @@ class RegionNetwork(nn.Module):
 
         Args:
             windows: As `patches.cut_windows` cuts them, values 0-255.
-            shape: Derotated landmarks (`duchenne.shape`); needed where the config has a shape width.
+            shape: Pose-normalised landmarks (`duchenne.shape`); needed where the config has a shape width.
 
         Raises:
             UsageError: The network reads shapes and got none, or the other way round.
@@ -151,13 +151,13 @@ class RegionNetwork(nn.Module):
     def _read(self, windows: Tensor, shape: Tensor | None) -> Tensor:
         features = self.patch_maps(self.standardise(windows)).flatten(1)
         values = self._read_flat(features, shape)
-        if self.landmark_share is None:
+        if self.late_fusion_weight is None:
             return values
-        return torch.lerp(values, self._read_flat(torch.zeros_like(features), shape), self.landmark_share)
+        return torch.lerp(values, self._read_flat(torch.zeros_like(features), shape), self.late_fusion_weight)
 
     def _read_flat(self, features: Tensor, shape: Tensor | None) -> Tensor:
         if (shape is not None) != bool(self.config.shape_width):
-            raise UsageError("Hand over derotated landmarks if, and only if, the network's shape_width is not 0.")
+            raise UsageError("Hand over pose-normalised landmarks if, and only if, the network's shape_width is not 0.")
         if shape is not None:
             if self.training and self.config.shape_alone:
                 features = features * (torch.rand(len(features), 1, device=features.device) >= self.config.shape_alone)

@@ -42,7 +42,7 @@ class RegionConfig:
         dropout: Share of units set to zero after each of them.
         feature_dropout: Share of values set to zero before the first of them.
         batch_norm: Whether patch layers are normalised over the batch (no bias then).
-        shape_width: Units that read the derotated landmarks beside the patches; 0 for none.
+        shape_width: Units that read the pose-normalised landmarks beside the patches; 0 for none.
         shape_alone: Share of the training faces that are told by their landmarks alone, the patches' features being
             zero. Patches tell a rendered face nearly without help, so that nothing else would teach the network to heed
             the landmarks, which carry over to photographs better.

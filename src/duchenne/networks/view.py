@@ -23,7 +23,7 @@ class View:
         side_px: Side of the whole face.
         grey: Whether colours are mixed to one channel.
         grid: Whether windows lie on `grid_points` instead of landmarks.
-        shape: Whether derotated landmarks are read too.
+        shape: Whether pose-normalised landmarks are read too.
         points: Whether the 49 points, in pixels of the face read, are read too.
         frontal: Whether the face is turned to the front first.
     """

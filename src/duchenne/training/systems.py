@@ -6,15 +6,15 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.datasets.faces import FaceStore
+from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import UsageError
+from duchenne.training.action_units.initialisation import Initialisation
+from duchenne.training.action_units.system import load_deep
 from duchenne.training.classical.system import SYSTEM_FILE, fit_classical, load_classical
-from duchenne.training.deep import load_deep
-from duchenne.training.fitting import fit
-from duchenne.training.machine import Machine
-from duchenne.training.progress import Report, silent
-from duchenne.training.recipes import DeepRecipe, Recipe
-from duchenne.training.starting import Start
+from duchenne.training.recipes.deep import DeepRecipe, Recipe
+from duchenne.training.run.device import DeviceConfig
+from duchenne.training.run.progress import Report, silent
+from duchenne.training.run.trainer import fit
 
 
 @runtime_checkable
@@ -42,8 +42,8 @@ def train_system(
     valid: FaceStore,
     folder: Path,
     report: Report = silent,
-    machine: Machine | None = None,
-    start: Start | None = None,
+    machine: DeviceConfig | None = None,
+    start: Initialisation | None = None,
 ) -> System:
     """Train a recipe and keep the system in the folder; a run that was stopped goes on from there.
 

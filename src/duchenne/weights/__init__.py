@@ -11,7 +11,7 @@ from pathlib import Path
 from duchenne.errors import WeightsError
 
 FOLDER = Path(__file__).parent
-NETWORKS = ("finder.onnx", "landmarker.onnx", "au_compact.onnx")
+NETWORKS = ("face_detector.onnx", "landmarker.onnx", "au_compact.onnx")
 
 
 def weights_path(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Record the hashes of the shipped networks: `python -m duchenne.weights`."""
+"""Record the hashes of the pretrained networks: `python -m duchenne.weights`."""
 
 from duchenne.weights import write_hashes
 

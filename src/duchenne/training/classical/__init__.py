@@ -1,1 +1,1 @@
-"""The rivals that are no networks; solvers come from scikit-learn, skglm and CRFsuite."""
+"""The baselines that are no networks; solvers come from scikit-learn, skglm and CRFsuite."""

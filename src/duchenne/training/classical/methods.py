@@ -8,15 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from sklearn.decomposition import PCA
 
-from duchenne.datasets.faces import FaceStore
+from duchenne.datasets.face_store import FaceStore
 from duchenne.training.classical.chain import chain_probabilities, chains, fit_chain, geometry
 from duchenne.training.classical.descriptors import gradient_histograms, pattern_histograms
+from duchenne.training.classical.features import described
 from duchenne.training.classical.joint import fit_group_logistic, fit_pairs, marginals
 from duchenne.training.classical.linear import Task, fit_svms, scaling, svm_scores
 from duchenne.training.classical.patch_choice import choose_patches
-from duchenne.training.classical.reading import described
-from duchenne.training.classical.recipes import Chain, Joint, PatchChoice, Svm
-from duchenne.training.progress import Report
+from duchenne.training.recipes.classical import Chain, Joint, PatchChoice, Svm
+from duchenne.training.run.progress import Report
 
 Arrays = dict[str, np.ndarray]
 

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from duchenne.datasets.faces import FaceStore
+from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
-from duchenne.training.checkpoints import commit, identity_of, plain, read_tensors, unplain, write_tensors
-from duchenne.training.checks import require_trainable
 from duchenne.training.classical.methods import METHODS, Arrays, Learning
-from duchenne.training.classical.recipes import Chain, ClassicalRecipe
-from duchenne.training.progress import Progress, Report, silent
-from duchenne.training.recipes import KINDS
+from duchenne.training.data.checks import require_trainable
+from duchenne.training.recipes.classical import Chain, ClassicalRecipe
+from duchenne.training.recipes.deep import KINDS
+from duchenne.training.run.checkpoints import commit, identity_of, plain, read_tensors, unplain, write_tensors
+from duchenne.training.run.progress import Progress, Report, silent
 
 SYSTEM_FILE = "classical.safetensors"
 
@@ -33,7 +33,7 @@ class ClassicalSystem:
 
     recipe: ClassicalRecipe
     arrays: Arrays
-    told: dict[str, Any]
+    metadata: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class ClassicalSystem:
     def save(self, folder: Path) -> None:
         """Write the system into the folder."""
         tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in self.arrays.items()}
-        write_tensors(folder / SYSTEM_FILE, tensors, {"recipe": plain(self.recipe), **self.told})
+        write_tensors(folder / SYSTEM_FILE, tensors, {"recipe": plain(self.recipe), **self.metadata})
 
 
 def fit_classical(
@@ -71,7 +71,7 @@ def fit_classical(
     identity = identity_of(recipe, train.fingerprint, valid.fingerprint)
     if (folder / SYSTEM_FILE).exists():
         system = load_classical(folder)
-        if system.told["identity"] != identity:
+        if system.metadata["identity"] != identity:
             raise TrainingError(f"{folder} holds a system of another recipe or other data. Name another folder.")
         return system
     rows = _rows(recipe, train)
@@ -81,14 +81,14 @@ def fit_classical(
     judging = _learning(method.describe(valid, every, report), valid, every, recipe)
     report(Progress(0, 1, remark="fitting"))
     arrays = method.fit(recipe.method, learning, judging, recipe.seed)
-    told = {
+    metadata = {
         "identity": identity,
         "data": train.fingerprint,
         "validation_data": valid.fingerprint,
         "commit": commit(),
         "faces": len(rows),
     }
-    system = ClassicalSystem(recipe, arrays, told)
+    system = ClassicalSystem(recipe, arrays, metadata)
     system.save(folder)
     return system
 
@@ -99,11 +99,11 @@ def load_classical(folder: Path) -> ClassicalSystem:
     Raises:
         TrainingError: There is none, or this version cannot read it.
     """
-    tensors, told = read_tensors(folder / SYSTEM_FILE)
-    recipe = unplain(told.pop("recipe"), KINDS)
+    tensors, metadata = read_tensors(folder / SYSTEM_FILE)
+    recipe = unplain(metadata.pop("recipe"), KINDS)
     if not isinstance(recipe, ClassicalRecipe):
         raise TrainingError(f"{folder / SYSTEM_FILE} holds no classical system. Train again.")
-    return ClassicalSystem(recipe, {name: values.numpy() for name, values in tensors.items()}, told)
+    return ClassicalSystem(recipe, {name: values.numpy() for name, values in tensors.items()}, metadata)
 
 
 def _learning(features: np.ndarray, store: FaceStore, rows: Int[np.ndarray, " k"], recipe: ClassicalRecipe) -> Learning:

@@ -1,0 +1,79 @@
+"""A trained system, or a file of scores, on prepared faces: what `duchenne evaluate` runs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from duchenne.datasets.splits import require_disjoint
+from duchenne.errors import EvaluationError
+from duchenne.evaluation.evaluate import Found, Origin, faces_of, judge, thresholds_on
+from duchenne.facs import AU_NAMES
+from duchenne.measures.intervals import Bootstrap
+
+SUFFIX = "_p"
+"""Of the columns of a file of scores, as in the files of `duchenne detect`."""
+
+
+def evaluate_system(
+    folder: Path, data: Sequence[Path], valid: Sequence[Path], origin: Origin, bootstrap: Bootstrap
+) -> Found:
+    """Return the run of a trained system.
+
+    Raises:
+        DuchenneError: The system or a set of faces cannot be read, or validation and test share a subject.
+    """
+    from duchenne.datasets.store import PreparedStore
+    from duchenne.training.data.dataset import FaceDataset
+    from duchenne.training.systems import load_system
+
+    system = load_system(folder)
+    scale = system.recipe.reduction  # type: ignore[attr-defined]
+    test = FaceDataset([PreparedStore(part, scale) for part in data])
+    thresholds = None
+    if valid:
+        choosing = FaceDataset([PreparedStore(part, scale) for part in valid])
+        require_disjoint({"validation": choosing.subject.tolist(), "test": test.subject.tolist()})
+        thresholds = thresholds_on(faces_of(system.scores(choosing), system.aus, choosing))
+    faces = faces_of(system.scores(test), system.aus, test)
+    return judge(faces, replace(origin, system=system.name), test.fingerprint, thresholds, bootstrap)
+
+
+def evaluate_scores(
+    path: Path, data: Sequence[Path], valid: Sequence[Path], origin: Origin, bootstrap: Bootstrap
+) -> Found:
+    """Return the run of a file of scores.
+
+    Raises:
+        DuchenneError: The file or a set of faces cannot be read, or they do not fit each other.
+    """
+    from duchenne.datasets.store import PreparedStore
+    from duchenne.training.data.dataset import FaceDataset
+
+    if valid:
+        raise EvaluationError("A file of scores has none for validation faces; leave --valid out.")
+    test = FaceDataset([PreparedStore(part) for part in data])
+    aus, scores = read_scores(path)
+    return judge(faces_of(scores, aus, test), origin, test.fingerprint, None, bootstrap)
+
+
+def read_scores(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return AU names and scores of a CSV or Parquet file.
+
+    Raises:
+        EvaluationError: It cannot be read, or has no column of scores.
+    """
+    try:
+        table = pd.read_parquet(path, engine="fastparquet") if path.suffix == ".parquet" else pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise EvaluationError(
+            f"{path} is neither a trained system nor a readable CSV or Parquet file: {error}"
+        ) from error
+    aus = tuple(name for name in AU_NAMES if f"{name}{SUFFIX}" in table)
+    if not aus:
+        raise EvaluationError(
+            f"{path} has no column of scores. Name them {AU_NAMES[0]}{SUFFIX}, {AU_NAMES[1]}{SUFFIX}, ..."
+        )
+    return aus, table[[f"{name}{SUFFIX}" for name in aus]].to_numpy(float)

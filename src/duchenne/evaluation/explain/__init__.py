@@ -1,0 +1,1 @@
+"""Which patches each AU rests on."""

@@ -1,0 +1,178 @@
+"""Which patches an AU's score rests on: silence one patch at a time and see how far the score falls.
+
+Source: paper, section 2.1, after Zeiler and Fergus (ECCV 2014). The paper takes the network with all 49 patches; any
+region network will do here. Ours: its "average effect on the score" is read as the mean size of the change. With the
+mean drop, a patch that lifts the score of faces with the AU and lowers it in the others comes out as of no
+significance, or as the least significant of all (docs/measures.md).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from duchenne.datasets.face_store import FaceStore
+from duchenne.errors import EvaluationError
+from duchenne.facs import AU_NAMES
+from duchenne.measures.ranking import area_under_roc
+
+FACES = 30_000
+"""At most so many, as in the paper."""
+_BATCH = 128
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Significance:
+    """What silencing each patch does.
+
+    Attributes:
+        aus: Columns.
+        landmarks: Rows: the landmark of each patch, counted from 1.
+        drop: (p, a), mean fall of the score over the faces; below 0 where it rises.
+        effect: (p, a), mean size of its change: the significance.
+        faces: How many.
+    """
+
+    aus: tuple[str, ...]
+    landmarks: tuple[int, ...]
+    drop: Float[np.ndarray, "p a"]
+    effect: Float[np.ndarray, "p a"]
+    faces: int
+
+    def most(self, au: str, count: int = 5) -> tuple[int, ...]:
+        """Return the landmarks of an AU's most significant patches, first the most significant."""
+        order = np.argsort(-self.effect[:, self.aus.index(au)], kind="stable")[:count]
+        return tuple(self.landmarks[place] for place in order)
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """Whether the map tells the truth on faces of other subjects: scores without the patches that it names.
+
+    Attributes:
+        silenced: How many patches.
+        intact: Mean area under the ROC over AUs, nothing silenced.
+        without_most: Each AU without its most significant patches.
+        without_least: Likewise its least significant.
+        faces: How many faces were scored.
+        aus: How many AUs had both kinds of faces.
+    """
+
+    silenced: int
+    intact: float
+    without_most: float
+    without_least: float
+    faces: int
+    aus: int
+
+
+def patch_significance(
+    system: Any, store: FaceStore, rows: Int[np.ndarray, " k"], advance: Advance = lambda _: None
+) -> Significance:
+    """Return how each AU's score changes when one patch's last map is zero.
+
+    Args:
+        system: A trained region network, as `training.systems.load_system` returns it.
+        store: Faces.
+        rows: Which of them.
+        advance: Told how many faces were done.
+
+    Raises:
+        EvaluationError: The system has no patches, or there is no face.
+    """
+    layout = _patches_of(system)
+    if not len(rows):
+        raise EvaluationError("There is no face to explain the system on.")
+    drop, effect = np.zeros((2, len(layout), len(system.aus)))
+    for features, shape in _features(system, store, rows):
+        whole = _scores(system, features, shape)
+        for patch in range(len(layout)):
+            fall = whole - _scores(system, features, shape, np.array([patch]))
+            drop[patch] += fall.sum(0)
+            effect[patch] += np.abs(fall).sum(0)
+        advance(len(features))
+    return Significance(tuple(system.aus), layout, drop / len(rows), effect / len(rows), len(rows))
+
+
+def faithfulness(
+    system: Any, store: FaceStore, rows: Int[np.ndarray, " k"], found: Significance, silenced: int | None = None
+) -> Faithfulness:
+    """Return scores without the most and without the least significant patches of each AU; a quarter of them each.
+
+    Args:
+        system: As above.
+        store: Faces.
+        rows: Faces of subjects on whom `found` was not made.
+        found: The map.
+        silenced: How many patches; a quarter unless given.
+
+    Raises:
+        EvaluationError: No AU has both kinds of faces.
+    """
+    count = silenced or max(1, len(found.landmarks) // 4)
+    order = np.argsort(-found.effect, axis=0, kind="stable")
+    parts: list[np.ndarray] = []
+    for features, shape in _features(system, store, rows):
+        scores = np.stack([_scores(system, features, shape)] * 3)
+        for place in range(len(found.aus)):
+            for kind, patches in ((1, order[:count, place]), (2, order[-count:, place])):
+                scores[kind, :, place] = _scores(system, features, shape, patches)[:, place]
+        parts.append(scores)
+    scores = np.concatenate(parts, 1)
+    areas = []
+    for place, name in enumerate(found.aus):
+        column = AU_NAMES.index(name)
+        known = store.known[rows, column]
+        truth = store.occurrence[rows, column][known]
+        areas.append([area_under_roc(truth, one[known, place].astype(float)) for one in scores])
+    valid = np.array([one for one in areas if one[0] is not None], float)
+    if not len(valid):
+        raise EvaluationError("No action unit has faces with and without it, so the map cannot be checked.")
+    intact, without_most, without_least = valid.mean(0).tolist()
+    return Faithfulness(count, intact, without_most, without_least, len(rows), len(valid))
+
+
+def halves(store: FaceStore, most: int = FACES, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of every other subject, and of the others: to make a map and to check it.
+
+    Raises:
+        EvaluationError: There are fewer than two subjects.
+    """
+    names = np.unique(store.subject)
+    if len(names) < 2:
+        raise EvaluationError("A map is made on some subjects and checked on others; the faces are of one alone.")
+    rows = np.sort(np.random.default_rng(seed).permutation(len(store))[: 2 * most])
+    first = np.isin(np.asarray(store.subject)[rows], names[::2])
+    return rows[first][:most], rows[~first][:most]
+
+
+def _patches_of(system: Any) -> tuple[int, ...]:
+    layout = getattr(getattr(system, "config", None), "layout", None)
+    if layout is None or not hasattr(system, "patch_features"):
+        raise EvaluationError(f"{system.name} has no patches to silence. Take a region network, such as region-49.")
+    return tuple(layout.landmarks)
+
+
+def _features(
+    system: Any, store: FaceStore, rows: Int[np.ndarray, " k"]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
+    """Yield what the patches hand on, and the shapes where the network reads them."""
+    for start in range(0, len(rows), _BATCH):
+        part = rows[start : start + _BATCH]
+        inputs = system.inputs(store, part)
+        with torch.no_grad():
+            yield system.network.patch_features(inputs[0]), inputs[1] if len(inputs) > 1 else None
+
+
+def _scores(
+    system: Any, features: torch.Tensor, shape: torch.Tensor | None, without: np.ndarray | None = None
+) -> np.ndarray:
+    if without is not None:
+        features = features.clone()
+        features[:, torch.from_numpy(without.copy())] = 0
+    with torch.no_grad():
+        return torch.sigmoid(system.network.read_features(features, shape)).double().numpy()

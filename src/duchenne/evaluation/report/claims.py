@@ -1,0 +1,151 @@
+"""Whether what the paper asserts holds in the runs: paired by seed, in words that do not say more than the numbers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from duchenne.evaluation.evaluate import Found
+from duchenne.evaluation.report.tables import NOTHING, Series, Table
+
+LEAST_ERRORS = 2.0
+"""Standard errors over seeds that a difference must exceed to be called one."""
+LEARNT = 0.6
+"""A mean area under the ROC on validation faces; a network that stays below it has not learnt, and decides nothing."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two systems in one experiment.
+
+    Attributes:
+        claim: What is asserted.
+        role: Of the experiment.
+        first: System that should be better.
+        second: Its baseline.
+        measure: What is compared.
+        read: Takes it from a run; higher is better.
+    """
+
+    claim: str
+    role: str
+    first: str
+    second: str
+    measure: str
+    read: Callable[[Found], float | None]
+
+
+def mean_of(measure: str) -> Callable[[Found], float | None]:
+    """Return what reads a mean over AUs."""
+    return lambda run: run["mean"][measure]
+
+
+def steadiness_of(measure: str) -> Callable[[Found], float | None]:
+    """Return what reads the mean over AUs of the standard deviation over the paper's seven poses, negated."""
+
+    def read(run: Found) -> float | None:
+        values = [found[measure] for found in run["by_pose"]["deviation_kept"].values() if found[measure] is not None]
+        return -float(np.mean(values)) if values else None
+
+    return read
+
+
+def far_poses_of(measure: str) -> Callable[[Found], float | None]:
+    """Return what reads the mean over the poses with a yaw of 40 degrees either way."""
+
+    def read(run: Found) -> float | None:
+        poses = run["by_pose"]["poses"]
+        values = [poses[key]["mean"][measure] for key in "123789" if key in poses]
+        numbers = [value for value in values if value is not None]
+        return float(np.mean(numbers)) if numbers else None
+
+    return read
+
+
+def comparisons(region: str = "region") -> list[Comparison]:
+    """Return what is asserted: the paper's claims about region and convnet, and the four ablations."""
+    better, steadier = "Regions beat the convnet", "Regions vary less over the seven poses"
+    landmark, uniform = "Landmark patches beat a uniform grid", f"{region}-grid"
+    return [
+        *(Comparison(f"{better} within a set", "within", region, "convnet", m, mean_of(m)) for m in ("f1", "aroc")),
+        *(Comparison(better, "poses", region, "convnet", m, mean_of(m)) for m in ("f1", "nf1", "apr", "napr", "aroc")),
+        *(Comparison(steadier, "poses", region, "convnet", m, steadiness_of(m)) for m in ("nf1", "napr", "aroc")),
+        Comparison(landmark, "poses", region, uniform, "aroc", mean_of("aroc")),
+        Comparison(f"{landmark}, yaw ±40", "poses", region, uniform, "aroc", far_poses_of("aroc")),
+        Comparison("Own weights beat shared ones", "poses", region, f"{region}-shared", "aroc", mean_of("aroc")),
+        Comparison("22 patches lose nothing against 49", "poses", region, f"{region}-49", "aroc", mean_of("aroc")),
+        Comparison("The weighted loss helps", "poses", region, f"{region}-unweighted", "f1 at .5", mean_of("f1_half")),
+        Comparison("The weighted loss helps", "poses", region, f"{region}-unweighted", "aroc", mean_of("aroc")),
+    ]
+
+
+def claims_table(roles: Mapping[str, Series], region: str = "region") -> Table:
+    """Return each assertion with numbers and verdict; those whose systems have no run are named as not measured."""
+    rows = [_row(comparison, roles.get(comparison.role, {})) for comparison in comparisons(region)]
+    rows += [_relation_row(role, roles[role].get(region, [])) for role in ("within", "poses") if role in roles]
+    notes = (
+        f"Paired by seed. A difference is called one when it exceeds {LEAST_ERRORS:g} standard errors over two seeds "
+        f"or more; with one seed nothing is decided, nor against a network that never reached {LEARNT:g} on validation "
+        "faces: it was given too little to learn from. Deviations over poses have a minus, so more is better.",
+        "Relations are called learnt when the matrix of calls is less than half as far from that of the labels as a "
+        "matrix without relations is.",
+    )
+    heads = ("claim", "measure", "first", "second", "difference", "standard error", "seeds", "verdict")
+    return Table("claims", "Do the paper's claims hold here?", heads, tuple(rows), notes)
+
+
+def _row(comparison: Comparison, series: Series) -> tuple[str, ...]:
+    pairs = _paired(series.get(comparison.first, []), series.get(comparison.second, []), comparison.read)
+    claim = f"{comparison.claim} ({comparison.first} against {comparison.second})"
+    if not pairs:
+        return (claim, comparison.measure, NOTHING, NOTHING, NOTHING, NOTHING, "0", "not measured")
+    first, second = np.array(pairs).T
+    unlearnt = [name for name in (comparison.first, comparison.second) if not all(learnt(run) for run in series[name])]
+    difference = first - second
+    error = float(difference.std(ddof=1) / np.sqrt(len(pairs))) if len(pairs) > 1 else None
+    return (
+        claim,
+        comparison.measure,
+        f"{first.mean():.3f}",
+        f"{second.mean():.3f}",
+        f"{difference.mean():+.3f}",
+        NOTHING if error is None else f"{error:.3f}",
+        str(len(pairs)),
+        f"undecided: {unlearnt[-1]} did not learn" if unlearnt else verdict(float(difference.mean()), error),
+    )
+
+
+def learnt(run: Found) -> bool:
+    """Return whether a system left chance in training; true where nothing is known of its validation."""
+    scores = run["training"].get("validation")
+    return not scores or max(scores.values()) >= LEARNT
+
+
+def verdict(difference: float, error: float | None) -> str:
+    """Return what a difference with a standard error says."""
+    if error is None:
+        return "undecided: one seed"
+    if abs(difference) <= LEAST_ERRORS * error:
+        return "undecided: within the spread of seeds"
+    return "holds" if difference > 0 else "does not hold"
+
+
+def _paired(
+    first: Sequence[Found], second: Sequence[Found], read: Callable[[Found], float | None]
+) -> list[tuple[float, float]]:
+    others = {run["seed"]: read(run) for run in second}
+    pairs = [(read(run), others.get(run["seed"])) for run in first]
+    return [(one, other) for one, other in pairs if one is not None and other is not None]
+
+
+def _relation_row(role: str, runs: Sequence[Found]) -> tuple[str, ...]:
+    claim = f"Relations among AUs are learnt ({role})"
+    found = [run["relations"] for run in runs if run["relations"]["distance"] is not None]
+    if not found:
+        return (claim, "distance", NOTHING, NOTHING, NOTHING, NOTHING, "0", "not measured")
+    distance = float(np.mean([one["distance"] for one in found]))
+    labels = np.array(found[0]["labels"])
+    none = float(np.linalg.norm(labels - np.eye(len(labels))) / labels.size)
+    said = "holds" if distance < none / 2 else "does not hold"
+    cells = (f"{distance:.4f}", f"{none:.4f} (no relations)", f"{distance - none:+.4f}", NOTHING, str(len(found)))
+    return (claim, "distance", *cells, said)

@@ -1,0 +1,154 @@
+"""The report: tables and figures from the runs of a folder, as Markdown, CSV, LaTeX, PNG, SVG and one page."""
+
+import base64
+import html
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from duchenne.errors import EvaluationError
+from duchenne.evaluation.evaluate import Found
+from duchenne.evaluation.report.claims import claims_table
+from duchenne.evaluation.report.figures import (
+    by_pose_figure,
+    deviation_figure,
+    poses_figure,
+    relations_figure,
+    save_figure,
+)
+from duchenne.evaluation.report.tables import (
+    MEASURE_TITLES,
+    Series,
+    Table,
+    by_role,
+    comparison_table,
+    skew_table,
+    system_table,
+    systems_table,
+)
+from duchenne.published import published_text
+
+REGION, CONVNET = "region", "convnet"
+_ABLATIONS = ("-grid", "-shared", "-49", "-unweighted")
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#111}"
+    "table{border-collapse:collapse;font-size:12px}"
+    "th,td{border-bottom:1px solid #ccc;padding:.2em .6em;text-align:right}"
+    "th:first-child,td:first-child{text-align:left}tr:last-child td{border-bottom:2px solid #111}"
+    "th{border-top:2px solid #111;border-bottom:1px solid #111}"
+    ".wide{overflow-x:auto}.note{font-size:12px;margin:.3em 0}"
+    "img{max-width:100%}figcaption{font-size:13px}@media print{.wide{overflow:visible}table{font-size:7px}}"
+)
+CAPTIONS = {
+    "figure3": "Figure 3. Mean change of each AU's score when one patch is silenced, on a rendered face.",
+    "figure5": "Figure 5. Relation matrices of labels and calls.",
+    "figure6": "Figure 6. Measures by pose and AU.",
+    "figure6_systems": "Figure 6, all systems. Mean AROC by pose; the bars span the seeds.",
+    "figure7": "Figure 7. Standard deviation over the seven poses.",
+}
+
+
+def write_report(runs: Iterable[Found], folder: Path, about: Iterable[str] = (), region: str = REGION) -> list[Path]:
+    """Write the report into the folder and return the paths of its pages.
+
+    Args:
+        runs: Of any number of systems, experiments and seeds; what has no run is left out, and the claims name it.
+        folder: `figure3.svg` and `.png`, if `duchenne explain` has put them there, are shown too.
+        about: Paragraphs before the tables: data, budget, limits.
+        region: The system whose claims are tested.
+
+    Raises:
+        EvaluationError: There is no run of an experiment of the paper, or the folder cannot be written.
+    """
+    roles = {role: _ordered(series, region) for role, series in by_role(runs).items()}
+    if not set(roles) & {"within", "across", "poses"}:
+        raise EvaluationError("No run stands for an experiment of the paper: give --role within, across or poses.")
+    tables = tables_of(roles, region)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _draw(roles, folder, region)
+        for table in tables:
+            (folder / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
+        (folder / "published.csv").write_text(published_text(), encoding="utf-8")
+        shown = [name for name in CAPTIONS if (folder / f"{name}.svg").exists()]
+        pages = {
+            "report.md": _markdown(tables, shown, about),
+            "report.tex": _latex(tables, shown),
+            "report.html": _page(tables, shown, about, folder),
+        }
+        for name, text in pages.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"The report cannot be written into {folder}: {error.strerror}.") from error
+    return [folder / name for name in pages]
+
+
+def tables_of(roles: Mapping[str, Series], region: str = REGION) -> list[Table]:
+    """Return all tables that the runs give."""
+    found = [claims_table(roles, region)]
+    if {"within", "poses"} & set(roles):
+        found.append(skew_table(roles))
+    titles = {"within": ("table2", "Table 2. Within a set"), "across": ("table3", "Table 3. Across sets")}
+    for role, (name, title) in titles.items():
+        if region in roles.get(role, {}):
+            found.append(system_table(name, f"{title}: {region}", role, roles[role][region]))
+    if "poses" in roles:
+        main = {name: runs for name, runs in roles["poses"].items() if not name.endswith(_ABLATIONS)}
+        for letter, (measure, title) in zip("abcde", MEASURE_TITLES.items(), strict=True):
+            found.append(
+                comparison_table(f"table4{letter}", f"Table 4{letter}. Nine poses: {title}", "poses", measure, main)
+            )
+    return found + [systems_table(role, roles[role]) for role in ("within", "across", "poses") if role in roles]
+
+
+def _ordered(series: Series, region: str) -> dict[str, list[Found]]:
+    """Return the region network first, the convnet next, ablations last."""
+
+    def rank(name: str) -> tuple[int, str]:
+        if name.endswith(_ABLATIONS):
+            return 3, name
+        return {region: 0, CONVNET: 1}.get(name, 2), name
+
+    return {name: list(series[name]) for name in sorted(series, key=rank)}
+
+
+def _draw(roles: Mapping[str, Series], folder: Path, region: str) -> None:
+    for role in ("within", "poses"):
+        runs = roles.get(role, {}).get(region)
+        if runs and runs[0]["relations"]["distance"] is not None:
+            save_figure(relations_figure(runs[0]), folder, "figure5")
+            break
+    poses = roles.get("poses", {})
+    if region in poses and poses[region][0]["by_pose"]["poses"]:
+        save_figure(poses_figure(poses[region][0]), folder, "figure6")
+        save_figure(deviation_figure({n: poses[n] for n in (region, CONVNET) if n in poses}), folder, "figure7")
+        save_figure(by_pose_figure(poses), folder, "figure6_systems")
+
+
+def _markdown(tables: Iterable[Table], shown: Iterable[str], about: Iterable[str]) -> str:
+    figures = [f"![{CAPTIONS[name]}]({name}.png)\n\n{CAPTIONS[name]}\n" for name in shown]
+    return "\n".join(["# Report", "", *(f"{text}\n" for text in about), *(t.markdown() for t in tables), *figures])
+
+
+def _latex(tables: Iterable[Table], shown: Iterable[str]) -> str:
+    head = "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\usepackage[margin=2cm]{geometry}\n"
+    figures = [
+        f"\\begin{{figure}}\n\\includegraphics[width=\\linewidth]{{{name}.png}}\n\\caption{{{CAPTIONS[name]}}}\n\\end{{figure}}"
+        for name in shown
+    ]
+    body = "\n".join([*(table.latex() for table in tables), *figures])
+    return f"{head}\\begin{{document}}\n{body}\n\\end{{document}}\n"
+
+
+def _page(tables: Iterable[Table], shown: Iterable[str], about: Iterable[str], folder: Path) -> str:
+    figures = [_embedded(name, (folder / f"{name}.svg").read_bytes()) for name in shown]
+    parts = [*(f"<p>{html.escape(text)}</p>" for text in about), *(table.html() for table in tables), *figures]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Duchenne: report</title>'
+        f"<style>{_STYLE}</style></head>\n<body><h1>Report</h1>\n" + "\n".join(parts) + "</body></html>\n"
+    )
+
+
+def _embedded(name: str, svg: bytes) -> str:
+    data, caption = base64.b64encode(svg).decode(), html.escape(CAPTIONS[name])
+    source = f"data:image/svg+xml;base64,{data}"
+    return f'<figure><img alt="{caption}" src="{source}"><figcaption>{caption}</figcaption></figure>'

@@ -1,0 +1,38 @@
+"""Which action units of a face can be judged: those whose region is seen, of a head in a pose that was tested."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool
+
+from duchenne.facs import AU_BY_NAME, Region
+from duchenne.geometry import HeadPose
+from duchenne.landmarks import FaceLandmarks
+
+MAX_YAW_DEG, MAX_PITCH_DEG = 60.0, 45.0
+"""Beyond these angles no figure of ours holds: heads were drawn and measured up to here (docs/cards/au_compact.md)."""
+UNKNOWN = 9
+"""How tables write an occurrence that was not judged, as the label files of BP4D and FERA 2017 do."""
+_SEEN = 0.5
+_HALVES: dict[Region, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    Region.BROW: ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9)),
+    Region.EYE: ((19, 20, 21, 22, 23, 24), (25, 26, 27, 28, 29, 30)),
+    Region.NOSE: ((10, 11, 12, 14, 15, 16), (10, 11, 12, 16, 17, 18)),
+    Region.CHEEK: ((19, 22, 23, 24, 31), (25, 28, 29, 30, 37)),
+    Region.MOUTH: ((31, 32, 33, 34, 40, 41, 42), (34, 35, 36, 37, 38, 39, 40)),
+    Region.CHIN: ((31, 40, 41, 42), (37, 38, 39, 40)),
+}
+"""Landmarks, from 0, by which each half of a region is seen; the image's left half first."""
+
+
+def reliable(aus: Sequence[str], landmarks: FaceLandmarks, pose: HeadPose) -> Bool[np.ndarray, " a"]:
+    """Return for each AU whether the pose was tested and at least half of the points of one half of its region is seen.
+
+    One half is enough: a turned head hides the other, and most action units show on both.
+    """
+    tested = abs(pose.yaw_deg) <= MAX_YAW_DEG and abs(pose.pitch_deg) <= MAX_PITCH_DEG
+    seen = landmarks.visibility >= _SEEN
+    open_regions = {
+        region: any(seen[list(half)].mean() >= 0.5 for half in halves) for region, halves in _HALVES.items()
+    }
+    return np.array([tested and open_regions[AU_BY_NAME[name].region] for name in aus], bool)

@@ -1,0 +1,1 @@
+"""What shows that heads are drawn right."""

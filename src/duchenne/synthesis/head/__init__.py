@@ -1,0 +1,1 @@
+"""A whole head: eyes, teeth, hair, glasses, and what comes before it."""

@@ -1,0 +1,1 @@
+"""Triangles and solids to pixels."""

@@ -1,0 +1,1 @@
+"""The mesh, its displacements, and which of them an AU is made of."""

@@ -1,0 +1,1 @@
+"""A head before a camera, with light and surroundings."""

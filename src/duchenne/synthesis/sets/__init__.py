@@ -1,0 +1,1 @@
+"""Which faces are drawn, and the files that they are written to."""

@@ -1,0 +1,1 @@
+"""What the skin is painted with."""

@@ -1,0 +1,1 @@
+"""The training of the AU networks: losses, systems, calibration, export."""

@@ -1,0 +1,115 @@
+"""Fine-tuning: begin with the weights of a trained system or of a released file, for the same AUs or others."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from duchenne.errors import TrainingError
+from duchenne.networks.ordinal import OrdinalScale
+from duchenne.networks.region_config import RegionConfig
+from duchenne.recognition import WEIGHTS_NAME
+from duchenne.training.action_units.onnx_weights import OnnxWeights, read_onnx_weights
+from duchenne.training.action_units.system import NETWORK_FILE, load_deep
+from duchenne.training.recipes.deep import DeepRecipe
+from duchenne.training.run.checkpoints import identity_of
+from duchenne.weights import weights_path
+
+PRETRAINED = "pretrained"
+"""Stands for the package's own AU network."""
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """Weights to begin from.
+
+    Attributes:
+        path: A folder of `duchenne train`; an ONNX file of `duchenne export`; or "pretrained", the package's own file.
+    """
+
+    path: Path
+
+    @cached_property
+    def file(self) -> Path:
+        """The file that holds the weights."""
+        if str(self.path) == PRETRAINED:
+            return weights_path(WEIGHTS_NAME)
+        return self.path / NETWORK_FILE if self.path.is_dir() else self.path
+
+    @property
+    def exported(self) -> bool:
+        """Whether it is an ONNX file, whose batch normalisation is folded into the layers."""
+        return self.file.name != NETWORK_FILE
+
+    @cached_property
+    def weights(self) -> OnnxWeights:
+        """The tensors, with the AUs and the reference head that go with them."""
+        if self.exported:
+            return read_onnx_weights(self.file)
+        system = load_deep(self.file.parent)
+        return OnnxWeights(dict(system.network.state_dict()), system.aus, system.reference)
+
+    @property
+    def hash(self) -> str:
+        """What a checkpoint of the fine-tuning must agree with."""
+        _ = self.weights  # says what is wrong with the file, if anything is
+        return identity_of(hashlib.sha256(self.file.read_bytes()).hexdigest())
+
+    def suited(self, recipe: DeepRecipe) -> DeepRecipe:
+        """Return the recipe for a network that these weights fit: without batch normalisation if it was folded.
+
+        Raises:
+            TrainingError: The weights are an ONNX file and the recipe is of no region network.
+        """
+        if not self.exported:
+            return recipe
+        if not isinstance(recipe.network, RegionConfig):
+            raise TrainingError(f"{self.file} is a region network, {recipe.name} is none. Take the recipe compact.")
+        return replace(recipe, network=replace(recipe.network, batch_norm=False))
+
+
+def begin_from(
+    start: Initialisation, network: nn.Module, aus: tuple[str, ...], reference: Float[np.ndarray, "49 3"] | None
+) -> Float[np.ndarray, "49 3"] | None:
+    """Give the network the start's weights; return the reference head that goes with them.
+
+    Outputs of AUs that the start knows are taken over by name; those of other AUs keep their random weights.
+
+    Raises:
+        TrainingError: The sizes of a layer before the output differ.
+    """
+    own, given = network.state_dict(), start.weights.tensors
+    for name, values in own.items():
+        if name.startswith(("output.", "scale.")):
+            continue
+        if name not in given or given[name].shape != values.shape:
+            raise TrainingError(
+                f"{start.file} has no {name} of {tuple(values.shape)}. Fine-tuning changes AUs, not sizes: take the "
+                "recipe that it was trained with."
+            )
+        values.copy_(given[name])
+    _take_outputs(own, given, aus, start.weights.aus)
+    network.load_state_dict(own)
+    return start.weights.reference if reference is not None else None
+
+
+def _take_outputs(
+    own: dict[str, Tensor], given: dict[str, Tensor], aus: tuple[str, ...], known: tuple[str, ...]
+) -> None:
+    ordinal = "scale.steps" in own and "scale.steps" in given
+    if ("scale.steps" in own) != ("scale.steps" in given):
+        return
+    shared = [name for name in aus if name in known]
+    here, there = OrdinalScale(aus), OrdinalScale(known)
+    for name in shared:
+        a, b = aus.index(name), known.index(name)
+        pairs = {(a, b)} | ({(int(here.right[a]), int(there.right[b]))} if ordinal else set())
+        for to, come_from in pairs:
+            for part in ("output.weight", "output.bias"):
+                own[part][to] = given[part][come_from]
+        if ordinal:
+            own["scale.steps"][a] = given["scale.steps"][b]

@@ -1,0 +1,91 @@
+"""How much of each AU is told by the landmarks alone: as much as costs next to nothing on rendered validation faces.
+
+What an appearance learnt from rendered skin and light says of photographs is worth less than what it says of rendered
+faces; landmarks carry over better, and some training faces are told by them alone (`RegionConfig.shape_alone`), so the
+network can say both. Rendered faces cannot show how much better; they can show what the change costs.
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from duchenne.datasets.face_store import FaceStore
+from duchenne.errors import TrainingError
+from duchenne.facs import AU_NAMES
+from duchenne.measures.ranking import area_under_roc
+from duchenne.networks.region import RegionNetwork
+from duchenne.training.action_units.system import DeepSystem
+
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+COST = 0.003
+"""What the area under the ROC of an AU may lose on validation faces, against the best share."""
+BROW_COST = 0.01
+"""The same for AUs of the brows: how rendered brows look carries over badly to photographs (docs/cards)."""
+BROWS = ("AU01", "AU02", "AU04")
+
+
+def with_late_fusion(system: DeepSystem, faces: FaceStore) -> DeepSystem:
+    """Return the system with the largest share of landmarks in each AU that costs at most `allowed_cost`.
+
+    A network that was not taught to tell faces by landmarks alone leans on nothing.
+
+    Args:
+        system: A region network with an ordinal head.
+        faces: Rendered faces of subjects that it was not trained on.
+
+    Raises:
+        TrainingError: The network is another, or an AU has one class only among the faces.
+    """
+    network = system.network
+    if not isinstance(network, RegionNetwork) or network.scale is None:
+        raise TrainingError(f"{system.name} has no ordinal head; only such networks lean on landmarks.")
+    if not network.config.shape_alone:
+        return system
+    areas = np.stack(
+        [_areas(with_late_fusion_weights(system, np.full(len(system.aus), share)), faces) for share in SHARES]
+    )
+    good = areas >= areas.max(0) - [allowed_cost(name) for name in system.aus]
+    shares = np.array(SHARES)[len(SHARES) - 1 - good[::-1].argmax(0)]
+    return with_late_fusion_weights(system, shares)
+
+
+def allowed_cost(au: str) -> float:
+    """Return what the area under the ROC of the AU may lose."""
+    return BROW_COST if au in BROWS else COST
+
+
+def with_late_fusion_weights(system: DeepSystem, shares: Float[np.ndarray, " a"]) -> DeepSystem:
+    """Return a copy of the system with that share of landmarks in the latents of each AU."""
+    copy = deepcopy(system.network)
+    assert isinstance(copy, RegionNetwork)
+    assert copy.scale is not None
+    by_output = torch.zeros(copy.scale.latents)
+    for outputs in (copy.scale.left, copy.scale.right):
+        by_output[outputs] = torch.from_numpy(shares).float()
+    copy.late_fusion_weight = by_output
+    return replace(system, network=copy)
+
+
+def late_fusion_weights(network: RegionNetwork) -> dict[str, float]:
+    """Return by AU how far the network leans on landmarks, alike on both sides; nothing if it leans nowhere."""
+    if network.late_fusion_weight is None or network.scale is None:
+        return {}
+    shares = network.late_fusion_weight[network.scale.left].tolist()
+    return {name: round(share, 4) for name, share in zip(network.config.aus, shares, strict=True)}
+
+
+def _areas(system: DeepSystem, faces: FaceStore) -> Float[np.ndarray, " a"]:
+    scores, found = system.scores(faces), []
+    for column, name in enumerate(system.aus):
+        row = AU_NAMES.index(name)
+        known = np.asarray(faces.known[:, row])
+        area = area_under_roc(np.asarray(faces.occurrence[known, row]), scores[known, column])
+        if area is None:
+            raise TrainingError(
+                f"{name} has one class only among the {known.sum()} faces that say what landmarks tell."
+            )
+        found.append(area)
+    return np.array(found)

@@ -1,0 +1,102 @@
+"""A trained network as a system: scores for faces of a store, kept in a folder without pickle."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from duchenne.datasets.face_store import FaceStore
+from duchenne.errors import TrainingError, UsageError
+from duchenne.networks.build import build_network
+from duchenne.networks.region import RegionNetwork
+from duchenne.training.data.inputs import InputReader
+from duchenne.training.recipes.deep import KINDS, DeepRecipe
+from duchenne.training.run.checkpoints import plain, read_tensors, unplain, write_tensors
+
+NETWORK_FILE = "network.safetensors"
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class DeepSystem:
+    """A trained network.
+
+    Attributes:
+        recipe: How it was trained.
+        network: In evaluation mode.
+        reference: (49, 3) head that landmarks are pose-normalised onto; None where the network needs none.
+        told: Data fingerprint, commit, steps, seconds and validation score.
+    """
+
+    recipe: DeepRecipe
+    network: nn.Module
+    reference: Float[np.ndarray, "49 3"] | None
+    metadata: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The recipe's name."""
+        return self.recipe.name
+
+    @property
+    def aus(self) -> tuple[str, ...]:
+        """The AUs that `scores` returns, in its order."""
+        return self.recipe.aus
+
+    @property
+    def config(self) -> Any:
+        """Sizes of the network."""
+        return self.recipe.network
+
+    def inputs(self, store: FaceStore, rows: Int[np.ndarray, " k"]) -> tuple[Tensor, ...]:
+        """Return what the network reads of these rows, where the network lies."""
+        drawn = InputReader(self.recipe.network.view, store, self.reference).plain(rows)
+        device = next(self.network.parameters()).device
+        return tuple(torch.from_numpy(values).to(device) for values in drawn.inputs)
+
+    def scores(self, store: FaceStore) -> Float[np.ndarray, "n a"]:
+        """Return the probability of each AU in each face."""
+        parts = []
+        for start in range(0, len(store), _BATCH):
+            rows = np.arange(start, min(start + _BATCH, len(store)))
+            with torch.no_grad():
+                parts.append(torch.sigmoid(self.network(*self.inputs(store, rows))).cpu().numpy().astype(float))
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.aus)))
+
+    def patch_features(self, store: FaceStore, rows: Int[np.ndarray, " k"]) -> Float[Tensor, "k p f"]:
+        """Return what each patch hands on; `network.read_features` takes it to logits.
+
+        Raises:
+            UsageError: The network has no patches.
+        """
+        if not isinstance(self.network, RegionNetwork):
+            raise UsageError(f"{self.name} has no patches. Take paper, compact or grid.")
+        with torch.no_grad():
+            return self.network.patch_features(self.inputs(store, rows)[0])
+
+    def save(self, folder: Path) -> None:
+        """Write the system into the folder."""
+        tensors = dict(self.network.state_dict())
+        if self.reference is not None:
+            tensors["reference"] = torch.from_numpy(self.reference)
+        write_tensors(folder / NETWORK_FILE, tensors, {"recipe": plain(self.recipe), **self.metadata})
+
+
+def load_deep(folder: Path) -> DeepSystem:
+    """Return the system that lies in the folder.
+
+    Raises:
+        TrainingError: There is none, or this version cannot read it.
+    """
+    tensors, metadata = read_tensors(folder / NETWORK_FILE)
+    recipe = unplain(metadata.pop("recipe"), KINDS)
+    if not isinstance(recipe, DeepRecipe):
+        raise TrainingError(f"{folder / NETWORK_FILE} holds no network of a recipe. Train again.")
+    found = tensors.pop("reference", None)
+    network = build_network(recipe.network)
+    network.load_state_dict(tensors)
+    return DeepSystem(recipe, network.eval(), None if found is None else found.numpy(), metadata)

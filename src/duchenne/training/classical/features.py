@@ -1,0 +1,28 @@
+"""The descriptors of many faces of a store."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from duchenne.datasets.face_store import FaceStore
+from duchenne.networks.view import View
+from duchenne.training.data.inputs import InputReader
+from duchenne.training.run.progress import Progress, Report
+
+Describe = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From a 200 x 200 face and its 49 points to any array."""
+_BATCH = 64
+
+
+def described(
+    store: FaceStore, rows: Int[np.ndarray, " k"], describe: Describe, report: Report
+) -> Float[np.ndarray, "k ..."]:
+    """Return the descriptor of each face, float32."""
+    reader = InputReader(View(points=True), store, None)
+    found: list[np.ndarray] = []
+    for start in range(0, len(rows), _BATCH):
+        faces, points = reader.plain(rows[start : start + _BATCH]).inputs
+        found += [describe(face, place).astype(np.float32) for face, place in zip(faces, points, strict=True)]
+        report(Progress(len(found), len(rows), remark="describing faces"))
+    return np.stack(found)

@@ -1,0 +1,1 @@
+"""Prepared faces as batches of tensors: dataset, sampler, inputs, labels, augmentation."""

@@ -1,0 +1,1 @@
+"""What is trained, and how: frozen settings, importable without torch."""

@@ -1,0 +1,1 @@
+"""How every network is trained: device, checkpoints, log, one resumable trainer."""
