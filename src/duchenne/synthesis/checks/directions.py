@@ -69,6 +69,7 @@ EXPECTED = (
     Expected("AU09", "the inner brow sinks", DOWN, 4),
     Expected("AU09", "the nostril's wing rises", UP, 14),
     Expected("AU09", "skin beside the nose rises", UP, skin=(0.16, 7.0)),
+    Expected("AU09", "the middle of the upper lip rises", UP, LIP_UP),
     Expected("AU10", "the middle of the upper lip rises", UP, LIP_UP),
     Expected("AU10", "skin beside the nose rises", UP, skin=(0.2, 6.95)),
     Expected("AU12", "the lip corner rises", UP, CORNER),
@@ -91,11 +92,14 @@ EXPECTED = (
     Expected("AU24", "the red of the lips narrows", DOWN, LIP_UP, LIP_LOW),
     Expected("AU24", "skin below the lips bulges", FORTH, skin=(0.0, 6.43)),
     Expected("AU25", "the lips part", UP, INNER_UP, INNER_LOW),
+    Expected("AU25", "the lower lip sinks", DOWN, LIP_LOW),
     Expected("AU26", "the lower lip sinks", DOWN, LIP_LOW),
     Expected("AU26", "the chin sinks", DOWN, skin=(0.0, 6.36)),
     Expected("AU27", "the lower lip sinks", DOWN, LIP_LOW),
     Expected("AU27", "the chin sinks", DOWN, skin=(0.0, 6.36)),
     Expected("AU28", "the red of the lips disappears", DOWN, LIP_UP, LIP_LOW),
+    Expected("AU28", "the upper lip is drawn down over the teeth", DOWN, LIP_UP),
+    Expected("AU28", "the lower lip is drawn up over the teeth", UP, LIP_LOW),
     Expected("AU43", "the upper lid sinks to the lower", DOWN, LID_UP, LID_LOW),
 )
 

@@ -12,7 +12,7 @@ import numpy as np
 from duchenne.errors import UsageError
 from duchenne.facs import ACTION_UNITS, AU_NAMES
 from duchenne.synthesis.person.identity import ANCESTRIES, Identity
-from duchenne.synthesis.rig.au_map import ARKIT, JOINT, MPFB, OTHER_MOTION, TOGETHER, Recipe, Style
+from duchenne.synthesis.rig.au_map import ARKIT, JOINT, MPFB, OTHER_MOTION, TOGETHER, VARIED, Recipe, Style
 from duchenne.synthesis.rig.expression_units import unit
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices
 from duchenne.synthesis.rig.mesh import Vertices
@@ -62,7 +62,7 @@ def draw_habit(identity: Identity) -> Habit:
             value = abs(value)
         for sided, side_value in _resolve(name, (value, value * rng.uniform(0.7, 1.1))):
             rest[sided] = side_value
-    reach = {au: float(np.clip(np.exp(rng.normal() * 0.1), 0.85, 1.2)) for au in AU_NAMES}
+    reach = {au: float(np.clip(np.exp(rng.normal() * 0.14), 0.75, 1.3)) for au in AU_NAMES}
     side = (1.0, 1.0) if rng.random() < 0.5 else (1.0, float(rng.uniform(0.85, 1.0)))
     ancestry = max(ANCESTRIES, key=lambda name: identity.ancestry[name])
     usual = 0.7 * identity.ancestry["asian"] + 0.3 * max(0.0, identity.age - 40) / 30
@@ -74,7 +74,7 @@ def _draw_recipe(rng: np.random.Generator, au: str, identity: Identity) -> Recip
     """Return one person's recipe of an AU: a style or a blend, units that take part more or less, the same strength.
 
     The strength is that of the blended styles, so nobody's movement vanishes because the units that they use happen to
-    be weak.
+    be weak; units that carry less than half of the strongest one's may be silent. `recipes.VARIED` turns the direction.
     """
     blend = {Style.ARKIT: 0.0, Style.MPFB: 1.0}.get(identity.recipe)
     drawn = float(np.clip(rng.uniform(-0.3, 1.3), 0, 1))
@@ -84,14 +84,18 @@ def _draw_recipe(rng: np.random.Generator, au: str, identity: Identity) -> Recip
     arkit, mpfb = (_of_ancestry(recipes[au], ancestry) for recipes in (ARKIT, MPFB))
     wanted = (1 - blend) * strength(arkit) + blend * strength(mpfb)
     mixed = {name: (1 - blend) * arkit.get(name, 0.0) + blend * mpfb.get(name, 0.0) for name in {**arkit, **mpfb}}
-    first = max(mixed, key=lambda name: strength({name: mixed[name]}))
+    parts = {name: strength({name: weight}) for name, weight in mixed.items()}
     personal = {}
     for name, weight in mixed.items():
         factor = float(np.exp(rng.normal() * 0.28))
-        silent = rng.random() < 0.12 and name != first and not name.startswith("own:")
+        minor = parts[name] < 0.5 * max(parts.values()) and not name.startswith("own:")
+        silent = rng.random() < 0.12 and minor
         personal[name] = 0.0 if silent else weight * factor
     scale = wanted / max(strength(personal), 1e-9)
-    return {name: weight * float(np.clip(scale, 0.5, 2.0)) for name, weight in personal.items() if abs(weight) > 0.01}
+    personal = {name: weight * float(np.clip(scale, 0.5, 2.0)) for name, weight in personal.items()}
+    for name, spread in VARIED.get(au, {}).items():
+        personal[name] = personal.get(name, 0.0) + spread * float(np.clip(rng.normal(), -1.8, 1.8))
+    return {name: weight for name, weight in personal.items() if abs(weight) > 0.01}
 
 
 def _of_ancestry(recipe: Recipe, ancestry: str) -> Recipe:

@@ -56,6 +56,16 @@ more to the inside, and differ half as much: a landmark model's points on 3,771 
 heads."""
 
 
+_LID_PARTS = ((1, 0.12), (2, 0.27), (3, 0.38))
+_LIDS = {
+    **{f"mpfb2/targets/eyes/{side}-eye-height{part}-incr": share for side in "lr" for part, share in _LID_PARTS},
+    **{f"mpfb2/targets/eyes/{side}-eye-eyefold-up": 0.5 for side in "lr"},
+}
+_LIDS_OPEN = (0.85, 0.35)
+"""What opens the lids of the rig, whose eyes are narrower by a quarter than real ones at rest, and its mean and spread
+over people: neutral faces then have lids .095 of the outer-eye distance apart, real ones .098."""
+
+
 @dataclass(frozen=True)
 class Person:
     """What is asked of an identity; None is drawn at random.
@@ -125,6 +135,7 @@ def draw_identity(subject: int, person: Person | None = None) -> Identity:
     _add_details(vertices, rng)
     _add_asymmetry(vertices, rng)
     _set_brows(vertices, np.random.default_rng([subject, 19]))
+    _open_lids(vertices, np.random.default_rng([subject, 23]))
     for name, shift in _TEETH_SHIFT.items():
         vertices[np.unique(base_mesh().quads[base_mesh().groups[name]])] += shift
     return Identity(subject, tone, sex, age, ancestry, vertices, person.recipe)
@@ -207,6 +218,13 @@ def _set_brows(vertices: Vertices, rng: np.random.Generator) -> None:
     for name, (mean, spread) in _BROWS.items():
         target = unit(name)
         vertices[target.index] += (mean + spread * float(np.clip(rng.normal(), -2.0, 2.0))) * target.shift
+
+
+def _open_lids(vertices: Vertices, rng: np.random.Generator) -> None:
+    mean, spread = _LIDS_OPEN
+    opened = mean + spread * float(np.clip(rng.normal(), -2.0, 2.0))
+    for name, share in _LIDS.items():
+        _add(vertices, name, opened * share)
 
 
 def iris_colour(identity: Identity, rng: np.random.Generator) -> Float[np.ndarray, "3"]:
