@@ -10,9 +10,9 @@ from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS, OUTER_EYE
 from duchenne.geometry import HeadPose, rotation_from_pose
 from duchenne.synthesis.checks.measure import visibility_agreement
 from duchenne.synthesis.head.head import Gaze, Head, make_head
-from duchenne.synthesis.person.expression import recipe_aus
 from duchenne.synthesis.person.identity import Person, draw_identity
 from duchenne.synthesis.rig import mesh as rig
+from duchenne.synthesis.rig.au_map import ARKIT, MPFB
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices, landmarks_on
 from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.sets.sampling import PAPER_AUS, CoOccurrence, draw_aus, draw_people, fig_5_matrix, table_1_rates
@@ -73,8 +73,8 @@ def test_impossible_scenes_are_refused(wrong, match):
         Scene(**wrong)
 
 
-def test_every_action_unit_has_a_recipe():
-    assert recipe_aus() == AU_NAMES
+def test_every_action_unit_has_a_map_in_both_styles():
+    assert set(ARKIT) == set(MPFB) == set(AU_NAMES)
 
 
 def points(head: Head, aus) -> np.ndarray:

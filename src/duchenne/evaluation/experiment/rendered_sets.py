@@ -15,7 +15,7 @@ from duchenne.datasets.splits import VALIDATION_PREFIX, make_splits
 from duchenne.evaluation.experiment.baselines import Level
 from duchenne.evaluation.experiment.face_sets import Arm, FaceSet, ProgressCallback, Stage, subjects_of
 from duchenne.synthesis.person.identity import Person
-from duchenne.synthesis.rig.au_map import Style
+from duchenne.synthesis.rig.au_map import MapStyle
 from duchenne.synthesis.scene.surroundings import Lighting
 from duchenne.synthesis.sets.sampling import CoOccurrence
 from duchenne.synthesis.sets.shots import Poses
@@ -29,8 +29,8 @@ ABOUT = (
     "judged each under all nine. Table 2: trained and judged at home. Table 3: trained away, judged at home. Table 4: "
     "trained and judged away."
 )
-_AT_HOME = Person(recipe=Style.ARKIT, tones=(1, 7), ages=(18.0, 45.0))
-_FROM_AWAY = Person(recipe=Style.MPFB, tones=(4, 10), ages=(30.0, 78.0))
+_AT_HOME = Person(au_map=MapStyle.ARKIT, tones=(1, 7), ages=(18.0, 45.0))
+_FROM_AWAY = Person(au_map=MapStyle.MPFB, tones=(4, 10), ages=(30.0, 78.0))
 
 
 @dataclass(frozen=True)

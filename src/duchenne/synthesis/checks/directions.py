@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
-from duchenne.synthesis.person.apertures import clear_of_eyes, fitted_habit
-from duchenne.synthesis.person.expression import Habit, Sides, express, unit_weights
+from duchenne.synthesis.person.apertures import clear_of_eyes, fitted_gains
+from duchenne.synthesis.person.expression import ExpressionGains, Sides, blendshape_weights, express
 from duchenne.synthesis.person.identity import Identity, draw_identity
 from duchenne.synthesis.rig.landmark_vertices import landmarks_on
 from duchenne.synthesis.rig.mesh import Vertices, base_mesh
@@ -125,16 +125,16 @@ class BareHead:
     """A head without paint: who, and how they move."""
 
     identity: Identity
-    habit: Habit
+    gains: ExpressionGains
 
     def moved(self, aus: dict[str, Sides]) -> Vertices:
         """Return the base vertices with AU intensities 0-5 per side, y up, decimetres."""
-        return clear_of_eyes(express(self.identity.vertices, unit_weights(aus, self.habit)))
+        return clear_of_eyes(express(self.identity.vertices, blendshape_weights(aus, self.gains)))
 
 
 def bare_heads(subjects: Sequence[int]) -> list[BareHead]:
     """Return heads that need no painting; some milliseconds each."""
-    return [BareHead(identity, fitted_habit(identity)) for identity in map(draw_identity, subjects)]
+    return [BareHead(identity, fitted_gains(identity)) for identity in map(draw_identity, subjects)]
 
 
 def motions(heads: Sequence[BareHead], au: str, intensity: float = 5.0) -> Float[np.ndarray, "n v 3"]:

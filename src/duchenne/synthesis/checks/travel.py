@@ -1,8 +1,7 @@
 """How far each action unit moves brows, lids and lips, in hundredths of the distance between the outer eye corners.
 
-`python -m duchenne.synthesis.checks.travel` prints the table; `duchenne.synthesis.checks.measure` writes it into its file. Unlike
-`directions`, which asks where landmarks go, this says how much, so that movements can be held against those of other
-rigs and of people.
+`measure` writes the table into its file. Unlike `directions`, which asks where landmarks go, this says how much, so
+that movements can be held against those of other rigs and of people.
 """
 
 import argparse

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.errors import UsageError
-from duchenne.synthesis.rig.au_map import Style
-from duchenne.synthesis.rig.expression_units import unit
+from duchenne.synthesis.rig.au_map import MapStyle
+from duchenne.synthesis.rig.blendshapes import blendshape
 from duchenne.synthesis.rig.mesh import Vertices, base_mesh, displacement, target_names
 
 ANCESTRIES = ("caucasian", "asian", "african")
@@ -74,7 +74,7 @@ class Person:
         tone: Monk skin tone, 1-10.
         sex: "female" or "male".
         age: Years, 18-80.
-        recipe: Which units lead the recipes of their action units; never None.
+        au_map: Which blendshapes lead the maps of their action units; never None.
         tones: Lightest and darkest, where none is asked for.
         ages: Youngest and oldest, where none is asked for.
         pack: File of the appearance pack, whose hair most people then wear; None for the short hair of our own.
@@ -83,7 +83,7 @@ class Person:
     tone: int | None = None
     sex: str | None = None
     age: float | None = None
-    recipe: Style = Style.MIXED
+    au_map: MapStyle = MapStyle.MIXED
     tones: tuple[int, int] = (TONES[0], TONES[-1])
     ages: tuple[float, float] = (18.0, 78.0)
     pack: Path | None = None
@@ -110,7 +110,7 @@ class Identity:
         age: Years.
         ancestry: Weights over `ANCESTRIES`, which shape the skull and the features.
         vertices: (19158, 3), the neutral head.
-        recipe: Which units lead the recipes of their action units.
+        au_map: Which blendshapes lead the maps of their action units.
     """
 
     subject: int
@@ -119,7 +119,7 @@ class Identity:
     age: float
     ancestry: dict[str, float]
     vertices: Vertices
-    recipe: Style = Style.MIXED
+    au_map: MapStyle = MapStyle.MIXED
 
 
 def draw_identity(subject: int, person: Person | None = None) -> Identity:
@@ -138,7 +138,7 @@ def draw_identity(subject: int, person: Person | None = None) -> Identity:
     _open_lids(vertices, np.random.default_rng([subject, 23]))
     for name, shift in _TEETH_SHIFT.items():
         vertices[np.unique(base_mesh().quads[base_mesh().groups[name]])] += shift
-    return Identity(subject, tone, sex, age, ancestry, vertices, person.recipe)
+    return Identity(subject, tone, sex, age, ancestry, vertices, person.au_map)
 
 
 def _ancestry(rng: np.random.Generator, tone: int) -> dict[str, float]:
@@ -216,7 +216,7 @@ def _add_asymmetry(vertices: Vertices, rng: np.random.Generator) -> None:
 
 def _set_brows(vertices: Vertices, rng: np.random.Generator) -> None:
     for name, (mean, spread) in _BROWS.items():
-        target = unit(name)
+        target = blendshape(name)
         vertices[target.index] += (mean + spread * float(np.clip(rng.normal(), -2.0, 2.0))) * target.shift
 
 

@@ -1,4 +1,4 @@
-"""Which expression units an action unit is made of, in two styles, and what happens where action units meet.
+"""Which blendshapes an action unit is made of, in two styles, and what happens where action units meet.
 
 Weights are for intensity E (5); an AU at intensity i gives i / 5 of them. "*" stands for the subject's side; names are
 explained in `units`.
@@ -9,11 +9,11 @@ Source of the directions: Ekman, Friesen and Hager, FACS manual (2002). The weig
 from collections.abc import Mapping
 from enum import StrEnum
 
-Recipe = Mapping[str, float]
+BlendshapeWeights = Mapping[str, float]
 
 
-class Style(StrEnum):
-    """Which units lead the recipes: those of ARKit's kind, those of MPFB2, or a blend drawn per person and AU."""
+class MapStyle(StrEnum):
+    """Which blendshapes lead: ARKit's, MPFB2's expression units, or a blend drawn per person and AU."""
 
     ARKIT = "arkit"
     MPFB = "mpfb"
@@ -23,7 +23,7 @@ class Style(StrEnum):
 _PIT = {"own:corner-pit": 1.7, "own:corner-bulge": 0.6}
 _CORNERS_KEPT = {"own:corner-up": -0.3}
 _PRESS = {"own:lips-pressed": 1.95, "own:lip-bulge": 1.6}
-ARKIT: Mapping[str, Recipe] = {
+ARKIT: Mapping[str, BlendshapeWeights] = {
     "AU01": {"browInnerUp": 0.3, "own:inner-lift": 0.65},
     "AU02": {"browOuterUp*": 0.15, "own:outer-lift": 0.6},
     "AU04": {"browDown*": 0.4, "own:brow-height": -0.15, "own:brow-slant": -0.15, "own:brow-adduction": 0.5},
@@ -66,7 +66,7 @@ ARKIT: Mapping[str, Recipe] = {
     "AU28": {"mouthRollLower": 1.3, "mouthRollUpper": 0.7, "own:lips-sucked": 1.0},
     "AU43": {"eyeBlink*": 1.0},
 }
-MPFB: Mapping[str, Recipe] = {
+MPFB: Mapping[str, BlendshapeWeights] = {
     "AU01": {"mh:eyebrows-*-inner-up": 0.3, "own:inner-lift": 0.75},
     "AU02": {"mh:eyebrows-*-extern-up": 0.2, "own:outer-lift": 0.6},
     "AU04": {"mh:eyebrows-*-down": 0.35, "own:brow-height": -0.25, "own:brow-adduction": 0.9},
@@ -111,7 +111,7 @@ MPFB: Mapping[str, Recipe] = {
     "AU43": {"eyeBlink*": 1.0},
 }
 
-VARIED: Mapping[str, Recipe] = {
+VARIED: Mapping[str, BlendshapeWeights] = {
     "AU01": {"own:inner-lift": 0.06, "own:brow-slant": 0.1, "own:brow-adduction": 0.06},
     "AU02": {"own:outer-lift": 0.06, "own:brow-slant": 0.1},
     "AU04": {"own:brow-height": 0.07, "own:brow-slant": 0.2, "own:brow-adduction": 0.2},
@@ -144,14 +144,14 @@ TOGETHER: Mapping[tuple[str, str], float] = {
 }  # fmt: skip
 """Factor on the first where the second is at intensity E: muscles that pull the same skin do not add up."""
 
-JOINT: Mapping[tuple[str, str], Recipe] = {
+JOINT: Mapping[tuple[str, str], BlendshapeWeights] = {
     ("AU01", "AU02"): {"mh:eyebrows-*-up": 0.1, "own:fold-up": 1.0},
     ("AU01", "AU04"): {"own:brow-adduction": 0.15},
     ("AU12", "AU25"): {"mouthUpperUp*": 0.25},
 }
 """What two AUs do beyond their sum, at intensity E of both: raised brows unfold the lids; a grin bares upper teeth."""
 
-OTHER_MOTION: Mapping[str, Recipe] = {
+OTHER_MOTION: Mapping[str, BlendshapeWeights] = {
     "jaw-left": {"jawLeft": 1.0},
     "jaw-right": {"jawRight": 1.0},
     "mouth-left": {"mouthLeft": 1.0},

@@ -15,10 +15,11 @@ from jaxtyping import Float, UInt8
 
 from duchenne.synthesis.person.expression import Sides
 from duchenne.synthesis.person.identity import Identity
+from duchenne.synthesis.rig.smooth_step import smooth_step
 from duchenne.synthesis.skin.creases import creased
 from duchenne.synthesis.skin.skin_hair import grow_beard, grow_brows, hair_colour, line_lids, scalp_of
 from duchenne.synthesis.skin.skin_loops import add_folds, cut_in, fold_texture
-from duchenne.synthesis.skin.skin_maps import COLUMNS, ROWS, Map, lip_mask, noise, over, places, ridge, smooth_step
+from duchenne.synthesis.skin.skin_maps import COLUMNS, ROWS, Map, lip_mask, noise, over, places, ridge
 from duchenne.synthesis.skin.wrinkles import wrinkles_of
 
 MONK_TONES = (

@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from duchenne.synthesis.skin.skin_maps import COLUMNS, ROWS, Map, furrow, noise, places, ridge, smooth_step
+from duchenne.synthesis.rig.smooth_step import smooth_step
+from duchenne.synthesis.skin.skin_maps import COLUMNS, ROWS, Map, furrow, noise, places, ridge
 
 _DEEPEST = 1.2
 _SHARE_OF_PERSON = (0.3, 1.2)

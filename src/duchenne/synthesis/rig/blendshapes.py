@@ -1,7 +1,7 @@
-"""Expression units: displacements of the base mesh that a rig ships, and those that none has.
+"""Blendshapes: displacements of the base mesh that a rig ships, and those that none has.
 
-Names: "mouthSmileLeft" is a face unit of ARKit's kind, "mh:asian/mouth-pursing" a unit of MPFB2 for one ancestry,
-"own:..." a smooth field of ours; "@left" or "@right" behind a name takes one side of it.
+Names: "mouthSmileLeft" is one of ARKit's kind, "mh:asian/mouth-pursing" an expression unit of MPFB2 for one
+ancestry, "own:..." a smooth field of ours; "@left" or "@right" behind a name takes one side of it.
 """
 
 from functools import cache
@@ -10,23 +10,23 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.synthesis.rig.mesh import Displacement, base_mesh, displacement
-from duchenne.synthesis.skin.skin_maps import smooth_step
+from duchenne.synthesis.rig.smooth_step import smooth_step
 
 _LIP_Y = 6.608
 """Height of the mouth's seam in the base mesh, decimetres; the corners lie at |x| = .26."""
 
 
 @cache
-def unit(name: str) -> Displacement:
-    """Return an expression unit."""
+def blendshape(name: str) -> Displacement:
+    """Return a blendshape by its name."""
     stem, _, side = name.partition("@")
     if side:
         left = 0.5 + 0.5 * np.tanh(base_mesh().vertices[:, 0] / 0.12)
-        return unit(stem).mirrored_mask(left if side == "left" else 1 - left)
+        return blendshape(stem).mirrored_mask(left if side == "left" else 1 - left)
     if stem.startswith("mh:"):
-        return displacement(f"mpfb2/targets/expression/units/{stem[3:]}")
+        return displacement(f"mpfb2/targets/expression/blendshapes/{stem[3:]}")
     if stem.startswith("own:"):
-        return _own_units()[stem[4:]]
+        return _own_blendshapes()[stem[4:]]
     return displacement(f"faceunits01/targets/faceunits/{stem}")
 
 
@@ -35,7 +35,7 @@ def _bump(d: Float[np.ndarray, " v"], width: float) -> Float[np.ndarray, " v"]:
 
 
 @cache
-def _own_units() -> dict[str, Displacement]:
+def _own_blendshapes() -> dict[str, Displacement]:
     """Return the displacements that no rig has, written as smooth fields over the skin; eyes and teeth stay."""
     fields = {**_brows(), **_upper_face(), **_nose(), **_corners_and_cheeks(), **_lips_and_chin()}
     mesh = base_mesh()
