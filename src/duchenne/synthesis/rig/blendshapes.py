@@ -24,7 +24,7 @@ def blendshape(name: str) -> Displacement:
         left = 0.5 + 0.5 * np.tanh(base_mesh().vertices[:, 0] / 0.12)
         return blendshape(stem).mirrored_mask(left if side == "left" else 1 - left)
     if stem.startswith("mh:"):
-        return displacement(f"mpfb2/targets/expression/blendshapes/{stem[3:]}")
+        return displacement(f"mpfb2/targets/expression/units/{stem[3:]}")
     if stem.startswith("own:"):
         return _own_blendshapes()[stem[4:]]
     return displacement(f"faceunits01/targets/faceunits/{stem}")
