@@ -10,12 +10,13 @@ from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS, OUTER_EYE
 from duchenne.geometry import HeadPose, rotation_from_pose
 from duchenne.synthesis.checks.measure import visibility_agreement
 from duchenne.synthesis.head.head import Gaze, Head, make_head
-from duchenne.synthesis.person.expression import recipe_aus
 from duchenne.synthesis.person.identity import Person, draw_identity
 from duchenne.synthesis.rig import mesh as rig
+from duchenne.synthesis.rig.au_map import ARKIT, MPFB
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices, landmarks_on
 from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.sets.sampling import PAPER_AUS, CoOccurrence, draw_aus, draw_people, fig_5_matrix, table_1_rates
+from duchenne.synthesis.skin.skin import MONK_TONES, lip_colour, lost_to_blood
 
 HEADS = 6
 
@@ -72,8 +73,8 @@ def test_impossible_scenes_are_refused(wrong, match):
         Scene(**wrong)
 
 
-def test_every_action_unit_has_a_recipe():
-    assert recipe_aus() == AU_NAMES
+def test_every_action_unit_has_a_map_in_both_styles():
+    assert set(ARKIT) == set(MPFB) == set(AU_NAMES)
 
 
 def points(head: Head, aus) -> np.ndarray:
@@ -185,3 +186,16 @@ def test_gaze_moves_the_iris(heads):
 def test_a_black_background_stays_where_nobody_is(heads):
     drawn = render(heads[5], Scene(background=np.zeros((256, 256, 3), np.uint8)))
     assert_array_equal(drawn.pixels[:5, :5], 0)
+
+
+def test_lips_of_every_tone_are_redder_than_their_skin_and_never_olive():
+    """CIELAB: the hue of lips lies well on the red side of yellow (90 degrees); olive ones came out beyond 65."""
+    for tone, skin in enumerate(MONK_TONES, start=1):
+        bare = np.array(skin, float) * (1 - lost_to_blood(tone))
+        identity = draw_identity(500, Person(tone=tone))
+        lips = [lip_colour(identity, np.random.default_rng([tone, k]), bare) for k in range(60)]
+        lab = cv2.cvtColor(np.float32([[bare, *lips]]) / 255, cv2.COLOR_RGB2LAB)[0]
+        hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
+        assert hue[1:].max() < 60
+        assert hue[1:].min() > -30
+        assert np.median(hue[1:]) < hue[0]

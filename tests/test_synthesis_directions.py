@@ -15,10 +15,10 @@ from duchenne.synthesis.checks.directions import (
     farthest_elsewhere,
     motions,
 )
-from duchenne.synthesis.person.apertures import fitted_habit
+from duchenne.synthesis.person.apertures import fitted_gains
 from duchenne.synthesis.person.identity import ANCESTRIES
-from duchenne.synthesis.rig.au_map import Style
-from duchenne.synthesis.rig.expression_units import unit
+from duchenne.synthesis.rig.au_map import MapStyle
+from duchenne.synthesis.rig.blendshapes import blendshape
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices
 
 
@@ -48,20 +48,20 @@ def test_an_action_unit_stays_in_its_part_of_the_face(shifts, au):
     assert farthest_elsewhere(au, shifts[au]) < OTHER_REGION_BOUND_DM
 
 
-@pytest.mark.parametrize("style", [Style.ARKIT, Style.MPFB])
+@pytest.mark.parametrize("style", [MapStyle.ARKIT, MapStyle.MPFB])
 def test_each_recipe_style_goes_where_facs_says(heads, style):
-    people = [replace(head.identity, recipe=style) for head in heads[:8]]
-    styled = [BareHead(person, fitted_habit(person)) for person in people]
+    people = [replace(head.identity, au_map=style) for head in heads[:8]]
+    styled = [BareHead(person, fitted_gains(person)) for person in people]
     for expected in EXPECTED:
         assert along(expected, motions(styled, expected.au)).mean() > 0.003, f"{style}: {expected.au} {expected.what}"
 
 
 def test_recipe_styles_differ(heads):
-    one, other = (fitted_habit(replace(heads[0].identity, recipe=style)) for style in (Style.ARKIT, Style.MPFB))
-    assert not any(name.startswith("mh:") for recipe in one.recipes.values() for name in recipe)
-    led = sum(any(name.startswith("mh:") for name in recipe) for recipe in other.recipes.values())
+    one, other = (fitted_gains(replace(heads[0].identity, au_map=style)) for style in (MapStyle.ARKIT, MapStyle.MPFB))
+    assert not any(name.startswith("mh:") for au_map in one.au_maps.values() for name in au_map)
+    led = sum(any(name.startswith("mh:") for name in au_map) for au_map in other.au_maps.values())
     assert led >= 15
-    ancestries = {n.split("/")[0][3:] for head in heads for r in head.habit.recipes.values() for n in r if "mh:" in n}
+    ancestries = {n.split("/")[0][3:] for head in heads for r in head.gains.au_maps.values() for n in r if "mh:" in n}
     assert ancestries == set(ANCESTRIES)
 
 
@@ -79,9 +79,9 @@ def test_resting_mouth_corners_are_level_on_average():
 
 
 def test_folds_over_the_lids_differ_but_leave_eyes_open(heads):
-    hoods = [head.habit.rest["own:hood"] for head in heads]
+    hoods = [head.gains.rest["own:hood"] for head in heads]
     assert np.std(hoods) > 0.3
-    fold, lids = unit("own:hood"), landmark_vertices()[[20, 21, 23, 24]]
+    fold, lids = blendshape("own:hood"), landmark_vertices()[[20, 21, 23, 24]]
     at_lids = fold.shift[np.isin(fold.index, lids)]
     assert np.abs(2 * at_lids).max(initial=0.0) < 0.004  # Less than half a millimetre at the deepest fold.
 

@@ -25,7 +25,7 @@ from duchenne.training.pictures.blazeface import (
     overlap,
     short_range,
 )
-from duchenne.training.pictures.blendshapes import BLENDSHAPE_NAMES, BLENDSHAPE_VERTICES, aus_from_blendshapes
+from duchenne.training.pictures.mediapipe_blendshapes import BLENDSHAPE_NAMES, BLENDSHAPE_VERTICES, aus_from_blendshapes
 from duchenne.training.pictures.teacher_labels import PictureLabel, read_teacher_labels
 from duchenne.training.pictures.teachers import MESH_POINTS, Teachers, label_pictures, landmarks_from_mesh
 

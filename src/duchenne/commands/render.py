@@ -96,11 +96,11 @@ def render(
     """
     from duchenne.synthesis.head.pack import check_pack
     from duchenne.synthesis.person.identity import Person
-    from duchenne.synthesis.rig.au_map import Style
+    from duchenne.synthesis.rig.au_map import MapStyle
 
     if pack is not None:
         check_pack(pack)
-    console, person = Console(stderr=True), Person(tone, sex, age, Style(au_map), pack=pack)
+    console, person = Console(stderr=True), Person(tone, sex, age, MapStyle(au_map), pack=pack)
     if protocol == "gallery":
         from duchenne.synthesis.checks.gallery import write_gallery
 

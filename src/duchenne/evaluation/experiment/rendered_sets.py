@@ -1,4 +1,4 @@
-"""The experiment's rendered sets: other people, movement recipes, appearance, light and poses; drawn, then prepared.
+"""The experiment's rendered sets: other people, movements, appearance, light and poses; drawn, then prepared.
 
 In-domain, in BP4D's place: heads within ten degrees of frontal, studio light, ARKit-style recipes, tones 1-7, ages
 18-45. Shifted, in FERA 2017's place: its nine poses, hard light, MPFB2-style recipes, tones 4-10, ages 30-78; people
@@ -16,7 +16,7 @@ from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_s
 from duchenne.evaluation.experiment.sizes import ExperimentSize
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.synthesis.person.identity import Person
-from duchenne.synthesis.rig.au_map import Style
+from duchenne.synthesis.rig.au_map import MapStyle
 from duchenne.synthesis.scene.surroundings import Lighting
 from duchenne.synthesis.sets.sampling import CoOccurrence
 from duchenne.synthesis.sets.shots import Poses
@@ -25,14 +25,14 @@ from duchenne.synthesis.sets.stills import StillsPlan, write_stills
 ABOUT = (
     "Rendered faces only: no real person, no licensed label. Landmarks are the detector's. Two sets of different "
     "people. The in-domain set stands in BP4D's place: within ten degrees of frontal, soft light, one style of "
-    "movement recipes (ARKit's), tones 1-7, ages 18-45. The shifted set stands in FERA 2017's: its nine poses, hard "
-    "light, the other style (MPFB2's), tones 4-10, ages 30-78; people who train show each face under one of the nine "
-    "poses, those of the test set each under all nine. Table 2: trained and tested in-domain. Table 3: trained on the "
+    "AU-to-blendshape maps (ARKit's), tones 1-7, ages 18-45. The shifted set stands in FERA 2017's: its nine poses, "
+    "hard light, the other style (MPFB2's), tones 4-10, ages 30-78; people who train show each face under one of the "
+    "nine poses, those of the test set each under all nine. Table 2: trained and tested in-domain. Table 3: trained on the "
     "shifted set, tested in-domain. Table 4: trained and tested on the shifted set."
 )
 RENDERED = "pictures rendered"
-_IN_DOMAIN = Person(recipe=Style.ARKIT, tones=(1, 7), ages=(18.0, 45.0))
-_SHIFTED = Person(recipe=Style.MPFB, tones=(4, 10), ages=(30.0, 78.0))
+_IN_DOMAIN = Person(au_map=MapStyle.ARKIT, tones=(1, 7), ages=(18.0, 45.0))
+_SHIFTED = Person(au_map=MapStyle.MPFB, tones=(4, 10), ages=(30.0, 78.0))
 
 
 @dataclass(frozen=True)

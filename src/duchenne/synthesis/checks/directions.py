@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS
-from duchenne.synthesis.person.apertures import clear_of_eyes, fitted_habit
-from duchenne.synthesis.person.expression import Habit, Sides, express, unit_weights
+from duchenne.synthesis.person.apertures import clear_of_eyes, fitted_gains
+from duchenne.synthesis.person.expression import ExpressionGains, Sides, blendshape_weights, express
 from duchenne.synthesis.person.identity import Identity, draw_identity
 from duchenne.synthesis.rig.landmark_vertices import landmarks_on
 from duchenne.synthesis.rig.mesh import Vertices, base_mesh
@@ -69,6 +69,7 @@ EXPECTED = (
     Expected("AU09", "the inner brow sinks", DOWN, 4),
     Expected("AU09", "the nostril's wing rises", UP, 14),
     Expected("AU09", "skin beside the nose rises", UP, skin=(0.16, 7.0)),
+    Expected("AU09", "the middle of the upper lip rises", UP, LIP_UP),
     Expected("AU10", "the middle of the upper lip rises", UP, LIP_UP),
     Expected("AU10", "skin beside the nose rises", UP, skin=(0.2, 6.95)),
     Expected("AU12", "the lip corner rises", UP, CORNER),
@@ -91,11 +92,14 @@ EXPECTED = (
     Expected("AU24", "the red of the lips narrows", DOWN, LIP_UP, LIP_LOW),
     Expected("AU24", "skin below the lips bulges", FORTH, skin=(0.0, 6.43)),
     Expected("AU25", "the lips part", UP, INNER_UP, INNER_LOW),
+    Expected("AU25", "the lower lip sinks", DOWN, LIP_LOW),
     Expected("AU26", "the lower lip sinks", DOWN, LIP_LOW),
     Expected("AU26", "the chin sinks", DOWN, skin=(0.0, 6.36)),
     Expected("AU27", "the lower lip sinks", DOWN, LIP_LOW),
     Expected("AU27", "the chin sinks", DOWN, skin=(0.0, 6.36)),
     Expected("AU28", "the red of the lips disappears", DOWN, LIP_UP, LIP_LOW),
+    Expected("AU28", "the upper lip is drawn down over the teeth", DOWN, LIP_UP),
+    Expected("AU28", "the lower lip is drawn up over the teeth", UP, LIP_LOW),
     Expected("AU43", "the upper lid sinks to the lower", DOWN, LID_UP, LID_LOW),
 )
 
@@ -121,16 +125,16 @@ class BareHead:
     """A head without paint: who, and how they move."""
 
     identity: Identity
-    habit: Habit
+    gains: ExpressionGains
 
     def moved(self, aus: dict[str, Sides]) -> Vertices:
         """Return the base vertices with AU intensities 0-5 per side, y up, decimetres."""
-        return clear_of_eyes(express(self.identity.vertices, unit_weights(aus, self.habit)))
+        return clear_of_eyes(express(self.identity.vertices, blendshape_weights(aus, self.gains)))
 
 
 def bare_heads(subjects: Sequence[int]) -> list[BareHead]:
     """Return heads that need no painting; some milliseconds each."""
-    return [BareHead(identity, fitted_habit(identity)) for identity in map(draw_identity, subjects)]
+    return [BareHead(identity, fitted_gains(identity)) for identity in map(draw_identity, subjects)]
 
 
 def motions(heads: Sequence[BareHead], au: str, intensity: float = 5.0) -> Float[np.ndarray, "n v 3"]:

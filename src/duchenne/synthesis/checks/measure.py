@@ -1,6 +1,6 @@
 """What holds of the rendered heads, measured: `python -m duchenne.synthesis.checks.measure results/synthesis.json`.
 
-Label statistics, the direction of every action unit in many people, what it moves elsewhere, which skin visibly
+Label statistics, direction and amount of every action unit in many people, what it moves elsewhere, which skin visibly
 changes, projection against OpenCV and visibility against rays cast through the triangles. Takes about two minutes.
 """
 
@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.geometry import rotation_from_pose
 from duchenne.synthesis.checks import directions
+from duchenne.synthesis.checks.travel import direction_spread, travel_table
 from duchenne.synthesis.head.foreground import foreground
 from duchenne.synthesis.head.head import Head, make_head, render_parts
 from duchenne.synthesis.rig.parts import Material
@@ -155,10 +156,13 @@ def measure(people: int = 40, painted: int = 20) -> dict[str, Any]:
     """Return all figures for so many people without and with paint."""
     heads = [make_head(62_000 + k) for k in range(painted)]
     scenes = [shot.scene for shot in draw_shots(62_000, 40)]
+    bare = directions.bare_heads(range(62_000, 62_000 + people))
     return {
         "labels": label_statistics(),
         "people": people,
-        "movement_at_e": movement(directions.bare_heads(range(62_000, 62_000 + people))),
+        "movement_at_e": movement(bare),
+        "travel_at_e_hundredths_of_eye_span_mean_and_spread": travel_table(bare),
+        "direction_spread_deg": direction_spread(bare),
         "bound_elsewhere_mm": 100 * directions.OTHER_REGION_BOUND_DM,
         "painted_people": painted,
         "changed_pixels_at_c": visible_change(heads),

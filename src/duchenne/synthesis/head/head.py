@@ -1,4 +1,4 @@
-"""A person ready to be rendered: neutral head, habits of movement, painted textures, hair."""
+"""A person ready to be rendered: neutral head, expression gains, painted textures, hair."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,8 +10,8 @@ from jaxtyping import Float, Int, UInt8
 
 from duchenne.synthesis.head.glasses import Glasses, draw_glasses, fit_glasses, glasses_solids
 from duchenne.synthesis.head.pack_hair import draw_pack_hair
-from duchenne.synthesis.person.apertures import clear_of_eyes, fitted_habit
-from duchenne.synthesis.person.expression import Habit, Sides, express, gaze_units, unit_weights
+from duchenne.synthesis.person.apertures import clear_of_eyes, fitted_gains
+from duchenne.synthesis.person.expression import ExpressionGains, Sides, blendshape_weights, express, gaze_blendshapes
 from duchenne.synthesis.person.eyes import paint_eye
 from duchenne.synthesis.person.identity import Identity, Person, draw_identity, iris_colour
 from duchenne.synthesis.raster.rasteriser import FAR, fill_buffers, sum_normals
@@ -60,7 +60,7 @@ class Head:
     """
 
     identity: Identity
-    habit: Habit
+    gains: ExpressionGains
     skin: Skin
     eye: np.ndarray
     teeth: np.ndarray
@@ -75,8 +75,8 @@ class Head:
 
     def move(self, aus: Mapping[str, Sides], gaze: Gaze) -> MovedHead:
         """Return the head with AU intensities 0-5 per side and a gaze."""
-        weights = unit_weights(aus, self.habit)
-        for name, value in gaze_units(gaze.right_deg, gaze.up_deg).items():
+        weights = blendshape_weights(aus, self.gains)
+        for name, value in gaze_blendshapes(gaze.right_deg, gaze.up_deg).items():
             weights[name] = weights.get(name, 0.0) + value
         moved = clear_of_eyes(express(self.identity.vertices, weights))
         base = (moved - self.centre) * [1.0, -1.0, -1.0]
@@ -104,10 +104,10 @@ def make_head(subject: int, person: Person | None = None) -> Head:
     eye = paint_eye(iris_colour(identity, rng), rng)
     bare = skin.texture[..., :3].reshape(-1, 3).mean(0)
     clothes = bare if rng.random() < 0.35 else rng.uniform(20, 220) * 0.7 + rng.uniform(0, 255, 3) * 0.3
-    habit = fitted_habit(identity)
+    gains = fitted_gains(identity)
     centre = _centre(identity.vertices)
     head = Head(
-        identity, habit, skin, eye, paint_teeth(np.random.default_rng([subject, 7])), _strands(skin, subject),
+        identity, gains, skin, eye, paint_teeth(np.random.default_rng([subject, 7])), _strands(skin, subject),
         _shell(skin, rng), centre, clothes,
     )  # fmt: skip
     found = draw_pack_hair(identity, skin, centre, person.pack if person else None)

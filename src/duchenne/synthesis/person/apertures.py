@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
-from duchenne.synthesis.person.expression import MAX_INTENSITY, Habit, Sides, draw_habit, unit_weights
+from duchenne.facs import OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
+from duchenne.synthesis.person.expression import MAX_INTENSITY, ExpressionGains, Sides, blendshape_weights, draw_gains
 from duchenne.synthesis.person.identity import Identity
-from duchenne.synthesis.rig.expression_units import unit
+from duchenne.synthesis.rig.blendshapes import blendshape
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices
 from duchenne.synthesis.rig.mesh import Vertices, base_mesh
 from duchenne.synthesis.rig.parts import eye_vertices
@@ -22,79 +23,88 @@ _REACH = 1.6
 
 
 _LIPS, _CORNERS = (44, 47), (31, 37)
-_PARTED = 0.15
-"""Gap between the lips at AU25's intensity E without a jaw drop, decimetres."""
+_PARTED = (0.065, 0.1)
+"""Least and most by which lips part at AU25's intensity E without a jaw drop, shares of the outer-eye distance. Ours:
+those of ARKit-like rigs part by .07 where the upper lip takes an eighth of it."""
 _CORNER_SPREAD = 0.006
 """Spread of the height of resting mouth corners over the seam, decimetres; level on average, so no face rests sad."""
-_OPENINGS = {"AU06": (0.62, 0.0), "AU07": (0.48, 0.0), "AU05": (1.0, 0.036)}
+_OPENINGS = {"AU06": (0.70, 0.0), "AU07": (0.60, 0.0), "AU05": (1.0, 0.036)}
 """What is left of the eye's opening at intensity E (factor) and what is added to it (decimetres)."""
+_EAGERNESS = (0.8, 1.2)
+"""Least and most of that, by person."""
 
 
-def fitted_habit(identity: Identity) -> Habit:
+def fitted_gains(identity: Identity) -> ExpressionGains:
     """Return how a person moves, fitted to their head."""
-    return fitted(draw_habit(identity), identity.vertices, np.random.default_rng([identity.subject, 10]))
+    return fitted(draw_gains(identity), identity.vertices, np.random.default_rng([identity.subject, 10]))
 
 
-def fitted(habit: Habit, neutral: Vertices, rng: np.random.Generator) -> Habit:
-    """Return the habit with openings that say how strong a movement is, whatever the shape of eyes and mouth.
+def fitted(gains: ExpressionGains, neutral: Vertices, rng: np.random.Generator) -> ExpressionGains:
+    """Return the gains with openings that say how strong a movement is, whatever the shape of eyes and mouth.
 
     Resting mouth corners are level on average; lids meet at AU43's intensity E; AU5, AU6 and AU7 change the eye's
-    opening as `_OPENINGS` says; lips part by `_PARTED` at AU25's.
+    opening as `_OPENINGS` says, more or less; lips part within `_PARTED` at AU25's.
     """
-    level = _with_level_corners(habit, neutral, float(np.clip(rng.normal(), -2, 2)) * _CORNER_SPREAD)
-    reach = dict(level.reach)
+    level = _with_level_corners(gains, neutral, float(np.clip(rng.normal(), -2, 2)) * _CORNER_SPREAD)
+    gain = dict(level.gain)
     resting = _eye_opening(neutral, level, {})
     for au, (share, more) in _OPENINGS.items():
-        wanted = resting * (share - 1) + more * float(rng.uniform(0.8, 1.2))
+        wanted = (resting * (share - 1) + more) * float(rng.uniform(*_EAGERNESS))
         moved = _eye_opening(neutral, level, {au: (MAX_INTENSITY, MAX_INTENSITY)}) - resting
-        reach[au] *= float(np.clip(wanted / (moved if abs(moved) > 1e-3 else np.copysign(1e-3, wanted)), 0.4, 1.9))
-    closed = replace(level, closing=closing_weights(neutral, level), reach=reach)
+        gain[au] *= float(np.clip(wanted / (moved if abs(moved) > 1e-3 else np.copysign(1e-3, wanted)), 0.4, 1.9))
+    closed = replace(level, closing=closing_weights(neutral, level), gain=gain)
     parted = {"AU25": (MAX_INTENSITY, MAX_INTENSITY)}
-    rest = _lip_gap(neutral, closed, {})
-    factor = (_PARTED - rest) / max(_lip_gap(neutral, closed, parted) - rest, 0.03)
-    return replace(closed, reach={**reach, "AU25": reach["AU25"] * float(np.clip(factor, 0.7, 2.5))})
+    opening = _lip_gap(neutral, closed, parted) - _lip_gap(neutral, closed, {})
+    factor = _eye_span(neutral) * float(rng.uniform(*_PARTED)) / max(opening, 0.02)
+    return replace(closed, gain={**gain, "AU25": gain["AU25"] * float(np.clip(factor, 0.4, 2.5))})
 
 
-def _points(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> Float[np.ndarray, "49 3"]:
-    weights = {name: weight for name, weight in unit_weights(aus, habit).items() if weight}
+def _points(neutral: Vertices, gains: ExpressionGains, aus: Mapping[str, Sides]) -> Float[np.ndarray, "49 3"]:
+    weights = {name: weight for name, weight in blendshape_weights(aus, gains).items() if weight}
     shifts = np.stack([_at_landmarks(name) for name in weights])
     return neutral[landmark_vertices()] + np.tensordot(np.array(list(weights.values())), shifts, 1)
 
 
 @cache
 def _at_landmarks(name: str) -> Float[np.ndarray, "49 3"]:
-    """Return how an expression unit shifts the landmarks."""
-    target = unit(name)
+    """Return how a blendshape shifts the landmarks."""
+    target = blendshape(name)
     shift = np.zeros_like(base_mesh().vertices)
     shift[target.index] = target.shift
     return shift[landmark_vertices()]
 
 
-def _eye_opening(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> float:
-    height = _points(neutral, habit, aus)[:, 1]
+def _eye_opening(neutral: Vertices, gains: ExpressionGains, aus: Mapping[str, Sides]) -> float:
+    height = _points(neutral, gains, aus)[:, 1]
     return float(np.mean([height[upper] - height[lower] for pairs in _LIDS.values() for upper, lower in pairs]))
 
 
-def _lip_gap(neutral: Vertices, habit: Habit, aus: Mapping[str, Sides]) -> float:
-    upper, lower = _points(neutral, habit, aus)[list(_LIPS), 1]
+def _eye_span(neutral: Vertices) -> float:
+    """Return the distance between the outer eye corners, decimetres."""
+    one, other = neutral[landmark_vertices()[[OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT]]]
+    return float(np.linalg.norm(one - other))
+
+
+def _lip_gap(neutral: Vertices, gains: ExpressionGains, aus: Mapping[str, Sides]) -> float:
+    upper, lower = _points(neutral, gains, aus)[list(_LIPS), 1]
     return float(upper - lower)
 
 
-def _with_level_corners(habit: Habit, neutral: Vertices, wanted: float) -> Habit:
-    height = _points(neutral, habit, {})[:, 1]
+def _with_level_corners(gains: ExpressionGains, neutral: Vertices, wanted: float) -> ExpressionGains:
+    height = _points(neutral, gains, {})[:, 1]
     over = height[list(_CORNERS)].mean() - height[list(_LIPS)].mean()
     rises = _at_landmarks("own:corner-lift")[:, 1]
     step = rises[list(_CORNERS)].mean() - rises[list(_LIPS)].mean()
-    return replace(habit, rest={**habit.rest, "own:corner-lift": float(np.clip((wanted - over) / step, -1.5, 2.5))})
+    return replace(gains, rest={**gains.rest, "own:corner-lift": float(np.clip((wanted - over) / step, -1.5, 2.5))})
 
 
-def closing_weights(neutral: Vertices, habit: Habit) -> tuple[float, float]:
-    """Return the weight of the blink units, on the left and the right, at which the lids of a resting face meet."""
-    height, weights = _points(neutral, habit, {})[:, 1], []
+def closing_weights(neutral: Vertices, gains: ExpressionGains) -> tuple[float, float]:
+    """Return the weight of the blink blendshapes, left and right, at which the lids of a resting face meet."""
+    height, weights = _points(neutral, gains, {})[:, 1], []
     for side, pairs in _LIDS.items():
         falls = _at_landmarks(f"eyeBlink{side}")[:, 1]
         needed = [(height[up] - height[low]) / max(falls[low] - falls[up], 0.02) for up, low in pairs]
-        weights.append(float(np.clip(max(needed) + 0.05, 0.6, 1.8)))
+        weights.append(float(np.clip((np.mean(needed) + max(needed)) / 2, 0.6, 1.8)))
     return weights[0], weights[1]
 
 

@@ -1,6 +1,6 @@
-"""From AU intensities to a moved face: recipes over expression units, left and right apart, varied by identity.
+"""From AU intensities to a moved face: AU-to-blendshape maps, left and right apart, varied by identity.
 
-Units named "*" exist per side; a unit without sides is split at the midline where an AU differs between the sides.
+Blendshapes named "*" exist per side; one without sides is split at the midline where an AU differs between sides.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,10 +10,19 @@ from functools import cache
 import numpy as np
 
 from duchenne.errors import UsageError
-from duchenne.facs import ACTION_UNITS, AU_NAMES
+from duchenne.facs import AU_NAMES
 from duchenne.synthesis.person.identity import ANCESTRIES, Identity
-from duchenne.synthesis.rig.au_map import ARKIT, JOINT, MPFB, OTHER_MOTION, TOGETHER, Recipe, Style
-from duchenne.synthesis.rig.expression_units import unit
+from duchenne.synthesis.rig.au_map import (
+    ARKIT,
+    JOINT,
+    MPFB,
+    OTHER_MOTION,
+    TOGETHER,
+    VARIED,
+    BlendshapeWeights,
+    MapStyle,
+)
+from duchenne.synthesis.rig.blendshapes import blendshape
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices
 from duchenne.synthesis.rig.mesh import Vertices
 
@@ -31,30 +40,30 @@ _REST = {
 
 
 @dataclass(frozen=True)
-class Habit:
-    """How one person moves: their recipes, a resting face, and which side leads.
+class ExpressionGains:
+    """How one person moves: their AU-to-blendshape maps, a resting face, and which side leads.
 
     Attributes:
-        recipes: Weights of the units of each AU at intensity E; "mh:" units carry their ancestry.
-        rest: Weights of the resting face by unit, sides resolved.
+        au_maps: Weights of the blendshapes of each AU at intensity E; MPFB2's ("mh:") carry their ancestry.
+        rest: Weights of the resting face by blendshape, sides resolved.
         side: Factor on the left and on the right side.
-        reach: Factor on each AU as a whole.
-        closing: Weight of the blink units, left and right, at which the lids meet.
-        ancestry: Whose "mh:" units this person has where AUs meet.
+        gain: Factor on each AU as a whole.
+        closing: Weight of the blink blendshapes, left and right, at which the lids meet.
+        ancestry: Whose "mh:" blendshapes this person has where AUs meet.
     """
 
-    recipes: Mapping[str, Recipe]
+    au_maps: Mapping[str, BlendshapeWeights]
     rest: Mapping[str, float]
     side: Sides
-    reach: Mapping[str, float] = field(default_factory=dict)
+    gain: Mapping[str, float] = field(default_factory=dict)
     closing: Sides = (1.0, 1.0)
     ancestry: str = ANCESTRIES[0]
 
 
-def draw_habit(identity: Identity) -> Habit:
+def draw_gains(identity: Identity) -> ExpressionGains:
     """Return how a person moves their face."""
     rng = np.random.default_rng([identity.subject, 2])
-    recipes = {au: _draw_recipe(rng, au, identity) for au in AU_NAMES}
+    au_maps = {au: _draw_map(rng, au, identity) for au in AU_NAMES}
     rest: dict[str, float] = {}
     for name, spread in _REST.items():
         value = float(np.clip(rng.normal(), -2, 2)) * spread
@@ -62,49 +71,54 @@ def draw_habit(identity: Identity) -> Habit:
             value = abs(value)
         for sided, side_value in _resolve(name, (value, value * rng.uniform(0.7, 1.1))):
             rest[sided] = side_value
-    reach = {au: float(np.clip(np.exp(rng.normal() * 0.1), 0.85, 1.2)) for au in AU_NAMES}
+    gain = {au: float(np.clip(np.exp(rng.normal() * 0.14), 0.75, 1.3)) for au in AU_NAMES}
     side = (1.0, 1.0) if rng.random() < 0.5 else (1.0, float(rng.uniform(0.85, 1.0)))
     ancestry = max(ANCESTRIES, key=lambda name: identity.ancestry[name])
     usual = 0.7 * identity.ancestry["asian"] + 0.3 * max(0.0, identity.age - 40) / 30
     rest["own:hood"] = float(np.clip(usual + 0.6 * rng.normal(), -0.8, 2.0))
-    return Habit(recipes, rest, side if rng.random() < 0.5 else side[::-1], reach, ancestry=ancestry)
+    return ExpressionGains(au_maps, rest, side if rng.random() < 0.5 else side[::-1], gain, ancestry=ancestry)
 
 
-def _draw_recipe(rng: np.random.Generator, au: str, identity: Identity) -> Recipe:
-    """Return one person's recipe of an AU: a style or a blend, units that take part more or less, the same strength.
+def _draw_map(rng: np.random.Generator, au: str, identity: Identity) -> BlendshapeWeights:
+    """Return one person's map of an AU: a style or a blend, with blendshapes that take part more or less.
 
-    The strength is that of the blended styles, so nobody's movement vanishes because the units that they use happen to
-    be weak.
+    The strength is that of the blended styles, so nobody's movement vanishes because the blendshapes that they use
+    happen to be weak; those that carry less than half of the strongest one may be silent. `au_map.VARIED` turns the
+    direction.
     """
-    blend = {Style.ARKIT: 0.0, Style.MPFB: 1.0}.get(identity.recipe)
+    blend = {MapStyle.ARKIT: 0.0, MapStyle.MPFB: 1.0}.get(identity.au_map)
     drawn = float(np.clip(rng.uniform(-0.3, 1.3), 0, 1))
     blend = drawn if blend is None else blend
     main = max(ANCESTRIES, key=lambda name: identity.ancestry[name])
     ancestry = main if rng.random() < 0.6 else str(rng.choice(ANCESTRIES))
-    arkit, mpfb = (_of_ancestry(recipes[au], ancestry) for recipes in (ARKIT, MPFB))
+    arkit, mpfb = (_of_ancestry(au_maps[au], ancestry) for au_maps in (ARKIT, MPFB))
     wanted = (1 - blend) * strength(arkit) + blend * strength(mpfb)
     mixed = {name: (1 - blend) * arkit.get(name, 0.0) + blend * mpfb.get(name, 0.0) for name in {**arkit, **mpfb}}
-    first = max(mixed, key=lambda name: strength({name: mixed[name]}))
+    parts = {name: strength({name: weight}) for name, weight in mixed.items()}
     personal = {}
     for name, weight in mixed.items():
         factor = float(np.exp(rng.normal() * 0.28))
-        silent = rng.random() < 0.12 and name != first and not name.startswith("own:")
+        minor = parts[name] < 0.5 * max(parts.values()) and not name.startswith("own:")
+        silent = rng.random() < 0.12 and minor
         personal[name] = 0.0 if silent else weight * factor
     scale = wanted / max(strength(personal), 1e-9)
-    return {name: weight * float(np.clip(scale, 0.5, 2.0)) for name, weight in personal.items() if abs(weight) > 0.01}
+    personal = {name: weight * float(np.clip(scale, 0.5, 2.0)) for name, weight in personal.items()}
+    for name, spread in VARIED.get(au, {}).items():
+        personal[name] = personal.get(name, 0.0) + spread * float(np.clip(rng.normal(), -1.8, 1.8))
+    return {name: weight for name, weight in personal.items() if abs(weight) > 0.01}
 
 
-def _of_ancestry(recipe: Recipe, ancestry: str) -> Recipe:
-    return {name.replace("mh:", f"mh:{ancestry}/"): weight for name, weight in recipe.items()}
+def _of_ancestry(au_map: BlendshapeWeights, ancestry: str) -> BlendshapeWeights:
+    return {name.replace("mh:", f"mh:{ancestry}/"): weight for name, weight in au_map.items()}
 
 
-def strength(recipe: Recipe) -> float:
-    """Return the root of the summed squares of a recipe's displacements on the subject's left, decimetres.
+def strength(au_map: BlendshapeWeights) -> float:
+    """Return the root of the summed squares of a map's displacements on the subject's left, decimetres.
 
     Landmarks count `_LANDMARK_WEIGHT` times: what moves them is what is seen first.
     """
-    names = [name for name, weight in recipe.items() if weight]
-    weights = np.array([recipe[name] for name in names])
+    names = [name for name, weight in au_map.items() if weight]
+    weights = np.array([au_map[name] for name in names])
     products = np.array([[_product(one, other) for other in names] for one in names]).reshape(len(names), len(names))
     return float(np.sqrt(max(weights @ products @ weights, 0.0)))
 
@@ -114,28 +128,28 @@ def _product(one: str, other: str) -> float:
     if one > other:
         return _product(other, one)
     (first, _), (second, _) = _resolve(one, (1.0, 0.0))[0], _resolve(other, (1.0, 0.0))[0]
-    a, b = unit(first), unit(second)
+    a, b = blendshape(first), blendshape(second)
     _, at_a, at_b = np.intersect1d(a.index, b.index, return_indices=True)
     products = (a.shift[at_a] * b.shift[at_b]).sum(1)
     return float(products.sum() + _LANDMARK_WEIGHT * products[np.isin(a.index[at_a], landmark_vertices())].sum())
 
 
-def unit_weights(aus: Mapping[str, Sides], habit: Habit) -> dict[str, float]:
-    """Return the weight of each unit, sides resolved, for intensities 0-5 per side.
+def blendshape_weights(aus: Mapping[str, Sides], gains: ExpressionGains) -> dict[str, float]:
+    """Return the weight of each blendshape, sides resolved, for intensities 0-5 per side.
 
     Args:
-        aus: By AU name; also movements of `recipes.OTHER_MOTION` by theirs.
-        habit: Whose face it is.
+        aus: By AU name; also movements of `au_map.OTHER_MOTION` by theirs.
+        gains: Whose face it is.
 
     Raises:
         UsageError: There is no such movement.
     """
-    weights = dict(habit.rest)
-    for name, sides in _moves(aus, habit):
+    weights = dict(gains.rest)
+    for name, sides in _moves(aus, gains):
         for sided, value in _resolve(name, sides):
             weights[sided] = weights.get(sided, 0.0) + value
     # A lid that is closed cannot close further: blinking and squinting together stay within the eye.
-    for side, intensity, closing in zip(("Left", "Right"), aus.get("AU43", (0.0, 0.0)), habit.closing, strict=True):
+    for side, intensity, closing in zip(("Left", "Right"), aus.get("AU43", (0.0, 0.0)), gains.closing, strict=True):
         shut = min(intensity / MAX_INTENSITY, 1.0)
         blink = f"eyeBlink{side}"
         weights[blink] = weights.get(blink, 0.0) * (1 - shut) + closing * shut
@@ -145,20 +159,20 @@ def unit_weights(aus: Mapping[str, Sides], habit: Habit) -> dict[str, float]:
     return weights
 
 
-def _moves(aus: Mapping[str, Sides], habit: Habit) -> Iterator[tuple[str, Sides]]:
-    """Yield units with the weight on either side, before sides are resolved."""
+def _moves(aus: Mapping[str, Sides], gains: ExpressionGains) -> Iterator[tuple[str, Sides]]:
+    """Yield blendshapes with the weight on either side, before sides are resolved."""
     for au, sides in aus.items():
-        recipe = habit.recipes.get(au) or OTHER_MOTION.get(au)
-        if recipe is None:
+        au_map = gains.au_maps.get(au) or OTHER_MOTION.get(au)
+        if au_map is None:
             raise UsageError(f"There is no action unit {au!r} here. Known: {' '.join((*AU_NAMES, *OTHER_MOTION))}.")
         if au != "AU43":
-            reach = habit.reach.get(au, 1.0) / MAX_INTENSITY
-            left, right = (sides[k] * _in_company(au, aus, k) * reach * habit.side[k] for k in (0, 1))
-            yield from ((name, (left * weight, right * weight)) for name, weight in recipe.items())
-    for (one, other), recipe in JOINT.items():
+            gain = gains.gain.get(au, 1.0) / MAX_INTENSITY
+            left, right = (sides[k] * _in_company(au, aus, k) * gain * gains.side[k] for k in (0, 1))
+            yield from ((name, (left * weight, right * weight)) for name, weight in au_map.items())
+    for (one, other), au_map in JOINT.items():
         if one in aus and other in aus:
-            left, right = (float(np.sqrt(aus[one][k] * aus[other][k])) * habit.side[k] / MAX_INTENSITY for k in (0, 1))
-            for name, weight in _of_ancestry(recipe, habit.ancestry).items():
+            left, right = (float(np.sqrt(aus[one][k] * aus[other][k])) * gains.side[k] / MAX_INTENSITY for k in (0, 1))
+            for name, weight in _of_ancestry(au_map, gains.ancestry).items():
                 yield name, (left * weight, right * weight)
 
 
@@ -172,7 +186,7 @@ def _in_company(au: str, aus: Mapping[str, Sides], side: int) -> float:
 
 
 def _resolve(name: str, sides: Sides) -> list[tuple[str, float]]:
-    """Return (unit, weight) with the star replaced by a side, or the unit split at the midline."""
+    """Return (blendshape, weight) with the star replaced by a side, or the blendshape split at the midline."""
     left, right = sides
     if "*" in name:
         words = ("left", "right") if name.startswith("mh:") else ("Left", "Right")
@@ -183,24 +197,19 @@ def _resolve(name: str, sides: Sides) -> list[tuple[str, float]]:
 
 
 def express(vertices: Vertices, weights: Mapping[str, float]) -> Vertices:
-    """Return the head moved by weighted units."""
+    """Return the head moved by weighted blendshapes."""
     moved = vertices.copy()
     for name, weight in weights.items():
         if abs(weight) > 1e-5:
-            target = unit(name)
+            target = blendshape(name)
             moved[target.index] += weight * target.shift
     return moved
 
 
-def gaze_units(right_deg: float, up_deg: float) -> dict[str, float]:
-    """Return the lid units that follow the gaze (to the image's right, upwards), degrees up to 30."""
+def gaze_blendshapes(right_deg: float, up_deg: float) -> dict[str, float]:
+    """Return the lid blendshapes that follow the gaze (to the image's right, upwards), degrees up to 30."""
     across, along = np.clip(right_deg / 30, -1, 1), np.clip(up_deg / 30, -1, 1)
     outwards, inwards = ("Left", "Right") if across > 0 else ("Right", "Left")
     vertical = "Up" if along > 0 else "Down"
     weights = {f"eyeLookOut{outwards}": abs(across), f"eyeLookIn{inwards}": abs(across)}
     return {**weights, **{f"eyeLook{vertical}{side}": abs(float(along)) for side in ("Left", "Right")}}
-
-
-def recipe_aus() -> tuple[str, ...]:
-    """Return the AUs that have a recipe; all of `facs.ACTION_UNITS`."""
-    return tuple(au.name for au in ACTION_UNITS if au.name in ARKIT and au.name in MPFB)

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.errors import UsageError
-from duchenne.synthesis.rig.au_map import Style
-from duchenne.synthesis.rig.expression_units import unit
+from duchenne.synthesis.rig.au_map import MapStyle
+from duchenne.synthesis.rig.blendshapes import blendshape
 from duchenne.synthesis.rig.mesh import Vertices, base_mesh, displacement, target_names
 
 ANCESTRIES = ("caucasian", "asian", "african")
@@ -56,6 +56,16 @@ more to the inside, and differ half as much: a landmark model's points on 3,771 
 heads."""
 
 
+_LID_PARTS = ((1, 0.12), (2, 0.27), (3, 0.38))
+_LIDS = {
+    **{f"mpfb2/targets/eyes/{side}-eye-height{part}-incr": share for side in "lr" for part, share in _LID_PARTS},
+    **{f"mpfb2/targets/eyes/{side}-eye-eyefold-up": 0.5 for side in "lr"},
+}
+_LIDS_OPEN = (0.85, 0.35)
+"""What opens the lids of the rig, whose eyes are narrower by a quarter than real ones at rest, and its mean and spread
+over people: neutral faces then have lids .095 of the outer-eye distance apart, real ones .098."""
+
+
 @dataclass(frozen=True)
 class Person:
     """What is asked of an identity; None is drawn at random.
@@ -64,7 +74,7 @@ class Person:
         tone: Monk skin tone, 1-10.
         sex: "female" or "male".
         age: Years, 18-80.
-        recipe: Which units lead the recipes of their action units; never None.
+        au_map: Which blendshapes lead the maps of their action units; never None.
         tones: Lightest and darkest, where none is asked for.
         ages: Youngest and oldest, where none is asked for.
         pack: File of the appearance pack, whose hair most people then wear; None for the short hair of our own.
@@ -73,7 +83,7 @@ class Person:
     tone: int | None = None
     sex: str | None = None
     age: float | None = None
-    recipe: Style = Style.MIXED
+    au_map: MapStyle = MapStyle.MIXED
     tones: tuple[int, int] = (TONES[0], TONES[-1])
     ages: tuple[float, float] = (18.0, 78.0)
     pack: Path | None = None
@@ -100,7 +110,7 @@ class Identity:
         age: Years.
         ancestry: Weights over `ANCESTRIES`, which shape the skull and the features.
         vertices: (19158, 3), the neutral head.
-        recipe: Which units lead the recipes of their action units.
+        au_map: Which blendshapes lead the maps of their action units.
     """
 
     subject: int
@@ -109,7 +119,7 @@ class Identity:
     age: float
     ancestry: dict[str, float]
     vertices: Vertices
-    recipe: Style = Style.MIXED
+    au_map: MapStyle = MapStyle.MIXED
 
 
 def draw_identity(subject: int, person: Person | None = None) -> Identity:
@@ -125,9 +135,10 @@ def draw_identity(subject: int, person: Person | None = None) -> Identity:
     _add_details(vertices, rng)
     _add_asymmetry(vertices, rng)
     _set_brows(vertices, np.random.default_rng([subject, 19]))
+    _open_lids(vertices, np.random.default_rng([subject, 23]))
     for name, shift in _TEETH_SHIFT.items():
         vertices[np.unique(base_mesh().quads[base_mesh().groups[name]])] += shift
-    return Identity(subject, tone, sex, age, ancestry, vertices, person.recipe)
+    return Identity(subject, tone, sex, age, ancestry, vertices, person.au_map)
 
 
 def _ancestry(rng: np.random.Generator, tone: int) -> dict[str, float]:
@@ -205,8 +216,15 @@ def _add_asymmetry(vertices: Vertices, rng: np.random.Generator) -> None:
 
 def _set_brows(vertices: Vertices, rng: np.random.Generator) -> None:
     for name, (mean, spread) in _BROWS.items():
-        target = unit(name)
+        target = blendshape(name)
         vertices[target.index] += (mean + spread * float(np.clip(rng.normal(), -2.0, 2.0))) * target.shift
+
+
+def _open_lids(vertices: Vertices, rng: np.random.Generator) -> None:
+    mean, spread = _LIDS_OPEN
+    opened = mean + spread * float(np.clip(rng.normal(), -2.0, 2.0))
+    for name, share in _LIDS.items():
+        _add(vertices, name, opened * share)
 
 
 def iris_colour(identity: Identity, rng: np.random.Generator) -> Float[np.ndarray, "3"]:

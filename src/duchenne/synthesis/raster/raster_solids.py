@@ -6,7 +6,18 @@ Works on plain arrays, like `raster.py`; `blending.py` and `hand.py` fill them.
 import numpy as np
 from numba import njit
 
-from duchenne.synthesis.raster.rasteriser import gloss, texel
+from duchenne.synthesis.raster.rasteriser import displayed, gloss, mixed, texel
+
+
+@njit(cache=True, fastmath=True)
+def _reflected(albedo, c, facing, filled, up, softness, light):  # type: ignore[no-untyped-def]
+    """Return the light of channel c that a matt surface gives back, without shadow."""
+    wrap = softness * (1.0 if c == 0 else 0.45 if c == 1 else 0.3)
+    return albedo * (
+        light[1, c] * max((facing + wrap) / (1.0 + wrap), 0.0)
+        + light[3, c] * max((filled + wrap) / (1.0 + wrap), 0.0)
+        + 0.9 * (light[4, c] * up + light[5, c] * (1.0 - up))
+    )
 
 
 @njit(cache=True, fastmath=True)
@@ -37,10 +48,8 @@ def blend(  # type: ignore[no-untyped-def]  # noqa: PLR0915
         x0, y0, w0 = screen[i0, 0], screen[i0, 1], screen[i0, 2]
         x1, y1, w1 = screen[i1, 0], screen[i1, 1], screen[i1, 2]
         x2, y2, w2 = screen[i2, 0], screen[i2, 1], screen[i2, 2]
-        if w0 <= 0.0 or w1 <= 0.0 or w2 <= 0.0:
-            continue
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if area == 0.0:
+        if w0 <= 0.0 or w1 <= 0.0 or w2 <= 0.0 or area == 0.0:
             continue
         left = max(0, int(np.ceil(min(x0, x1, x2) - 0.5)))
         right = min(width - 1, int(np.floor(max(x0, x1, x2) - 0.5)))
@@ -56,24 +65,20 @@ def blend(  # type: ignore[no-untyped-def]  # noqa: PLR0915
                 b0 = 1.0 - b1 - b2
                 if b0 < 0.0 or b1 < 0.0 or b2 < 0.0:
                     continue
-                c0, c1, c2 = b0 * w0, b1 * w1, b2 * w2
-                z = 1.0 / (c0 + c1 + c2)
+                z = 1.0 / (b0 * w0 + b1 * w1 + b2 * w2)
                 if z >= depth[row, column]:
                     continue
-                c0, c1, c2 = c0 * z, c1 * z, c2 * z
+                c0, c1, c2 = b0 * w0 * z, b1 * w1 * z, b2 * w2 * z
                 share = c0 * colour[i0, 3] + c1 * colour[i1, 3] + c2 * colour[i2, 3]
                 u = c0 * uv[i0, 0] + c1 * uv[i1, 0] + c2 * uv[i2, 0]
                 v = c0 * uv[i0, 1] + c1 * uv[i1, 1] + c2 * uv[i2, 1]
                 share *= texel(texture, 0, rows, columns, u, v, 3) / 255.0
                 if share < 0.004 and surface[0] <= 0.0:
                     continue
-                nx = c0 * normal[i0, 0] + c1 * normal[i1, 0] + c2 * normal[i2, 0]
-                ny = c0 * normal[i0, 1] + c1 * normal[i1, 1] + c2 * normal[i2, 1]
-                nz = c0 * normal[i0, 2] + c1 * normal[i1, 2] + c2 * normal[i2, 2]
+                nx, ny, nz = mixed(normal, i0, i1, i2, c0, c1, c2)
                 length = 1.0 / np.sqrt(nx * nx + ny * ny + nz * nz + 1e-12)
                 nx, ny, nz = nx * length, ny * length, nz * length
-                qx = c0 * position[i0, 0] + c1 * position[i1, 0] + c2 * position[i2, 0]
-                qy = c0 * position[i0, 1] + c1 * position[i1, 1] + c2 * position[i2, 1]
+                qx, qy, _ = mixed(position, i0, i1, i2, c0, c1, c2)
                 reach = -1.0 / np.sqrt(qx * qx + qy * qy + z * z)
                 vx, vy, vz = qx * reach, qy * reach, z * reach
                 if nx * vx + ny * vy + nz * vz < 0.0:
@@ -88,15 +93,8 @@ def blend(  # type: ignore[no-untyped-def]  # noqa: PLR0915
                 for c in range(3):
                     albedo = c0 * colour[i0, c] + c1 * colour[i1, c] + c2 * colour[i2, c]
                     albedo = (albedo * texel(texture, 0, rows, columns, u, v, c) / 255.0) ** 2
-                    wrap = surface[2] * (1.0 if c == 0 else 0.45 if c == 1 else 0.3)
-                    value = albedo * (
-                        light[1, c] * max((facing + wrap) / (1.0 + wrap), 0.0)
-                        + light[3, c] * max((filled + wrap) / (1.0 + wrap), 0.0)
-                        + 0.9 * (light[4, c] * up + light[5, c] * (1.0 - up))
-                    )
-                    value += light[1, c] * shine + light[3, c] * soft
-                    value = 1.2 * value / (1.0 + 0.3 * value)
-                    value = np.sqrt(min(max(value, 0.0), 1.0))
+                    value = _reflected(albedo, c, facing, filled, up, surface[2], light)
+                    value = displayed(value + light[1, c] * shine + light[3, c] * soft)
                     out[row, column, c] += (value - out[row, column, c]) * share
                 if hides and dense > 0.5:
                     depth[row, column] = z

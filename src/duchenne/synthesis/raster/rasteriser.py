@@ -133,7 +133,43 @@ def _lit(shadow, sx, sy, sz, bias):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True)
-def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
+def mixed(values, i0, i1, i2, b0, b1, b2):  # type: ignore[no-untyped-def]
+    """Return the three values of a triangle's vertices, weighted."""
+    return (
+        b0 * values[i0, 0] + b1 * values[i1, 0] + b2 * values[i2, 0],
+        b0 * values[i0, 1] + b1 * values[i1, 1] + b2 * values[i2, 1],
+        b0 * values[i0, 2] + b1 * values[i1, 2] + b2 * values[i2, 2],
+    )
+
+
+@njit(cache=True, fastmath=True)
+def displayed(value):  # type: ignore[no-untyped-def]
+    """Return light as a screen shows it, 0-1: bright light is compressed, then the square root taken."""
+    value = 1.2 * value / (1.0 + 0.3 * value)
+    return np.sqrt(min(max(value, 0.0), 1.0))
+
+
+@njit(cache=True, fastmath=True)
+def _tilt(position, uv, i0, i1, i2, su, sv):  # type: ignore[no-untyped-def]
+    """Return what a height that rises by su and sv a texel takes from the normal of a triangle.
+
+    Source: Blinn, SIGGRAPH 1978; the tangents follow from the triangle's edges.
+    """
+    ax, ay, az = position[i1, 0] - position[i0, 0], position[i1, 1] - position[i0, 1], position[i1, 2] - position[i0, 2]
+    cx, cy, cz = position[i2, 0] - position[i0, 0], position[i2, 1] - position[i0, 1], position[i2, 2] - position[i0, 2]
+    u1, v1 = uv[i1, 0] - uv[i0, 0], uv[i1, 1] - uv[i0, 1]
+    u2, v2 = uv[i2, 0] - uv[i0, 0], uv[i2, 1] - uv[i0, 1]
+    det = u1 * v2 - u2 * v1
+    sign = 1.0 if det >= 0.0 else -1.0
+    tx, ty, tz = (ax * v2 - cx * v1) * sign, (ay * v2 - cy * v1) * sign, (az * v2 - cz * v1) * sign
+    ex, ey, ez = (cx * u1 - ax * u2) * sign, (cy * u1 - ay * u2) * sign, (cz * u1 - az * u2) * sign
+    tl = 1.0 / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-20)
+    el = 1.0 / np.sqrt(ex * ex + ey * ey + ez * ez + 1e-20)
+    return su * tx * tl + sv * ex * el, su * ty * tl + sv * ey * el, su * tz * tl + sv * ez * el
+
+
+@njit(cache=True, fastmath=True)
+def shade(  # type: ignore[no-untyped-def]
     owner, bary, triangles, material, position, normal, uv, occlusion, on_shadow, shadow, atlas, table, bump, light, out
 ):
     """Colour every pixel that a triangle owns.
@@ -171,39 +207,14 @@ def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
             start, rows, columns = table[m, 0], table[m, 1], table[m, 2]
             for c in range(3):
                 albedo[c] = (texel(atlas, start, rows, columns, u, v, c) / 255.0) ** 2
-            nx = b0 * normal[i0, 0] + b1 * normal[i1, 0] + b2 * normal[i2, 0]
-            ny = b0 * normal[i0, 1] + b1 * normal[i1, 1] + b2 * normal[i2, 1]
-            nz = b0 * normal[i0, 2] + b1 * normal[i1, 2] + b2 * normal[i2, 2]
-            px = b0 * position[i0, 0] + b1 * position[i1, 0] + b2 * position[i2, 0]
-            py = b0 * position[i0, 1] + b1 * position[i1, 1] + b2 * position[i2, 1]
-            pz = b0 * position[i0, 2] + b1 * position[i1, 2] + b2 * position[i2, 2]
+            nx, ny, nz = mixed(normal, i0, i1, i2, b0, b1, b2)
+            px, py, pz = mixed(position, i0, i1, i2, b0, b1, b2)
             if bump[m, 0] > 0.0:
-                # Tangents from the triangle's edges; the height's slope tilts the normal (Blinn 1978).
-                du, dv = 1.0 / columns, 1.0 / rows
                 here = texel(atlas, start, rows, columns, u, v, 3)
-                su = bump[m, 0] * (texel(atlas, start, rows, columns, u + du, v, 3) - here)
-                sv = bump[m, 0] * (texel(atlas, start, rows, columns, u, v + dv, 3) - here)
-                ax, ay, az = (
-                    position[i1, 0] - position[i0, 0],
-                    position[i1, 1] - position[i0, 1],
-                    position[i1, 2] - position[i0, 2],
-                )
-                cx, cy, cz = (
-                    position[i2, 0] - position[i0, 0],
-                    position[i2, 1] - position[i0, 1],
-                    position[i2, 2] - position[i0, 2],
-                )
-                u1, v1 = uv[i1, 0] - uv[i0, 0], uv[i1, 1] - uv[i0, 1]
-                u2, v2 = uv[i2, 0] - uv[i0, 0], uv[i2, 1] - uv[i0, 1]
-                det = u1 * v2 - u2 * v1
-                sign = 1.0 if det >= 0.0 else -1.0
-                tx, ty, tz = (ax * v2 - cx * v1) * sign, (ay * v2 - cy * v1) * sign, (az * v2 - cz * v1) * sign
-                ex, ey, ez = (cx * u1 - ax * u2) * sign, (cy * u1 - ay * u2) * sign, (cz * u1 - az * u2) * sign
-                tl = 1.0 / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-20)
-                el = 1.0 / np.sqrt(ex * ex + ey * ey + ez * ez + 1e-20)
-                nx -= su * tx * tl + sv * ex * el
-                ny -= su * ty * tl + sv * ey * el
-                nz -= su * tz * tl + sv * ez * el
+                su = bump[m, 0] * (texel(atlas, start, rows, columns, u + 1.0 / columns, v, 3) - here)
+                sv = bump[m, 0] * (texel(atlas, start, rows, columns, u, v + 1.0 / rows, 3) - here)
+                dx, dy, dz = _tilt(position, uv, i0, i1, i2, su, sv)
+                nx, ny, nz = nx - dx, ny - dy, nz - dz
             length = 1.0 / np.sqrt(nx * nx + ny * ny + nz * nz + 1e-12)
             nx, ny, nz = nx * length, ny * length, nz * length
             reach = 1.0 / np.sqrt(px * px + py * py + pz * pz)
@@ -213,9 +224,7 @@ def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
             sky = b0 * occlusion[i0] + b1 * occlusion[i1] + b2 * occlusion[i2]
             facing = nx * light[0, 0] + ny * light[0, 1] + nz * light[0, 2]
             filled = nx * light[2, 0] + ny * light[2, 1] + nz * light[2, 2]
-            sx = b0 * on_shadow[i0, 0] + b1 * on_shadow[i1, 0] + b2 * on_shadow[i2, 0]
-            sy = b0 * on_shadow[i0, 1] + b1 * on_shadow[i1, 1] + b2 * on_shadow[i2, 1]
-            sz = b0 * on_shadow[i0, 2] + b1 * on_shadow[i1, 2] + b2 * on_shadow[i2, 2]
+            sx, sy, sz = mixed(on_shadow, i0, i1, i2, b0, b1, b2)
             key = _lit(shadow, sx, sy, sz, 0.02 + 0.05 * (1.0 - max(facing, 0.0))) if facing > -0.4 else 0.0
             if m in (3, 4):  # Light reaches teeth and tongue through the lips; the shadow map is too coarse there.
                 key = min(1.0, 1.25 * sky) if m == 3 else 0.5 * sky
@@ -236,5 +245,4 @@ def shade(  # type: ignore[no-untyped-def]  # noqa: PLR0915
                 ambient = (light[4, c] * up + light[5, c] * (1.0 - up)) * sky
                 value = albedo[c] * (light[1, c] * direct + light[3, c] * fill + ambient)
                 value += light[1, c] * shine + light[3, c] * soft_shine
-                value = 1.2 * value / (1.0 + 0.3 * value)
-                out[row, column, c] = np.sqrt(min(max(value, 0.0), 1.0))
+                out[row, column, c] = displayed(value)

@@ -146,7 +146,7 @@ def _claim(plan: ClipsPlan, folder: Path) -> None:
         "tone": plan.person.tone,
         "sex": plan.person.sex,
         "age": plan.person.age,
-        "recipe": plan.person.recipe.value,
+        "recipe": plan.person.au_map.value,
     }
     if plan.person.pack is not None:  # Its bytes are always the same, wherever it lies.
         wanted["pack"] = PACK_NAME

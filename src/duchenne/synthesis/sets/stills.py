@@ -153,7 +153,7 @@ def _claim(plan: StillsPlan, folder: Path) -> None:
     wanted: dict[str, object] = {"seed": plan.seed, "tone": person.tone, "sex": person.sex, "age": person.age}
     wanted |= {
         "people_per_file": plan.people_per_file,
-        "recipe": person.recipe.value,
+        "recipe": person.au_map.value,
         "company": plan.cooccurrence.value,
         "poses": plan.poses.value,
         "look": plan.lighting.value,
@@ -226,7 +226,7 @@ def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, shot: Shot) -> 
         "group": shot.group,
         "differs": list(shot.differs),
         **({"prototype": shot.variant.prototype, "variant": shot.variant.name} if shot.variant else {}),
-        "recipe": identity.recipe.value,
+        "recipe": identity.au_map.value,
         "ancestry": {name: round(share, 3) for name, share in identity.ancestry.items()},
         "field_deg": round(scene.camera.field_deg, 3),
         "face_px": round(scene.camera.face_px, 3),

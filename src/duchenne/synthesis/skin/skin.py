@@ -15,10 +15,11 @@ from jaxtyping import Float, UInt8
 
 from duchenne.synthesis.person.expression import Sides
 from duchenne.synthesis.person.identity import Identity
+from duchenne.synthesis.rig.smooth_step import smooth_step
 from duchenne.synthesis.skin.creases import creased
 from duchenne.synthesis.skin.skin_hair import grow_beard, grow_brows, hair_colour, line_lids, scalp_of
 from duchenne.synthesis.skin.skin_loops import add_folds, cut_in, fold_texture
-from duchenne.synthesis.skin.skin_maps import COLUMNS, ROWS, Map, lip_mask, noise, over, places, ridge, smooth_step
+from duchenne.synthesis.skin.skin_maps import COLUMNS, ROWS, Map, lip_mask, noise, over, places, ridge
 from duchenne.synthesis.skin.wrinkles import wrinkles_of
 
 MONK_TONES = (
@@ -171,11 +172,22 @@ def _regions() -> tuple[Map, Map, Map, Map, Map]:
     return rosy, beside * ridge(y - 7.32, 0.1), beside * ridge(y - 7.14, 0.06), corner, nostril
 
 
-def _lips(colour: np.ndarray, identity: Identity, rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:
-    mask = lip_mask()
-    natural = tone * rng.uniform([0.76, 0.56, 0.58], [0.94, 0.76, 0.80])
+def lip_colour(identity: Identity, rng: np.random.Generator, tone: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+    """Return the colour of a person's lips, 0-255: their skin's, darker and redder, never greener or yellower.
+
+    Green and blue are drawn as shares of red, since lips whose three channels are drawn apart come out olive at times.
+    """
+    dark = float(np.interp(identity.tone, (3, 9), (0.0, 1.0)))  # Dark lips are brown rather than pink.
+    darker, green, blue = rng.uniform([0.78, 0.66 + 0.08 * dark, 0.98], [0.95, 0.82 + 0.08 * dark, 1.14])
+    natural = tone * darker * np.array([1.0, green, green * blue])
     if identity.sex == "female" and rng.random() < 0.25:  # Lipstick, from a tint to a full cover.
         stick = rng.uniform([120, 30, 40], [200, 85, 100]) * (0.45 + 0.55 * tone.mean() / 220)
         natural = natural + (stick - natural) * rng.uniform(0.2, 0.8)
+    return natural
+
+
+def _lips(colour: np.ndarray, identity: Identity, rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:
+    mask = lip_mask()
+    natural = lip_colour(identity, rng, tone)
     streaks = 1 + 0.05 * noise(rng, 1.2)
     return over(colour, natural * streaks[..., None], mask * rng.uniform(0.75, 0.95))

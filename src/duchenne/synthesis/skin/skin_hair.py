@@ -5,7 +5,8 @@ from jaxtyping import Float
 
 from duchenne.synthesis.person.identity import Identity
 from duchenne.synthesis.rig.landmark_vertices import lid_paths
-from duchenne.synthesis.skin.skin_maps import Map, furrow, lip_mask, noise, over, ridge, smooth_step
+from duchenne.synthesis.rig.smooth_step import smooth_step
+from duchenne.synthesis.skin.skin_maps import Map, furrow, lip_mask, noise, over, ridge
 
 HAIR_COLOURS = ((28, 24, 22), (48, 36, 28), (82, 58, 38), (124, 92, 58), (176, 148, 104), (120, 62, 36))
 GREY_HAIR = (150, 148, 146)

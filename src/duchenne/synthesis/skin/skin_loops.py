@@ -5,16 +5,6 @@ from numba import njit
 
 
 @njit(cache=True, fastmath=True)
-def smooth_steps(x, low, high, out):  # type: ignore[no-untyped-def]
-    """Write 0 below low, 1 above high, a smooth rise between; x and out are flat float32."""
-    scale = np.float32(1.0 / (high - low))
-    start = np.float32(low)
-    for k in range(x.size):
-        t = min(max((x[k] - start) * scale, np.float32(0.0)), np.float32(1.0))
-        out[k] = t * t * (np.float32(3.0) - np.float32(2.0) * t)
-
-
-@njit(cache=True, fastmath=True)
 def ridges(x, width, out):  # type: ignore[no-untyped-def]
     """Write a Gaussian bump of a given half width; x and out are flat float32."""
     scale = np.float32(1.0 / width)

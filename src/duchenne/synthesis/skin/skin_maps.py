@@ -10,7 +10,7 @@ from duchenne.errors import SynthesisError
 from duchenne.synthesis.raster.rasteriser import FAR, fill_buffers
 from duchenne.synthesis.rig.mesh import base_mesh, data_folder
 from duchenne.synthesis.rig.parts import UV_BOX, Material, head_parts
-from duchenne.synthesis.skin.skin_loops import furrows, lay_over, ridges, smooth_steps
+from duchenne.synthesis.skin.skin_loops import furrows, lay_over, ridges
 
 COLUMNS, ROWS = 512, 960
 Map = Float[np.ndarray, "960 512"]
@@ -52,13 +52,6 @@ def lip_mask() -> Map:
     left, low, right, high = (int(v * side) for v in UV_BOX)
     crop = cv2.resize(picture[::-1][low:high, left:right], (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
     return cv2.GaussianBlur(crop.astype(np.float32) / 255, (0, 0), 1.2)
-
-
-def smooth_step(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return 0 below low, 1 above high, a smooth rise between."""
-    flat, out = _flat(x), np.empty(x.shape, np.float32)
-    smooth_steps(flat, low, high, out.reshape(-1))
-    return out
 
 
 def ridge(x: np.ndarray, width: float) -> np.ndarray:

@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from duchenne.synthesis.skin.skin_maps import COLUMNS, ROWS, Map, furrow, noise, places, ridge, smooth_step
+from duchenne.synthesis.rig.smooth_step import smooth_step
+from duchenne.synthesis.skin.skin_maps import COLUMNS, ROWS, Map, furrow, noise, places, ridge
 
 _DEEPEST = 1.2
 _SHARE_OF_PERSON = (0.3, 1.2)
@@ -88,7 +89,7 @@ def _same_for_all() -> dict[str, Map]:
         "AU09": 0.8 * fold * smooth_step(y, 6.76, 6.84),
         "AU10": fold * smooth_step(y, 6.70, 6.80) * 1.1,
         "AU12": fold * 1.1 + 0.4 * furrow(ax, y, [(0.335, 6.66), (0.345, 6.59)], 0.018),
-        "AU14": 1.2 * furrow(ax, y, [(0.30, 6.66), (0.31, 6.57)], 0.02),
+        "AU14": 1.2 * furrow(ax, y, [(0.286, 6.655), (0.296, 6.57)], 0.018),
         "AU15": furrow(ax, y, [(0.275, 6.58), (0.30, 6.50), (0.31, 6.42)], 0.018),
         "AU17": 0.7 * furrow(ax, y, [(0.0, 6.45), (0.12, 6.44)], 0.02),
     }

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from duchenne.errors import TrainingError
-from duchenne.training.pictures.blendshapes import BLENDSHAPE_NAMES
+from duchenne.training.pictures.mediapipe_blendshapes import BLENDSHAPE_NAMES
 
 _NAMES = "blendshape_names"
 _MAKE = "Make the labels with: duchenne dev label-faces."

@@ -21,7 +21,7 @@ from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import Transform, angle_deg, scale_of, shift, similarity, transform_points
 from duchenne.training.pictures.blazeface import BlazeFace, TeacherFace, full_range, overlap, short_range
-from duchenne.training.pictures.blendshapes import BLENDSHAPE_NAMES, BlendshapeNetwork
+from duchenne.training.pictures.mediapipe_blendshapes import BLENDSHAPE_NAMES, BlendshapeNetwork
 from duchenne.training.pictures.real_faces import real_pictures
 from duchenne.training.pictures.teacher_labels import PictureLabel, TeacherLabels, stack_labels
 
