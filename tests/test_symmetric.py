@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from duchenne.facs import AU_BY_NAME, LANDMARK_COUNT, MIRROR_LANDMARKS, PATCH_LA
 from duchenne.networks.symmetric import SymmetricNetwork
 from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.patches import PatchLayout, cut_windows
+from duchenne.training.action_units.onnx_export import description, export_network
 
 AUS = ("AU01", "AU02", "AU12", "AU25")
 SMALL = replace(SymmetricConfig(aus=AUS), width=16, landmark_widths=(16, 8))
@@ -99,3 +101,15 @@ def test_a_window_without_its_mirror_image_is_refused():
 def test_windows_too_small_for_the_layers_are_refused():
     with pytest.raises(UsageError, match="too small"):
         SymmetricConfig(layout=PatchLayout(side_px=10, reduction=2))
+
+
+def test_the_exported_file_gives_the_mirrored_answer_too(network, tmp_path):
+    described = description(network, np.full(len(AUS), 0.5), np.zeros((LANDMARK_COUNT, 3)), {})
+    export_network(network, described, tmp_path / "au.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "au.onnx"))
+    plain, mirrored = (
+        session.run(["probability", "side_probability"], {"windows": w.numpy(), "shape": s.numpy()})
+        for w, s in (faces(3), mirrored_faces(3))
+    )
+    np.testing.assert_allclose(plain[0], mirrored[0], atol=1e-5)
+    np.testing.assert_allclose(plain[1], mirrored[1][..., ::-1], atol=1e-5)

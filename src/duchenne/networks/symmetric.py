@@ -92,10 +92,10 @@ class SymmetricNetwork(nn.Module):
 
     def _of_appearance(self, windows: Tensor) -> Float[Tensor, "n 2 a"]:
         halves = self._halves(windows)
-        faces, patches = len(halves), len(self.left_half)
+        patches, channels = len(self.left_half), self.config.shared_channels
         maps = torch.relu(self.shared(halves.flatten(0, 2)))
-        maps = self.patch_layers(maps.reshape(2 * faces, -1, *maps.shape[2:]))
-        features = maps.reshape(faces, 2, patches, -1)
+        maps = self.patch_layers(maps.reshape(-1, patches * channels, *maps.shape[2:]))
+        features = maps.reshape(-1, 2, patches, maps[0, 0].numel() * self.config.patch_layers[-1].channels)
         other_side = features[:, :, : len(self.config.paired)].flip(1)
         both = torch.cat([features.flatten(2), other_side.flatten(2)], 2)
         return self.appearance(self.dropout(torch.relu(self.features(self.feature_dropout(both)))))

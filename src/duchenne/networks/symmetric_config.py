@@ -1,9 +1,10 @@
 """Sizes of the symmetric network, without torch, so that recipes can be listed quickly."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from duchenne.errors import UsageError
-from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
+from duchenne.facs import AU_NAMES, LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.networks.region_config import PatchLayer
 from duchenne.networks.view import View
 from duchenne.patches import PatchLayout
@@ -65,6 +66,18 @@ class SymmetricConfig:
         for layer in self.patch_layers:
             sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
         return tuple(sides)
+
+    def multiply_accumulates(self) -> int:
+        """Return the products summed for one face, counted on windows: two halves, each with the midline."""
+        sides, channels = self.map_sides(), self.shared_channels
+        patches = len(self.paired) + len(self.middle)
+        total = patches * sides[0] ** 2 * self.shared_kernel**2 * (1 if self.grey else 3) * channels
+        for layer, side in zip(self.patch_layers, sides[1:], strict=True):
+            total += patches * side**2 * layer.kernel**2 * channels * layer.channels
+            channels = layer.channels
+        read = (patches + len(self.paired)) * channels * sides[-1] ** 2
+        widths = (LANDMARK_COUNT * 3, *self.landmark_widths, len(self.aus))
+        return 2 * (total + read * self.width + self.width * len(self.aus) + sum(a * b for a, b in pairwise(widths)))
 
     @property
     def view(self) -> View:

@@ -1,4 +1,4 @@
-"""From a trained region network to an ONNX file that describes itself."""
+"""From a trained network that reads windows to an ONNX file that describes itself."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from duchenne.networks.onnx_export import export_onnx
 from duchenne.networks.region import RegionNetwork
+from duchenne.networks.symmetric import SymmetricNetwork
 from duchenne.onnx_network import METADATA_KEY
 from duchenne.recognition import KIND, NeutralRule
 
@@ -20,32 +21,37 @@ ORDINAL_OUTPUTS = ("probability", "intensity", "side_probability", "side_intensi
 """(n, a) twice, then (n, a, 2) twice: the subject's left and right. Intensities are expected values, 0-5."""
 
 
+WindowNetwork = RegionNetwork | SymmetricNetwork
+"""What detection can run: networks that read windows around landmarks."""
+
+
 class _Outputs(nn.Module):
     """The network with what users read behind it."""
 
-    network: RegionNetwork
+    network: WindowNetwork
 
-    def __init__(self, network: RegionNetwork) -> None:
+    def __init__(self, network: WindowNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, windows: Tensor, shape: Tensor | None = None) -> tuple[Tensor, ...]:
+        inputs = (windows,) if shape is None else (windows, shape)
         scale = self.network.scale
         if scale is None:
-            return (torch.sigmoid(self.network(windows, shape)),)
-        latents = self.network.latents(windows, shape)
+            return (torch.sigmoid(self.network(*inputs)),)
+        latents = self.network.latents(*inputs)
         face = latents.amax(2)
         sides = scale.intensity(latents.movedim(2, 0)).movedim(0, 2)
         return torch.sigmoid(face), scale.intensity(face), torch.sigmoid(latents), sides
 
 
-def output_names(network: RegionNetwork) -> tuple[str, ...]:
+def output_names(network: WindowNetwork) -> tuple[str, ...]:
     """Return the names of the ONNX file's outputs; `probability` is always the first."""
     return PLAIN_OUTPUTS if network.scale is None else ORDINAL_OUTPUTS
 
 
 def description(
-    network: RegionNetwork,
+    network: WindowNetwork,
     thresholds: Float[np.ndarray, " a"],
     reference: np.ndarray | None,
     card: dict[str, Any],
@@ -75,7 +81,7 @@ def description(
     }
 
 
-def export_network(network: RegionNetwork, described: dict[str, Any], path: Path, tolerance: float = 1e-4) -> float:
+def export_network(network: WindowNetwork, described: dict[str, Any], path: Path, tolerance: float = 1e-4) -> float:
     """Write the ONNX file; return the largest difference between it and torch, over all outputs.
 
     Raises:
@@ -94,13 +100,13 @@ def export_network(network: RegionNetwork, described: dict[str, Any], path: Path
     )
 
 
-def _example(network: RegionNetwork, faces: int) -> dict[str, Tensor]:
+def _example(network: WindowNetwork, faces: int) -> dict[str, Tensor]:
     """Return inputs of the right sizes by name: noise, around the mean pose-normalised landmarks."""
     generator = torch.Generator().manual_seed(0)
     side = network.config.layout.side_px
     size = (faces, network.config.patches, side, side, 3)
     windows = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)
-    if not network.config.shape_width:
+    if not network.config.view.shape:
         return {"windows": windows}
     noise = torch.randn(faces, *network.shape_mean.shape, generator=generator)
     return {"windows": windows, "shape": network.shape_mean + noise * network.shape_spread}
