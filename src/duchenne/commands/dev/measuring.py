@@ -183,7 +183,9 @@ def real_faces(
     from duchenne.evaluation.pretrained.real_faces.real_faces_trial import RealFacesTrial, measure_real_faces
     from duchenne.evaluation.pretrained.result_json import write_result
     from duchenne.measures.intervals import Bootstrap
+    from duchenne.results.output_path import check_output_path
 
+    check_output_path(out, (".json",), overwrite=True)
     bootstrap, command = Bootstrap(draws, seed=seed), command_line(sys.argv[1:])
     trial = RealFacesTrial(codes, Part(part), weights, labels, neutral_heads, side_digits, coded_by, bootstrap, command)
     with progress_display() as on_progress:

@@ -58,7 +58,9 @@ class Resampling:
 
 
 def resampling(person: Shaped[np.ndarray, " n"], bootstrap: Bootstrap) -> Resampling:
-    """Return the resampling of the persons of some faces."""
+    """Return the resampling of the persons of some faces; of no faces, too."""
+    if not len(person):
+        return Resampling(np.zeros((bootstrap.draws, 0), np.int64), bootstrap.level)
     drawn, column = subject_weights(person, bootstrap)
     return Resampling(drawn[:, column], bootstrap.level)
 
