@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 CARDS = Path(__file__).parents[1] / "docs/cards"
 VERBS = (
     "card", "check-portraits", "fit-pose-correction", "label-faces", "measure-face-detector", "measure-landmarks",
-    "measure-synthesis", "release-au-network", "train-face-detector", "train-landmarks", "write-hashes",
+    "measure-synthesis", "real-faces", "release-au-network", "train-face-detector", "train-landmarks", "write-hashes",
 )  # fmt: skip
 NETWORKS = (
     ("au-network", "au_compact.json", AUNetworkResult, "au_compact.md"),

@@ -14,8 +14,8 @@ an `index.csv` (file, person) that you bring; docs/provenance.md says which ones
 
 1. Face detector: `label-faces`, `train-face-detector`, `measure-face-detector`, `card face-detector`.
 2. Landmarker: `train-landmarks`, `fit-pose-correction`, `measure-landmarks`, `card landmarks`.
-3. Action units: `sh scripts/au_network.sh WORK`, which ends in `release-au-network`; then `check-portraits`,
-   `card au-network`.
+3. Action units: `sh scripts/au_network.sh WORK`, which ends in `release-au-network`; then `real-faces`,
+   `check-portraits`, `card au-network`.
 4. `write-hashes`, once the new files lie in the package.
 
 `measure-synthesis` says what holds of the rendered heads that all three learn from.
@@ -31,6 +31,7 @@ for _verb in (
     making.write_hashes,
     measuring.measure_face_detector,
     measuring.measure_landmarks,
+    measuring.real_faces,
     measuring.check_portraits,
     measuring.measure_synthesis,
     measuring.card,
