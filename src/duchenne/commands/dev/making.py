@@ -181,7 +181,7 @@ def release_au_network(
 ) -> int:
     """Calibrate, export and measure a trained AU network, on rendered people that nothing was chosen on.
 
-    The first store chooses how far each action unit leans on landmarks (its late fusion weight), calibrates
+    The first store chooses the late fusion weight of each action unit (how much the landmarks alone count), calibrates
     probabilities and chooses thresholds; the others are for the reported scores only. No person may be in two of the
     stores, but the neutral ones show the people of the store that they are named after. scripts/au_network.sh makes the
     stores and the network, and ends in this command.
@@ -217,6 +217,25 @@ def release_au_network(
     measured = au_network.release_au_network(system, stores, weights)
     write_result(measured, result)
     print(json.dumps(to_json(summary_of(measured)), indent=1))
+    return 0
+
+
+def draw_sample_face(*, out: Path | None = None) -> int:
+    """Draw the rendered face of the package, on which `duchenne doctor` checks detection, again.
+
+    Writes face.jpg and face.json (action units, landmarks, pose). Needs the extra synthesis.
+
+    Parameters
+    ----------
+    out
+        Folder to write into; the package's own samples unless given.
+    """
+    from duchenne.diagnosis import SAMPLE
+    from duchenne.synthesis.sets.sample import write_sample
+
+    folder = out or SAMPLE.parent
+    write_sample(folder)
+    print(folder)
     return 0
 
 
