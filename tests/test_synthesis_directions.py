@@ -1,4 +1,4 @@
-"""Action units move landmarks and skin as FACS says, in every person and recipe style, and leave other regions be."""
+"""Action units move landmarks and skin as FACS says, in every person and map style, and leave other regions be."""
 
 from dataclasses import replace
 
