@@ -170,7 +170,7 @@ class _Run:
     def _batches(self) -> Iterator[Batch]:
         if self._patience_is_over():
             return iter(())
-        return drawn_ahead(self.task.batch, range(self.state.step, self.task.steps), self.task.drawing_processes)
+        return drawn_ahead(self.task.batch, range(self.state.step, self.task.steps), self.task.sampler_processes)
 
     def _step(self, batch: Batch) -> dict[str, Tensor]:
         """Learn from a batch; return the parts of its loss."""
