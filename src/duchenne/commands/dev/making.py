@@ -53,8 +53,8 @@ def train_face_detector(
     """Train the face detector, choose its threshold, and write it as ONNX.
 
     A run that was stopped goes on where it was when the same command is given again. Real faces of persons whose id
-    ends in 0 are held out for measuring; those whose id ends in 1 choose the threshold. Rendered heads stand in for
-    poses that real pictures lack.
+    ends in 0 are held out for measuring; those whose id ends in 1 choose the threshold, in 5 enter nothing. Rendered
+    heads stand in for poses that real pictures lack.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def train_landmarks(
     """Train the landmarker and write it as ONNX, with the mean face beside it.
 
     A run that was stopped goes on where it was when the same command is given again. Real faces of persons whose id
-    ends in 0 are held out for measuring; those whose id ends in 1 are watched while training. Rendered heads teach
-    exact points, depth and visibility; files of them that appear while training runs join at the next checkpoint.
+    ends in 0 are held out for measuring; those whose id ends in 1 are watched while training, in 5 enter nothing. Rendered
+    heads teach exact points, depth and visibility; files of them that appear while training runs join at the next checkpoint.
 
     Parameters
     ----------
