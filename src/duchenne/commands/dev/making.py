@@ -104,8 +104,9 @@ def train_landmarks(
     """Train the landmarker and write it as ONNX, with the mean face beside it.
 
     A run that was stopped goes on where it was when the same command is given again. Real faces of persons whose id
-    ends in 0 are held out for measuring; those whose id ends in 1 are watched while training, in 5 enter nothing. Rendered
-    heads teach exact points, depth and visibility; files of them that appear while training runs join at the next checkpoint.
+    ends in 0 are held out for measuring; those whose id ends in 1 are watched while training, in 5 enter nothing.
+    Rendered heads teach exact points, depth and visibility; files of them that appear while training runs join at the
+    next checkpoint.
 
     Parameters
     ----------
