@@ -1,15 +1,12 @@
 """The verbs of `duchenne dev` that make networks and the files beside them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 
-if TYPE_CHECKING:
-    from duchenne.training.run.progress import Progress
+from duchenne.commands.training_progress import training_progress
 
 PATHS = Parameter(consume_multiple=True, negative="")
 
@@ -83,7 +80,7 @@ def train_face_detector(
 
     recipe = FaceDetectorRecipe(steps=steps, peak_rate=rate)
     options = FaceDetectorOptions(faces, labels, backgrounds, work, out, rendered, start, recipe)
-    with _progress() as report:
+    with training_progress(Console(stderr=True, highlight=False)) as report:
         train(options, report)
     print(out)
     return 0
@@ -135,7 +132,7 @@ def train_landmarks(
 
     recipe = LandmarkerRecipe(steps=steps, peak_rate=rate)
     options = LandmarksOptions(faces, labels, rendered, backgrounds, work, out, start, recipe)
-    with _progress() as report:
+    with training_progress(Console(stderr=True, highlight=False)) as report:
         train(options, report)
     print(out)
     return 0
@@ -250,20 +247,3 @@ def write_hashes() -> int:
     weights.write_hashes()
     print(weights.FOLDER / "hashes.json")
     return 0
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[["Progress"], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True, highlight=False)
-    with Bar(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), console=console) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def report(progress: "Progress") -> None:
-            loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
-            description = "  ".join(part for part in (progress.remark, loss) if part)
-            bar.update(task, completed=progress.step, total=progress.steps, description=description)
-
-        yield report
