@@ -82,6 +82,9 @@ def of_one(**changed):
         "intensity": torch.tensor([[[4.0, 1.0]]]),
         "intensity_known": torch.tensor([[True]]),
         "sides_known": torch.tensor([[True]]),
+        "grade": torch.tensor([[torch.nan]]),
+        "stronger": torch.tensor([[0]]),
+        "pair": torch.tensor([-1]),
     }
     return Labels(**(whole | changed))
 

@@ -9,6 +9,7 @@ from typing import Literal
 from duchenne.alignment import CROP_SIDE_PX
 from duchenne.facs import PAPER_AUS
 from duchenne.networks.region_config import PAPER, PatchLayer, RegionConfig
+from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.networks.view import View
 
 
@@ -167,5 +168,5 @@ class FrontalConfig:
         return View(side_px=self.side_px, frontal=True)
 
 
-NetworkConfig = RegionConfig | ConvNetConfig | DrmlConfig | AlexNetConfig | EacConfig | FrontalConfig
+NetworkConfig = RegionConfig | SymmetricConfig | ConvNetConfig | DrmlConfig | AlexNetConfig | EacConfig | FrontalConfig
 """Sizes of any network here. Each has `aus` and a `view`."""

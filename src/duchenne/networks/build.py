@@ -23,6 +23,8 @@ from duchenne.networks.eac import EacNet
 from duchenne.networks.frontal import FrontalNet
 from duchenne.networks.region import RegionNetwork
 from duchenne.networks.region_config import RegionConfig
+from duchenne.networks.symmetric import SymmetricNetwork
+from duchenne.networks.symmetric_config import SymmetricConfig
 
 _BASELINES: dict[type, Callable[[Any], nn.Module]] = {
     ConvNetConfig: ConvNet,
@@ -45,8 +47,10 @@ def build_network(
         shape_mean: Mean pose-normalised shape, for networks that read shapes.
         shape_spread: Its spread.
     """
-    if not isinstance(config, RegionConfig):
+    if not isinstance(config, RegionConfig | SymmetricConfig):
         return _BASELINES[type(config)](config)
+    kind = RegionNetwork if isinstance(config, RegionConfig) else SymmetricNetwork
     if shape_mean is None or shape_spread is None or not config.view.shape:
-        return RegionNetwork(config)
-    return RegionNetwork(config, torch.from_numpy(shape_mean).float(), torch.from_numpy(shape_spread).float())
+        return kind(config)  # type: ignore[arg-type]
+    statistics = (torch.from_numpy(shape_mean).float(), torch.from_numpy(shape_spread).float())
+    return kind(config, *statistics)  # type: ignore[arg-type]

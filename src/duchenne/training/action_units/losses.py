@@ -7,12 +7,13 @@ from typing import cast
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from duchenne.errors import TrainingError
 from duchenne.networks.ordinal import GRADES, OCCURS_FROM, OrdinalScale
 from duchenne.networks.region import RegionNetwork
+from duchenne.networks.symmetric import SymmetricNetwork
 from duchenne.training.data.labels import Labels
 from duchenne.training.recipes.deep import DeepRecipe
 
@@ -91,6 +92,77 @@ def side_cross_entropy(
     return (torch.where(uneven, wrong, 0.0) * positive_weight).sum() / len(latents)
 
 
+def soft_grades(grade: Float[Tensor, "*n"], spread: float) -> Float[Tensor, "*n 5"]:
+    """Return the probability that intensity reaches A to E, given a mean grade of several codings.
+
+    Ours: grade 1 (present) lies where B begins, 2 (slight) where C does, and so on; coders scatter around what is there
+    with a logistic distribution of this spread, in grades.
+    """
+    reached = torch.arange(1, GRADES + 1, device=grade.device) - 1.0
+    traces = torch.where(grade > 0, grade, -0.5)[..., None]
+    return torch.sigmoid((traces - reached) / spread)
+
+
+def graded_weight(grade: Float[np.ndarray, "n a"], spread: float) -> Float[Tensor, " a"]:
+    """Return the weight of a face that shows an AU among faces with mean grades: the root of absent / present.
+
+    Ours: the whole skew, as `skew` gives it, would let the noise of a few faces speak for a rare AU.
+    """
+    values = torch.from_numpy(np.asarray(grade, np.float32))
+    present = soft_grades(torch.nan_to_num(values), spread)[..., OCCURS_FROM - 1]
+    rate = torch.where(torch.isfinite(values), present, torch.nan).nanmean(0).nan_to_num(0.5).clamp(0.01, 0.99)
+    return ((1 - rate) / rate).sqrt()
+
+
+def graded_cross_entropy(
+    scale: OrdinalScale,
+    latents: Float[Tensor, "n a 2"],
+    grade: Float[Tensor, "n a"],
+    positive_weight: Float[Tensor, " a"],
+    spread: float,
+    share: float,
+) -> Float[Tensor, ""]:
+    """Return the cross-entropy of faces with mean grades: of presence, and `share` times the mean of the other cuts.
+
+    Args:
+        scale: The cuts.
+        latents: Of each face; the stronger side counts.
+        grade: NaN where a face has none.
+        positive_weight: Of a face that surely shows the AU; others between it and 1 by their probability.
+        spread: As in `soft_grades`.
+        share: Of the cuts other than B.
+    """
+    known = torch.isfinite(grade)
+    wanted = soft_grades(torch.nan_to_num(grade), spread)
+    terms = torch.nn.functional.binary_cross_entropy_with_logits(
+        scale.grade_logits(latents.amax(2)), wanted, reduction="none"
+    )
+    weight = (1 + (positive_weight - 1) * wanted[..., OCCURS_FROM - 1]) * known
+    others = torch.arange(GRADES, device=grade.device) != OCCURS_FROM - 1
+    total = (weight * (terms[..., OCCURS_FROM - 1] + share * terms[..., others].mean(-1))).sum()
+    return total / len(latents)
+
+
+def noted_side_cross_entropy(latents: Float[Tensor, "n a 2"], stronger: Int[Tensor, "n a"]) -> Float[Tensor, ""]:
+    """Return the cross-entropy of naming the side that coders noted as the stronger one."""
+    wrong = torch.nn.functional.softplus(-stronger * (latents[..., 0] - latents[..., 1]))
+    return torch.where(stronger != 0, wrong, 0.0).sum() / len(latents)
+
+
+def pair_cross_entropy(latents: Float[Tensor, "n a 2"], labels: Labels) -> Float[Tensor, ""]:
+    """Return the cross-entropy of naming, of two faces of a pair, the one that shows an AU by a grade or more stronger.
+
+    Ours: the faces of a pair share everything else, the emotion that they show above all, so what usually comes along
+    with an AU is of no use here.
+    """
+    score, strength = latents.amax(2), labels.intensity.amax(2)
+    together = (labels.pair[:, None] == labels.pair) & (labels.pair[:, None] >= 0)
+    known = labels.intensity_known[:, None] & labels.intensity_known
+    stronger = (strength[:, None] - strength >= 1) & known & together[..., None]
+    wrong = torch.nn.functional.softplus(score - score[:, None])
+    return torch.where(stronger, wrong, 0.0).sum() / len(latents)
+
+
 class LossModule(nn.Module):
     """The network with its loss behind it, so that processes that share a batch see one call.
 
@@ -98,14 +170,19 @@ class LossModule(nn.Module):
         network: Any network here.
         recipe: Says weights of the terms.
         weight: (a,), of a positive.
+        graded_weight: (a,), of a face whose mean grade says that it shows the AU; ones unless given.
     """
 
     weight: Tensor
+    graded_weight: Tensor
 
-    def __init__(self, network: nn.Module, recipe: DeepRecipe, weight: Tensor) -> None:
+    def __init__(
+        self, network: nn.Module, recipe: DeepRecipe, weight: Tensor, graded_weight: Tensor | None = None
+    ) -> None:
         super().__init__()
-        self.network, self.share, self.side_share = network, recipe.intensity_share, recipe.side_share
+        self.network, self.recipe = network, recipe
         self.register_buffer("weight", weight)
+        self.register_buffer("graded_weight", torch.ones_like(weight) if graded_weight is None else graded_weight)
 
     def forward(self, inputs: tuple[Tensor, ...], given: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """Return the parts of the loss of a batch, whose labels come as the values of `Labels` in their order.
@@ -119,12 +196,32 @@ class LossModule(nn.Module):
         if scale is None:
             logits = self.network(*inputs).float()
             return {"occurrence": masked_cross_entropy(logits, labels.occurrence, labels.known, self.weight)}
-        latents = cast(RegionNetwork, self.network).latents(*inputs).float()
-        return {
+        if not isinstance(self.network, SymmetricNetwork):
+            latents = cast(RegionNetwork, self.network).latents(*inputs).float()
+            return self._parts(scale, latents, labels)
+        joint, *alone = (latents.float() for latents in self.network.branches(*inputs))
+        parts = self._parts(scale, joint, labels)
+        for latents in alone:
+            for name, part in self._parts(scale, latents, labels).items():
+                parts[name] = parts[name] + self.recipe.alone_share * part
+        return parts
+
+    def _parts(self, scale: OrdinalScale, latents: Tensor, labels: Labels) -> dict[str, Tensor]:
+        recipe = self.recipe
+        parts = {
             "occurrence": masked_cross_entropy(latents.amax(2), labels.occurrence, labels.known, self.weight),
-            "intensity": self.share * ordinal_cross_entropy(scale, latents, labels, self.weight),
-            "sides": self.side_share * side_cross_entropy(latents, labels, self.weight),
+            "intensity": recipe.intensity_share * ordinal_cross_entropy(scale, latents, labels, self.weight),
+            "sides": recipe.side_share * side_cross_entropy(latents, labels, self.weight),
         }
+        if recipe.graded_weight:
+            graded = graded_cross_entropy(
+                scale, latents, labels.grade, self.graded_weight, recipe.grade_spread, recipe.intensity_share
+            )
+            noted = noted_side_cross_entropy(latents, labels.stronger)
+            parts["graded"] = recipe.graded_weight * (graded + noted)
+        if recipe.pair_share:
+            parts["pairs"] = recipe.pair_share * pair_cross_entropy(latents, labels)
+        return parts
 
 
 def _rounded(values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -9,11 +9,11 @@ from torch import nn
 
 from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
-from duchenne.facs import au_columns
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.build import build_network
+from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.training.action_units.initialisation import Initialisation, begin_from
-from duchenne.training.action_units.losses import LossModule, skew
+from duchenne.training.action_units.losses import LossModule, graded_weight, skew
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.data.landmark_statistics import shape_statistics
 from duchenne.training.data.sampler import BatchSampler
@@ -54,14 +54,14 @@ def au_task(
     """
     train = data.train
     network, reference = _untrained(recipe, data)
-    columns = au_columns(recipe.aus)
-    weight = skew(train.occurrence[:, columns], train.known[:, columns])
-    loss = LossModule(network, recipe, torch.from_numpy(weight if recipe.weighted else weight**0).float())
+    sampler = BatchSampler(recipe, train, reference, len(train) // recipe.batch, rank, processes)
+    ratio = skew(sampler.labels.occurrence, sampler.labels.known)
+    weight = torch.from_numpy(ratio if recipe.weighted else ratio**0).float()
+    loss = LossModule(network, recipe, weight, graded_weight(sampler.labels.grade, recipe.grade_spread))
     steps_per_epoch = len(train) // recipe.batch
     steps = max(2, round(recipe.epochs * steps_per_epoch))
     learned = [values for values in network.parameters() if values.requires_grad]
     optimiser, schedule = build_optimiser(recipe.optimiser, learned, steps)
-    sampler = BatchSampler(recipe, train, reference, steps_per_epoch, rank, processes)
 
     def batch(step: int) -> Batch:
         inputs, labels = sampler.read(step)
@@ -83,6 +83,7 @@ def au_task(
         ),
         schedule,
         seed=recipe.seed,
+        average=recipe.average,
         validate=validate,
         validate_every=max(1, round(recipe.validate_every * steps_per_epoch)),
         patience=recipe.patience,
@@ -95,7 +96,8 @@ def _untrained(recipe: DeepRecipe, data: AUData) -> tuple[nn.Module, Float[np.nd
     torch.manual_seed(recipe.seed)
     reference, spread = None, None
     if recipe.network.view.shape or recipe.network.view.frontal:
-        reference, spread = shape_statistics(data.train.points, data.train.pose_deg, recipe.seed)
+        symmetric = isinstance(recipe.network, SymmetricConfig)
+        reference, spread = shape_statistics(data.train.points, data.train.pose_deg, recipe.seed, symmetric)
     network = build_network(recipe.network, reference, spread)
     if data.start is not None:
         reference = begin_from(data.start, network, recipe.aus, reference)

@@ -1,5 +1,8 @@
 """Which faces a step learns from, and how they look then."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -35,9 +38,15 @@ class BatchSampler:
     ) -> None:
         self.recipe, self.store, self.steps_per_epoch = recipe, store, steps_per_epoch
         self.rank, self.processes = rank, processes
-        self.view, self.labels = InputReader(recipe.network.view, store, reference), LabelReader(store, recipe.aus)
+        self.view, self.labels = (
+            InputReader(recipe.network.view, store, reference),
+            LabelReader(store, recipe.aus, recipe.graded_weight > 0, recipe.ungraded_aus),
+        )
         self.true_points = true_points(store)
         self.chances = None
+        graded = np.isfinite(self.labels.grade).any(1)
+        self.kinds = (np.flatnonzero(graded), np.flatnonzero(~graded))
+        self.mixed = bool(recipe.graded_weight and all(len(kind) for kind in self.kinds))
         if recipe.sampling == "balanced":
             columns = au_columns(recipe.aus)
             self.chances = balanced_chances(store.occurrence[:, columns], store.known[:, columns])
@@ -45,6 +54,10 @@ class BatchSampler:
     def rows(self, step: int) -> Int[np.ndarray, " b"]:
         """Return the rows of a step's batch, over all processes."""
         recipe = self.recipe
+        if self.mixed:
+            count = round(recipe.batch * recipe.graded_share)
+            dealt = zip(self.kinds, (count, recipe.batch - count), (3, 4), strict=True)
+            return np.concatenate([self._dealt(rows, number, step, chance) for rows, number, chance in dealt])
         epoch, place = divmod(step, self.steps_per_epoch)
         rng = np.random.default_rng([recipe.seed, 1, epoch])
         if self.chances is None:
@@ -52,6 +65,18 @@ class BatchSampler:
         else:
             order = rng.choice(len(self.store), len(self.store), p=self.chances)
         return order[place * recipe.batch : (place + 1) * recipe.batch]
+
+    def _dealt(self, rows: Int[np.ndarray, " m"], count: int, step: int, chance: int) -> Int[np.ndarray, " k"]:
+        """Return the rows of one kind for a step, each once before one comes again; faces of a pair side by side."""
+        if not count:
+            return rows[:0]
+        rounds, place = divmod(step, max(1, len(rows) // count))
+        rng = np.random.default_rng([self.recipe.seed, chance, rounds])
+        pair = self.labels.pair[rows]
+        unit = np.where(pair >= 0, pair, len(self.store) + np.arange(len(rows))) if self.recipe.pair_share else rows
+        _, number = np.unique(unit, return_inverse=True)
+        order = rows[np.argsort(rng.random(number.max() + 1)[number], kind="stable")]
+        return np.resize(order[place * count : (place + 1) * count], count)
 
     def read(self, step: int) -> tuple[tuple[Tensor, ...], Labels]:
         """Return this process's share of a step's batch."""
@@ -70,9 +95,12 @@ class BatchSampler:
 
 
 def true_points(store: FaceStore) -> Float[np.ndarray, "n 49 3"] | None:
-    """Return the points that a renderer knows, where the store keeps them beside the landmarker's."""
-    extra = getattr(store, "extra", None)
-    return extra("true_points") if extra is not None and "true_points" in store.extra_names else None  # type: ignore[attr-defined]
+    """Return the points that a renderer knows, the landmarker's of faces without; None where no face has any."""
+    parts: Sequence[Any] = getattr(store, "parts", (store,))
+    has = ["true_points" in getattr(part, "extra_names", ()) for part in parts]
+    if not any(has):
+        return None
+    return np.concatenate([p.extra("true_points") if known else p.points for p, known in zip(parts, has, strict=True)])
 
 
 def balanced_chances(occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]) -> Float[np.ndarray, " n"]:

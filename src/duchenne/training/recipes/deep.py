@@ -60,6 +60,13 @@ class DeepRecipe:
         intensity_share: Weight of the intensity terms, for networks with an ordinal head.
         side_share: Weight of telling which side is stronger, likewise.
         located_share: Share of faces whose points are the landmarker's; the others' are the renderer's, if known.
+        graded_share: Share of each batch that are faces with mean grades, where there are faces of both kinds.
+        graded_weight: Weight of their terms; 0 leaves grades out, and such faces teach by occurrence like others.
+        grade_spread: How far mean grades scatter around what a face shows, in grades.
+        ungraded_aus: AUs whose grades are not to be trusted; they learn from the other faces alone.
+        pair_share: Weight of naming the right face of pairs that differ in an AU; pairs then stay within a batch.
+        alone_share: Weight of what appearance and landmarks each say alone, for networks that join the two late.
+        average: Decay of a running average of the weights, which is what is kept; None for the last weights.
         seed: Of weights, order, augmentation and dropout.
         bf16: Whether layers compute in bfloat16.
         keep_every_s: Seconds between checkpoints.
@@ -80,6 +87,13 @@ class DeepRecipe:
     intensity_share: float = 0.5
     side_share: float = 2.0
     located_share: float = 0.35
+    graded_share: float = 0.5
+    graded_weight: float = 0.0
+    grade_spread: float = 0.35
+    ungraded_aus: tuple[str, ...] = ()
+    pair_share: float = 0.0
+    alone_share: float = 0.3
+    average: float | None = None
     seed: int = 0
     bf16: bool = True
     keep_every_s: float = 60.0

@@ -17,6 +17,7 @@ from duchenne.networks.baseline_config import (
     FrontalConfig,
 )
 from duchenne.networks.region_config import COMPACT, PatchLayer, RegionConfig
+from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.patches import PatchLayout
 from duchenne.training.recipes.augmentation import NONE, AugmentationConfig
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe, Joint, PatchChoice, Svm
@@ -45,6 +46,20 @@ RECIPES: dict[str, Recipe] = {
             patience=0,
             validate_every=5.0,
             augmentation=AugmentationConfig(),
+        ),
+        DeepRecipe(
+            "symmetric",
+            "The network for real faces: both sides share weights, appearance and landmarks joined late, 23 AUs.",
+            SymmetricConfig(),
+            AdamW(),
+            batch=64,
+            patience=0,
+            validate_every=2.0,
+            augmentation=AugmentationConfig(),
+            graded_weight=2.0,
+            ungraded_aus=("AU16", "AU18", "AU23", "AU28"),
+            pair_share=1.0,
+            average=0.998,
         ),
         DeepRecipe(
             "grid",
@@ -103,6 +118,7 @@ KINDS: dict[str, type] = {
         AdamW,
         AugmentationConfig,
         RegionConfig,
+        SymmetricConfig,
         PatchLayer,
         PatchLayout,
         ConvNetConfig,

@@ -1,0 +1,93 @@
+"""Sizes of the symmetric network, without torch, so that recipes can be listed quickly."""
+
+from dataclasses import dataclass, field
+
+from duchenne.errors import UsageError
+from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
+from duchenne.networks.region_config import PatchLayer
+from duchenne.networks.view import View
+from duchenne.patches import PatchLayout
+
+
+@dataclass(frozen=True)
+class SymmetricConfig:
+    """Sizes of a symmetric network (`networks.symmetric`).
+
+    Attributes:
+        aus: One latent each and side, in this order.
+        layout: The windows that it reads; with each landmark its mirror image.
+        grey: Whether colour is averaged away first.
+        shared_channels: Maps of the layer that all patches share.
+        shared_kernel: Its kernel's side.
+        patch_layers: The layers that each patch has for itself; both sides of the face share them.
+        width: Units that read the patches of both sides.
+        landmark_widths: Units of the two layers that read the pose-normalised landmarks.
+        dropout: Share of units set to zero before the outputs.
+        feature_dropout: Share of the patches' values set to zero.
+    """
+
+    aus: tuple[str, ...] = AU_NAMES
+    layout: PatchLayout = field(default_factory=lambda: PatchLayout(side_px=28, reduction=2))
+    grey: bool = True
+    shared_channels: int = 16
+    shared_kernel: int = 5
+    patch_layers: tuple[PatchLayer, ...] = (
+        PatchLayer(32, 3, 2),
+        PatchLayer(16, 3),
+        PatchLayer(16, 3, 2),
+        PatchLayer(8, 1),
+    )
+    width: int = 256
+    landmark_widths: tuple[int, int] = (128, 128)
+    dropout: float = 0.4
+    feature_dropout: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not self.aus or set(self.aus) - set(AU_NAMES):
+            raise UsageError(f"The network needs at least one AU, each of {' '.join(AU_NAMES)}; got {self.aus}.")
+        if not all(0 <= share < 1 for share in (self.dropout, self.feature_dropout)):
+            raise UsageError(
+                f"Dropout is a share, at least 0 and below 1; got {self.dropout:g} and {self.feature_dropout:g}."
+            )
+        landmarks = set(self.layout.landmarks)
+        if odd := sorted(n for n in landmarks if int(MIRROR_LANDMARKS[n - 1]) + 1 not in landmarks):
+            raise UsageError(
+                f"Landmarks {odd} have a window and their mirror images none; a symmetric network needs both."
+            )
+        if self.map_sides()[-1] < 1:
+            raise UsageError(
+                f"Windows of {self.layout.side_px} px are too small: the maps would have sides {self.map_sides()}."
+            )
+
+    def map_sides(self) -> tuple[int, ...]:
+        """Return the side of the maps after the shared layer and after each patch layer."""
+        sides = [self.layout.side_px - self.shared_kernel + 1]
+        for layer in self.patch_layers:
+            sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
+        return tuple(sides)
+
+    @property
+    def view(self) -> View:
+        """What the network reads of a face."""
+        return View(layout=self.layout, grey=self.grey, shape=True)
+
+    @property
+    def patches(self) -> int:
+        """Number of windows that it reads."""
+        return len(self.layout.landmarks)
+
+    @property
+    def paired(self) -> tuple[int, ...]:
+        """Places in the layout of the windows in the image's left half, each of which has a mirror image."""
+        return tuple(k for k, n in enumerate(self.layout.landmarks) if n - 1 < MIRROR_LANDMARKS[n - 1])
+
+    @property
+    def middle(self) -> tuple[int, ...]:
+        """Places in the layout of the windows on the midline."""
+        return tuple(k for k, n in enumerate(self.layout.landmarks) if n - 1 == MIRROR_LANDMARKS[n - 1])
+
+    @property
+    def mirror(self) -> tuple[int, ...]:
+        """For each window of the layout the place of its mirror image."""
+        places = {n: k for k, n in enumerate(self.layout.landmarks)}
+        return tuple(places[int(MIRROR_LANDMARKS[n - 1]) + 1] for n in self.layout.landmarks)
