@@ -20,6 +20,7 @@ from duchenne.pose_normalisation import pose_normalised
 STORED_SIDE_PX = 192
 """Half as much again as the network sees, so that a jittered crop still lies inside."""
 TURNED_DEG = 35.0
+"""From this angle on a head counts as turned far away from the camera (`is_turned`)."""
 UNEVEN = 0.04
 """By how much a point of an uneven face lies higher than its twin on the other side, in eye spans."""
 
