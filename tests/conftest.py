@@ -1,10 +1,13 @@
-"""Shape checks on for every module of the package, and the faces that several tests share."""
+"""Shape checks on for every module of the package, but for the few that are imported here first."""
 
 from jaxtyping import install_import_hook
 
+# Compiled functions cannot be wrapped. The reader of runs checks each value that it reads itself; with checks of all
+# its small calls it takes a minute to read the runs in results/.
+import duchenne.evaluation.json_record
 import duchenne.synthesis.raster.raster_solids
 import duchenne.synthesis.rig.smooth_step
-import duchenne.synthesis.skin.skin_loops  # noqa: F401  compiled functions cannot be wrapped, so they are imported unchecked
+import duchenne.synthesis.skin.skin_loops  # noqa: F401
 
 # The hook checks shapes and types of every annotated call, so it must come before the first import of the package.
 install_import_hook("duchenne", "typechecker.check")

@@ -113,7 +113,7 @@ def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
         calibrated(system, faces)
 
 
-def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):
+def test_late_fusion_weights_are_as_large_as_costs_nothing(tmp_path):
     told_alone = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, shape_width=16, shape_alone=0.3))
     one = train_au_network(told_alone, toy_store(96), toy_store(32, 1, "b"), tmp_path, silent, CPU)
     faces = measured(toy_store(160, 3, "c"))

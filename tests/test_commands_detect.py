@@ -273,7 +273,7 @@ def test_the_old_option_is_hidden(capsys):
 
 def test_doctor_names_the_extra_to_install(capsys, monkeypatch):
     missing = "not installed (pip install 'duchenne[train]'); not needed to detect"
-    monkeypatch.setattr("duchenne.commands.doctor.diagnose", lambda: [Finding("extra train", missing, None)])
+    monkeypatch.setattr("duchenne.diagnosis.diagnose", lambda: [Finding("extra train", missing, None)])
     assert run(["doctor"]) == 0
     assert "duchenne[train]" in capsys.readouterr().out
 

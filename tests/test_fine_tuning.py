@@ -37,7 +37,7 @@ def pretrained():
     return network, begin_from(START, network, recipe.aus, np.zeros((49, 3)))
 
 
-def test_the_shipped_weights_come_back_whole(pretrained):
+def test_the_pretrained_weights_come_back_whole(pretrained):
     network, reference = copy.deepcopy(pretrained[0]), pretrained[1]
     recognizer = AURecognizer()
     assert_allclose(reference, recognizer.reference)
@@ -60,7 +60,7 @@ def test_the_shipped_weights_come_back_whole(pretrained):
     assert np.ptp(probability, axis=0).max() > 0.05
 
 
-def test_few_subjects_teach_the_shipped_network_other_aus(pretrained, tmp_path):
+def test_few_subjects_teach_the_pretrained_network_other_aus(pretrained, tmp_path):
     network = dataclasses.replace(COMPACT, aus=("AU12", "AU25"))
     recipe = dataclasses.replace(RECIPE, network=network, epochs=3)
     train, valid = toy_store(48), toy_store(24, 1, "b")

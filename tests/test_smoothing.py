@@ -13,8 +13,8 @@ STILL = 60.0 * mean_face() + [200.0, 150.0, 0.0]
 SIDE_PX = float(box_from_landmarks(STILL[:, :2])[2])
 
 
-def seen(solid):
-    return FaceLandmarks(solid[:, :2], solid[:, 2], np.full(49, 0.7), 0.9)
+def seen(landmarks_3d):
+    return FaceLandmarks(landmarks_3d[:, :2], landmarks_3d[:, 2], np.full(49, 0.7), 0.9)
 
 
 def smoothed(places, frame_s=FRAME_S):

@@ -1,6 +1,7 @@
 """One direction: a module imports only from those before it on the way from picture to report; rooms and sizes."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -139,6 +140,19 @@ def test_a_name_stands_for_one_module_unless_its_folder_tells_which():
             folders[path.stem].add(place(path.parent))
     shared = {name: found for name, found in folders.items() if len(found) > 1}
     assert not {name: found for name, found in shared.items() if not found <= SHARED_NAMES.get(name, set())}
+
+
+def test_the_drawing_in_contributing_is_true():
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawn = re.findall(
+        r"^( {2}| {4})([a-z_0-9]+(?:\.py|/))  *\S", text.split("src/duchenne/\n")[1].split("```")[0], re.M
+    )
+    assert [name.removesuffix(".py").rstrip("/") for indent, name in drawn if len(indent) == 2] == ORDER[:-1]
+    rooms = [name.removesuffix(".py").rstrip("/") for indent, name in drawn if len(indent) == 4]
+    known = [room for order in ROOMS.values() for room in order.split()]
+    assert [room for room in known if room in rooms] == rooms
+    folders = {path.name for floor in ROOMS for path in (ROOT / floor).iterdir() if (path / "__init__.py").exists()}
+    assert folders <= set(rooms)
 
 
 def test_every_import_is_seen(tmp_path):

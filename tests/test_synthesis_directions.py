@@ -1,4 +1,4 @@
-"""Action units move landmarks and skin as FACS says, in every person and recipe style, and leave other regions be."""
+"""Action units move landmarks and skin as FACS says, in every person and map style, and leave other regions be."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def test_an_action_unit_stays_in_its_part_of_the_face(shifts, au):
 
 
 @pytest.mark.parametrize("style", [MapStyle.ARKIT, MapStyle.MPFB])
-def test_each_recipe_style_goes_where_facs_says(heads, style):
+def test_each_map_style_goes_where_facs_says(heads, style):
     people = [replace(head.identity, au_map=style) for head in heads[:8]]
     styled = [BareHead(person, fitted_gains(person)) for person in people]
     for expected in EXPECTED:

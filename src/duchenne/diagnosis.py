@@ -17,7 +17,7 @@ from duchenne.errors import DuchenneError
 from duchenne.weights import FOLDER, WEIGHT_FILES, expected_hashes, sha256_of
 
 SAMPLE = Path(__file__).parent / "samples" / "face.jpg"
-"""A rendered face that ships with the package; `face.json` beside it holds its truth."""
+"""A rendered face that is part of the package; `face.json` beside it holds its truth."""
 _LIBRARIES = ("numpy", "onnxruntime", "pillow", "av", "pandas", "fastparquet", "cyclopts", "rich")
 _EXTRAS = {"synthesis": ("anny", "numba", "scipy", "cv2"), "train": ("torch", "onnx", "safetensors")}
 _LANDMARK_TOLERANCE = 0.08

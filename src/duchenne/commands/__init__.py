@@ -1,13 +1,27 @@
 """The `duchenne` command: one small file per verb; a verb parses, calls one library function and prints.
 
+Verbs import what they call when they are called, so that `--help` stays quick.
+
 Data goes to standard output, remarks to standard error. Exit codes: 0 done, 1 something failed, 2 misused.
 """
 
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
+from duchenne.commands import (
+    data,
+    detect,
+    doctor,
+    evaluate,
+    explain,
+    export,
+    prepare,
+    render,
+    reproduce,
+    train,
+)
 from duchenne.commands.dev import dev
 from duchenne.commands.renamed_options import with_new_names
 from duchenne.errors import DuchenneError, UsageError
@@ -23,24 +37,24 @@ app = App(
     help_epilogue=_EPILOGUE,
     help_format="markdown",
     version_flags=["--version"],
+    default_parameter=Parameter(negative_iterable=()),
 )
-app.command(
-    "duchenne.commands.detect:detect", help="Find faces and their action units in pictures, videos or a camera."
-)
-app.command("duchenne.commands.doctor:doctor", help="Say what is installed and check that detection works here.")
-data = App(name="data", help="Look after data sets on disk.")
-data.command("duchenne.commands.data:check", help="Say what a data set holds and lacks.")
-app.command(data)
-app.command(dev)
-app.command("duchenne.commands.evaluate:evaluate", help="Judge a trained system on prepared faces, by every measure.")
-app.command("duchenne.commands.explain:explain", help="Show which patches each action unit rests on.")
-app.command("duchenne.commands.export:export", help="Write a trained network as the file that detection reads.")
-app.command("duchenne.commands.prepare:prepare", help="Align the faces of data sets into a store for training.")
-app.command("duchenne.commands.render:render", help="Draw heads with known action units, with exact labels.")
-app.command(
-    "duchenne.commands.reproduce:reproduce", help="Run the paper's experiment and write its tables and figures."
-)
-app.command("duchenne.commands.train:train", help="Train a network or a classical system on prepared faces.")
+_data = App(name="data", help="Look after data sets on disk.")
+_data.command(data.check)
+for _verb in (
+    detect.detect,
+    doctor.doctor,
+    evaluate.evaluate,
+    explain.explain,
+    export.export,
+    prepare.prepare,
+    render.render,
+    reproduce.reproduce,
+    train.train,
+    _data,
+    dev,
+):
+    app.command(_verb)  # Its docstring is its help.
 
 
 def run(arguments: list[str]) -> int:

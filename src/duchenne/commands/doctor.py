@@ -1,10 +1,11 @@
 """`duchenne doctor`: what is installed, which weights with which hash, and a self-check on a rendered face."""
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import TYPE_CHECKING
 
-from duchenne.diagnosis import Finding, diagnose
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from duchenne.diagnosis import Finding
 
 
 def doctor() -> int:
@@ -14,6 +15,10 @@ def doctor() -> int:
     built with, which extras are there, and finds the action units of a rendered face whose truth is known. Nothing is
     sent anywhere. Exit code 1 when a check fails.
     """
+    from rich.console import Console
+
+    from duchenne.diagnosis import diagnose
+
     findings = diagnose()
     Console(soft_wrap=True).print(_table(findings))
     failed = [finding for finding in findings if finding.ok is False]
@@ -22,7 +27,10 @@ def doctor() -> int:
     return 1 if failed else 0
 
 
-def _table(findings: list[Finding]) -> Table:
+def _table(findings: list["Finding"]) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table("", "what", "found", box=None, pad_edge=False)
     marks = {True: "[green]ok[/]", False: "[red]FAILED[/]", None: "-"}
     for finding in findings:

@@ -31,7 +31,7 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
 
     console = Console(stderr=True, highlight=False)
     trained = load_system(system)
-    store = FaceDataset([PreparedStore(folder, trained.recipe.reduction) for folder in data])  # type: ignore[attr-defined]
+    store = FaceDataset([PreparedStore(folder, trained.recipe.reduction) for folder in data])
     with Progress(console=console) as progress:
         task = progress.add_task("silencing patches", total=min(faces, len(store) // 2))
         record = explain_system(trained, store, out, faces, lambda done: progress.advance(task, done))

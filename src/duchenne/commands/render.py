@@ -104,15 +104,15 @@ def render(
     if protocol == "gallery":
         from duchenne.synthesis.checks.gallery import write_gallery
 
-        said = ", ".join(str(path) for path in write_gallery(folder, seed, pack))
+        done = ", ".join(str(path) for path in write_gallery(folder, seed, pack))
     elif protocol == "stills":
         plan = _plan((count, seed, person), (cooccurrence, poses, lighting), grades, shares)
-        said = _stills(console, folder, plan, workers)
+        done = _stills(console, folder, plan, workers)
     elif shares is not None or grades != "uniform":
         raise UsageError(f"--shares and --grades go with --protocol stills; leave them out for {protocol}.")
     else:
-        said = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
-    console.print(said, markup=False)
+        done = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
+    console.print(done, markup=False)
     return 0
 
 

@@ -1,17 +1,13 @@
 """`duchenne train`: a recipe on prepared faces."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
 
+from duchenne.commands.training_progress import training_progress
 from duchenne.training.recipes.named import RECIPES
-
-if TYPE_CHECKING:
-    from duchenne.training.run.progress import Progress
 
 _OLD_PRETRAINED = "shipped"
 _RECIPES_HELP = "What is trained, and how. " + " ".join(f"{name}: {recipe.what}" for name, recipe in RECIPES.items())
@@ -92,7 +88,7 @@ def train(
     console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
     folder = out / chosen.name
     device_config = DeviceConfig(accelerator, devices, nodes, threads=threads)
-    with _progress(console) as report:
+    with training_progress(console) as report:
         train_system(
             chosen,
             train_faces,
@@ -115,31 +111,3 @@ def with_new_name(start: Path) -> Path:
         return start
     warn_of_old_name(f"--start {_OLD_PRETRAINED}", f"--start {PRETRAINED}")
     return Path(PRETRAINED)
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[["Progress"], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    with Bar(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), console=console) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def report(progress: "Progress") -> None:
-            bar.update(task, completed=progress.step, total=progress.steps, description=_status(progress))
-
-        yield report
-
-
-def _status(progress: "Progress") -> str:
-    parts = [progress.remark]
-    if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.3f}")
-    if progress.score is not None:
-        parts.append(f"score {progress.score:.3f}")
-    if progress.per_s is not None:
-        parts.append(f"{progress.per_s:.0f} faces/s")
-    if progress.left_s is not None:
-        minutes, seconds = divmod(round(progress.left_s), 60)
-        parts.append(f"{minutes}:{seconds:02d} left")
-    return "  ".join(part for part in parts if part)

@@ -20,7 +20,7 @@ from duchenne.facs import AU_NAMES, parse_aus
 ABSENT_UP_TO, PRESENT_FROM = 0.5, 1.0
 """An AU is absent up to the one grade and present from the other; between them nobody knows."""
 MAX_GRADE = 5.0
-NOT_JUDGED = "?"
+NOT_CODED = "?"
 """How a coder writes that an AU is hidden or blurred."""
 ONE_SIDED = "one_sided"
 SIDE_OF_PICTURE = {"L": -1, "R": 1}
@@ -59,7 +59,7 @@ def read_grades(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Grades, 
         cells = table[column].str.strip()
         values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float32)
         values = np.where((values >= 0) & (values <= MAX_GRADE), values, np.nan)
-        bad = np.isnan(values) & ~cells.isin(["", NOT_JUDGED]).to_numpy()
+        bad = np.isnan(values) & ~cells.isin(["", NOT_CODED]).to_numpy()
         if bad.any():
             lines = [int(line) + 2 for line in np.flatnonzero(bad)]
             problems.append(Problem(column, f"lines {few(lines)} hold no grade of 0-5 nor ?; unknown there"))

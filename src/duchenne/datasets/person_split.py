@@ -1,7 +1,7 @@
 """The one split of persons for all pictures of real people: by the last digit of a person's number.
 
 Every reader of real faces takes its parts from here. A person whose number ends in `APART` has no part, so nothing can
-ask for that person's pictures: not for training, not for choosing, not for judging.
+ask for that person's pictures: not for training, not for choosing, not for evaluation.
 """
 
 from enum import StrEnum

@@ -25,7 +25,7 @@ REDUCTIONS = (1, 2, 4, 8)
 
 
 class PreparedStore:
-    """Faces of a store on disk; a `faces.FaceStore`. Columns are mapped into memory, crops decoded when asked for.
+    """Faces of a store on disk; a `face_store.FaceStore`. Columns are mapped into memory, crops decoded when asked for.
 
     Attributes:
         folder: Of the store.

@@ -32,7 +32,7 @@ def evaluate_system(
     from duchenne.training.systems import load_system
 
     system = load_system(folder)
-    scale = system.recipe.reduction  # type: ignore[attr-defined]
+    scale = system.recipe.reduction
     test = FaceDataset([PreparedStore(part, scale) for part in data])
     thresholds = None
     if valid:

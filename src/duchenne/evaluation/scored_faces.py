@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import EvaluationError
-from duchenne.facs import AU_NAMES
+from duchenne.facs import au_columns
 from duchenne.measures.ranking import best_threshold
 
 
@@ -58,7 +58,7 @@ def scored_faces(scores: Float[np.ndarray, "n a"], aus: Sequence[str], store: Fa
         raise EvaluationError(
             "Some scores are no numbers from 0 to 1. Scores must be probabilities or scaled like them."
         )
-    columns = [AU_NAMES.index(name) for name in aus]
+    columns = au_columns(aus)
     return ScoredFaces(
         tuple(aus),
         scores.astype(float),

@@ -43,9 +43,9 @@ class RegionConfig:
         feature_dropout: Share of values set to zero before the first of them.
         batch_norm: Whether patch layers are normalised over the batch (no bias then).
         shape_width: Units that read the pose-normalised landmarks beside the patches; 0 for none.
-        shape_alone: Share of the training faces that are judged by their landmarks alone, the patches' features being
-            zero. Patches nearly suffice for a rendered face, so that nothing else would teach the network to use
-            the landmarks, which carry over to photographs better.
+        shape_alone: Share of the training faces that are predicted from their landmarks alone, the patches'
+            features being zero. Patches nearly suffice for a rendered face, so that nothing else would teach the
+            network to use the landmarks, which carry over to photographs better.
         head: "occurrence" for one logit per AU; "ordinal" for one latent per AU and side, read as occurrence and as
             intensity (`networks.ordinal`).
         own_weights: Whether each patch has patch layers of its own; else all patches share one set.
@@ -128,4 +128,4 @@ COMPACT = RegionConfig(
     shape_alone=0.2,
     head="ordinal",
 )
-"""The size that ships; docs/method.md says why."""
+"""The size of the pretrained network; docs/method.md says why."""

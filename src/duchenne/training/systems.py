@@ -26,6 +26,10 @@ class System(Protocol):
     """
 
     @property
+    def recipe(self) -> Recipe:
+        """How it was trained."""
+
+    @property
     def name(self) -> str:
         """The recipe's name."""
 

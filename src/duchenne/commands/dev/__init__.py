@@ -18,7 +18,8 @@ an `index.csv` (file, person) that you bring; docs/provenance.md says which ones
    `check-portraits`, `card au-network`.
 4. `write-hashes`, once the new files lie in the package.
 
-`measure-synthesis` says what holds of the rendered heads that all three learn from.
+`measure-synthesis` and `measure-movements` say what holds of the rendered heads that all three learn from;
+`draw-sample-face` draws the one that is part of the package.
 """
 
 dev = App(name="dev", help=_HELP)
@@ -28,12 +29,14 @@ for _verb in (
     making.train_landmarks,
     making.fit_pose_correction,
     making.release_au_network,
+    making.draw_sample_face,
     making.write_hashes,
     measuring.measure_face_detector,
     measuring.measure_landmarks,
     measuring.real_faces,
     measuring.check_portraits,
     measuring.measure_synthesis,
+    measuring.measure_movements,
     measuring.card,
 ):
     dev.command(_verb)

@@ -1,15 +1,12 @@
 """The verbs of `duchenne dev` that make networks and the files beside them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 
-if TYPE_CHECKING:
-    from duchenne.training.run.progress import Progress
+from duchenne.commands.training_progress import training_progress
 
 PATHS = Parameter(consume_multiple=True, negative="")
 
@@ -53,8 +50,8 @@ def train_face_detector(
     """Train the face detector, choose its threshold, and write it as ONNX.
 
     A run that was stopped goes on where it was when the same command is given again. Real faces of persons whose id
-    ends in 0 are held out for measuring; those whose id ends in 1 choose the threshold. Rendered heads stand in for
-    poses that real pictures lack.
+    ends in 0 are held out for measuring; those whose id ends in 1 choose the threshold, in 5 enter nothing. Rendered
+    heads stand in for poses that real pictures lack.
 
     Parameters
     ----------
@@ -83,7 +80,7 @@ def train_face_detector(
 
     recipe = FaceDetectorRecipe(steps=steps, peak_rate=rate)
     options = FaceDetectorOptions(faces, labels, backgrounds, work, out, rendered, start, recipe)
-    with _progress() as report:
+    with training_progress(Console(stderr=True, highlight=False)) as report:
         train(options, report)
     print(out)
     return 0
@@ -104,8 +101,9 @@ def train_landmarks(
     """Train the landmarker and write it as ONNX, with the mean face beside it.
 
     A run that was stopped goes on where it was when the same command is given again. Real faces of persons whose id
-    ends in 0 are held out for measuring; those whose id ends in 1 are watched while training. Rendered heads teach
-    exact points, depth and visibility; files of them that appear while training runs join at the next checkpoint.
+    ends in 0 are held out for measuring; those whose id ends in 1 are watched while training, in 5 enter nothing.
+    Rendered heads teach exact points, depth and visibility; files of them that appear while training runs join at the
+    next checkpoint.
 
     Parameters
     ----------
@@ -134,7 +132,7 @@ def train_landmarks(
 
     recipe = LandmarkerRecipe(steps=steps, peak_rate=rate)
     options = LandmarksOptions(faces, labels, rendered, backgrounds, work, out, start, recipe)
-    with _progress() as report:
+    with training_progress(Console(stderr=True, highlight=False)) as report:
         train(options, report)
     print(out)
     return 0
@@ -181,7 +179,7 @@ def release_au_network(
 ) -> int:
     """Calibrate, export and measure a trained AU network, on rendered people that nothing was chosen on.
 
-    The first store chooses how far each action unit leans on landmarks (its late fusion weight), calibrates
+    The first store chooses the late fusion weight of each action unit (how much the landmarks alone count), calibrates
     probabilities and chooses thresholds; the others are for the reported scores only. No person may be in two of the
     stores, but the neutral ones show the people of the store that they are named after. scripts/au_network.sh makes the
     stores and the network, and ends in this command.
@@ -220,6 +218,25 @@ def release_au_network(
     return 0
 
 
+def draw_sample_face(*, out: Path | None = None) -> int:
+    """Draw the rendered face of the package, on which `duchenne doctor` checks detection, again.
+
+    Writes face.jpg and face.json (action units, landmarks, pose). Needs the extra synthesis.
+
+    Parameters
+    ----------
+    out
+        Folder to write into; the package's own samples unless given.
+    """
+    from duchenne.diagnosis import SAMPLE
+    from duchenne.synthesis.sets.sample import write_sample
+
+    folder = out or SAMPLE.parent
+    write_sample(folder)
+    print(folder)
+    return 0
+
+
 def write_hashes() -> int:
     """Record the hashes of the weights that lie in the package now.
 
@@ -230,20 +247,3 @@ def write_hashes() -> int:
     weights.write_hashes()
     print(weights.FOLDER / "hashes.json")
     return 0
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[["Progress"], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True, highlight=False)
-    with Bar(BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), console=console) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def report(progress: "Progress") -> None:
-            loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
-            description = "  ".join(part for part in (progress.remark, loss) if part)
-            bar.update(task, completed=progress.step, total=progress.steps, description=description)
-
-        yield report

@@ -233,6 +233,25 @@ def measure_synthesis(result: Path, /) -> int:
     return 0
 
 
+def measure_movements(*, people: int = 40, intensity: float = 5.0) -> int:
+    """Print how far each action unit moves brows, lids and lips of rendered heads.
+
+    Mean and spread over people, in hundredths of the distance between the outer eye corners. Needs the extra synthesis.
+
+    Parameters
+    ----------
+    people
+        How many.
+    intensity
+        Of the action unit on both sides, 0-5.
+    """
+    from duchenne.synthesis.checks.travel import travel_lines
+
+    for line in travel_lines(people, intensity):
+        print(line)
+    return 0
+
+
 def card(network: Literal["face-detector", "landmarks", "au-network"], result: Path, /) -> int:
     """Print the tables of a network's card, in Markdown.
 

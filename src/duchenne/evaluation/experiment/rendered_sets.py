@@ -1,8 +1,9 @@
 """The experiment's rendered sets: other people, movements, appearance, light and poses; drawn, then prepared.
 
-In-domain, in BP4D's place: heads within ten degrees of frontal, studio light, ARKit-style recipes, tones 1-7, ages
-18-45. Shifted, in FERA 2017's place: its nine poses, hard light, MPFB2-style recipes, tones 4-10, ages 30-78; people
-who train show each face under one of the nine, people of the test set show each under all nine.
+In-domain, in BP4D's place: heads within ten degrees of frontal, studio light, movements by ARKit's blendshapes, tones
+1-7, ages 18-45. Shifted, in FERA 2017's place: its nine poses, hard light, movements by MPFB2's expression
+units, tones 4-10, ages 30-78; people who train show each face under one of the nine, people of the test set show each
+under all nine.
 """
 
 from collections.abc import Callable
@@ -27,8 +28,8 @@ ABOUT = (
     "people. The in-domain set stands in BP4D's place: within ten degrees of frontal, soft light, one style of "
     "AU-to-blendshape maps (ARKit's), tones 1-7, ages 18-45. The shifted set stands in FERA 2017's: its nine poses, "
     "hard light, the other style (MPFB2's), tones 4-10, ages 30-78; people who train show each face under one of the "
-    "nine poses, those of the test set each under all nine. Table 2: trained and tested in-domain. Table 3: trained "
-    "on the shifted set, tested in-domain. Table 4: trained and tested on the shifted set."
+    "nine poses, those of the test set each under all nine. Table 2: trained and tested in-domain. Table 3: trained on "
+    "the shifted set, tested in-domain. Table 4: trained and tested on the shifted set."
 )
 RENDERED = "pictures rendered"
 _IN_DOMAIN = Person(au_map=MapStyle.ARKIT, tones=(1, 7), ages=(18.0, 45.0))

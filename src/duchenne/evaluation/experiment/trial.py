@@ -17,7 +17,7 @@ from duchenne.evaluation.experiment.stage_progress import FractionCallback
 from duchenne.evaluation.run_files import write_run
 from duchenne.evaluation.runs import Role, RunOrigin, TrainingRecord
 from duchenne.evaluation.scored_faces import ScoredFaces, scored_faces, thresholds_on
-from duchenne.facs import AU_NAMES
+from duchenne.facs import au_columns
 from duchenne.measures.intervals import Bootstrap
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.recipes.classical import ClassicalRecipe
@@ -99,7 +99,7 @@ def teachable(recipe: Recipe, train: FaceStore) -> tuple[Recipe, tuple[str, ...]
     """Return the recipe for the AUs that some training faces show and others do not, and the AUs that were left out."""
     known = np.asarray(train.known)
     both = (train.occurrence & known).any(0) & (~train.occurrence & known).any(0)
-    aus = tuple(name for name in recipe.aus if both[AU_NAMES.index(name)])
+    aus = tuple(name for name, teaches in zip(recipe.aus, both[au_columns(recipe.aus)], strict=True) if teaches)
     left_out = tuple(name for name in recipe.aus if name not in aus)
     if not left_out or not aus:
         return recipe, ()
@@ -162,7 +162,7 @@ def _trained(
 
 def _skew(faces: FaceStore, aus: tuple[str, ...]) -> dict[str, float]:
     """Return negatives / positives of each AU among the faces."""
-    columns = [AU_NAMES.index(name) for name in aus]
+    columns = au_columns(aus)
     positives = (faces.occurrence & faces.known)[:, columns].sum(0)
     negatives = (~faces.occurrence & faces.known)[:, columns].sum(0)
     return {name: round(float(a / p), 4) for name, a, p in zip(aus, negatives, positives, strict=True)}

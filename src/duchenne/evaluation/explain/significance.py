@@ -15,9 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import EvaluationError
-from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.region import RegionNetwork
 from duchenne.training.action_units.system import DeepSystem
@@ -172,11 +171,9 @@ def faithfulness(
                 scores[kind, :, place] = _scores(system, features, shape, patches)[:, place]
         parts.append(scores)
     scores = np.concatenate(parts, 1)
-    areas = []
+    areas, checked = [], store.subset(rows)
     for place, name in enumerate(found.aus):
-        column = AU_NAMES.index(name)
-        known = store.known[rows, column]
-        truth = store.occurrence[rows, column][known]
+        known, truth = labels_of(checked, name)
         areas.append([area_under_roc(truth, one[known, place].astype(float)) for one in scores])
     valid = np.array([one for one in areas if one[0] is not None], float)
     if not len(valid):

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+from duchenne.datasets.face_store import labels_of
 from duchenne.evaluation.pretrained.au_predictions import Predictions, RenderedStore
 from duchenne.evaluation.pretrained.au_result import (
     AreaTable,
@@ -22,14 +23,13 @@ from duchenne.evaluation.pretrained.au_result import (
     StoreSummary,
     pose_key,
 )
-from duchenne.facs import AU_NAMES, PAPER_AUS
+from duchenne.facs import PAPER_AUS, au_columns
 from duchenne.measures.agreement import calibration_error, intraclass_correlation
 from duchenne.measures.ranking import area_under_roc, counts_at
-from duchenne.poses import FERA17_POSES, KEPT_POSES, yaw_and_pitch_deg
+from duchenne.poses import FERA17_POSES, KEPT_POSES_DEG, yaw_and_pitch_deg
 
 POSES = tuple((yaw, pitch) for pitch in (-40, -20, 0, 20, 40) for yaw in (-40, 0, 40))
 """Yaw and pitch of the fifteen poses of a grid."""
-SEVEN_POSES = tuple(yaw_and_pitch_deg(number) for number in KEPT_POSES)
 DOWN = tuple(yaw_and_pitch_deg(number) for number in FERA17_POSES)
 UP = tuple((yaw, -pitch) for yaw, pitch in DOWN)
 """FERA 2017's nine poses, with the other sign of the pitch."""
@@ -47,7 +47,7 @@ def area_table(aus: Sequence[str], store: RenderedStore, probability: Probabilit
     """Return the area under the ROC of each AU and the means over all AUs and over the paper's."""
     areas = {}
     for column, name in enumerate(aus):
-        truth, known = _labels(store, name)
+        known, truth = labels_of(store, name)
         areas[name] = _rounded(area_under_roc(truth, probability[known, column]))
     return AreaTable(len(store), _mean(areas, PAPER_AUS), _mean(areas, aus), areas)
 
@@ -60,9 +60,9 @@ def by_pose(aus: Sequence[str], store: RenderedStore, probability: Probability) 
         here = (pose[:, 0] == yaw) & (pose[:, 1] == pitch)
         tables[yaw, pitch] = area_table(aus, store.subset(here), probability[here]) if here.any() else None
     means = {place: table.mean_12 for place, table in tables.items() if table is not None}
-    spread = [mean for place in SEVEN_POSES if (mean := means.get(place)) is not None]
+    spread = [mean for place in KEPT_POSES_DEG if (mean := means.get(place)) is not None]
     return PoseAreas(
-        seven_poses=_mean(means, SEVEN_POSES),
+        seven_poses=_mean(means, KEPT_POSES_DEG),
         seven_poses_standard_deviation=_rounded(float(np.std(spread))) if spread else None,
         nine_poses_pitch_down=_mean(means, DOWN),
         nine_poses_pitch_up=_mean(means, UP),
@@ -114,12 +114,12 @@ def grading(aus: Sequence[str], store: RenderedStore, predictions: Predictions) 
     """Return for each AU ICC(3,1) of the intensity, and the calibration error of the probability."""
     agreement, errors = {}, {}
     for column, name in enumerate(aus):
-        row = AU_NAMES.index(name)
+        (row,) = au_columns([name])
         graded = np.asarray(store.intensity_known[:, row])
         intensity = store.intensity[graded, row].astype(float).max(1)
         pair = np.column_stack([intensity, predictions.intensity[graded, column]])
         agreement[name] = _rounded(intraclass_correlation(pair))
-        truth, known = _labels(store, name)
+        known, truth = labels_of(store, name)
         errors[name] = _rounded(calibration_error(truth, predictions.probability[known, column]))
     return Grading(_mean(agreement, PAPER_AUS), _mean(errors, PAPER_AUS), agreement, errors)
 
@@ -130,7 +130,7 @@ def stronger_side(aus: Sequence[str], store: RenderedStore, predictions: Predict
     counts: dict[str, int] = {}
     right: list[bool] = []
     for column, name in enumerate(aus):
-        row = AU_NAMES.index(name)
+        (row,) = au_columns([name])
         truth = np.diff(store.intensity[:, row].astype(float), axis=1)[:, 0]
         uneven = (np.abs(truth) >= 1) & np.asarray(store.intensity_known[:, row])
         predicted = np.diff(predictions.side_intensity[uneven, column], axis=1)[:, 0]
@@ -156,7 +156,7 @@ def in_pairs(aus: Sequence[str], store: RenderedStore, probability: Probability,
         for name in differs if len(differs) == differing else ():
             if name not in right:
                 continue
-            grades = store.intensity[rows, AU_NAMES.index(name)].max(1)
+            grades = store.intensity[rows, au_columns([name])[0]].max(1)
             if max(grades) >= PAIR_GRADE and min(grades) == 0:
                 shows = int(np.argmax(grades))
                 gap = probability[rows[shows], aus.index(name)] - probability[rows[1 - shows], aus.index(name)]
@@ -183,7 +183,7 @@ def f1_table(
     """Return F1 at the stored thresholds beside that of calling every face positive."""
     found, floor = {}, {}
     for column, name in enumerate(aus):
-        truth, known = _labels(store, name)
+        known, truth = labels_of(store, name)
         found[name] = _rounded(counts_at(truth, probability[known, column] >= thresholds[column]).f1)
         floor[name] = _rounded(counts_at(truth, np.ones_like(truth)).f1)
     return F1Table(_mean(found, PAPER_AUS), _mean(floor, PAPER_AUS), found, floor)
@@ -195,13 +195,6 @@ def store_summary(store: RenderedStore) -> StoreSummary:
     return StoreSummary(
         store.fingerprint, len(np.unique(store.subject)), report["labelled"], report["kept"], report["lost"]
     )
-
-
-def _labels(store: RenderedStore, au: str) -> tuple[Bool[np.ndarray, " k"], Bool[np.ndarray, " n"]]:
-    """Return the known labels of an AU, and which faces have one."""
-    row = AU_NAMES.index(au)
-    known = np.asarray(store.known[:, row])
-    return np.asarray(store.occurrence[known, row]), known
 
 
 def _mean(values: Mapping[_Key, float | None], names: Sequence[_Key]) -> float | None:

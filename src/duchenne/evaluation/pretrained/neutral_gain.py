@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.evaluation.pretrained.au_result import NeutralArea, NeutralGain
-from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
 from duchenne.recognition import NeutralRule
 from duchenne.training.action_units.neutral import paired_latents
@@ -24,9 +23,7 @@ def neutral_gain(system: DeepSystem, rule: NeutralRule, faces: FaceStore, neutra
     shifted = latent - rule.share * (resting - rule.usual)
     areas = {}
     for column, name in enumerate(system.aus):
-        row = AU_NAMES.index(name)
-        kept = usable & np.asarray(faces.known[:, row])
-        truth = np.asarray(faces.occurrence[kept, row])
+        kept, truth = labels_of(faces, name, among=usable)
         without, with_neutral = (area_under_roc(truth, values[kept, column]) for values in (latent, shifted))
         areas[name] = NeutralArea(round(float(rule.share[column]), 3), _rounded(without), _rounded(with_neutral))
     return NeutralGain(len(np.unique(faces.subject[usable])), int(usable.sum()), areas)

@@ -1,12 +1,9 @@
-"""What holds of the rendered heads, measured: `python -m duchenne.synthesis.checks.measure results/synthesis.json`.
+"""What holds of the rendered heads, measured; `duchenne dev measure-synthesis` writes it into results/synthesis.json.
 
 Label statistics, direction and amount of every action unit in many people, what it moves elsewhere, which skin visibly
 changes, projection against OpenCV and visibility against rays cast through the triangles. Takes about two minutes.
 """
 
-import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -169,17 +166,3 @@ def measure(people: int = 40, painted: int = 20) -> dict[str, Any]:
         "opencv_worst_px": _rounded(projection_error_px(heads[0], scenes), 6),
         "visibility_confirmed_by_rays": _rounded(visibility_agreement(heads[0], scenes)),
     }
-
-
-def main() -> None:
-    """Measure and write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
-    file = parser.parse_args().file
-    found = {"command": f"python -m duchenne.synthesis.checks.measure {file}", **measure()}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

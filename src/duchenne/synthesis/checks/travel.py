@@ -1,17 +1,16 @@
 """How far each action unit moves brows, lids and lips, in hundredths of the distance between the outer eye corners.
 
-`measure` writes the table into its file. Unlike `directions`, which asks where landmarks go, this says how much, so
-that movements can be held against those of other rigs and of people.
+`measure` writes the table into its file, `duchenne dev measure-movements` prints it. Unlike `directions`, which
+asks where landmarks go, this says how much, so that movements can be held against those of other rigs and of people.
 """
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.facs import AU_NAMES, OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
+from duchenne.facs import AU_NAMES, MOUTH_CORNERS, OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
 from duchenne.synthesis.checks.directions import BareHead, bare_heads
 from duchenne.synthesis.rig.landmark_vertices import landmarks_on
 
@@ -21,7 +20,7 @@ PerHead = Float[np.ndarray, " n"]
 
 _LID_PAIRS = ((20, 24), (21, 23), (26, 30), (27, 29))
 _BROW_HEADS, _BROW_MIDDLES, _BROW_TAILS = (4, 5), (2, 7), (0, 9)
-_CORNERS, _UPPER_LIP, _LOWER_LIP, _INNER_UP, _INNER_LOW = (31, 37), 34, 40, 44, 47
+_UPPER_LIP, _LOWER_LIP, _INNER_UP, _INNER_LOW = 34, 40, 44, 47
 _OUTER_EYES = (OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT)
 
 
@@ -70,8 +69,8 @@ def travel(resting: Points, moved: Points) -> Travel:
         "brow_middle": up[:, _BROW_MIDDLES].mean(1),
         "brow_tail": up[:, _BROW_TAILS].mean(1),
         "brow_gap": x[:, _BROW_HEADS[1]] - x[:, _BROW_HEADS[0]],
-        "corner_up": up[:, _CORNERS].mean(1),
-        "corner_out": (x[:, _CORNERS[1]] - x[:, _CORNERS[0]]) / 2,
+        "corner_up": up[:, MOUTH_CORNERS].mean(1),
+        "corner_out": (x[:, MOUTH_CORNERS[1]] - x[:, MOUTH_CORNERS[0]]) / 2,
         "upper_lip": up[:, _UPPER_LIP],
         "lower_lip": up[:, _LOWER_LIP],
         "lip_gap": up[:, _INNER_UP] - up[:, _INNER_LOW],
@@ -108,7 +107,7 @@ _DIRECTED = {
     "AU12": ("corner_out", "corner_up"),
     "AU20": ("corner_out", "corner_up"),
 }
-"""Action units whose direction in the picture is told by two quantities, across and upwards."""
+"""Action units whose direction in the picture follows from two quantities, across and upwards."""
 
 
 def direction_spread(heads: Sequence[BareHead]) -> dict[str, float]:
@@ -125,19 +124,12 @@ def _mean_and_spread(values: PerHead) -> list[float]:
     return [round(float(values.mean()), 2), round(float(values.std()), 2)]
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=40)
-    parser.add_argument("--intensity", type=float, default=5.0)
-    asked = parser.parse_args()
-    table = travel_table(bare_heads(range(62_000, 62_000 + asked.people)), asked.intensity)
+def travel_lines(people: int = 40, intensity: float = 5.0) -> Iterator[str]:
+    """Yield the table of as many people as lines of text: mean and, in brackets, spread."""
+    table = travel_table(bare_heads(range(62_000, 62_000 + people)), intensity)
     names = [field.name for field in fields(Travel)]
-    print(f"resting lid gap {table['neutral']['lid_gap']}")
-    print("     ", *(f"{name:>13}" for name in names))
+    mean, spread = table["neutral"]["lid_gap"]
+    yield f"resting lid gap {mean:.1f} ({spread:.1f})"
+    yield "     " + "".join(f"{name:>14}" for name in names)
     for au in AU_NAMES:
-        print(f"{au} ", *(f"{mean:7.1f} ({spread:3.1f})" for mean, spread in map(table[au].__getitem__, names)))
-
-
-if __name__ == "__main__":
-    main()
+        yield f"{au} " + "".join(f"{mean:8.1f} ({spread:3.1f})" for mean, spread in map(table[au].__getitem__, names))

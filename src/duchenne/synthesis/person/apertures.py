@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
-from duchenne.facs import OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
+from duchenne.facs import MOUTH_CORNERS, OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
 from duchenne.synthesis.person.expression import MAX_INTENSITY, ExpressionGains, Sides, blendshape_weights, draw_gains
 from duchenne.synthesis.person.identity import Identity
 from duchenne.synthesis.rig.blendshapes import blendshape
@@ -20,9 +20,7 @@ _LIDS = {"Left": ((26, 30), (27, 29)), "Right": ((21, 23), (20, 24))}
 _CLEARANCE = 1.07
 """Least distance of a lid from the eyeball's centre, in radii; the cornea stands out by 6%."""
 _REACH = 1.6
-
-
-_LIPS, _CORNERS = (44, 47), (31, 37)
+_LIPS = (44, 47)
 _PARTED = (0.065, 0.1)
 """Least and most by which lips part at AU25's intensity E without a jaw drop, shares of the outer-eye distance. Ours:
 those of ARKit-like rigs part by .07 where the upper lip takes an eighth of it."""
@@ -92,9 +90,9 @@ def _lip_gap(neutral: Vertices, gains: ExpressionGains, aus: Mapping[str, Sides]
 
 def _with_level_corners(gains: ExpressionGains, neutral: Vertices, wanted: float) -> ExpressionGains:
     height = _points(neutral, gains, {})[:, 1]
-    over = height[list(_CORNERS)].mean() - height[list(_LIPS)].mean()
+    over = height[list(MOUTH_CORNERS)].mean() - height[list(_LIPS)].mean()
     rises = _at_landmarks("own:corner-lift")[:, 1]
-    step = rises[list(_CORNERS)].mean() - rises[list(_LIPS)].mean()
+    step = rises[list(MOUTH_CORNERS)].mean() - rises[list(_LIPS)].mean()
     return replace(gains, rest={**gains.rest, "own:corner-lift": float(np.clip((wanted - over) / step, -1.5, 2.5))})
 
 

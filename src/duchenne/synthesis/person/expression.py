@@ -1,4 +1,4 @@
-"""From AU intensities to a moved face: AU-to-blendshape maps, left and right apart, varied by identity.
+"""From AU intensities to a moved face, brows to lips: AU-to-blendshape maps, left and right apart, varied by identity.
 
 Blendshapes named "*" exist per side; one without sides is split at the midline where an AU differs between sides.
 """

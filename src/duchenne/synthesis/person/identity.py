@@ -1,4 +1,4 @@
-"""Who a head is: shape over ethnicity, sex, age, weight and face details; everything drawn from one seed."""
+"""Who a head is: shape over ethnicity, sex, age, weight, face details, resting brows and lids; all from one seed."""
 
 import re
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Compiled loops for what is drawn over a head: blending triangles against a depth buffer; a hand's distance field.
 
-Works on plain arrays, like `raster.py`; `blending.py` and `hand.py` fill them.
+Works on plain arrays, like `rasteriser.py`; `blending.py` and `hand.py` fill them.
 """
 
 import numpy as np

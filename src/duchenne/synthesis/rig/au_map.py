@@ -1,7 +1,7 @@
 """Which blendshapes an action unit is made of, in two styles, and what happens where action units meet.
 
 Weights are for intensity E (5); an AU at intensity i gives i / 5 of them. "*" stands for the subject's side; names are
-explained in `units`.
+explained in `blendshapes`.
 
 Source of the directions: Ekman, Friesen and Hager, FACS manual (2002). The weights are ours, tuned by eye.
 """

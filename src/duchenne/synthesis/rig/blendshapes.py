@@ -1,4 +1,4 @@
-"""Blendshapes: displacements of the base mesh that a rig ships, and those that none has.
+"""Blendshapes, displacements of the base mesh: ARKit's, MPFB2's, and our own for brows, lids, nose and lips.
 
 Names: "mouthSmileLeft" is one of ARKit's kind, "mh:asian/mouth-pursing" an expression unit of MPFB2 for one
 ancestry, "own:..." a smooth field of ours; "@left" or "@right" behind a name takes one side of it.

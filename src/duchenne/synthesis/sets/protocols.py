@@ -4,7 +4,7 @@ A sequence is whole when its label file is there: pictures and videos are writte
 the labels come last. So a render that was stopped goes on where it stopped, and ends with the same bytes.
 
 Occurrence: 1 where the stronger side reaches intensity A (0.5 before rounding), else 0; 9 for what is not known (action
-units of the original release that no recipe draws). Intensity: the stronger side, rounded, 0-5.
+units of the original release that the AU-to-blendshape map does not draw). Intensity: the stronger side, rounded, 0-5.
 
 Source: BP4D, Zhang et al., Image and Vision Computing 2014; FERA 2017, Valstar et al., IEEE FG 2017. Which pose number
 is which is inferred from public loaders.
@@ -23,7 +23,7 @@ import av
 import numpy as np
 
 from duchenne.errors import SynthesisError, UsageError
-from duchenne.facs import AU_NAMES
+from duchenne.facs import AU_NAMES, UNKNOWN
 from duchenne.geometry import HeadPose
 from duchenne.poses import FERA17_POSES
 from duchenne.synthesis.head.head import make_head
@@ -41,7 +41,6 @@ BP4D_TASKS = 8
 FERA17_OCCURRENCE = (1, 4, 6, 7, 10, 12, 14, 15, 17, 23)
 FERA17_INTENSITY = (1, 4, 6, 10, 12, 14, 17)
 FERA17_TASKS = 2
-UNKNOWN = 9
 FIRST_SUBJECT = 50_000
 """Where a seed's subjects of clips begin; those of stills begin at 0."""
 LAYOUTS = ("bp4d", "fera17")

@@ -1,7 +1,4 @@
-"""The rendered face that ships with the package: `python -m duchenne.synthesis.sets.sample` draws it again.
-
-Writes face.jpg and face.json (action units, landmarks, pose) into the package's samples folder.
-"""
+"""The rendered face that is part of the package; `duchenne dev draw-sample-face` draws it again."""
 
 import json
 from pathlib import Path
@@ -26,7 +23,7 @@ def draw_sample() -> tuple[bytes, dict[str, object]]:
     scene = Scene(AUS, HeadPose(14.0, -2.0, 3.0), Gaze(-10.0, 0.0), camera, background=background)
     drawn = render(with_glasses(make_head(SUBJECT), None), scene)
     truth: dict[str, object] = {
-        "made_by": "python -m duchenne.synthesis.sets.sample",
+        "made_by": "duchenne dev draw-sample-face",
         "aus": {au: list(sides) for au, sides in AUS.items()},
         "yaw_deg": drawn.pose.yaw_deg,
         "pitch_deg": drawn.pose.pitch_deg,
@@ -37,13 +34,9 @@ def draw_sample() -> tuple[bytes, dict[str, object]]:
     return encode_jpeg(drawn.pixels, 92), truth
 
 
-def main() -> None:
-    """Write the sample and its truth into the package."""
-    FOLDER.mkdir(exist_ok=True)
+def write_sample(folder: Path) -> None:
+    """Write face.jpg and face.json (action units, landmarks, pose) into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     jpeg, truth = draw_sample()
-    (FOLDER / "face.jpg").write_bytes(jpeg)
-    (FOLDER / "face.json").write_text(json.dumps(truth) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    (folder / "face.jpg").write_bytes(jpeg)
+    (folder / "face.json").write_text(json.dumps(truth) + "\n", encoding="utf-8")

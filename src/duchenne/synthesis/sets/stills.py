@@ -218,7 +218,7 @@ def draw_row(head: Head, shot: Shot, picture: int) -> dict[str, object]:
 def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, shot: Shot) -> dict[str, object]:
     scene = shot.scene
     identity = head.identity
-    solid = np.column_stack([drawn.landmarks, drawn.depth_px]).astype(np.float32)
+    landmarks_3d = np.column_stack([drawn.landmarks, drawn.depth_px]).astype(np.float32)
     params = {
         "aus": {au: [round(v, 3) for v in sides] for au, sides in scene.aus.items() if au in AU_NAMES},
         "other_motion": {name: round(sides[0], 3) for name, sides in scene.aus.items() if name not in AU_NAMES},
@@ -248,7 +248,7 @@ def _row(head: Head, picture: int, drawn: Rendered, jpeg: bytes, shot: Shot) -> 
         "sex": identity.sex,
         "age": identity.age,
         "landmarks": drawn.landmarks.astype(np.float32).tobytes(),
-        "landmarks_3d": solid.tobytes(),
+        "landmarks_3d": landmarks_3d.tobytes(),
         "visibility": drawn.visible.astype(np.uint8).tobytes(),
         "au_left": drawn.au_left.astype(np.float32).tobytes(),
         "au_right": drawn.au_right.astype(np.float32).tobytes(),

@@ -1,4 +1,4 @@
-"""Hair painted on the skin: scalp, beard, brows, and the dark line of the lashes along the lids."""
+"""Hair painted on the skin: the hairs of brows, scalp and beard, and the dark line of the lashes along the lids."""
 
 import numpy as np
 from jaxtyping import Float

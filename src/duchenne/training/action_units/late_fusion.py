@@ -2,8 +2,8 @@
 
 The largest weight is taken that costs next to nothing. What an appearance learnt from rendered skin and light says of
 photographs is worth less than what it says of rendered faces; landmarks carry over better, and some training faces are
-judged by them alone (`RegionConfig.shape_alone`), so the network can give both scores. Rendered faces cannot show how
-much better landmarks are; they can show what the change costs.
+predicted from them alone (`RegionConfig.shape_alone`), so the network can give both scores. Rendered faces cannot show
+how much better landmarks are; they can show what the change costs.
 """
 
 from copy import deepcopy

@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from sklearn.linear_model import LogisticRegression
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
-from duchenne.facs import AU_NAMES
 from duchenne.measures.ranking import area_under_roc
 from duchenne.networks.region import RegionNetwork
 from duchenne.recognition import NeutralRule, latent_of
@@ -43,19 +42,16 @@ def learn_rule(system: DeepSystem, faces: FaceStore, neutral: FaceStore) -> Neut
     share = np.zeros(len(system.aus))
     halves = [np.isin(faces.subject, people[half::2]) for half in (0, 1)]
     for column, name in enumerate(system.aus):
-        row = AU_NAMES.index(name)
-        kept = usable & np.asarray(faces.known[:, row])
-        truth = np.asarray(faces.occurrence[:, row])
-        pair = np.column_stack([latent[:, column], resting[:, column] - usual[column]])
+        kept, truth = labels_of(faces, name, among=usable)
+        pair = np.column_stack([latent[kept, column], resting[kept, column] - usual[column]])
         gains = []
-        for seen, unseen in ((halves[0], halves[1]), (halves[1], halves[0])):
-            part = _share(pair[kept & seen], truth[kept & seen])
-            before, after = (
-                area_under_roc(truth[kept & unseen], pair[kept & unseen] @ [1.0, -s]) or 0.0 for s in (0.0, part)
-            )
+        for half, other in (halves, halves[::-1]):
+            seen, unseen = half[kept], other[kept]
+            part = _share(pair[seen], truth[seen])
+            before, after = (area_under_roc(truth[unseen], pair[unseen] @ [1.0, -s]) or 0.0 for s in (0.0, part))
             gains.append(after - before)
         if np.mean(gains) >= LEAST_GAIN:
-            share[column] = _share(pair[kept], truth[kept])
+            share[column] = _share(pair, truth)
     cuts = network.scale.cuts().detach().double().numpy()
     return NeutralRule(share, usual, cuts)
 

@@ -1,4 +1,4 @@
-"""From a trained network that reads windows to an ONNX file that describes itself."""
+"""The graph and metadata of an AU network's ONNX file; `export` adds thresholds and what is known of the training."""
 
 import json
 from pathlib import Path

@@ -50,7 +50,7 @@ def fit_group_logistic(
 
 
 def related_pairs(occurrence: Bool[np.ndarray, "n a"], known: Bool[np.ndarray, "n a"]) -> Bool[np.ndarray, "a a"]:
-    """Return which AUs co-occur or exclude each other, judged on faces where both are known."""
+    """Return which AUs co-occur or exclude each other, counted on faces where both are known."""
     count = occurrence.shape[1]
     related = np.zeros((count, count), bool)
     for a in range(count):

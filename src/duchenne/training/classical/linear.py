@@ -43,11 +43,11 @@ def fit_svms(
         known = train.known[:, column]
         best, kept = -1.0, None
         for penalty in penalties:
-            machine = LinearSVC(C=penalty, class_weight="balanced", dual="auto", random_state=seed, max_iter=2000)
-            machine.fit(train.features[known], train.occurrence[known, column])
-            area = _area(machine.decision_function(valid.features), valid, column)
+            svm = LinearSVC(C=penalty, class_weight="balanced", dual="auto", random_state=seed, max_iter=2000)
+            svm.fit(train.features[known], train.occurrence[known, column])
+            area = _area(svm.decision_function(valid.features), valid, column)
             if kept is None or area > best:
-                best, kept = area, machine
+                best, kept = area, svm
         assert kept is not None
         weights.append(kept.coef_[0])
         offsets.append(float(kept.intercept_[0]))

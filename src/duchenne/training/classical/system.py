@@ -78,9 +78,9 @@ def fit_classical(
     method = METHODS[type(recipe.method)]
     every = np.arange(len(valid))
     learning = _learning(method.describe(train, rows, on_progress), train, rows, recipe)
-    judging = _learning(method.describe(valid, every, on_progress), valid, every, recipe)
+    checking = _learning(method.describe(valid, every, on_progress), valid, every, recipe)
     on_progress(Progress(0, 1, remark="fitting"))
-    arrays = method.fit(recipe.method, learning, judging, recipe.seed)
+    arrays = method.fit(recipe.method, learning, checking, recipe.seed)
     metadata = {
         "identity": identity,
         "data": train.fingerprint,

@@ -20,7 +20,7 @@ _BORDER = np.array([[x, y] for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) !
 
 
 def front_points(points: Float[np.ndarray, "49 3"], reference: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 2"]:
-    """Return where the points lie in the 200 x 200 crop once the head looks straight ahead."""
+    """Return where the points lie in the 200 x 200 crop once the head faces straight ahead."""
     turned = pose_normalised(points, reference)
     left, right = reference[OUTER_EYE_IMAGE_LEFT], reference[OUTER_EYE_IMAGE_RIGHT]
     goal_left, goal_right = np.asarray(EYE_CORNERS_IN_CROP, float)

@@ -1,4 +1,4 @@
-"""Which cells of the face detector's maps answer for which face, and what their answers cost."""
+"""The loss of the face detector: which cells of its maps answer for which face, and what their answers cost."""
 
 import torch
 from torch import Tensor, nn

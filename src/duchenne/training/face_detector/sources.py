@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from duchenne.colour import is_grey
 from duchenne.datasets.person_split import Part
 from duchenne.faces import FaceDetector, box_from_landmarks, keypoints_from_landmarks
 from duchenne.geometry import HeadPose
@@ -94,8 +95,7 @@ def prepare(
 
 def _labelled(face: RealFace) -> LabelledPicture:
     pixels = face.pixels()
-    grey = bool((np.ptp(pixels.astype(np.int16), axis=2) < 6).all())
-    return LabelledPicture(pixels, face.landmarks, grey)
+    return LabelledPicture(pixels, face.landmarks, is_grey(pixels))
 
 
 def validation_confidences(

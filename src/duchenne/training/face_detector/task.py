@@ -96,5 +96,5 @@ def face_detector_task(recipe: FaceDetectorRecipe, batches: CanvasBatches, start
         gradient_norm=recipe.gradient_norm,
         average=recipe.average,
         keep_every_s=recipe.keep_every_s,
-        drawing_processes=1,
+        sampler_processes=1,
     )

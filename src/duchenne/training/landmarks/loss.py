@@ -1,4 +1,4 @@
-"""What the landmark network's answers cost: points, depth, shapes of features, distances between them, visibility."""
+"""The loss of the landmark network: points, depth, shapes of features, distances between them, visibility."""
 
 from collections.abc import Sequence
 

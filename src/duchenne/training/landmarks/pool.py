@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from duchenne.colour import is_grey
 from duchenne.cropping import Picture, cut
 from duchenne.errors import TrainingError
 from duchenne.facs import LANDMARK_COUNT, MIRROR_LANDMARKS
@@ -19,6 +20,7 @@ from duchenne.pose_normalisation import pose_normalised
 STORED_SIDE_PX = 192
 """Half as much again as the network sees, so that a jittered crop still lies inside."""
 TURNED_DEG = 35.0
+"""From this angle on a head counts as turned far away from the camera (`is_turned`)."""
 UNEVEN = 0.04
 """By how much a point of an uneven face lies higher than its twin on the other side, in eye spans."""
 
@@ -87,11 +89,6 @@ def empty_sample(pixels: Picture) -> Sample:
     crop = cv2.resize(pixels, (STORED_SIDE_PX, STORED_SIDE_PX), interpolation=cv2.INTER_AREA)
     nowhere = np.zeros((LANDMARK_COUNT, 3))
     return Sample(crop, nowhere, np.zeros(LANDMARK_COUNT, bool), False, False, is_grey(pixels))
-
-
-def is_grey(pixels: Picture) -> bool:
-    """Whether no pixel has a colour worth the name."""
-    return bool((np.ptp(pixels.astype(np.int16), axis=2) < 6).all())
 
 
 _COLUMNS = ("landmarks_3d", "visible", "visibility_known", "face", "grey", "turned", "uneven")

@@ -29,7 +29,7 @@ _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 def observed(landmarker: Landmarker, heads: Iterable[RenderedFace]) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each found head and its mirror image the shape (n x 147) and the turn that is missing (n x 3)."""
+    """Return the shape (n x 147) and the missing rotation vector (n x 3) of each found head and its mirror image."""
     shapes, turns = [], []
     for head in heads:
         found = locate(landmarker, head.pixels, true_box(head.pixels, head.landmarks_3d[:, :2]))

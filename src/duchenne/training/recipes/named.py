@@ -39,7 +39,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         DeepRecipe(
             "compact",
-            "The network that ships: small, 23 AUs, intensity and sides. Learns to .915 in 53 minutes, see the docs.",
+            "The pretrained network: small, 23 AUs, intensity and sides. Learns to .915 in 53 minutes, see the docs.",
             COMPACT,
             AdamW(),
             batch=64,

@@ -50,7 +50,7 @@ class Task:
         patience: Validations without a better score after which training stops and the best weights come back; 0 to
             train to the end and keep the last ones.
         keep_every_s: Seconds between checkpoints.
-        drawing_processes: Processes that draw batches ahead; 0 draws one ahead in a thread.
+        sampler_processes: Processes that draw batches ahead; 0 draws one ahead in a thread.
     """
 
     network: nn.Module
@@ -68,7 +68,7 @@ class Task:
     validate_every: int = 1
     patience: int = 0
     keep_every_s: float = 60.0
-    drawing_processes: int = 0
+    sampler_processes: int = 0
 
     def __post_init__(self) -> None:
         if self.patience and self.validate is None:

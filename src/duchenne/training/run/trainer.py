@@ -129,7 +129,7 @@ class _Run:
         self.state = _State()
 
     @property
-    def judged(self) -> nn.Module:
+    def evaluated(self) -> nn.Module:
         """The network that is validated and handed back."""
         return self.task.network if self.averaged is None else self.averaged
 
@@ -144,9 +144,9 @@ class _Run:
         task, state = self.task, self.state
         if task.patience:
             self.fabric.barrier()  # until the first process has written it
-            self.judged.load_state_dict(read_tensors(self.trainer.folder / BEST_FILE)[0])
+            self.evaluated.load_state_dict(read_tensors(self.trainer.folder / BEST_FILE)[0])
         score = state.best if task.patience else state.score
-        return Trained(self.judged.eval(), state.step, state.best_step, score, time.monotonic() - start_s)
+        return Trained(self.evaluated.eval(), state.step, state.best_step, score, time.monotonic() - start_s)
 
     def _make_steps(self, log: Logbook, start_s: float) -> None:
         task, state = self.task, self.state
@@ -170,7 +170,7 @@ class _Run:
     def _batches(self) -> Iterator[Batch]:
         if self._patience_is_over():
             return iter(())
-        return drawn_ahead(self.task.batch, range(self.state.step, self.task.steps), self.task.drawing_processes)
+        return drawn_ahead(self.task.batch, range(self.state.step, self.task.steps), self.task.sampler_processes)
 
     def _step(self, batch: Batch) -> dict[str, Tensor]:
         """Learn from a batch; return the parts of its loss."""
@@ -226,13 +226,13 @@ class _Run:
     def _validate(self, log: Logbook) -> None:
         assert self.task.validate is not None
         state = self.state
-        found = self.task.validate(self.judged.eval())
+        found = self.task.validate(self.evaluated.eval())
         state.score = found.score
         log.write(state.step, **found.curves)
         if state.best is None or found.score > state.best:
             state.best, state.best_step = found.score, state.step
             if self.task.patience and self.trainer.rank == 0:
-                tensors = dict(self.judged.state_dict())
+                tensors = dict(self.evaluated.state_dict())
                 write_tensors(self.trainer.folder / BEST_FILE, tensors, {"step": state.step})
 
     def _patience_is_over(self) -> bool:
