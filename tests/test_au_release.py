@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from duchenne.datasets.mean_grades import Grades, labels_from_grades
 from duchenne.errors import DatasetError, TrainingError
 from duchenne.evaluation.pretrained import au_network, au_scores
 from duchenne.evaluation.pretrained.au_predictions import Predictions, predict
@@ -21,7 +22,7 @@ from duchenne.measures.agreement import calibration_error
 from duchenne.measures.ranking import area_under_roc
 from duchenne.recognition import AURecognizer, NeutralRule, Recognized
 from duchenne.training.action_units import neutral
-from duchenne.training.action_units.calibration import calibrated
+from duchenne.training.action_units.calibration import LEAST_POSITIVES, calibrated, platt_fit
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.late_fusion import (
     WEIGHTS,
@@ -111,6 +112,54 @@ def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
     faces.occurrence[:, SMILE] = ~faces.occurrence[:, SMILE]
     with pytest.raises(TrainingError, match="AU12 do not rise"):
         calibrated(system, faces)
+
+
+def test_the_fit_is_that_worked_out_by_hand():
+    """With two values of the latent, the fitted probabilities are the two rates: 3 of 12 and 6 of 8."""
+    latent = np.array([-1.0] * 12 + [1.0] * 8)
+    truth = np.array([True] * 3 + [False] * 9 + [True] * 6 + [False] * 2)
+    low, high = np.log(3 / 9), np.log(6 / 2)
+    assert_allclose(platt_fit("AU12", latent, truth), [(high - low) / 2, (high + low) / 2], atol=1e-3)
+    with pytest.raises(TrainingError, match="AU12 do not rise"):
+        platt_fit("AU12", -latent, truth)
+    with pytest.raises(TrainingError, match="AU12 has one class only among the 20 faces"):
+        platt_fit("AU12", latent, truth | True)
+
+
+def graded(store, au_row, grade):
+    """Return the store as `prepare` makes it of mean grades of one AU."""
+    grades = np.where(store.occurrence, 2.0, 0.0).astype(np.float32)
+    grades[:, au_row] = grade
+    labels = labels_from_grades(np.arange(len(store)), Grades(grades, np.zeros(grades.shape, np.int8)))
+    for name in ("occurrence", "known", "intensity", "intensity_known"):
+        setattr(store, name, getattr(labels, name))
+    return store
+
+
+def test_presence_is_fitted_to_real_faces_and_grades_to_rendered_ones(system):
+    """On real faces AU12 is there from a mean grade of 1 on, and nobody knows between .5 and 1."""
+    rendered, real = measured(toy_store(160, 3, "c")), measured(toy_store(200, 4, "r"))
+    rng = np.random.default_rng(0)
+    shown = real.intensity[:, SMILE].max(1) >= 3
+    grade = np.where(shown & (rng.random(200) < 0.6), 1.25, rng.choice([0.25, 0.75], 200))
+    real = graded(real, SMILE, grade)
+    few = real.occurrence[:, FROWN].cumsum() >= LEAST_POSITIVES
+    real.known[few, FROWN] = False
+    on_rendered, on_both = calibrated(system, rendered), calibrated(system, rendered, real)
+    assert on_both.metadata["calibrated_on"] == {"AU04": "rendered", "AU12": "real"}
+    assert on_rendered.metadata["calibrated_on"] == {"AU04": "validation", "AU12": "validation"}
+    plain, fitted = on_rendered.scores(real), on_both.scores(real)
+    assert_allclose(fitted[:, 0], plain[:, 0], atol=1e-6)
+    judged = (grade >= 1) | (grade <= 0.5)
+    rate = (grade[judged] >= 1).mean()
+    assert fitted[judged, 1].mean() == pytest.approx(rate, abs=1e-3)
+    assert abs(plain[judged, 1].mean() - rate) > 0.03
+    for column in range(2):
+        order = np.argsort(system.scores(real)[:, column])
+        assert (np.diff(fitted[order, column]) > -1e-6).all()
+    real.known[:, FROWN] = True
+    both = calibrated(system, rendered, real).metadata["calibrated_on"]
+    assert both == {"AU04": "real", "AU12": "real"}
 
 
 def test_it_leans_on_landmarks_as_far_as_that_costs_nothing(tmp_path):

@@ -19,7 +19,7 @@ from duchenne.evaluation.pretrained.au_result import AUNetworkResult
 from duchenne.evaluation.pretrained.neutral_gain import neutral_gain
 from duchenne.recognition import NeutralRule
 from duchenne.training.action_units.calibration import calibrated
-from duchenne.training.action_units.export import Exported, export_system
+from duchenne.training.action_units.export import THRESHOLD_RULE, ChoosingFaces, Exported, export_system
 from duchenne.training.action_units.late_fusion import late_fusion_weights, with_late_fusion
 from duchenne.training.action_units.neutral import learn_rule
 from duchenne.training.action_units.system import DeepSystem
@@ -93,7 +93,8 @@ def release(system: DeepSystem, stores: Stores, weights: Path) -> AUNetworkResul
     """Write the ONNX file and return what was chosen and measured."""
     system = calibrated(with_late_fusion(system, stores.choose), stores.choose)
     rule = learn_rule(system, stores.choose, stores.choose_neutral)
-    exported = export_system(system, stores.choose, weights, rule)
+    chosen_on = ChoosingFaces(None, stores.choose, stores.choose_neutral)
+    exported = export_system(system, chosen_on, weights, rule)
     return _measured(system, rule, exported, stores)
 
 
@@ -110,7 +111,7 @@ def _measured(system: DeepSystem, rule: NeutralRule, exported: Exported, stores:
         onnx_bytes=exported.size_bytes,
         onnx_against_torch_max_difference=exported.difference,
         late_fusion_weights=late_fusion_weights(region_network_of(system)),
-        threshold_rule="best F1 on the choosing faces, after calibration on the same",
+        threshold_rule=f"{THRESHOLD_RULE}, after calibration on the same",
         thresholds={name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
         stores={name: au_scores.store_summary(store) for name, store in stores.by_name().items()},
         frontal=au_scores.area_table(aus, frontal, on_frontal.probability),
