@@ -31,6 +31,7 @@ from duchenne.training.action_units.late_fusion import (
     with_late_fusion_weights,
 )
 from duchenne.training.action_units.onnx_weights import read_onnx_weights
+from duchenne.training.action_units.thresholds import ChoosingScores
 from duchenne.training.action_units.train import train_au_network
 from duchenne.training.recipes.deep import AdamW, DeepRecipe
 from duchenne.training.run.device import DeviceConfig
@@ -72,6 +73,11 @@ def vars_of(store):
 def measured(store, metadata=None):
     plain = [{"group": k, "differs": [], "face_px": 60 + k % 60} for k in range(len(store))]
     return MeasuredStore(**vars_of(store), metadata=metadata or plain)
+
+
+def resting(store):
+    """Return those faces that show neither AU."""
+    return measured(store.subset(~store.occurrence[:, [SMILE, FROWN]].any(1)))
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +287,7 @@ def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
     pairs = measured(toy_store(20, 8, "f"), [{"group": k // 2, "differs": ["AU12"]} for k in range(20)])
     stores = {"choose": measured(toy_store(120, 6, "c")), "poses": grid, "pairs": pairs}
     stores |= {"free": measured(toy_store(60, 9, "g"))}
-    stores |= {"choose_neutral": measured(toy_store(120, 10, "c")), "free_neutral": measured(toy_store(60, 11, "g"))}
+    stores |= {"choose_neutral": resting(toy_store(240, 10, "c")), "free_neutral": measured(toy_store(60, 11, "g"))}
     found = au_network.release(system, au_network.Stores(**stores), tmp_path / "x.onnx")
     assert from_json(AUNetworkResult, json.loads(json.dumps(to_json(found)))) == found
     summary = summary_of(found)
@@ -291,8 +297,18 @@ def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
     recognizer = AURecognizer(tmp_path / "x.onnx")
     assert recognizer.aus == ("AU04", "AU12")
     assert_allclose(recognizer.thresholds, list(found.thresholds.values()))
+    assert_allclose(recognizer.thresholds_of("balanced"), recognizer.thresholds)
     assert recognizer.neutral is not None
     assert found.neutral.people > 10
+    people = au_network.RealFaces(measured(toy_store(120, 12, "r")), measured(toy_store(120, 13, "t")))
+    people.choose.known[:, FROWN] = False
+    people.teach.occurrence[::4] = False  # one picture of each person shows nothing
+    found = au_network.release(system, au_network.Stores(**stores), tmp_path / "y.onnx", people)
+    assert "AUs that fewer than 25 of them have: the same on rendered faces" in found.threshold_rule
+    assert found.training["calibrated_on"] == {"AU04": "rendered", "AU12": "real"}
+    notes = AURecognizer(tmp_path / "y.onnx").threshold_notes
+    assert {name: note["chosen_on"] for name, note in notes.items()} == {"AU04": "rendered", "AU12": "validation"}
+    assert notes["AU04"]["positives"] == 0
 
 
 def test_the_neutral_face_corrects_people_who_always_score(system):
@@ -315,6 +331,60 @@ def test_the_neutral_face_corrects_people_who_always_score(system):
     assert rule.share[0] == 0
     areas = neutral_gain(biased, rule, faces, rested).area_under_roc["AU12"]
     assert areas.with_neutral > areas.without + 0.1
+
+
+def pairs_of(seed, usefulness, people=60, each=6, positives=0.4):
+    """One AU; a person's neutral face tells of their bias as far as it is useful."""
+    rng = np.random.default_rng(seed)
+    person = np.repeat(np.arange(people), each)
+    bias = rng.normal(0, 2, people)[person]
+    resting = usefulness * bias + (1 - usefulness) * rng.normal(0, 2, people)[person] + 3.0
+    present = rng.random(len(person)) < positives
+    latent = np.where(present, 1.5, -1.5) + bias + rng.normal(size=len(person))
+    shape = (len(person), 1)
+    scored = ChoosingScores(latent[:, None], np.ones(shape, bool), present[:, None], np.zeros(len(person), bool))
+    return neutral.NeutralPairs(scored, resting[:, None], person, np.array([3.0]))
+
+
+def test_shares_are_the_mean_of_both_kinds_of_people_where_real_ones_are_enough():
+    useful, useless = pairs_of(1, 1.0), pairs_of(2, 0.0)
+    (rendered,) = neutral.learn_shares(("AU04",), useful)
+    (same,) = neutral.learn_shares(("AU04",), useful, useful)
+    (both,) = neutral.learn_shares(("AU04",), useful, useless)
+    (none,) = neutral.learn_shares(("AU04",), useless)
+    (few,) = neutral.learn_shares(("AU04",), useful, pairs_of(3, 0.0, people=12, each=3))
+    assert rendered.share > 0.9
+    assert same.share == pytest.approx(rendered.share)
+    assert (none.share, none.gain < neutral.LEAST_GAIN) == (0, True)
+    assert both.share == pytest.approx(rendered.share / 2, abs=0.1)
+    assert (rendered.learnt_on, both.learnt_on, few.learnt_on) == ("rendered", "rendered and real", "rendered")
+    assert few.share == rendered.share
+    assert 0 < few.positives < neutral.LEAST_POSITIVES <= both.positives
+    with pytest.raises(TrainingError, match="9 real people have neutral faces"):
+        neutral.learn_shares(("AU04",), useful, pairs_of(3, 0.0, people=9))
+
+
+def test_a_real_face_is_compared_with_other_pictures_of_its_person_at_rest(system):
+    store = toy_store(7, 2)
+    store.subject = np.array(list("aaabbcd"))
+    grade = np.zeros((7, len(AU_NAMES)), np.float32)
+    grade[[1, 3], SMILE], grade[2, SMILE], grade[5] = 2.0, 0.75, np.nan
+    labels = labels_from_grades(np.arange(7), Grades(grade, np.zeros(grade.shape, np.int8)))
+    store.occurrence, store.known = labels.occurrence, labels.known
+    latent = np.arange(14.0).reshape(7, 2) - 7
+
+    class Fixed(type(system)):
+        def scores(self, _):
+            return 1 / (1 + np.exp(-latent))
+
+    found = neutral.real_pairs(Fixed(system.recipe, system.network, None, {}), store)
+    # At rest: 0 and 2 (a doubtful trace) of a, 4 of b, 6 of d; 5 cannot be judged. 4 and 6 have no other picture.
+    assert found.person.tolist() == ["a", "a", "a", "b"]
+    assert_allclose(found.faces.score, latent[:4], atol=1e-6)
+    assert_allclose(found.resting, [latent[2], latent[[0, 2]].mean(0), latent[0], latent[4]], atol=1e-6)
+    assert_allclose(found.usual, np.mean([latent[[0, 2]].mean(0), latent[4], latent[6]], axis=0), atol=1e-6)
+    assert found.faces.present[:, 1].tolist() == [False, True, False, True]
+    assert found.faces.known[:, 1].tolist() == [True, True, False, True]
 
 
 def test_the_rule_shifts_sides_and_grades_alike():

@@ -21,11 +21,6 @@ from duchenne.training.action_units.thresholds import (
     choosing_scores,
 )
 
-THRESHOLD_RULE = (
-    f"best balanced accuracy on validation faces, called on at most {MOST_CALLED:.0%} of those without any action unit"
-)
-RENDERED_RULE = f"action units with fewer than {LEAST_POSITIVES} positives there: the same on rendered faces"
-
 
 @dataclass(frozen=True)
 class ChoosingFaces:
@@ -42,6 +37,15 @@ class ChoosingFaces:
     rendered_at_rest: FaceStore | None = None
 
     @property
+    def rule(self) -> str:
+        """How they choose, in words."""
+        on = "rendered" if self.faces is None else "validation"
+        rule = f"best balanced accuracy on {on} faces, called on at most {MOST_CALLED:.0%} of faces without any AU"
+        if self.faces is None or self.rendered is None:
+            return rule
+        return f"{rule}; AUs that fewer than {LEAST_POSITIVES} of them have: the same on rendered faces"
+
+    @property
     def fingerprint(self) -> str:
         """Those of the stores."""
         stores = (self.faces, self.rendered, self.rendered_at_rest)
@@ -56,12 +60,14 @@ class Exported:
         path: The ONNX file.
         difference: Largest difference of any output between ONNX Runtime and torch, on noise.
         sets: The probabilities from which AUs are said to occur, and what they rest on.
+        threshold_rule: How they were chosen, in words.
         size_bytes: Of the file.
     """
 
     path: Path
     difference: float
     sets: ThresholdSets
+    threshold_rule: str
     size_bytes: int
 
     @property
@@ -94,7 +100,7 @@ def export_system(
     card = {
         "name": system.name,
         **system.metadata,
-        "threshold_rule": THRESHOLD_RULE + (f"; {RENDERED_RULE}" if chosen_on.rendered is not None else ""),
+        "threshold_rule": chosen_on.rule,
         "threshold_data": chosen_on.fingerprint,
         "parameters": parameter_count(network),
         "million_multiply_accumulates": round(multiply_accumulates(network.config) / 1e6, 2),
@@ -102,7 +108,7 @@ def export_system(
     }
     described = description(network, sets.of("balanced"), system.reference, card, neutral) | sets.metadata()
     difference = export_network(network, described, path)
-    return Exported(path, difference, sets, path.stat().st_size)
+    return Exported(path, difference, sets, chosen_on.rule, path.stat().st_size)
 
 
 def validation_thresholds(system: DeepSystem, chosen_on: ChoosingFaces) -> ThresholdSets:
