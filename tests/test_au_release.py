@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from duchenne.datasets.mean_grades import Grades, labels_from_grades
 from duchenne.errors import DatasetError, TrainingError
 from duchenne.evaluation.pretrained import au_network, au_scores
 from duchenne.evaluation.pretrained.au_predictions import Predictions, predict
@@ -21,7 +22,7 @@ from duchenne.measures.agreement import calibration_error
 from duchenne.measures.ranking import area_under_roc
 from duchenne.recognition import AURecognizer, NeutralRule, Recognized
 from duchenne.training.action_units import neutral
-from duchenne.training.action_units.calibration import calibrated
+from duchenne.training.action_units.calibration import LEAST_POSITIVES, calibrated, platt_fit
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.late_fusion import (
     WEIGHTS,
@@ -30,6 +31,7 @@ from duchenne.training.action_units.late_fusion import (
     with_late_fusion_weights,
 )
 from duchenne.training.action_units.onnx_weights import read_onnx_weights
+from duchenne.training.action_units.thresholds import ChoosingScores
 from duchenne.training.action_units.train import train_au_network
 from duchenne.training.recipes.deep import AdamW, DeepRecipe
 from duchenne.training.run.device import DeviceConfig
@@ -73,6 +75,11 @@ def measured(store, metadata=None):
     return MeasuredStore(**vars_of(store), metadata=metadata or plain)
 
 
+def resting(store):
+    """Return those faces that show neither AU."""
+    return measured(store.subset(~store.occurrence[:, [SMILE, FROWN]].any(1)))
+
+
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
@@ -111,6 +118,54 @@ def test_scores_that_fall_with_the_action_unit_are_not_turned_round(system):
     faces.occurrence[:, SMILE] = ~faces.occurrence[:, SMILE]
     with pytest.raises(TrainingError, match="AU12 do not rise"):
         calibrated(system, faces)
+
+
+def test_the_fit_is_that_worked_out_by_hand():
+    """With two values of the latent, the fitted probabilities are the two rates: 3 of 12 and 6 of 8."""
+    latent = np.array([-1.0] * 12 + [1.0] * 8)
+    truth = np.array([True] * 3 + [False] * 9 + [True] * 6 + [False] * 2)
+    low, high = np.log(3 / 9), np.log(6 / 2)
+    assert_allclose(platt_fit("AU12", latent, truth), [(high - low) / 2, (high + low) / 2], atol=1e-3)
+    with pytest.raises(TrainingError, match="AU12 do not rise"):
+        platt_fit("AU12", -latent, truth)
+    with pytest.raises(TrainingError, match="AU12 has one class only among the 20 faces"):
+        platt_fit("AU12", latent, truth | True)
+
+
+def graded(store, au_row, grade):
+    """Return the store as `prepare` makes it of mean grades of one AU."""
+    grades = np.where(store.occurrence, 2.0, 0.0).astype(np.float32)
+    grades[:, au_row] = grade
+    labels = labels_from_grades(np.arange(len(store)), Grades(grades, np.zeros(grades.shape, np.int8)))
+    for name in ("occurrence", "known", "intensity", "intensity_known"):
+        setattr(store, name, getattr(labels, name))
+    return store
+
+
+def test_presence_is_fitted_to_real_faces_and_grades_to_rendered_ones(system):
+    """On real faces AU12 is there from a mean grade of 1 on, and nobody knows between .5 and 1."""
+    rendered, real = measured(toy_store(160, 3, "c")), measured(toy_store(200, 4, "r"))
+    rng = np.random.default_rng(0)
+    shown = real.intensity[:, SMILE].max(1) >= 3
+    grade = np.where(shown & (rng.random(200) < 0.6), 1.25, rng.choice([0.25, 0.75], 200))
+    real = graded(real, SMILE, grade)
+    few = real.occurrence[:, FROWN].cumsum() >= LEAST_POSITIVES
+    real.known[few, FROWN] = False
+    on_rendered, on_both = calibrated(system, rendered), calibrated(system, rendered, real)
+    assert on_both.metadata["calibrated_on"] == {"AU04": "rendered", "AU12": "real"}
+    assert on_rendered.metadata["calibrated_on"] == {"AU04": "validation", "AU12": "validation"}
+    plain, fitted = on_rendered.scores(real), on_both.scores(real)
+    assert_allclose(fitted[:, 0], plain[:, 0], atol=1e-6)
+    judged = (grade >= 1) | (grade <= 0.5)
+    rate = (grade[judged] >= 1).mean()
+    assert fitted[judged, 1].mean() == pytest.approx(rate, abs=1e-3)
+    assert abs(plain[judged, 1].mean() - rate) > 0.03
+    for column in range(2):
+        order = np.argsort(system.scores(real)[:, column])
+        assert (np.diff(fitted[order, column]) > -1e-6).all()
+    real.known[:, FROWN] = True
+    both = calibrated(system, rendered, real).metadata["calibrated_on"]
+    assert both == {"AU04": "real", "AU12": "real"}
 
 
 def test_late_fusion_weights_are_as_large_as_costs_nothing(tmp_path):
@@ -232,7 +287,7 @@ def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
     pairs = measured(toy_store(20, 8, "f"), [{"group": k // 2, "differs": ["AU12"]} for k in range(20)])
     stores = {"choose": measured(toy_store(120, 6, "c")), "poses": grid, "pairs": pairs}
     stores |= {"free": measured(toy_store(60, 9, "g"))}
-    stores |= {"choose_neutral": measured(toy_store(120, 10, "c")), "free_neutral": measured(toy_store(60, 11, "g"))}
+    stores |= {"choose_neutral": resting(toy_store(240, 10, "c")), "free_neutral": measured(toy_store(60, 11, "g"))}
     found = au_network.release(system, au_network.Stores(**stores), tmp_path / "x.onnx")
     assert from_json(AUNetworkResult, json.loads(json.dumps(to_json(found)))) == found
     summary = summary_of(found)
@@ -242,8 +297,18 @@ def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
     recognizer = AURecognizer(tmp_path / "x.onnx")
     assert recognizer.aus == ("AU04", "AU12")
     assert_allclose(recognizer.thresholds, list(found.thresholds.values()))
+    assert_allclose(recognizer.thresholds_of("balanced"), recognizer.thresholds)
     assert recognizer.neutral is not None
     assert found.neutral.people > 10
+    people = au_network.RealFaces(measured(toy_store(120, 12, "r")), measured(toy_store(120, 13, "t")))
+    people.choose.known[:, FROWN] = False
+    people.teach.occurrence[::4] = False  # one picture of each person shows nothing
+    found = au_network.release(system, au_network.Stores(**stores), tmp_path / "y.onnx", people)
+    assert "AUs that fewer than 25 of them have: the same on rendered faces" in found.threshold_rule
+    assert found.training["calibrated_on"] == {"AU04": "rendered", "AU12": "real"}
+    notes = AURecognizer(tmp_path / "y.onnx").threshold_notes
+    assert {name: note["chosen_on"] for name, note in notes.items()} == {"AU04": "rendered", "AU12": "validation"}
+    assert notes["AU04"]["positives"] == 0
 
 
 def test_the_neutral_face_corrects_people_who_always_score(system):
@@ -266,6 +331,60 @@ def test_the_neutral_face_corrects_people_who_always_score(system):
     assert rule.share[0] == 0
     areas = neutral_gain(biased, rule, faces, rested).area_under_roc["AU12"]
     assert areas.with_neutral > areas.without + 0.1
+
+
+def pairs_of(seed, usefulness, people=60, each=6, positives=0.4):
+    """One AU; a person's neutral face tells of their bias as far as it is useful."""
+    rng = np.random.default_rng(seed)
+    person = np.repeat(np.arange(people), each)
+    bias = rng.normal(0, 2, people)[person]
+    resting = usefulness * bias + (1 - usefulness) * rng.normal(0, 2, people)[person] + 3.0
+    present = rng.random(len(person)) < positives
+    latent = np.where(present, 1.5, -1.5) + bias + rng.normal(size=len(person))
+    shape = (len(person), 1)
+    scored = ChoosingScores(latent[:, None], np.ones(shape, bool), present[:, None], np.zeros(len(person), bool))
+    return neutral.NeutralPairs(scored, resting[:, None], person, np.array([3.0]))
+
+
+def test_shares_are_the_mean_of_both_kinds_of_people_where_real_ones_are_enough():
+    useful, useless = pairs_of(1, 1.0), pairs_of(2, 0.0)
+    (rendered,) = neutral.learn_shares(("AU04",), useful)
+    (same,) = neutral.learn_shares(("AU04",), useful, useful)
+    (both,) = neutral.learn_shares(("AU04",), useful, useless)
+    (none,) = neutral.learn_shares(("AU04",), useless)
+    (few,) = neutral.learn_shares(("AU04",), useful, pairs_of(3, 0.0, people=12, each=3))
+    assert rendered.share > 0.9
+    assert same.share == pytest.approx(rendered.share)
+    assert (none.share, none.gain < neutral.LEAST_GAIN) == (0, True)
+    assert both.share == pytest.approx(rendered.share / 2, abs=0.1)
+    assert (rendered.learnt_on, both.learnt_on, few.learnt_on) == ("rendered", "rendered and real", "rendered")
+    assert few.share == rendered.share
+    assert 0 < few.positives < neutral.LEAST_POSITIVES <= both.positives
+    with pytest.raises(TrainingError, match="9 real people have neutral faces"):
+        neutral.learn_shares(("AU04",), useful, pairs_of(3, 0.0, people=9))
+
+
+def test_a_real_face_is_compared_with_other_pictures_of_its_person_at_rest(system):
+    store = toy_store(7, 2)
+    store.subject = np.array(list("aaabbcd"))
+    grade = np.zeros((7, len(AU_NAMES)), np.float32)
+    grade[[1, 3], SMILE], grade[2, SMILE], grade[5] = 2.0, 0.75, np.nan
+    labels = labels_from_grades(np.arange(7), Grades(grade, np.zeros(grade.shape, np.int8)))
+    store.occurrence, store.known = labels.occurrence, labels.known
+    latent = np.arange(14.0).reshape(7, 2) - 7
+
+    class Fixed(type(system)):
+        def scores(self, _):
+            return 1 / (1 + np.exp(-latent))
+
+    found = neutral.real_pairs(Fixed(system.recipe, system.network, None, {}), store)
+    # At rest: 0 and 2 (a doubtful trace) of a, 4 of b, 6 of d; 5 cannot be judged. 4 and 6 have no other picture.
+    assert found.person.tolist() == ["a", "a", "a", "b"]
+    assert_allclose(found.faces.score, latent[:4], atol=1e-6)
+    assert_allclose(found.resting, [latent[2], latent[[0, 2]].mean(0), latent[0], latent[4]], atol=1e-6)
+    assert_allclose(found.usual, np.mean([latent[[0, 2]].mean(0), latent[4], latent[6]], axis=0), atol=1e-6)
+    assert found.faces.present[:, 1].tolist() == [False, True, False, True]
+    assert found.faces.known[:, 1].tolist() == [True, True, False, True]
 
 
 def test_the_rule_shifts_sides_and_grades_alike():

@@ -97,11 +97,41 @@ def test_the_three_formats_hold_the_same_numbers(sample, tmp_path):
 
 
 def test_a_threshold_decides_the_occurrence(sample, tmp_path):
-    run(["detect", str(sample), "--output", str(tmp_path / "low.csv"), "--threshold", "0"])
-    run(["detect", str(sample), "--output", str(tmp_path / "high.csv"), "--threshold", "0", "--threshold", "AU12=1"])
-    low, high = pd.read_csv(tmp_path / "low.csv"), pd.read_csv(tmp_path / "high.csv")
-    assert low.filter(regex="_c$").to_numpy().all()
-    assert not high["AU12_c"].any()
+    (tmp_path / "mine.csv").write_text("au,threshold\nAU12,1\n")
+    ways = {
+        "low": ["--thresholds", "0"],
+        "high": ["--thresholds", "0,AU12=1"],
+        "twice": ["--thresholds", "0", "--thresholds", "AU12=1"],
+        "file": ["--thresholds", "0", "--thresholds", str(tmp_path / "mine.csv")],
+    }
+    found = {}
+    for name, words in ways.items():
+        assert run(["detect", str(sample), "--output", str(tmp_path / f"{name}.csv"), *words]) == 0
+        found[name] = pd.read_csv(tmp_path / f"{name}.csv").filter(regex="_c$").iloc[0]
+    assert found["low"].all()
+    for name in ("high", "twice", "file"):
+        assert (found[name].drop("AU12_c") == 1).all()
+        assert found[name]["AU12_c"] == 0
+
+
+def test_the_former_spelling_of_thresholds_warns_and_is_hidden(sample, tmp_path, capsys):
+    words = ["detect", str(sample), "--aus", "12", "--output", str(tmp_path / "r.csv")]
+    assert run([*words, "--threshold", "AU12=1"]) == 0
+    assert "--threshold is now --thresholds" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "r.csv")["AU12_c"].tolist() == [0]
+    assert run([*words, "--overwrite", "--thresholds=1"]) == 0
+    assert "is now" not in capsys.readouterr().err
+    run(["detect", "--help"])
+    assert "--threshold " not in capsys.readouterr().out
+
+
+def test_weights_with_one_set_of_thresholds_refuse_a_name(sample, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("duchenne.recognition._threshold_sets", lambda *_: {})  # as files of before
+    assert run(["detect", str(sample)]) == 0
+    assert run(["detect", str(sample), "--thresholds", "balanced"]) == 2
+    err = capsys.readouterr().err
+    assert "holds one set of thresholds" in err
+    assert "Leave --thresholds out" in err
 
 
 def test_a_picture_without_face_is_no_error(empty_room, tmp_path, capsys):
@@ -197,8 +227,10 @@ def test_a_picture_of_one_pixel_has_no_face(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--aus", "AU99"], "AU99"),
-        (["--threshold", "2"], "between 0 and 1"),
-        (["--threshold", "AU12=high"], "AU12=high"),
+        (["--thresholds", "2"], "between 0 and 1"),
+        (["--thresholds", "AU12=high"], "AU12=high"),
+        (["--thresholds", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["--thresholds", "f1", "--thresholds", "AU12=.5"], "stand alone"),
         (["--step", "0"], "step"),
         (["--start", "5", "--end", "2"], "end"),
         (["--output", "results.xlsx"], "xlsx"),

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from duchenne import AUDetector, detection, weights
-from duchenne.detection import RunOptions, RunState, run_detection, thresholds_from
+from duchenne.detection import RunOptions, RunState, run_detection
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import UsageError
 from duchenne.media import Source, SourceKind
@@ -205,16 +205,3 @@ def test_a_full_disk_is_explained(clip, tmp_path, monkeypatch, capsys):
     err = capsys.readouterr().err
     assert "No space left" in err
     assert not (tmp_path / "r.csv").exists()
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [(["0.3"], {"AU01": 0.3, "AU02": 0.3}), (["0.3", "au02=.7"], {"AU01": 0.3, "AU02": 0.7}), ([], {})],
-)
-def test_thresholds_are_read(words, expected):
-    assert thresholds_from(words, ("AU01", "AU02")) == expected
-
-
-def test_a_threshold_that_is_no_number():
-    with pytest.raises(UsageError, match="no number"):
-        thresholds_from(["AU12=much"], ("AU12",))

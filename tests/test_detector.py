@@ -12,6 +12,7 @@ from PIL import Image
 
 from duchenne import AUDetector, DetectionOptions, to_dataframe
 from duchenne.alignment import CROP_SIDE_PX, AlignedFace, align, eye_span_px
+from duchenne.detection import RunOptions, fingerprint
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
@@ -141,7 +142,27 @@ def test_chosen_aus_and_thresholds(face):
         found.probability_of("AU25")
 
 
-@pytest.mark.parametrize("wrong", [{"thresholds": {"AU12": 2.0}}, {"thresholds": {"AU99": 0.5}}, {"min_face_px": 0.0}])
+def test_thresholds_are_chosen_by_name_and_belong_to_the_run(tmp_path):
+    sets = {"thresholds": [0.6, 0.7], "threshold_sets": {"balanced": [0.6, 0.7], "f1": [0.2, 0.3]}}
+    path = occurrence_weights(tmp_path / "sets.onnx", more=sets)
+    found = {
+        chosen if isinstance(chosen, str) else str(chosen): AUDetector(
+            DetectionOptions(weights=path, thresholds=chosen)
+        )
+        for chosen in (None, "balanced", "f1", {"AU12": 0.5})
+    }
+    assert found["None"].thresholds == found["balanced"].thresholds == {"AU06": 0.6, "AU12": 0.7}
+    assert found["f1"].thresholds == {"AU06": 0.2, "AU12": 0.3}
+    assert found["{'AU12': 0.5}"].thresholds == {"AU06": 0.6, "AU12": 0.5}
+    runs = {name: str(fingerprint(detector, [], RunOptions())) for name, detector in found.items()}
+    assert runs["None"] == runs["balanced"]
+    assert len(set(runs.values())) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"thresholds": {"AU12": 2.0}}, {"thresholds": {"AU99": 0.5}}, {"min_face_px": 0.0}],
+)
 def test_senseless_options_are_refused(wrong):
     with pytest.raises(UsageError):
         DetectionOptions(**wrong)
@@ -195,12 +216,12 @@ def test_mirroring_a_face_swaps_the_outputs_of_its_sides(detector, face):
         assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
 
 
-def occurrence_weights(path, head="occurrence", rule=None):
+def occurrence_weights(path, head="occurrence", rule=None, more=None):
     """Write an untrained network that knows occurrence alone, unless told otherwise."""
     layout = PatchLayout((20, 29), side_px=12, reduction=2)
     config = RegionConfig(("AU06", "AU12"), layout, True, 4, 3, (PatchLayer(4, 3, 2),), (8,), head=head)
     network = RegionNetwork(config).eval()
-    export_network(network, description(network, np.array([0.5, 0.5]), None, {}, rule), path)
+    export_network(network, description(network, np.array([0.5, 0.5]), None, {}, rule) | (more or {}), path)
     return path
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from duchenne.alignment import align
-from duchenne.errors import WeightsError
+from duchenne.errors import UsageError, WeightsError
 from duchenne.geometry import scale_of
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.onnx_network import METADATA_KEY
@@ -142,3 +142,34 @@ def test_an_export_that_differs_from_torch_leaves_no_file(network, tmp_path):
     with pytest.raises(WeightsError, match="differs from torch"):
         export_network(network, described, tmp_path / "x.onnx", tolerance=-1.0)
     assert not list(tmp_path.iterdir())
+
+
+def with_metadata(weights, path, **changes):
+    model = onnx.load(str(weights))
+    (entry,) = (one for one in model.metadata_props if one.key == METADATA_KEY)
+    entry.value = json.dumps(json.loads(entry.value) | changes)
+    onnx.save(model, str(path))
+    return path
+
+
+def test_sets_of_thresholds_are_read_and_files_without_them_load(weights, tmp_path):
+    sets = {"balanced": [0.6, 0.7], "f1": [0.2, 0.3]}
+    notes = {"AU12": {"chosen_on": "rendered"}}
+    both = AURecognizer(with_metadata(weights, tmp_path / "both.onnx", threshold_sets=sets, threshold_notes=notes))
+    assert both.thresholds_of("balanced").tolist() == [0.6, 0.7]
+    assert both.thresholds_of("f1").tolist() == [0.2, 0.3]
+    assert both.threshold_notes == notes
+    old = AURecognizer(weights)
+    assert old.thresholds.tolist() == [0.25, 0.75]
+    assert (old.threshold_sets, old.threshold_notes) == ({}, {})
+    with pytest.raises(UsageError, match=r"small\.onnx holds one set of thresholds .* so 'balanced' cannot be chosen"):
+        old.thresholds_of("balanced")
+    one = AURecognizer(with_metadata(weights, tmp_path / "one.onnx", threshold_sets={"f1": [0.2, 0.3]}))
+    with pytest.raises(UsageError, match=r"one\.onnx has no thresholds 'balanced'; it has f1"):
+        one.thresholds_of("balanced")
+
+
+@pytest.mark.parametrize("sets", [{"f1": [0.2]}, {"f1": [0.2, "x"]}, 3, None])
+def test_garbled_sets_of_thresholds_are_named(weights, tmp_path, sets):
+    with pytest.raises(WeightsError, match=r"bad\.onnx lacks or garbles"):
+        AURecognizer(with_metadata(weights, tmp_path / "bad.onnx", threshold_sets=sets))

@@ -108,8 +108,11 @@ def run_detection(
     """Find the action units of all sources, write what is asked for, and return the counts.
 
     Raises:
-        UsageError, OutputError: Before any work, if a result cannot be written as asked; later, if the disk fails.
+        UsageError, OutputError: Before any work, if a result cannot be written as asked or a source has no neutral face
+            although there are some; later, if the disk fails.
     """
+    if detector.neutral is not None:
+        detector.neutral.check([source.name for source in sources])
     with ExitStack() as stack:
         overlay = None
         if options.overlay is not None:
@@ -145,7 +148,7 @@ def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOpt
         "min_face_px": detector.options.min_face_px,
         "smooth": detector.options.smooth,
         "unreliable": detector.options.unreliable,
-        "neutral": None if detector.options.neutral is None else str(detector.options.neutral.resolve()),
+        "neutral": None if detector.neutral is None else detector.neutral.fingerprint,
         "range": [options.start_s, options.end_s, options.step],
         **{f"weights {path.name}": sha256_of(path) for path in detector.weights},
     }
@@ -266,24 +269,3 @@ def _expected_frames(video: Video, options: RunOptions) -> int | None:
     fps = video.fps or 25.0
     last = video.frame_count if options.end_s is None else min(video.frame_count, int(options.end_s * fps) + 1)
     return max(0, -(-(last - int((options.start_s or 0.0) * fps)) // options.step))
-
-
-def thresholds_from(words: Sequence[str], aus: Sequence[str]) -> Mapping[str, float]:
-    """Return thresholds by AU from words such as "0.4" (for all) and "AU12=0.6" (for one; wins over the former).
-
-    Raises:
-        UsageError: A word is neither.
-    """
-    everywhere: dict[str, float] = {}
-    single: dict[str, float] = {}
-    for word in words:
-        name, equals, number = word.rpartition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            raise UsageError(f"The threshold {word!r} is no number; write 0.4 for all, or AU12=0.4 for one.") from None
-        if equals:
-            single[name.upper()] = value
-        else:
-            everywhere = dict.fromkeys(aus, value)
-    return everywhere | single

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -13,11 +12,12 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.alignment import align
+from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName, check_thresholds
 from duchenne.cropping import Picture
 from duchenne.errors import MediaError, UsageError
-from duchenne.facs import AU_NAMES
 from duchenne.location import FaceLocator, LocatedFace, located
-from duchenne.media import Frame, SourceKind, frame_from_array, kind_of, open_video, read_picture
+from duchenne.media import Frame, frame_from_array, open_video, read_picture
+from duchenne.neutral_faces import NeutralFaces, neutral_shifts, read_neutral
 from duchenne.recognition import AURecognizer, Recognized
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
@@ -27,7 +27,6 @@ from duchenne.tracking import FaceTracker
 from duchenne.weights import LOCATION_FILES, weights_path
 
 T = TypeVar("T")
-_MOST_NEUTRAL_FRAMES = 300
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,21 @@ class DetectionOptions:
 
     Attributes:
         aus: Names to report, in the order of `facs.AU_NAMES`; None for all that the weights know.
-        thresholds: Thresholds by AU name that replace the stored ones, each 0-1.
+        thresholds: The name of one of the weights' sets ("balanced", "f1"), or thresholds by AU name that replace those
+            of the weights, each 0-1 (`chosen_thresholds.read_thresholds` reads a file); None for what the weights take.
         largest_face: Keep only the largest face of each frame.
         min_face_px: Smallest face to look for; None for the face detector's rule.
         sides: Report the subject's left and right, too.
         weights: An AU network that `duchenne export` has written; None for the package's own.
         smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
-        neutral: A picture or video of the neutral face of the one person whom the sources show; it shifts the scores of
-            those AUs for which that helped on rendered faces.
+        neutral: Neutral faces, which shift the scores of those AUs for which that helped: a picture or video of the one
+            person whom the sources show, or a folder or table of several people's (`neutral_faces`).
         unreliable: What tables do with the occurrence of AUs that are not `FaceAUs.reliable`: "keep" it, or write 9 for
             it ("blank").
     """
 
     aus: tuple[str, ...] | None = None
-    thresholds: Mapping[str, float] | None = None
+    thresholds: Mapping[str, float] | ThresholdSetName | None = None
     largest_face: bool = False
     min_face_px: float | None = None
     sides: bool = False
@@ -59,13 +59,10 @@ class DetectionOptions:
     neutral: Path | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (self.thresholds or {}).items():
-            if name not in AU_NAMES:
-                raise UsageError(
-                    f"There is no action unit {name!r} to set a threshold for. Known: {' '.join(AU_NAMES)}."
-                )
-            if not 0.0 <= value <= 1.0:
-                raise UsageError(f"The threshold of {name} is {value:g}; a probability lies between 0 and 1.")
+        if isinstance(self.thresholds, Mapping):
+            check_thresholds(self.thresholds)
+        elif self.thresholds is not None and self.thresholds not in SET_NAMES:
+            raise UsageError(f"There are no thresholds {self.thresholds!r}; take {' or '.join(SET_NAMES)}, or numbers.")
         if self.min_face_px is not None and not self.min_face_px >= 1:
             raise UsageError(f"The smallest face is {self.min_face_px:g} px; it must be at least 1 px.")
         if self.unreliable not in get_args(Unreliable):
@@ -84,13 +81,16 @@ class AUDetector:
         aus: What is reported, in order.
         thresholds: By AU name.
         columns: Of a table of the faces; `to_dataframe` takes it where there may be none.
+        neutral: Whose neutral face belongs to which source; None where the options name none.
 
     Args:
         options: What to look for; the defaults report everything but sides.
         workers: Frames of a video that are worked on side by side; None for one per core.
 
     Raises:
-        UsageError: An option names an AU that the weights do not know, or asks for sides that they do not tell apart.
+        UsageError: An option names an AU that the weights do not know, asks for sides that they do not tell apart or
+            for thresholds that they do not hold; or a neutral face cannot be used.
+        MediaError: A neutral picture cannot be read.
         WeightsError: The weights are missing or altered.
     """
 
@@ -102,13 +102,11 @@ class AUDetector:
         self.aus = self._choose_aus()
         self.columns = self._choose_columns()
         self._kept = [self._recognizer.aus.index(name) for name in self.aus]
-        stored = dict(zip(self._recognizer.aus, self._recognizer.thresholds, strict=True))
-        self.thresholds: dict[str, float] = {
-            name: float((self.options.thresholds or {}).get(name, stored[name])) for name in self.aus
-        }
-        self._shift: Float[np.ndarray, " a"] | None = None
+        self.thresholds: dict[str, float] = self._choose_thresholds()
+        self.neutral: NeutralFaces | None = None
+        self._shifts: dict[str, Float[np.ndarray, " a"]] = {}
         if self.options.neutral is not None:
-            self._shift = self._neutral_shift(self.options.neutral)
+            self._shifts = self._read_neutral(self.options.neutral)
 
     @property
     def weights(self) -> tuple[Path, ...]:
@@ -229,36 +227,44 @@ class AUDetector:
             raise UsageError(f"{self._recognizer.path.name} does not tell left from right. Leave sides out.")
         return Columns(self.aus, "intensity" in known, sides)
 
+    def _choose_thresholds(self) -> dict[str, float]:
+        chosen, known = self.options.thresholds or {}, self._recognizer
+        numbers = chosen if isinstance(chosen, Mapping) else {}
+        stored = known.thresholds if isinstance(chosen, Mapping) else known.thresholds_of(chosen)
+        by_au = dict(zip(known.aus, stored, strict=True)) | dict(numbers)
+        return {name: float(by_au[name]) for name in self.aus}
+
     def _recognize(self, pixels: Picture, faces: Sequence[LocatedFace]) -> Recognized:
         aligned = [align(pixels, face.landmarks.points) for face in faces]
-        found = self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
-        if self._shift is None or self._recognizer.neutral is None:
-            return found
-        return self._recognizer.neutral.apply(found, self._shift)
+        return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
 
-    def _neutral_shift(self, path: Path) -> Float[np.ndarray, " a"]:
-        """Return what the faces of a person's neutral picture or video take off; the largest face of each frame counts.
+    def _shifted(self, found: Recognized, source: str) -> Recognized:
+        """Return the predictions for the faces of a source once its person's neutral face is taken off."""
+        if self.neutral is None or self._recognizer.neutral is None:
+            return found
+        return self._recognizer.neutral.apply(found, self._shifts[self.neutral.person_of(source)])
+
+    def _read_neutral(self, path: Path) -> dict[str, Float[np.ndarray, " a"]]:
+        """Return what each person's neutral pictures take off.
 
         Raises:
-            UsageError: The weights know no rule for it, or there is no face.
-            MediaError: It cannot be read.
+            UsageError: The weights know no rule for it, or `path` names no neutral faces that can be used.
+            MediaError: The one picture cannot be read.
         """
         rule = self._recognizer.neutral
         if rule is None:
             raise UsageError(f"{self._recognizer.path.name} has no rule for neutral faces. Leave the neutral face out.")
-        probabilities = []
-        for frame in islice(_frames_of(path), _MOST_NEUTRAL_FRAMES):
-            faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
-            if faces:
-                probabilities.append(self._recognize(frame.pixels, _largest(faces)).probability)
-        if not probabilities:
-            raise UsageError(f"There is no face in {path}, which should show a neutral one.")
-        return rule.shift(np.concatenate(probabilities))
+        self.neutral = read_neutral(path)
+        return neutral_shifts(self.neutral, rule, self._probability_of_largest)
+
+    def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
+        faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
+        return self._recognize(frame.pixels, _largest(faces)).probability
 
     def _results(self, frame: Frame, faces: Sequence[LocatedFace], ids: Sequence[int]) -> list[FaceAUs]:
         if not faces:
             return []
-        found = self._recognize(frame.pixels, faces)
+        found = self._shifted(self._recognize(frame.pixels, faces), frame.source)
         results = (self._result(frame, k, face, found) for k, face in enumerate(faces))
         return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
 
@@ -276,14 +282,6 @@ class AUDetector:
 def _largest(faces: list[LocatedFace]) -> list[LocatedFace]:
     """Return the largest face alone; nothing where there is none."""
     return sorted(faces, key=lambda face: face.area_px, reverse=True)[:1]
-
-
-def _frames_of(path: Path) -> Iterator[Frame]:
-    if kind_of(path) is SourceKind.VIDEO:
-        with open_video(path) as video:
-            yield from video
-    else:
-        yield read_picture(path)
 
 
 def _until_broken(frames: Iterable[Frame], broken: list[MediaError]) -> Iterator[Frame]:

@@ -10,7 +10,8 @@ import onnxruntime
 from jaxtyping import Float
 
 from duchenne.alignment import AlignedFace
-from duchenne.errors import WeightsError
+from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
+from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
 from duchenne.onnx_network import described, open_network
@@ -92,7 +93,9 @@ class AURecognizer:
 
     Attributes:
         aus: Names, in the order of the columns that `recognize` returns.
-        thresholds: (a,), the probability from which an AU occurs.
+        thresholds: (a,), the probability from which an AU occurs, unless others are asked for.
+        threshold_sets: The sets to choose from, each (a,), by name; files written before there were sets hold none.
+        threshold_notes: By AU, which faces chose its thresholds and how many of them have it; empty in such files.
         layout: The windows that the network reads.
         reference: (49, 3) head that landmarks are pose-normalised onto; None where the network reads no landmarks.
         outputs: What `recognize_fully` returns, by name; weights of occurrence alone give "probability" only.
@@ -115,6 +118,8 @@ class AURecognizer:
         try:
             self.aus: tuple[str, ...] = tuple(metadata["aus"])
             self.thresholds: Float[np.ndarray, " a"] = np.array(metadata["thresholds"], float)
+            self.threshold_sets = _threshold_sets(metadata.get("threshold_sets", {}), len(self.aus))
+            self.threshold_notes: Mapping[str, Mapping[str, Any]] = metadata.get("threshold_notes", {})
             self.layout = PatchLayout(tuple(metadata["landmarks"]), metadata["side_px"], metadata["reduction"])
             self.reference = _reference(metadata["reference_shape"])
             self.card: Mapping[str, Any] = metadata["card"]
@@ -129,6 +134,24 @@ class AURecognizer:
                 f"{self.path} names {len(self.aus)} AUs and {len(self.thresholds)} thresholds; each AU must be one of "
                 f"{' '.join(AU_NAMES)} and have one threshold."
             )
+
+    def thresholds_of(self, name: ThresholdSetName) -> Float[np.ndarray, " a"]:
+        """Return a set of thresholds by its name.
+
+        Raises:
+            UsageError: The file does not hold it.
+        """
+        if name in self.threshold_sets:
+            return self.threshold_sets[name]
+        if self.threshold_sets:
+            raise UsageError(
+                f"{self.path.name} has no thresholds {name!r}; it has {' and '.join(self.threshold_sets)}."
+            )
+        rule = self.card.get("threshold_rule", "of a rule that it does not name")
+        raise UsageError(
+            f"{self.path.name} holds one set of thresholds ({rule}), so {name!r} cannot be chosen. Leave --thresholds "
+            "out to use them, give numbers, or export the network anew."
+        )
 
     @property
     def reads_depth(self) -> bool:
@@ -186,6 +209,13 @@ def _outputs(named: Sequence[str], session: onnxruntime.InferenceSession) -> tup
 
 def _reference(values: list[list[float]] | None) -> Landmarks3D | None:
     return None if values is None else np.array(values, float).reshape(LANDMARK_COUNT, 3)
+
+
+def _threshold_sets(values: Mapping[str, Any], count: int) -> dict[str, Float[np.ndarray, " a"]]:
+    sets = {name: np.array(values[name], float) for name in SET_NAMES if name in values}
+    if any(found.shape != (count,) for found in sets.values()):
+        raise ValueError("a set of thresholds has another size than the list of AUs")
+    return sets
 
 
 def _neutral(values: Mapping[str, Any] | None, count: int) -> NeutralRule | None:

@@ -16,7 +16,7 @@ def detect(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     overlay: Path | None = None,
     aus: str | None = None,
-    threshold: Annotated[Sequence[str], Parameter(negative=())] = (),
+    thresholds: Annotated[Sequence[str], Parameter(negative=())] = (),
     step: int = 1,
     start: float | None = None,
     end: float | None = None,
@@ -57,9 +57,12 @@ def detect(
         With an overlay an interrupted run starts from the beginning.
     aus
         Report only these action units, for example 6,12 or AU06,AU12.
-    threshold
-        Probability from which an action unit counts as present, 0-1: a number for all, AU12=0.6 for one; may be given
-        several times. The stored thresholds were chosen on rendered validation faces (see the model card).
+    thresholds
+        Probability from which an action unit counts as present. balanced: for the best balanced accuracy, but on at
+        most 8% of faces without any action unit. f1: for the best F1. Both were chosen on faces that the network was
+        not trained on (see the model card); balanced is the default where the weights hold both. Or your own: a .csv or
+        .json with au and threshold, AU12=0.6,AU06=0.5 for some, 0.4 for all; may be given several times, and what is
+        said of one action unit wins. docs/columns.md shows the file.
     step
         Take every step-th frame of a video.
     start
@@ -82,8 +85,10 @@ def detect(
     abstain
         The former name of --unreliable blank.
     neutral
-        A picture or a video of the neutral face of the one person whom the sources show. It shifts the scores of those
-        action units for which that helped on rendered faces (see the model card).
+        A picture or a video of the neutral face of the one person whom the sources show. Of several people: a folder
+        with a picture named after each person (anna.jpg for clips/anna_2.mp4), or a .csv with person or source, and
+        picture (docs/columns.md). It shifts the scores of those action units for which that helped on people whom
+        it was learnt on (see the model card).
     workers
         Frames worked on side by side; one per core otherwise.
     overwrite
@@ -93,8 +98,9 @@ def detect(
     quiet
         No progress and no remarks, only errors.
     """
+    from duchenne.chosen_thresholds import thresholds_from
     from duchenne.commands.old_names import warn_of_old_name
-    from duchenne.detection import RunOptions, thresholds_from
+    from duchenne.detection import RunOptions
     from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
@@ -111,7 +117,7 @@ def detect(
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names,
-        thresholds_from(threshold, names or AU_NAMES),
+        thresholds_from(thresholds, names or AU_NAMES),
         largest_face,
         min_face,
         sides,

@@ -5,11 +5,20 @@ from pathlib import Path
 from rich.console import Console
 
 
-def export(system: Path, /, *, valid: list[Path], out: Path = Path("au.onnx")) -> int:
+def export(
+    system: Path,
+    /,
+    *,
+    valid: list[Path],
+    rendered: list[Path] | None = None,
+    neutral_heads: list[Path] | None = None,
+    out: Path = Path("au.onnx"),
+) -> int:
     """Write a trained region network as an ONNX file for `duchenne detect --weights`.
 
-    Its metadata name the AUs, the windows that are read, the probability from which an AU counts as present, and the
-    training data. It is compared with the network that was trained before it is kept.
+    Its metadata name the AUs, the windows that are read, two sets of probabilities from which an AU counts as present
+    (`duchenne detect --thresholds balanced` or `f1`), and the training data. It is compared with the network that was
+    trained before it is kept.
 
     Parameters
     ----------
@@ -17,17 +26,28 @@ def export(system: Path, /, *, valid: list[Path], out: Path = Path("au.onnx")) -
         Folder that `duchenne train` has written.
     valid
         Folders of `duchenne prepare` whose faces choose the thresholds: none trained on, none that will test.
+    rendered
+        The same of rendered faces: they choose for action units that fewer than 25 of the others are known to have.
+    neutral_heads
+        The same of rendered heads without any action unit: on at most 8% of them, as of such faces in the others, is an
+        action unit called. Those among the rendered faces otherwise.
     out
         The file to write.
     """
-    from duchenne.training.action_units.export import export_system
-    from duchenne.training.data.dataset import read_datasets
+    from duchenne.datasets.store import PreparedStore
+    from duchenne.training.action_units.export import ChoosingFaces, export_system
+    from duchenne.training.data.dataset import FaceDataset
     from duchenne.training.systems import load_system
 
-    faces, _ = read_datasets(valid, valid, 0.5, 0)
-    done = export_system(load_system(system), faces, out)
-    Console(stderr=True, highlight=False).print(
-        f"{done.size_bytes / 1e6:.2f} MB; ONNX Runtime differs from torch by at most {done.difference:.1e}."
-    )
+    def opened(folders: list[Path] | None) -> FaceDataset | None:
+        return FaceDataset([PreparedStore(folder) for folder in folders]) if folders else None
+
+    chosen_on = ChoosingFaces(opened(valid), opened(rendered), opened(neutral_heads))
+    done = export_system(load_system(system), chosen_on, out)
+    console = Console(stderr=True, highlight=False)
+    console.print(f"{done.size_bytes / 1e6:.2f} MB; ONNX Runtime differs from torch by at most {done.difference:.1e}.")
+    if few := [one.au for one in done.sets.aus if one.few_positives]:
+        whose = "those of rendered faces" if rendered else "chosen on these all the same"
+        console.print(f"Fewer than 25 validation faces have {' '.join(few)}; their thresholds are {whose}.")
     print(done.path)
     return 0

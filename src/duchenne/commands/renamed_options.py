@@ -3,6 +3,7 @@
 from rich.console import Console
 
 _RENAMED = {
+    "detect": {"--threshold": "--thresholds"},
     "render": {"--company": "--cooccurrence", "--look": "--lighting", "--recipe": "--au-map"},
 }
 """New spelling by verb and old spelling."""

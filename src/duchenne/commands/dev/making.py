@@ -176,6 +176,8 @@ def release_au_network(
     free_neutral: Path,
     weights: Path,
     result: Path,
+    real_choose: Path | None = None,
+    real_teach: Path | None = None,
 ) -> int:
     """Calibrate, export and measure a trained AU network, on rendered people that nothing was chosen on.
 
@@ -204,15 +206,25 @@ def release_au_network(
         ONNX file to write.
     result
         JSON file to write.
+    real_choose
+        Store of coded pictures of the persons who choose: probabilities are calibrated and thresholds chosen on them
+        for each action unit that at least 25 have; rendered faces do it for the others.
+    real_teach
+        Store of coded pictures of persons who teach: with the rendered neutral stills they say how much of a neutral
+        face is taken off. To be given with --real-choose.
     """
     import json
 
+    from duchenne.errors import UsageError
     from duchenne.evaluation.pretrained import au_network
     from duchenne.evaluation.pretrained.au_result import summary_of
     from duchenne.evaluation.pretrained.result_json import to_json, write_result
 
     stores = au_network.StoreFolders(choose, poses, pairs, free, choose_neutral, free_neutral)
-    measured = au_network.release_au_network(system, stores, weights)
+    if (real_choose is None) != (real_teach is None):
+        raise UsageError("Only one store of real people was named; give --real-choose and --real-teach, or neither.")
+    real = au_network.RealFolders(real_choose, real_teach) if real_choose and real_teach else None
+    measured = au_network.release_au_network(system, stores, weights, real)
     write_result(measured, result)
     print(json.dumps(to_json(summary_of(measured)), indent=1))
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.splits import require_disjoint
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import TrainingError
@@ -19,7 +20,7 @@ from duchenne.evaluation.pretrained.au_result import AUNetworkResult
 from duchenne.evaluation.pretrained.neutral_gain import neutral_gain
 from duchenne.recognition import NeutralRule
 from duchenne.training.action_units.calibration import calibrated
-from duchenne.training.action_units.export import Exported, export_system
+from duchenne.training.action_units.export import ChoosingFaces, Exported, export_system
 from duchenne.training.action_units.late_fusion import late_fusion_weights, with_late_fusion
 from duchenne.training.action_units.neutral import learn_rule
 from duchenne.training.action_units.system import DeepSystem
@@ -68,13 +69,37 @@ class Stores:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
-def release_au_network(folder: Path, stores: StoreFolders, weights: Path) -> AUNetworkResult:
+@dataclass(frozen=True)
+class RealFolders:
+    """Prepared stores of coded pictures of real people, by `person_split`.
+
+    Attributes:
+        choose: Of the persons who choose: calibration and thresholds.
+        teach: Of persons who teach: the shares of neutral faces, where a person has several pictures.
+    """
+
+    choose: Path
+    teach: Path
+
+
+@dataclass(frozen=True)
+class RealFaces:
+    """The stores of `RealFolders`, opened."""
+
+    choose: FaceStore
+    teach: FaceStore
+
+
+def release_au_network(
+    folder: Path, stores: StoreFolders, weights: Path, real: RealFolders | None = None
+) -> AUNetworkResult:
     """Calibrate and export a trained network, and measure it on identities that nothing was chosen on.
 
     Args:
         folder: That duchenne train has written.
         stores: Where the stores lie.
         weights: ONNX file to write.
+        real: Where those of real faces lie, if some are to calibrate and to choose.
 
     Raises:
         TrainingError: The folder holds no region network with an ordinal head.
@@ -85,15 +110,21 @@ def release_au_network(folder: Path, stores: StoreFolders, weights: Path) -> AUN
         raise TrainingError(f"{folder} holds no network but the classical system {system.name}; it has no ONNX form.")
     opened = Stores(*(PreparedStore(getattr(stores, one.name), system.recipe.reduction) for one in fields(stores)))
     people = {name: store.subject.tolist() for name, store in opened.by_name().items() if "neutral" not in name}
+    on_people = None
+    if real is not None:
+        on_people = RealFaces(*(PreparedStore(one, system.recipe.reduction) for one in (real.choose, real.teach)))
+        people |= {"real choose": on_people.choose.subject.tolist(), "real teach": on_people.teach.subject.tolist()}
     require_disjoint(people)
-    return release(system, opened, weights)
+    return release(system, opened, weights, on_people)
 
 
-def release(system: DeepSystem, stores: Stores, weights: Path) -> AUNetworkResult:
+def release(system: DeepSystem, stores: Stores, weights: Path, real: RealFaces | None = None) -> AUNetworkResult:
     """Write the ONNX file and return what was chosen and measured."""
-    system = calibrated(with_late_fusion(system, stores.choose), stores.choose)
-    rule = learn_rule(system, stores.choose, stores.choose_neutral)
-    exported = export_system(system, stores.choose, weights, rule)
+    choose, teach = (None, None) if real is None else (real.choose, real.teach)
+    system = calibrated(with_late_fusion(system, stores.choose), stores.choose, choose)
+    rule = learn_rule(system, stores.choose, stores.choose_neutral, teach)
+    chosen_on = ChoosingFaces(choose, stores.choose, stores.choose_neutral)
+    exported = export_system(system, chosen_on, weights, rule)
     return _measured(system, rule, exported, stores)
 
 
@@ -110,7 +141,7 @@ def _measured(system: DeepSystem, rule: NeutralRule, exported: Exported, stores:
         onnx_bytes=exported.size_bytes,
         onnx_against_torch_max_difference=exported.difference,
         late_fusion_weights=late_fusion_weights(region_network_of(system)),
-        threshold_rule="best F1 on the choosing faces, after calibration on the same",
+        threshold_rule=f"{exported.threshold_rule}, after calibration on the same",
         thresholds={name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
         stores={name: au_scores.store_summary(store) for name, store in stores.by_name().items()},
         frontal=au_scores.area_table(aus, frontal, on_frontal.probability),

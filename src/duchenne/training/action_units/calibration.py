@@ -2,6 +2,9 @@
 
 For each AU one factor and one shift take the latent to where its sigmoid fits the rate of presence (B and above); then
 each other cut is moved to where it fits the rate of its grade. Weights on positives in training make this necessary.
+
+Where there are real faces, they say how often an AU is there at which latent, and rendered ones, whose grades are
+exact, how far the other cuts lie from that of presence.
 """
 
 from collections.abc import Sequence
@@ -10,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
@@ -20,21 +23,27 @@ from duchenne.errors import TrainingError
 from duchenne.facs import au_columns
 from duchenne.networks.ordinal import GRADES, OCCURS_FROM
 from duchenne.networks.region import RegionNetwork
+from duchenne.recognition import latent_of
 from duchenne.training.action_units.system import DeepSystem
 
+LEAST_POSITIVES = 25
+"""An AU with fewer among the real faces is fitted to rendered ones."""
 _LEAST_FACTOR = 0.05
 """A fit that would turn the order of faces round is refused."""
 _LEAST_RATE, _LEAST_STEP, _FARTHEST = 1e-3, 1e-3, 40.0
 
 
-def calibrated(system: DeepSystem, faces: FaceStore) -> DeepSystem:
+def calibrated(system: DeepSystem, faces: FaceStore, real: FaceStore | None = None) -> DeepSystem:
     """Return the system with latents and cuts that fit the rates of presence and of each grade among these faces.
 
-    The order of faces and of their sides is kept.
+    The order of faces and of their sides is kept. The metadata say by AU, under `calibrated_on`, which faces were used.
 
     Args:
         system: A region network with an ordinal head.
-        faces: Of subjects that it was not trained on.
+        faces: Of subjects that it was not trained on; rendered, if there are real ones beside them.
+        real: Real faces of further such subjects, to which presence is fitted for each AU that at least
+            `LEAST_POSITIVES` of them have. Graded faces count as present from a mean grade of
+            `mean_grades.PRESENT_FROM` on and as absent up to `ABSENT_UP_TO`; what lies between is left out.
 
     Raises:
         TrainingError: The network is another, or an AU lacks one of the classes, or its scores are no better than none.
@@ -44,19 +53,40 @@ def calibrated(system: DeepSystem, faces: FaceStore) -> DeepSystem:
     network = system.network
     if not isinstance(network, RegionNetwork) or network.scale is None:
         raise TrainingError(f"{system.name} has no ordinal head; only such networks are calibrated.")
-    scores = system.scores(faces)
-    logits = np.log(scores) - np.log1p(-scores)
+    latent = latent_of(system.scores(faces))
+    latent_real = None if real is None else latent_of(system.scores(real))
     factors, shifts = np.ones(len(system.aus)), np.zeros(len(system.aus))
+    fitted_on = {}
     for column, name in enumerate(system.aus):
-        known, truth = labels_of(faces, name)
-        if truth.all() or not truth.any():
-            raise TrainingError(f"{name} has one class only among the {len(truth)} faces that calibrate it.")
-        fitted = LogisticRegression(C=np.inf, max_iter=1000).fit(logits[known, column, None], truth)
-        factors[column], shifts[column] = fitted.coef_[0, 0], fitted.intercept_[0]
-        if factors[column] < _LEAST_FACTOR:
-            raise TrainingError(f"The scores of {name} do not rise with its presence; it cannot be calibrated.")
-    cuts = _fitted_cuts(system.aus, logits * factors + shifts, faces)
-    return replace(system, network=rescaled(network, factors, shifts, cuts))
+        labels, values = labels_of(faces, name), latent[:, column]
+        fitted_on[name] = "rendered" if real is not None else "validation"
+        if real is not None and latent_real is not None and labels_of(real, name).truth.sum() >= LEAST_POSITIVES:
+            labels, values = labels_of(real, name), latent_real[:, column]
+            fitted_on[name] = "real"
+        factors[column], shifts[column] = platt_fit(name, values[labels.known], labels.truth)
+    cuts = _fitted_cuts(system.aus, latent * factors + shifts, faces)
+    metadata = {**system.metadata, "calibrated_on": fitted_on}
+    return replace(system, network=rescaled(network, factors, shifts, cuts), metadata=metadata)
+
+
+def platt_fit(au: str, latent: Float[np.ndarray, " k"], truth: Bool[np.ndarray, " k"]) -> tuple[float, float]:
+    """Return factor and shift with which sigmoid(factor * latent + shift) fits the rate of presence.
+
+    Args:
+        au: Its name, for messages.
+        latent: Of the faces that are labelled.
+        truth: Whether they have the AU.
+
+    Raises:
+        TrainingError: There is one class only, or the latent does not rise with presence.
+    """
+    if truth.all() or not truth.any():
+        raise TrainingError(f"{au} has one class only among the {len(truth)} faces that calibrate it.")
+    fitted = LogisticRegression(C=np.inf, max_iter=1000).fit(latent[:, None], truth)
+    factor, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if factor < _LEAST_FACTOR:
+        raise TrainingError(f"The scores of {au} do not rise with its presence; it cannot be calibrated.")
+    return factor, shift
 
 
 def _fitted_cuts(aus: Sequence[str], latents: Float[np.ndarray, "n a"], faces: FaceStore) -> Float[np.ndarray, "a 5"]:

@@ -6,14 +6,50 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.datasets.face_store import FaceStore, labels_of
-from duchenne.errors import TrainingError, UsageError
-from duchenne.measures.ranking import best_threshold
+from duchenne.datasets.face_store import FaceStore
+from duchenne.errors import UsageError
 from duchenne.networks.region import RegionNetwork, multiply_accumulates, parameter_count
 from duchenne.recognition import NeutralRule
 from duchenne.training.action_units.late_fusion import late_fusion_weights
 from duchenne.training.action_units.onnx_export import description, export_network
 from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.action_units.thresholds import (
+    LEAST_POSITIVES,
+    MOST_CALLED,
+    ThresholdSets,
+    choose_thresholds,
+    choosing_scores,
+)
+
+
+@dataclass(frozen=True)
+class ChoosingFaces:
+    """The faces that choose thresholds: none trained on, none that will be reported.
+
+    Attributes:
+        faces: That choose, real ones where there are any; None where `rendered` choose everything.
+        rendered: Rendered faces, for AUs that few of `faces` have.
+        rendered_at_rest: Rendered heads without any AU; those among `rendered` unless given.
+    """
+
+    faces: FaceStore | None
+    rendered: FaceStore | None = None
+    rendered_at_rest: FaceStore | None = None
+
+    @property
+    def rule(self) -> str:
+        """How they choose, in words."""
+        on = "rendered" if self.faces is None else "validation"
+        rule = f"best balanced accuracy on {on} faces, called on at most {MOST_CALLED:.0%} of faces without any AU"
+        if self.faces is None or self.rendered is None:
+            return rule
+        return f"{rule}; AUs that fewer than {LEAST_POSITIVES} of them have: the same on rendered faces"
+
+    @property
+    def fingerprint(self) -> str:
+        """Those of the stores."""
+        stores = (self.faces, self.rendered, self.rendered_at_rest)
+        return " ".join(store.fingerprint for store in stores if store is not None)
 
 
 @dataclass(frozen=True)
@@ -23,57 +59,67 @@ class Exported:
     Attributes:
         path: The ONNX file.
         difference: Largest difference of any output between ONNX Runtime and torch, on noise.
-        thresholds: (a,), the probability from which an AU is said to occur.
+        sets: The probabilities from which AUs are said to occur, and what they rest on.
+        threshold_rule: How they were chosen, in words.
         size_bytes: Of the file.
     """
 
     path: Path
     difference: float
-    thresholds: Float[np.ndarray, " a"]
+    sets: ThresholdSets
+    threshold_rule: str
     size_bytes: int
 
+    @property
+    def thresholds(self) -> Float[np.ndarray, " a"]:
+        """(a,), those that detection takes unless others are asked for."""
+        return self.sets.of("balanced")
 
-def export_system(system: object, valid: FaceStore, path: Path, neutral: NeutralRule | None = None) -> Exported:
+
+def export_system(
+    system: object, valid: FaceStore | ChoosingFaces, path: Path, neutral: NeutralRule | None = None
+) -> Exported:
     """Write a trained region network as the ONNX file that `duchenne detect --weights` reads.
 
     Args:
         system: From `train_system` or `load_system`.
-        valid: Faces that choose for each AU the threshold with the best F1.
+        valid: Faces that choose the thresholds (`thresholds.choose_thresholds`).
         path: Where to.
         neutral: How neutral faces shift scores, if that was learnt.
 
     Raises:
         UsageError: The system is no region network on landmarks.
-        TrainingError: An AU has one class only among the validation faces.
+        TrainingError: An AU has one class only among the faces that choose its threshold.
         WeightsError: ONNX Runtime computes something else than torch.
     """
     network = getattr(system, "network", None)
     if not isinstance(system, DeepSystem) or not isinstance(network, RegionNetwork) or network.config.grid:
         raise UsageError(f"{getattr(system, 'name', 'This')} is no region network on landmarks; detection reads those.")
-    thresholds = validation_thresholds(system, valid)
+    chosen_on = valid if isinstance(valid, ChoosingFaces) else ChoosingFaces(valid)
+    sets = validation_thresholds(system, chosen_on)
     card = {
         "name": system.name,
         **system.metadata,
-        "threshold_rule": "best F1 on validation faces",
-        "threshold_data": valid.fingerprint,
+        "threshold_rule": chosen_on.rule,
+        "threshold_data": chosen_on.fingerprint,
         "parameters": parameter_count(network),
         "million_multiply_accumulates": round(multiply_accumulates(network.config) / 1e6, 2),
         "late_fusion_weights": late_fusion_weights(network),
     }
-    difference = export_network(network, description(network, thresholds, system.reference, card, neutral), path)
-    return Exported(path, difference, thresholds, path.stat().st_size)
+    described = description(network, sets.of("balanced"), system.reference, card, neutral) | sets.metadata()
+    difference = export_network(network, described, path)
+    return Exported(path, difference, sets, chosen_on.rule, path.stat().st_size)
 
 
-def validation_thresholds(system: DeepSystem, valid: FaceStore) -> Float[np.ndarray, " a"]:
-    """Return for each AU the threshold of the best F1 on these faces.
+def validation_thresholds(system: DeepSystem, chosen_on: ChoosingFaces) -> ThresholdSets:
+    """Return both sets of thresholds.
 
     Raises:
-        TrainingError: An AU has one class only among them.
+        TrainingError: An AU has one class only among the faces that choose for it.
     """
-    scores, found = system.scores(valid), []
-    for column, name in enumerate(system.aus):
-        known, truth = labels_of(valid, name)
-        if truth.all() or not truth.any():
-            raise TrainingError(f"{name} has one class only among the validation faces, so it gets no threshold.")
-        found.append(best_threshold(truth, scores[known, column]))
-    return np.array(found)
+    faces, rendered = (
+        None if store is None else choosing_scores(system.scores(store), store, system.aus)
+        for store in (chosen_on.faces, chosen_on.rendered)
+    )
+    heads = chosen_on.rendered_at_rest
+    return choose_thresholds(system.aus, faces, rendered, None if heads is None else system.scores(heads))
