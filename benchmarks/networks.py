@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional
 
 from duchenne.facs import PAPER_AUS
-from duchenne.networks.region import COMPACT, PAPER, RegionNetwork, multiply_accumulates
+from duchenne.networks.region import COMPACT, PAPER, RegionNetwork
 from duchenne.training.action_units.losses import masked_cross_entropy
 from duchenne.training.run.checkpoints import commit
 from duchenne.training.run.memory import keep_freed_memory
@@ -91,7 +91,7 @@ def measure(size, batch, kind, network_class):
 
 def compared(size, batch, rates):
     """Yield what a loop and the grouped layers take, in either precision."""
-    products = 2 * multiply_accumulates(SIZES[size]) * batch / 1e9
+    products = 2 * SIZES[size].multiply_accumulates() * batch / 1e9
     base = None
     for kind, own_rate in rates.items():
         for name, network_class in (("loop", Looped), ("grouped", RegionNetwork)):

@@ -15,7 +15,6 @@ from duchenne.networks.region import (
     PAPER,
     RegionConfig,
     RegionNetwork,
-    multiply_accumulates,
     parameter_count,
 )
 from duchenne.patches import PatchLayout, cut_windows
@@ -69,7 +68,7 @@ def test_the_maps_have_the_sides_that_the_config_states(config):
 
 
 def test_compact_is_about_a_hundredth_of_the_paper_and_fits_in_ten_megabytes():
-    assert 50 < 3.19e9 / multiply_accumulates(COMPACT) < 250
+    assert 50 < 3.19e9 / COMPACT.multiply_accumulates() < 250
     assert parameter_count(on_meta(COMPACT)) * 4 < 10e6
 
 
@@ -79,7 +78,7 @@ def test_the_count_of_products_agrees_with_torch():
     network = RegionNetwork(COMPACT).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(noise(COMPACT, 1), shapes(COMPACT, 1))
-    assert counter.get_total_flops() == 2 * multiply_accumulates(COMPACT)
+    assert counter.get_total_flops() == 2 * COMPACT.multiply_accumulates()
 
 
 def test_cutting_windows_before_the_shared_layer_equals_cutting_its_map():

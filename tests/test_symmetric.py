@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_BY_NAME, LANDMARK_COUNT, MIRROR_LANDMARKS, PATCH_LANDMARKS
@@ -113,3 +114,10 @@ def test_the_exported_file_gives_the_mirrored_answer_too(network, tmp_path):
     )
     np.testing.assert_allclose(plain[0], mirrored[0], atol=1e-5)
     np.testing.assert_allclose(plain[1], mirrored[1][..., ::-1], atol=1e-5)
+
+
+def test_the_products_are_those_that_torch_counts(network):
+    windows, shape = faces(1)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(windows, shape)
+    assert counter.get_total_flops() == 2 * SMALL.multiply_accumulates()

@@ -26,6 +26,8 @@ from duchenne.networks.region_config import RegionConfig
 from duchenne.networks.symmetric import SymmetricNetwork
 from duchenne.networks.symmetric_config import SymmetricConfig
 
+WindowNetwork = RegionNetwork | SymmetricNetwork
+"""What detection can run: networks that read windows around landmarks."""
 _BASELINES: dict[type, Callable[[Any], nn.Module]] = {
     ConvNetConfig: ConvNet,
     DrmlConfig: Drml,

@@ -25,7 +25,6 @@ __all__ = [
     "PatchLayer",
     "RegionConfig",
     "RegionNetwork",
-    "multiply_accumulates",
     "parameter_count",
 ]
 
@@ -148,6 +147,21 @@ class RegionNetwork(nn.Module):
         values = self._read_flat(features.flatten(1), shape)
         return values if self.scale is None else self.scale.sides(values).amax(2)
 
+    @torch.no_grad()
+    def rescale(self, factor: Float[Tensor, " a"], shift: Float[Tensor, " a"]) -> None:
+        """Let each latent become factor * latent + shift, alike on both sides.
+
+        Raises:
+            UsageError: The head is not ordinal.
+        """
+        if self.scale is None:
+            raise UsageError("This network has no ordinal head, so it has no latents to rescale.")
+        au_of_output = torch.empty(self.scale.latents, dtype=torch.long)
+        for outputs in (self.scale.left, self.scale.right):
+            au_of_output[outputs] = torch.arange(len(factor))
+        self.output.weight.mul_(factor[au_of_output, None])
+        self.output.bias.mul_(factor[au_of_output]).add_(shift[au_of_output])
+
     def _read(self, windows: Tensor, shape: Tensor | None) -> Tensor:
         features = self.patch_maps(self.standardise(windows)).flatten(1)
         values = self._read_flat(features, shape)
@@ -187,17 +201,3 @@ def _patch_block(config: RegionConfig, channels: int, layer: PatchLayer) -> nn.M
 def parameter_count(network: nn.Module) -> int:
     """Return the number of learned values."""
     return sum(values.numel() for values in network.parameters())
-
-
-def multiply_accumulates(config: RegionConfig) -> int:
-    """Return the products summed for one face, counted on windows (the shared layer once for each patch)."""
-    sides = config.map_sides()
-    channels = config.shared_channels
-    total = config.patches * sides[0] ** 2 * config.shared_kernel**2 * (1 if config.grey else 3) * channels
-    for layer, side in zip(config.patch_layers, sides[1:], strict=True):
-        total += config.patches * side**2 * layer.kernel**2 * channels * layer.channels
-        channels = layer.channels
-    outputs = OrdinalScale(config.aus).latents if config.head == "ordinal" else len(config.aus)
-    widths = (config.feature_count + config.shape_width, *config.widths, outputs)
-    total += LANDMARK_COUNT * 3 * config.shape_width
-    return total + sum(a * b for a, b in pairwise(widths))

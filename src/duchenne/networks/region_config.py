@@ -4,10 +4,11 @@ Source: paper, section 2; docs/method.md for what the paper leaves out.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from duchenne.errors import UsageError
-from duchenne.facs import AU_NAMES
+from duchenne.facs import AU_BY_NAME, AU_NAMES, LANDMARK_COUNT
 from duchenne.networks.view import View
 from duchenne.patches import PatchLayout
 
@@ -94,6 +95,17 @@ class RegionConfig:
         for layer in self.patch_layers:
             sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
         return tuple(sides)
+
+    def multiply_accumulates(self) -> int:
+        """Return the products summed for one face, counted on windows (the shared layer once for each patch)."""
+        sides, channels = self.map_sides(), self.shared_channels
+        total = self.patches * sides[0] ** 2 * self.shared_kernel**2 * (1 if self.grey else 3) * channels
+        for layer, side in zip(self.patch_layers, sides[1:], strict=True):
+            total += self.patches * side**2 * layer.kernel**2 * channels * layer.channels
+            channels = layer.channels
+        sided = sum(AU_BY_NAME[name].sided for name in self.aus) if self.head == "ordinal" else 0
+        widths = (self.feature_count + self.shape_width, *self.widths, len(self.aus) + sided)
+        return total + LANDMARK_COUNT * 3 * self.shape_width + sum(a * b for a, b in pairwise(widths))
 
     @property
     def view(self) -> View:

@@ -15,7 +15,7 @@ from duchenne.datasets.splits import require_disjoint
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import TrainingError
 from duchenne.evaluation.pretrained import au_scores
-from duchenne.evaluation.pretrained.au_predictions import Predictions, RenderedStore, predict, region_network_of
+from duchenne.evaluation.pretrained.au_predictions import Predictions, RenderedStore, ordinal_network_of, predict
 from duchenne.evaluation.pretrained.au_result import AUNetworkResult
 from duchenne.evaluation.pretrained.neutral_gain import neutral_gain
 from duchenne.recognition import NeutralRule
@@ -140,7 +140,7 @@ def _measured(system: DeepSystem, rule: NeutralRule, exported: Exported, stores:
         training=system.metadata,
         onnx_bytes=exported.size_bytes,
         onnx_against_torch_max_difference=exported.difference,
-        late_fusion_weights=late_fusion_weights(region_network_of(system)),
+        late_fusion_weights=late_fusion_weights(ordinal_network_of(system)),
         threshold_rule=f"{exported.threshold_rule}, after calibration on the same",
         thresholds={name: round(float(t), 4) for name, t in zip(aus, exported.thresholds, strict=True)},
         stores={name: au_scores.store_summary(store) for name, store in stores.by_name().items()},

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import EvaluationError
-from duchenne.networks.region import RegionNetwork
+from duchenne.networks.build import WindowNetwork
 from duchenne.training.action_units.system import DeepSystem
 
 _BATCH = 64
@@ -52,25 +52,25 @@ class Predictions:
         return Predictions(self.probability[chosen], self.intensity[chosen], self.side_intensity[chosen])
 
 
-def region_network_of(system: DeepSystem) -> RegionNetwork:
+def ordinal_network_of(system: DeepSystem) -> WindowNetwork:
     """Return the system's network.
 
     Raises:
-        EvaluationError: It is no region network with an ordinal head.
+        EvaluationError: It has no ordinal head.
     """
     network = system.network
-    if not isinstance(network, RegionNetwork) or network.scale is None:
+    if not isinstance(network, WindowNetwork) or network.scale is None:
         raise EvaluationError(f"{system.name} has no ordinal head, so it predicts no intensities; train compact.")
     return network
 
 
 def predict(system: DeepSystem, store: RenderedStore) -> Predictions:
-    """Return what a region network with an ordinal head predicts for the faces of a store.
+    """Return what a network with an ordinal head predicts for the faces of a store.
 
     Raises:
         EvaluationError: The network is another.
     """
-    network = region_network_of(system)
+    network = ordinal_network_of(system)
     assert network.scale is not None
     latents = []
     for start in range(0, len(store), _BATCH):

@@ -21,10 +21,10 @@ from sklearn.linear_model import LogisticRegression
 from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
 from duchenne.facs import au_columns
+from duchenne.networks.build import WindowNetwork
 from duchenne.networks.ordinal import GRADES, OCCURS_FROM
-from duchenne.networks.region import RegionNetwork
 from duchenne.recognition import latent_of
-from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.action_units.system import DeepSystem, ordinal_network
 
 LEAST_POSITIVES = 25
 """An AU with fewer among the real faces is fitted to rendered ones."""
@@ -39,7 +39,7 @@ def calibrated(system: DeepSystem, faces: FaceStore, real: FaceStore | None = No
     The order of faces and of their sides is kept. The metadata say by AU, under `calibrated_on`, which faces were used.
 
     Args:
-        system: A region network with an ordinal head.
+        system: A network with an ordinal head.
         faces: Of subjects that it was not trained on; rendered, if there are real ones beside them.
         real: Real faces of further such subjects, to which presence is fitted for each AU that at least
             `LEAST_POSITIVES` of them have. Graded faces count as present from a mean grade of
@@ -50,9 +50,7 @@ def calibrated(system: DeepSystem, faces: FaceStore, real: FaceStore | None = No
 
     Source: Platt, Probabilistic outputs for support vector machines, 1999 (without its prior).
     """
-    network = system.network
-    if not isinstance(network, RegionNetwork) or network.scale is None:
-        raise TrainingError(f"{system.name} has no ordinal head; only such networks are calibrated.")
+    network = ordinal_network(system, "are calibrated")
     latent = latent_of(system.scores(faces))
     latent_real = None if real is None else latent_of(system.scores(real))
     factors, shifts = np.ones(len(system.aus)), np.zeros(len(system.aus))
@@ -111,22 +109,17 @@ def _excess(cut: float, latent: Float[np.ndarray, " n"], rate: float) -> float:
 
 
 def rescaled(
-    network: RegionNetwork,
+    network: WindowNetwork,
     factors: Float[np.ndarray, " a"],
     shifts: Float[np.ndarray, " a"],
     cuts: Float[np.ndarray, "a 5"],
-) -> RegionNetwork:
+) -> WindowNetwork:
     """Return a copy whose latents are factor * latent + shift of each AU, on both sides, with other cuts, rising."""
     copy = deepcopy(network)
     scale = copy.scale
     assert scale is not None
-    factor, shift = torch.from_numpy(factors).float(), torch.from_numpy(shifts).float()
-    au_of_output = torch.empty(scale.latents, dtype=torch.long)
-    for outputs in (scale.left, scale.right):
-        au_of_output[outputs] = torch.arange(len(factor))
+    copy.rescale(torch.from_numpy(factors).float(), torch.from_numpy(shifts).float())
     with torch.no_grad():
-        copy.output.weight *= factor[au_of_output, None]
-        copy.output.bias.copy_(copy.output.bias * factor[au_of_output] + shift[au_of_output])
         steps = torch.from_numpy(np.diff(cuts, axis=1)).float().clamp_min(_LEAST_STEP)
         scale.steps.copy_(steps + torch.log(-torch.expm1(-steps)))
     return copy

@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import UsageError
-from duchenne.networks.region import RegionNetwork, multiply_accumulates, parameter_count
+from duchenne.networks.build import WindowNetwork
+from duchenne.networks.region import RegionNetwork, parameter_count
 from duchenne.recognition import NeutralRule
 from duchenne.training.action_units.late_fusion import late_fusion_weights
 from duchenne.training.action_units.onnx_export import description, export_network
@@ -79,7 +80,7 @@ class Exported:
 def export_system(
     system: object, valid: FaceStore | ChoosingFaces, path: Path, neutral: NeutralRule | None = None
 ) -> Exported:
-    """Write a trained region network as the ONNX file that `duchenne detect --weights` reads.
+    """Write a trained network as the ONNX file that `duchenne detect --weights` reads.
 
     Args:
         system: From `train_system` or `load_system`.
@@ -88,13 +89,16 @@ def export_system(
         neutral: How neutral faces shift scores, if that was learnt.
 
     Raises:
-        UsageError: The system is no region network on landmarks.
+        UsageError: The system reads no windows around landmarks.
         TrainingError: An AU has one class only among the faces that choose its threshold.
         WeightsError: ONNX Runtime computes something else than torch.
     """
     network = getattr(system, "network", None)
-    if not isinstance(system, DeepSystem) or not isinstance(network, RegionNetwork) or network.config.grid:
-        raise UsageError(f"{getattr(system, 'name', 'This')} is no region network on landmarks; detection reads those.")
+    on_grid = isinstance(network, RegionNetwork) and network.config.grid
+    if not isinstance(system, DeepSystem) or not isinstance(network, WindowNetwork) or on_grid:
+        raise UsageError(
+            f"{getattr(system, 'name', 'This')} reads no windows around landmarks; detection runs such networks alone."
+        )
     chosen_on = valid if isinstance(valid, ChoosingFaces) else ChoosingFaces(valid)
     sets = validation_thresholds(system, chosen_on)
     card = {
@@ -103,7 +107,7 @@ def export_system(
         "threshold_rule": chosen_on.rule,
         "threshold_data": chosen_on.fingerprint,
         "parameters": parameter_count(network),
-        "million_multiply_accumulates": round(multiply_accumulates(network.config) / 1e6, 2),
+        "million_multiply_accumulates": round(network.config.multiply_accumulates() / 1e6, 2),
         "late_fusion_weights": late_fusion_weights(network),
     }
     described = description(network, sets.of("balanced"), system.reference, card, neutral) | sets.metadata()

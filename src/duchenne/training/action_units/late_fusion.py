@@ -16,7 +16,9 @@ from jaxtyping import Float
 from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
 from duchenne.measures.ranking import area_under_roc
+from duchenne.networks.build import WindowNetwork
 from duchenne.networks.region import RegionNetwork
+from duchenne.networks.symmetric import SymmetricNetwork
 from duchenne.training.action_units.system import DeepSystem
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
@@ -40,6 +42,8 @@ def with_late_fusion(system: DeepSystem, faces: FaceStore) -> DeepSystem:
         TrainingError: The network is another, or an AU has one class only among the faces.
     """
     network = system.network
+    if isinstance(network, SymmetricNetwork):
+        return system  # Training has balanced what appearance and landmarks say.
     if not isinstance(network, RegionNetwork) or network.scale is None:
         raise TrainingError(f"{system.name} has no ordinal head; only such networks have late fusion weights.")
     if not network.config.shape_alone:
@@ -69,9 +73,9 @@ def with_late_fusion_weights(system: DeepSystem, weights: Float[np.ndarray, " a"
     return replace(system, network=copy)
 
 
-def late_fusion_weights(network: RegionNetwork) -> dict[str, float]:
+def late_fusion_weights(network: WindowNetwork) -> dict[str, float]:
     """Return the late fusion weight by AU, the same on both sides; nothing if the network has none."""
-    if network.late_fusion_weight is None or network.scale is None:
+    if isinstance(network, SymmetricNetwork) or network.late_fusion_weight is None or network.scale is None:
         return {}
     weights = network.late_fusion_weight[network.scale.left].tolist()
     return {name: round(weight, 4) for name, weight in zip(network.config.aus, weights, strict=True)}

@@ -20,9 +20,8 @@ from sklearn.linear_model import LogisticRegression
 from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError
 from duchenne.measures.ranking import area_under_roc
-from duchenne.networks.region import RegionNetwork
 from duchenne.recognition import NeutralRule, latent_of
-from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.action_units.system import DeepSystem, ordinal_network
 from duchenne.training.action_units.thresholds import ChoosingScores, at_rest, choosing_scores
 
 LEAST_GAIN = 0.002
@@ -78,7 +77,7 @@ def learn_rule(system: DeepSystem, faces: FaceStore, neutral: FaceStore, real: F
     """Return the rule for a calibrated network.
 
     Args:
-        system: A region network with an ordinal head.
+        system: A network with an ordinal head.
         faces: Any faces of people that it was not trained on; rendered.
         neutral: Neutral faces of the same people; faces of others are left out.
         real: Real faces of people of whom some have several, as `real_pairs` takes them. What is usual in a neutral
@@ -87,12 +86,11 @@ def learn_rule(system: DeepSystem, faces: FaceStore, neutral: FaceStore, real: F
     Raises:
         TrainingError: The network is another, or fewer than ten people are in both, or have real neutral faces.
     """
-    network = system.network
-    if not isinstance(network, RegionNetwork) or network.scale is None:
-        raise TrainingError(f"{system.name} has no ordinal head; only such networks take neutral faces.")
+    network = ordinal_network(system, "take neutral faces")
     rendered = rendered_pairs(system, faces, neutral)
     on_people = None if real is None else real_pairs(system, real)
     share = np.array([one.share for one in learn_shares(system.aus, rendered, on_people)])
+    assert network.scale is not None
     cuts = network.scale.cuts().detach().double().numpy()
     return NeutralRule(share, (rendered if on_people is None else on_people).usual, cuts)
 

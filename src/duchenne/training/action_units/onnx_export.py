@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from duchenne.networks.build import WindowNetwork
 from duchenne.networks.onnx_export import export_onnx
-from duchenne.networks.region import RegionNetwork
-from duchenne.networks.symmetric import SymmetricNetwork
 from duchenne.onnx_network import METADATA_KEY
 from duchenne.recognition import KIND, NeutralRule
 
@@ -19,10 +18,6 @@ LICENCE = "Apache-2.0"
 PLAIN_OUTPUTS = ("probability",)
 ORDINAL_OUTPUTS = ("probability", "intensity", "side_probability", "side_intensity")
 """(n, a) twice, then (n, a, 2) twice: the subject's left and right. Intensities are expected values, 0-5."""
-
-
-WindowNetwork = RegionNetwork | SymmetricNetwork
-"""What detection can run: networks that read windows around landmarks."""
 
 
 class _Outputs(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError, UsageError
-from duchenne.networks.build import build_network
+from duchenne.networks.build import WindowNetwork, build_network
 from duchenne.networks.region import RegionNetwork
 from duchenne.training.data.inputs import InputReader
 from duchenne.training.recipes.deep import DeepRecipe
@@ -85,6 +85,22 @@ class DeepSystem:
         if self.reference is not None:
             tensors["reference"] = torch.from_numpy(self.reference)
         write_tensors(folder / NETWORK_FILE, tensors, {"recipe": plain(self.recipe), **self.metadata})
+
+
+def ordinal_network(system: DeepSystem, use: str) -> WindowNetwork:
+    """Return the system's network.
+
+    Args:
+        system: Any.
+        use: What only networks with an ordinal head can do, for the message.
+
+    Raises:
+        TrainingError: It has no ordinal head.
+    """
+    network = system.network
+    if not isinstance(network, WindowNetwork) or network.scale is None:
+        raise TrainingError(f"{system.name} has no ordinal head; only such networks {use}.")
+    return network
 
 
 def load_deep(folder: Path) -> DeepSystem:
