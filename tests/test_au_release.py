@@ -221,7 +221,7 @@ def _of_landmarks(system, faces):
     return torch.sigmoid(latents).numpy()
 
 
-def test_a_network_that_was_not_taught_landmarks_alone_leans_on_nothing(system):
+def test_a_network_that_was_not_taught_landmarks_alone_has_no_late_fusion_weights(system):
     assert with_late_fusion(system, measured(toy_store(32, 3, "c"))) is system
     assert not late_fusion_weights(system.network)
 

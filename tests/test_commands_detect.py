@@ -291,7 +291,7 @@ def test_unreliable_occurrences_are_kept_or_blanked(sample, tmp_path, monkeypatc
     words = ["detect", str(sample), "--aus", "12", "--output"]
     for name, options in {"keep": [], "blank": ["--unreliable", "blank"], "old": ["--abstain"]}.items():
         assert run([*words, str(tmp_path / f"{name}.csv"), *options]) == 0
-        warned = "--abstain is now called --unreliable blank" in capsys.readouterr().err
+        warned = "--abstain is now --unreliable blank" in capsys.readouterr().err
         assert warned == (name == "old")
     found = {name: pd.read_csv(tmp_path / f"{name}.csv")["AU12_c"].tolist() for name in ("keep", "blank", "old")}
     assert found == {"keep": [1], "blank": [9], "old": [9]}

@@ -99,7 +99,7 @@ def detect(
         No progress and no remarks, only errors.
     """
     from duchenne.chosen_thresholds import thresholds_from
-    from duchenne.commands.old_names import warn_of_old_name
+    from duchenne.commands.renamed_options import warn_of_old_name
     from duchenne.detection import RunOptions
     from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import UsageError

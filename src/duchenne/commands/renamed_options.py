@@ -1,4 +1,4 @@
-"""Options that have a new name: the old spelling still works for one release, and says so once."""
+"""Options that have a new name: the old spelling still works for one release, out of the help, and says so once."""
 
 from rich.console import Console
 
@@ -20,5 +20,11 @@ def with_new_names(arguments: list[str], console: Console) -> list[str]:
             found[place] = f"{renamed[old]}{equals}{value}"
             warned.add(old)
     for old in sorted(warned):
-        console.print(f"duchenne: {old} is now {renamed[old]}; the next release will not know {old}.", markup=False)
+        warn_of_old_name(old, renamed[old], console)
     return found
+
+
+def warn_of_old_name(old: str, new: str, console: Console | None = None) -> None:
+    """Say on standard error that an option or one of its values has another name now."""
+    shown = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    shown.print(f"duchenne: {old} is now {new}; the next release will not know {old}.", markup=False)

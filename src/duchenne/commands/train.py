@@ -104,7 +104,7 @@ def train(
 
 def with_new_name(start: Path) -> Path:
     """Return what to begin from; the former word for the package's own network is understood, with a warning."""
-    from duchenne.commands.old_names import warn_of_old_name
+    from duchenne.commands.renamed_options import warn_of_old_name
     from duchenne.training.action_units.initialisation import PRETRAINED
 
     if str(start) != _OLD_PRETRAINED:
