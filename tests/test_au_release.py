@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from sklearn.metrics import roc_auc_score
 
 from duchenne.datasets.mean_grades import Grades, labels_from_grades
 from duchenne.errors import DatasetError, TrainingError
@@ -333,21 +334,30 @@ def test_the_neutral_face_corrects_people_who_always_score(system):
     assert areas.with_neutral > areas.without + 0.1
 
 
-def pairs_of(seed, usefulness, people=60, each=6, positives=0.4):
+def pairs_of(seed, usefulness, people=60, each=6, spread=2.0):
     """One AU; a person's neutral face tells of their bias as far as it is useful."""
     rng = np.random.default_rng(seed)
     person = np.repeat(np.arange(people), each)
     bias = rng.normal(0, 2, people)[person]
-    resting = usefulness * bias + (1 - usefulness) * rng.normal(0, 2, people)[person] + 3.0
-    present = rng.random(len(person)) < positives
+    resting = usefulness * bias + (1 - usefulness) * rng.normal(0, spread, people)[person] + 3.0
+    present = rng.random(len(person)) < 0.4
     latent = np.where(present, 1.5, -1.5) + bias + rng.normal(size=len(person))
     shape = (len(person), 1)
     scored = ChoosingScores(latent[:, None], np.ones(shape, bool), present[:, None], np.zeros(len(person), bool))
     return neutral.NeutralPairs(scored, resting[:, None], person, np.array([3.0]))
 
 
+def mean_gain(kinds, share):
+    gains = []
+    for pairs in kinds:
+        truth, latent = pairs.faces.present[:, 0], pairs.faces.score[:, 0]
+        shifted = latent - share * (pairs.resting[:, 0] - pairs.usual[0])
+        gains.append(roc_auc_score(truth, shifted) - roc_auc_score(truth, latent))
+    return np.mean(gains)
+
+
 def test_shares_are_the_mean_of_both_kinds_of_people_where_real_ones_are_enough():
-    useful, useless = pairs_of(1, 1.0), pairs_of(2, 0.0)
+    useful, useless = pairs_of(1, 1.0), pairs_of(2, 0.0, spread=3.0)
     (rendered,) = neutral.learn_shares(("AU04",), useful)
     (same,) = neutral.learn_shares(("AU04",), useful, useful)
     (both,) = neutral.learn_shares(("AU04",), useful, useless)
@@ -357,6 +367,8 @@ def test_shares_are_the_mean_of_both_kinds_of_people_where_real_ones_are_enough(
     assert same.share == pytest.approx(rendered.share)
     assert (none.share, none.gain < neutral.LEAST_GAIN) == (0, True)
     assert both.share == pytest.approx(rendered.share / 2, abs=0.1)
+    assert both.gain == pytest.approx(mean_gain((useful, useless), both.share), abs=0.01)
+    assert abs(both.gain - mean_gain((useful, useless), rendered.share)) > 0.01
     assert (rendered.learnt_on, both.learnt_on, few.learnt_on) == ("rendered", "rendered and real", "rendered")
     assert few.share == rendered.share
     assert 0 < few.positives < neutral.LEAST_POSITIVES <= both.positives

@@ -149,6 +149,8 @@ def test_the_fingerprint_follows_content_and_owner_but_not_the_place(tmp_path):
     (tmp_path / "two" / "faces" / "a1.jpg").rename(tmp_path / "two" / "faces" / "zoe.jpg")
     seen.add(read_neutral(tmp_path / "two" / "faces").fingerprint)
     assert len(seen) == 5
+    seen.add(read_neutral(table(tmp_path / "one", text + "\n")).fingerprint)
+    assert len(seen) == 6
     alone = {read_neutral(tmp_path / "two" / "faces" / name).fingerprint for name in ("a2.jpg", "b.jpg")}
     assert len(alone) == 2
 
