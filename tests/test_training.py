@@ -330,5 +330,5 @@ def test_the_exported_file_says_the_same_with_intensities_and_sides(stores, trai
     with pytest.raises(TrainingError, match="AU12 has one class only"):
         export_system(system, only_smiles, tmp_path / "other.onnx")
     grid = dataclasses.replace(system, network=RegionNetwork(dataclasses.replace(RECIPES["grid"].network)))
-    with pytest.raises(UsageError, match="no region network on landmarks"):
+    with pytest.raises(UsageError, match="reads no windows around landmarks"):
         export_system(grid, valid, tmp_path / "other.onnx")
