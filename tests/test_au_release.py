@@ -13,11 +13,11 @@ from sklearn.metrics import roc_auc_score
 
 from duchenne.datasets.mean_grades import Grades, labels_from_grades
 from duchenne.errors import DatasetError, TrainingError
+from duchenne.evaluation.json_record import from_json, to_json
 from duchenne.evaluation.pretrained import au_network, au_scores
 from duchenne.evaluation.pretrained.au_predictions import Predictions, predict
 from duchenne.evaluation.pretrained.au_result import AUNetworkResult, summary_of
 from duchenne.evaluation.pretrained.neutral_gain import neutral_gain
-from duchenne.evaluation.pretrained.result_json import from_json, to_json
 from duchenne.facs import AU_NAMES
 from duchenne.measures.agreement import calibration_error
 from duchenne.measures.ranking import area_under_roc

@@ -9,11 +9,12 @@ import pytest
 
 from duchenne.commands import run
 from duchenne.commands.dev.measuring import command_line
+from duchenne.evaluation.json_record import to_json
 from duchenne.evaluation.pretrained.au_result import AUNetworkResult
 from duchenne.evaluation.pretrained.cards import card
 from duchenne.evaluation.pretrained.face_detector_result import FaceDetectorResult
 from duchenne.evaluation.pretrained.landmark_result import LandmarksResult
-from duchenne.evaluation.pretrained.result_json import read_result, to_json
+from duchenne.evaluation.pretrained.result_json import read_result
 
 RESULTS = Path(__file__).parents[1] / "results"
 CARDS = Path(__file__).parents[1] / "docs/cards"
@@ -68,7 +69,7 @@ def test_figures_stand_where_they_belong():
 
 def test_the_card_of_another_network_is_refused(capfd):
     assert run(["dev", "card", "landmarks", str(RESULTS / "face_detector.json")]) == 1
-    assert "holds another kind of result: it has no 'error'" in capfd.readouterr().err
+    assert "holds another kind of result: it has the unknown key 'false_faces'" in capfd.readouterr().err
     assert run(["dev", "card", "au-network", str(CARDS / "landmarker.md")]) == 1
     assert "is no readable JSON file" in capfd.readouterr().err
 
@@ -78,7 +79,7 @@ def test_a_result_with_a_key_too_many_is_refused(tmp_path, capfd):
     stored["rendered"]["all"]["medain"] = 1  # beside keys of its own and keys of an inner dataclass
     (tmp_path / "new.json").write_text(json.dumps(stored))
     assert run(["dev", "card", "landmarks", str(tmp_path / "new.json")]) == 1
-    assert "'medain' is no part of it" in capfd.readouterr().err
+    assert "rendered/all has the unknown key 'medain'" in capfd.readouterr().err
 
 
 def test_a_measurement_of_nothing_is_refused(tmp_path, capfd):

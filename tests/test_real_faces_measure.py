@@ -16,6 +16,7 @@ import duchenne
 from duchenne import AUDetector
 from duchenne.commands import run
 from duchenne.errors import EvaluationError, UsageError
+from duchenne.evaluation.json_record import to_json
 from duchenne.evaluation.pretrained.real_faces import coded_faces as seen
 from duchenne.evaluation.pretrained.real_faces import real_faces_trial
 from duchenne.evaluation.pretrained.real_faces.alarms_and_sides import false_alarms, side_accuracy
@@ -39,7 +40,7 @@ from duchenne.evaluation.pretrained.real_faces.group_areas import (
     read_blendshape_scores,
 )
 from duchenne.evaluation.pretrained.real_faces.real_faces_result import RealFacesResult
-from duchenne.evaluation.pretrained.result_json import read_result, to_json
+from duchenne.evaluation.pretrained.result_json import read_result
 from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 from duchenne.training.pictures.mediapipe_blendshapes import BLENDSHAPE_NAMES

@@ -1,7 +1,7 @@
 """Dataclasses to JSON and back: a record's fields are the keys of its object, checked when it is read.
 
-Numbers, text, None, tuples, mappings and dataclasses are known. Three kinds of fields differ from their keys; they
-carry one of the constants below as `dataclasses.field(metadata=...)`.
+Numbers, text, None, tuples, mappings and dataclasses are known. Fields that differ from their keys say so as
+`dataclasses.field(metadata=...)`, with what stands below; two of them are joined by `|`.
 """
 
 import json
@@ -15,11 +15,18 @@ from duchenne.errors import EvaluationError
 
 Record = TypeVar("Record")
 INLINE = {"json": "inline"}
-"""The field's own fields lie beside those of its owner."""
+"""The field's own fields lie beside those of its owner; a mapping takes every key that no other field has."""
 OMITTED = {"json": "omitted"}
 """There is no key while the field is None."""
 EMPTY_OBJECT = {"json": "empty object"}
 """The field is `{}` while it is None."""
+
+
+def key(name: str) -> dict[str, str]:
+    """Return the metadata of a field whose key is another than its name."""
+    return {"key": name}
+
+
 _WORDS = {float: "a number", int: "a whole number", str: "text", types.NoneType: "null"}
 
 
@@ -48,6 +55,21 @@ def record_from_json(kind: type[Record], text: str, format_name: str) -> Record:
     return found
 
 
+def to_json(value: object) -> Any:
+    """Return a record, or a mapping or tuple of them, as JSON can hold it."""
+    return _plain(value)
+
+
+def from_json(kind: type[Record], values: object) -> Record:
+    """Return the record that `to_json` was given.
+
+    Raises:
+        EvaluationError: A key is missing or unknown, or a value of another kind.
+    """
+    found: Record = _read(kind, values, "")
+    return found
+
+
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
@@ -58,9 +80,9 @@ def _object(record: object) -> dict[str, Any]:
     for entry in _entries(kind):
         value = getattr(record, entry.name)
         if entry.inline:
-            found |= _object(value)
+            found |= _plain(value)
         elif value is not None or not entry.omitted:
-            found[entry.name] = {} if value is None and entry.empty else _plain(value)
+            found[entry.key] = {} if value is None and entry.empty else _plain(value)
     return found
 
 
@@ -77,6 +99,7 @@ class _Entry:
     """A field of a record; values of the types `as_is` need no further reading."""
 
     name: str
+    key: str
     kind: Any
     as_is: frozenset[type]
     inline: bool
@@ -90,9 +113,10 @@ def _entries(record: type) -> tuple[_Entry, ...]:
     return tuple(
         _Entry(
             one.name,
+            one.metadata.get("key", one.name),
             hints[one.name],
             _plain_types(hints[one.name]),
-            *(one.metadata == mark for mark in (INLINE, OMITTED, EMPTY_OBJECT)),
+            *(one.metadata.get("json") == mark["json"] for mark in (INLINE, OMITTED, EMPTY_OBJECT)),
         )
         for one in fields(record)
     )
@@ -105,7 +129,19 @@ def _plain_types(kind: Any) -> frozenset[type]:
 
 @cache
 def _keys(record: type) -> frozenset[str]:
-    return frozenset().union(*(_keys(one.kind) if one.inline else {one.name} for one in _entries(record)))
+    found: set[str] = set()
+    for one in _entries(record):
+        if not one.inline:
+            found.add(one.key)
+        elif is_dataclass(one.kind):
+            found |= _keys(one.kind)  # type: ignore[arg-type]
+    return frozenset(found)
+
+
+@cache
+def _takes_any_key(record: type) -> bool:
+    inline = [one.kind for one in _entries(record) if one.inline]
+    return any(not is_dataclass(kind) or _takes_any_key(kind) for kind in inline)  # type: ignore[arg-type]
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
@@ -115,6 +151,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         EvaluationError: It is of another kind.
     """
     origin, inner = get_origin(kind), get_args(kind)
+    if kind is object:
+        return value
     if kind in _WORDS:
         return _read_plain(kind, value, where)
     if origin in {types.UnionType, Union}:
@@ -139,24 +177,29 @@ def _read_object(kind: Any, value: Any, where: str) -> Any:
     if not is_dataclass(kind):
         of_key, of_value = get_args(kind)
         return {_read_key(of_key, key, where): _read(of_value, one, f"{where}/{key}") for key, one in value.items()}
-    if unknown := sorted(set(value) - _keys(kind)):  # type: ignore[arg-type]
+    unknown = sorted(set(value) - _keys(kind))  # type: ignore[arg-type]
+    if unknown and not _takes_any_key(kind):  # type: ignore[arg-type]
         raise EvaluationError(f"{_place(where)} has the unknown key {unknown[0]!r}")
-    return _read_record(kind, value, where)
+    return _read_record(kind, value, where, {name: value[name] for name in unknown})
 
 
-def _read_record(kind: Any, values: dict[str, Any], where: str) -> Any:
+def _read_record(kind: Any, values: dict[str, Any], where: str, others: dict[str, Any]) -> Any:
+    """Return a record whose keys lie among the values; its inline mapping takes the others."""
     found = {}
     for entry in _entries(kind):
         if entry.inline:
-            found[entry.name] = _read_record(entry.kind, values, where)
-        elif entry.name not in values:
+            is_record = is_dataclass(entry.kind)
+            found[entry.name] = (
+                _read_record(entry.kind, values, where, others) if is_record else _read(entry.kind, others, where)
+            )
+        elif entry.key not in values:
             if not entry.omitted:
-                raise EvaluationError(f"{_place(where)} lacks the key {entry.name!r}")
-        elif type(value := values[entry.name]) in entry.as_is:
+                raise EvaluationError(f"{_place(where)} lacks the key {entry.key!r}")
+        elif type(value := values[entry.key]) in entry.as_is:
             found[entry.name] = value
         else:
             value = None if entry.empty and value == {} else value
-            found[entry.name] = _read(entry.kind, value, f"{where}/{entry.name}")
+            found[entry.name] = _read(entry.kind, value, f"{where}/{entry.key}")
     return kind(**found)
 
 

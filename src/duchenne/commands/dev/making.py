@@ -216,9 +216,10 @@ def release_au_network(
     import json
 
     from duchenne.errors import UsageError
+    from duchenne.evaluation.json_record import to_json
     from duchenne.evaluation.pretrained import au_network
     from duchenne.evaluation.pretrained.au_result import summary_of
-    from duchenne.evaluation.pretrained.result_json import to_json, write_result
+    from duchenne.evaluation.pretrained.result_json import write_result
 
     stores = au_network.StoreFolders(choose, poses, pairs, free, choose_neutral, free_neutral)
     if (real_choose is None) != (real_teach is None):

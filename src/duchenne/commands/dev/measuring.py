@@ -123,8 +123,9 @@ def check_portraits(faces: Path, /, *, result: Path | None = None) -> int:
     """
     import json
 
+    from duchenne.evaluation.json_record import to_json
     from duchenne.evaluation.pretrained import portraits
-    from duchenne.evaluation.pretrained.result_json import to_json, write_result
+    from duchenne.evaluation.pretrained.result_json import write_result
 
     checked = portraits.check_portraits(faces)
     print(json.dumps(to_json(checked), indent=1))

@@ -7,7 +7,7 @@ paper's AUs, `mean_all` that over all.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from duchenne.evaluation.pretrained.result_json import INLINE, key
+from duchenne.evaluation.json_record import INLINE, key
 
 ByAU = Mapping[str, float | None]
 CountByAU = Mapping[str, int]

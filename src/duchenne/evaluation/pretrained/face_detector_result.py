@@ -1,7 +1,9 @@
 """What the face detector finds and what it takes for a face, as results/face_detector.json holds it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from duchenne.evaluation.json_record import OMITTED
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,10 @@ class Recall:
     """
 
     faces: int
-    found: int | None = None
-    recall: float | None = None
-    mean_iou: float | None = None
-    point_error: float | None = None
+    found: int | None = field(default=None, metadata=OMITTED)
+    recall: float | None = field(default=None, metadata=OMITTED)
+    mean_iou: float | None = field(default=None, metadata=OMITTED)
+    point_error: float | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,6 @@ class FaceDetectorResult:
     recall_by_side_px: Mapping[str, Recall]
     recall_partly_hidden: Mapping[str, Recall]
     recall_in_crowds: Mapping[str, Recall]
-    recall_rendered: AngleRecall | None = None
-    recall_rendered_by_pose: Mapping[str, Recall] | None = None
-    sets: Mapping[str, str] | None = None
+    recall_rendered: AngleRecall | None = field(default=None, metadata=OMITTED)
+    recall_rendered_by_pose: Mapping[str, Recall] | None = field(default=None, metadata=OMITTED)
+    sets: Mapping[str, str] | None = field(default=None, metadata=OMITTED)

@@ -6,7 +6,7 @@ The error of a face is the mean distance of its 49 points from the true ones, ov
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from duchenne.evaluation.pretrained.result_json import INLINE, key
+from duchenne.evaluation.json_record import INLINE, OMITTED, key
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class PointErrors:
     """
 
     faces: int
-    median: float | None = None
-    p90: float | None = None
-    share_far: float | None = field(default=None, metadata=key("share_above_0.10"))
+    median: float | None = field(default=None, metadata=OMITTED)
+    p90: float | None = field(default=None, metadata=OMITTED)
+    share_far: float | None = field(default=None, metadata=key("share_above_0.10") | OMITTED)
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class HeadsError:
     """
 
     points: PointErrors = field(metadata=INLINE)
-    shape_median: float | None = None
-    median_by_group: Mapping[str, float] | None = None
-    pose: PoseError | None = field(default=None, metadata=key("pose_error"))
-    visibility_accuracy: float | None = None
-    depth_median: float | None = None
+    shape_median: float | None = field(default=None, metadata=OMITTED)
+    median_by_group: Mapping[str, float] | None = field(default=None, metadata=OMITTED)
+    pose: PoseError | None = field(default=None, metadata=key("pose_error") | OMITTED)
+    visibility_accuracy: float | None = field(default=None, metadata=OMITTED)
+    depth_median: float | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ class RenderedErrors:
     heads: int
     located: int
     all: HeadsError
-    frontal_responses: Responses | None = None
-    by_yaw: Mapping[str, HeadsError] | None = None
-    by_pose: Mapping[str, PoseHeads] | None = None
+    frontal_responses: Responses | None = field(default=None, metadata=OMITTED)
+    by_yaw: Mapping[str, HeadsError] | None = field(default=None, metadata=OMITTED)
+    by_pose: Mapping[str, PoseHeads] | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ class LandmarksResult:
     error: str
     boxes: str
     weights_sha256: str
-    held_out_real: RealErrors | None = None
-    rendered: RenderedErrors | None = None
-    rendered_grid: RenderedErrors | None = None
-    without_a_face: SquaresWithoutFace | None = None
-    sets: Mapping[str, str] | None = None
+    held_out_real: RealErrors | None = field(default=None, metadata=OMITTED)
+    rendered: RenderedErrors | None = field(default=None, metadata=OMITTED)
+    rendered_grid: RenderedErrors | None = field(default=None, metadata=OMITTED)
+    without_a_face: SquaresWithoutFace | None = field(default=None, metadata=OMITTED)
+    sets: Mapping[str, str] | None = field(default=None, metadata=OMITTED)

@@ -5,7 +5,9 @@ against faces of .34 at most. Intervals are over persons.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from duchenne.evaluation.json_record import OMITTED
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,6 @@ class RealFacesResult:
     aus: Mapping[str, AUFigures]
     false_alarms: FalseAlarms
     groups: Mapping[str, Mapping[str, GroupArea]]
-    sides: SideAccuracy | None = None
-    neutral_heads: FalseAlarms | None = None
-    blendshapes: BlendshapeComparison | None = None
+    sides: SideAccuracy | None = field(default=None, metadata=OMITTED)
+    neutral_heads: FalseAlarms | None = field(default=None, metadata=OMITTED)
+    blendshapes: BlendshapeComparison | None = field(default=None, metadata=OMITTED)
