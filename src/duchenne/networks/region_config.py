@@ -3,6 +3,7 @@
 Source: paper, section 2; docs/method.md for what the paper leaves out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
@@ -26,6 +27,25 @@ class PatchLayer:
     channels: int
     kernel: int
     stride: int = 1
+
+
+def map_sides(window_px: int, shared_kernel: int, layers: Sequence[PatchLayer]) -> tuple[int, ...]:
+    """Return the side of the maps of a window after the shared layer and after each patch layer."""
+    sides = [window_px - shared_kernel + 1]
+    for layer in layers:
+        sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
+    return tuple(sides)
+
+
+def window_products(
+    sides: Sequence[int], shared_kernel: int, colours: int, shared_channels: int, layers: Sequence[PatchLayer]
+) -> int:
+    """Return the products summed for one window in the shared layer and its patch layers."""
+    total, channels = sides[0] ** 2 * shared_kernel**2 * colours * shared_channels, shared_channels
+    for layer, side in zip(layers, sides[1:], strict=True):
+        total += side**2 * layer.kernel**2 * channels * layer.channels
+        channels = layer.channels
+    return total
 
 
 @dataclass(frozen=True)
@@ -91,18 +111,14 @@ class RegionConfig:
 
     def map_sides(self) -> tuple[int, ...]:
         """Return the side of the maps after the shared layer and after each patch layer."""
-        sides = [self.layout.side_px - self.shared_kernel + 1]
-        for layer in self.patch_layers:
-            sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
-        return tuple(sides)
+        return map_sides(self.layout.side_px, self.shared_kernel, self.patch_layers)
 
     def multiply_accumulates(self) -> int:
         """Return the products summed for one face, counted on windows (the shared layer once for each patch)."""
-        sides, channels = self.map_sides(), self.shared_channels
-        total = self.patches * sides[0] ** 2 * self.shared_kernel**2 * (1 if self.grey else 3) * channels
-        for layer, side in zip(self.patch_layers, sides[1:], strict=True):
-            total += self.patches * side**2 * layer.kernel**2 * channels * layer.channels
-            channels = layer.channels
+        colours = 1 if self.grey else 3
+        total = self.patches * window_products(
+            self.map_sides(), self.shared_kernel, colours, self.shared_channels, self.patch_layers
+        )
         sided = sum(AU_BY_NAME[name].sided for name in self.aus) if self.head == "ordinal" else 0
         widths = (self.feature_count + self.shape_width, *self.widths, len(self.aus) + sided)
         return total + LANDMARK_COUNT * 3 * self.shape_width + sum(a * b for a, b in pairwise(widths))

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT, MIRROR_LANDMARKS
-from duchenne.networks.region_config import PatchLayer
+from duchenne.networks.region_config import PatchLayer, map_sides, window_products
 from duchenne.networks.view import View
 from duchenne.patches import PatchLayout
 
@@ -62,19 +62,13 @@ class SymmetricConfig:
 
     def map_sides(self) -> tuple[int, ...]:
         """Return the side of the maps after the shared layer and after each patch layer."""
-        sides = [self.layout.side_px - self.shared_kernel + 1]
-        for layer in self.patch_layers:
-            sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
-        return tuple(sides)
+        return map_sides(self.layout.side_px, self.shared_kernel, self.patch_layers)
 
     def multiply_accumulates(self) -> int:
         """Return the products summed for one face, counted on windows: two halves, each with the midline."""
-        sides, channels = self.map_sides(), self.shared_channels
-        patches = len(self.paired) + len(self.middle)
-        total = patches * sides[0] ** 2 * self.shared_kernel**2 * (1 if self.grey else 3) * channels
-        for layer, side in zip(self.patch_layers, sides[1:], strict=True):
-            total += patches * side**2 * layer.kernel**2 * channels * layer.channels
-            channels = layer.channels
+        sides, patches = self.map_sides(), len(self.paired) + len(self.middle)
+        colours, channels = 1 if self.grey else 3, self.patch_layers[-1].channels
+        total = patches * window_products(sides, self.shared_kernel, colours, self.shared_channels, self.patch_layers)
         read = (patches + len(self.paired)) * channels * sides[-1] ** 2
         widths = (LANDMARK_COUNT * 3, *self.landmark_widths, len(self.aus))
         return 2 * (total + read * self.width + self.width * len(self.aus) + sum(a * b for a, b in pairwise(widths)))
