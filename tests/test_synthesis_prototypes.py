@@ -1,4 +1,4 @@
-"""Prototypes show the AUs of their sources as often as listed, pairs differ in one, faint grades are those of DISFA."""
+"""Prototypes show the AUs of their sources as often as listed, pairs differ in one, faint grades come as often as said."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ DISFA = {
     12: (13943, 6869, 7233, 2577, 240), 15: (5180, 1618, 1017, 47, 0), 17: (6342, 4184, 2281, 112, 11),
     20: (1591, 1608, 1305, 28, 0), 25: (9805, 13935, 15693, 5580, 1039), 26: (13443, 7473, 3529, 314, 217),
 }  # fmt: skip
-"""Frames by AU and grade A to E: Mavadati et al., IEEE Trans. Affective Computing 2013."""
+"""Frames by AU and grade A to E, after Mavadati et al., IEEE Trans. Affective Computing 2013; from memory."""
 OFTEN_MISSED = ("AU04", "AU07", "AU09", "AU24")
 
 

@@ -28,9 +28,8 @@ class Grades(StrEnum):
 
 _UNIFORM = (0.2, 0.2, 0.2, 0.2, 0.2)
 _FAINT = (0.362, 0.277, 0.258, 0.082, 0.021)
-"""Shares of A to E among the 197,295 graded occurrences of DISFA's 12 AUs: 71,352, 54,746, 50,895, 16,236 and 4,066.
-
-Source: frames by AU and intensity, Mavadati et al., DISFA, IEEE Trans. Affective Computing 2013, summed over the AUs.
+"""Shares of A to E. Ours, after what is remembered of the frames by AU and intensity of DISFA (Mavadati et al., IEEE
+Trans. Affective Computing 2013), summed over its 12 AUs; not compared with the printed table.
 """
 _VERY_FAINT = (0.52, 0.28, 0.13, 0.05, 0.02)
 """Ours, for `_OFTEN_MISSED`: half of them A, since networks taught by equal grades miss faint ones on real faces."""
