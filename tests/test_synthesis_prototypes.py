@@ -1,4 +1,4 @@
-"""Prototypes show the AUs of their sources as often as listed, pairs differ in one, faint grades come as often as said."""
+"""Prototypes show the AUs of their sources as often as listed, pairs differ in one, grades come as often as said."""
 
 import hashlib
 import json
