@@ -102,8 +102,7 @@ def train_landmarks(
 
     A run that was stopped goes on where it was when the same command is given again. Real faces of persons whose id
     ends in 0 are held out for measuring; those whose id ends in 1 are watched while training, in 5 enter nothing.
-    Rendered heads teach exact points, depth and visibility; files of them that appear while training runs join at the
-    next checkpoint.
+    Rendered heads teach exact points, depth and visibility; those that lie in their folders at the start take part.
 
     Parameters
     ----------

@@ -48,10 +48,16 @@ class LabelReader:
         aus: Names, in the order wanted.
         graded: Whether faces with mean grades teach by these; by occurrence and intensity otherwise.
         ungraded: AUs whose grades are left out.
+        pairs: Whether pairs are looked up; all faces stand alone otherwise.
     """
 
     def __init__(
-        self, store: FaceStore, aus: tuple[str, ...], graded: bool = False, ungraded: tuple[str, ...] = ()
+        self,
+        store: FaceStore,
+        aus: tuple[str, ...],
+        graded: bool = False,
+        ungraded: tuple[str, ...] = (),
+        pairs: bool = True,
     ) -> None:
         columns = au_columns(aus)
         self.occurrence, self.known = store.occurrence[:, columns], store.known[:, columns]
@@ -63,7 +69,7 @@ class LabelReader:
         if graded:
             self._read_grades(store, columns, [k for k, name in enumerate(aus) if name in ungraded])
         self.stronger = extra_or(store, "one_sided", np.zeros((1, len(AU_NAMES)), np.int8))[:, columns]
-        self.pair = pairs_of(store)
+        self.pair = pairs_of(store) if pairs else np.full(len(store), -1, np.int64)
 
     def _read_grades(self, store: FaceStore, columns: list[int], left_out: list[int]) -> None:
         """Let faces with grades teach by these alone."""

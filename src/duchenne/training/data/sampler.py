@@ -40,13 +40,14 @@ class BatchSampler:
         self.rank, self.processes = rank, processes
         self.view, self.labels = (
             InputReader(recipe.network.view, store, reference),
-            LabelReader(store, recipe.aus, recipe.graded_weight > 0, recipe.ungraded_aus),
+            LabelReader(store, recipe.aus, recipe.graded_weight > 0, recipe.ungraded_aus, recipe.pair_share > 0),
         )
         self.true_points = true_points(store)
         self.chances = None
         graded = np.isfinite(self.labels.grade).any(1)
         self.kinds = (np.flatnonzero(graded), np.flatnonzero(~graded))
         self.mixed = bool(recipe.graded_weight and all(len(kind) for kind in self.kinds))
+        self._units = tuple(self._unit_numbers(rows) for rows in self.kinds)
         if recipe.sampling == "balanced":
             columns = au_columns(recipe.aus)
             self.chances = balanced_chances(store.occurrence[:, columns], store.known[:, columns])
@@ -56,8 +57,8 @@ class BatchSampler:
         recipe = self.recipe
         if self.mixed:
             count = round(recipe.batch * recipe.graded_share)
-            dealt = zip(self.kinds, (count, recipe.batch - count), (3, 4), strict=True)
-            return np.concatenate([self._dealt(rows, number, step, chance) for rows, number, chance in dealt])
+            dealt = zip((0, 1), (count, recipe.batch - count), (3, 4), strict=True)
+            return np.concatenate([self._dealt(kind, number, step, chance) for kind, number, chance in dealt])
         epoch, place = divmod(step, self.steps_per_epoch)
         rng = np.random.default_rng([recipe.seed, 1, epoch])
         if self.chances is None:
@@ -66,16 +67,19 @@ class BatchSampler:
             order = rng.choice(len(self.store), len(self.store), p=self.chances)
         return order[place * recipe.batch : (place + 1) * recipe.batch]
 
-    def _dealt(self, rows: Int[np.ndarray, " m"], count: int, step: int, chance: int) -> Int[np.ndarray, " k"]:
+    def _unit_numbers(self, rows: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
+        """Return for each row which unit it is dealt with: its pair, or itself."""
+        pair = self.labels.pair[rows]
+        return np.unique(np.where(pair >= 0, pair, len(self.store) + np.arange(len(rows))), return_inverse=True)[1]
+
+    def _dealt(self, kind: int, count: int, step: int, chance: int) -> Int[np.ndarray, " k"]:
         """Return the rows of one kind for a step, each once before one comes again; faces of a pair side by side."""
+        rows, unit = self.kinds[kind], self._units[kind]
         if not count:
             return rows[:0]
         rounds, place = divmod(step, max(1, len(rows) // count))
-        rng = np.random.default_rng([self.recipe.seed, chance, rounds])
-        pair = self.labels.pair[rows]
-        unit = np.where(pair >= 0, pair, len(self.store) + np.arange(len(rows))) if self.recipe.pair_share else rows
-        _, number = np.unique(unit, return_inverse=True)
-        order = rows[np.argsort(rng.random(number.max() + 1)[number], kind="stable")]
+        chances = np.random.default_rng([self.recipe.seed, chance, rounds]).random(unit.max() + 1)
+        order = rows[np.argsort(chances[unit], kind="stable")]
         return np.resize(order[place * count : (place + 1) * count], count)
 
     def read(self, step: int) -> tuple[tuple[Tensor, ...], Labels]:
