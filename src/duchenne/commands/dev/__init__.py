@@ -14,8 +14,8 @@ an `index.csv` (file, person) that you bring; docs/provenance.md says which ones
 
 1. Face detector: `label-faces`, `train-face-detector`, `measure-face-detector`, `card face-detector`.
 2. Landmarker: `train-landmarks`, `fit-pose-correction`, `measure-landmarks`, `card landmarks`.
-3. Action units: `sh scripts/au_network.sh WORK`, which ends in `release-au-network`; then `real-faces`,
-   `check-portraits`, `card au-network`.
+3. Action units: `grade-by-blendshapes`; `sh scripts/au_network.sh WORK`, which ends in `release-au-network`; then
+   `real-faces`, `check-portraits`, `card au-network`.
 4. `write-hashes`, once the new files lie in the package.
 
 `measure-synthesis` and `measure-movements` say what holds of the rendered heads that all three learn from;
@@ -25,6 +25,7 @@ an `index.csv` (file, person) that you bring; docs/provenance.md says which ones
 dev = App(name="dev", help=_HELP)
 for _verb in (
     making.label_faces,
+    making.grade_by_blendshapes,
     making.train_face_detector,
     making.train_landmarks,
     making.fit_pose_correction,

@@ -35,6 +35,28 @@ def label_faces(*, faces: Path, teachers: Path, out: Path) -> int:
     return 0
 
 
+def grade_by_blendshapes(*, faces: Path, labels: Path, out: Path) -> int:
+    """Grade the uncoded pictures of persons who teach by MediaPipe's blendshapes.
+
+    Ten AUs have a blendshape that follows them. A curve for each, learnt on the coded pictures of the same persons,
+    turns it into a grade; the other AUs stay unknown. The table is one for duchenne prepare.
+
+    Parameters
+    ----------
+    faces
+        Folder of pictures with index.csv (file, person) and codes.csv.
+    labels
+        The teachers' labels of these pictures, from duchenne dev label-faces.
+    out
+        The CSV to write.
+    """
+    from duchenne.training.pictures.blendshape_grades import write_blendshape_grades
+
+    count = write_blendshape_grades(faces, labels, out)
+    print(f"{count} pictures graded: {out}")
+    return 0
+
+
 def train_face_detector(
     *,
     faces: Path,
