@@ -25,7 +25,7 @@ ROOMS = {
     "report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""
-HEAVY = {"torch", "cv2", "numba", "scipy", "anny", "sklearn", "matplotlib", "onnx"}
+HEAVY = {"torch", "cv2", "numba", "scipy", "sklearn", "matplotlib", "onnx"}
 LIGHT_FLOORS = ORDER[: ORDER.index("synthesis")]
 MOST_MODULE_LINES, MOST_FUNCTION_LINES, MOST_MODULES = 300, 60, 24
 """Of a module; of a function without its docstring; of modules in a folder."""
