@@ -17,12 +17,21 @@ import pyarrow.parquet
 import pytest
 from rich.console import Console
 
-from duchenne.errors import OutputError, UsageError
+from duchenne.errors import MissingExtraError, OutputError, UsageError
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
-from duchenne.results import FaceAUs, parquet_rows, result_file, run_record, terminal_table, to_dataframe, to_row
+from duchenne.results import (
+    FaceAUs,
+    parquet_rows,
+    result_file,
+    run_record,
+    terminal_table,
+    to_dataframe,
+    to_row,
+    write_table,
+)
 from duchenne.results.columns import Columns, parse_groups
 from duchenne.results.result_file import RESULT_ENDINGS, ResultFile
 
@@ -440,3 +449,26 @@ def test_a_table_has_only_the_columns_that_are_asked_for(tmp_path):
     for wrong in ("", "aus,eyes"):
         with pytest.raises(UsageError, match="known are box, pose, aus, landmarks"):
             parse_groups(wrong)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_faces_in_python_become_the_file_that_a_run_writes(tmp_path, ending):
+    faces = [face(k) for k in range(5)]
+    assert write_table(iter(faces), tmp_path / f"a.{ending}") == 5
+    assert (tmp_path / f"a.{ending}").read_bytes() == write_all(tmp_path / f"b.{ending}", faces).read_bytes()
+    with pytest.raises(UsageError, match="the file exists"):
+        write_table(faces, tmp_path / f"a.{ending}")
+    with pytest.raises(UsageError, match="AU01"):
+        write_table([face(0), face(1, aus=("AU01",))], tmp_path / f"c.{ending}")
+    assert sorted(os.listdir(tmp_path)) == [f"a.{ending}", f"b.{ending}"]
+
+
+def test_pandas_and_parquet_name_their_extras_and_csv_needs_neither(tmp_path, monkeypatch):
+    for library in ("pandas", "pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=r"duchenne\[pandas\]"):
+        to_dataframe([face()])
+    with pytest.raises(MissingExtraError, match=r"duchenne\[parquet\]"):
+        write_table([face()], tmp_path / "r.parquet")
+    assert os.listdir(tmp_path) == []
+    assert write_table([face()], tmp_path / "r.csv") == 1
