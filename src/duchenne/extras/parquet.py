@@ -38,8 +38,7 @@ def read_parquet(path: Path, columns: Sequence[str], empty: bool = False) -> dic
         MissingExtraError: pyarrow is not installed.
     """
     with _Opened(path) as file:
-        _check(path, file, columns)
-        table = file.read(columns=list(columns), use_threads=False)
+        table = _bounded(path, file, columns)
         table.validate(full=True)
         found = {name: table.column(name).combine_chunks() for name in columns}
         if not empty and (holes := [name for name, cells in found.items() if cells.null_count]):
@@ -104,14 +103,27 @@ class _Opened:
         return ParquetError(f"{self._path} is no readable Parquet file ({what[0].rstrip('.')}).")
 
 
-def _check(path: Path, file: Any, columns: Sequence[str]) -> None:
-    """Refuse a file that lacks a column or says that it unpacks to more than `MOST_BYTES`."""
+def _bounded(path: Path, file: Any, columns: Sequence[str]) -> Any:
+    """Return columns as a table; refuse a file that lacks one or unpacks to more than `MOST_BYTES`."""
     names = list(file.schema_arrow.names)
     if lacking := [name for name in columns if names.count(name) != 1]:
         raise ParquetError(f"{path}: the columns {', '.join(lacking)} are missing or there twice.")
-    size = 0
-    for group in range(file.metadata.num_row_groups):
-        chunks = (file.metadata.row_group(group).column(k) for k in range(file.metadata.num_columns))
-        size += sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns)
-    if not 0 <= size <= MOST_BYTES:
-        raise ParquetError(f"{path} unpacks to {size} bytes; at most {MOST_BYTES} are read from one file. Divide it.")
+    groups = (file.metadata.row_group(k) for k in range(file.metadata.num_row_groups))
+    chunks = [group.column(k) for group in groups for k in range(group.num_columns)]
+    sizes = [chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns]
+    size, unpacked, batches = sum(sizes), 0, []
+    # A value that repeats is stored once, so that a few bytes can hold many; none is larger than its chunk.
+    rows = min(10_000, max(1, MOST_BYTES // max([1, *sizes])))
+    for batch in file.iter_batches(rows, columns=list(columns), use_threads=False) if size <= MOST_BYTES else ():
+        batches.append(batch)
+        unpacked += batch.nbytes
+        size = max(size, unpacked)
+        if size > MOST_BYTES:
+            break
+    if size > MOST_BYTES:
+        raise ParquetError(
+            f"{path} unpacks to {size} bytes or more; at most {MOST_BYTES} are read of a file. Divide it."
+        )
+    arrow = needed("pyarrow")
+    schema = arrow.schema([file.schema_arrow.field(name) for name in columns])
+    return arrow.Table.from_batches(batches, schema) if batches else schema.empty_table()
