@@ -2,7 +2,7 @@
 
     python scripts/check_wheel.py dist/duchenne-0.1.0-py3-none-any.whl
 
-Fails if the core is larger than 320 MB or more than 20 packages, or if the first detection or a table from Python fails.
+Fails if the core is larger than 320 MB or more than 20 packages, or if detection or a table from Python fails.
 """
 
 import json
