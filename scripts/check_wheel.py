@@ -2,7 +2,7 @@
 
     python scripts/check_wheel.py dist/duchenne-0.1.0-py3-none-any.whl
 
-Fails if the core is larger than 320 MB or more than 20 packages, or if detection or a table from Python fails.
+Fails if the core is larger than 320 MiB (as du counts, without pip), has more than 20 packages, or does not work.
 """
 
 import json
@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-MOST_MB, MOST_PACKAGES = 320, 20
+MOST_MIB, MOST_PACKAGES = 320, 20
 PROGRAM = """
 from pathlib import Path
 import duchenne
@@ -26,9 +26,9 @@ print(sample)
 """
 
 
-def megabytes(folder: Path) -> float:
+def mebibytes(folder: Path) -> float:
     """Return the size of all files under a folder, in blocks of 4 KiB as the disk has them."""
-    return sum(-(-path.lstat().st_size // 4096) * 4096 for path in folder.rglob("*") if not path.is_dir()) / 1e6
+    return sum(-(-path.lstat().st_size // 4096) * 4096 for path in folder.rglob("*") if not path.is_dir()) / 2**20
 
 
 def main(wheel: Path) -> int:
@@ -45,17 +45,19 @@ def main(wheel: Path) -> int:
         names = [one["name"] for one in json.loads(subprocess.check_output([*pip, "list", "--format=json"], cwd=room))]
         packages = [name for name in names if name not in ("pip", "setuptools")]
         own = sum(
-            megabytes(path) for name in ("pip", "setuptools") for path in folder.glob(f"lib/*/site-packages/{name}")
+            mebibytes(path) for name in ("pip", "setuptools") for path in folder.glob(f"lib/*/site-packages/{name}")
         )
-        size, clean = megabytes(folder) - own, {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        size, clean = mebibytes(folder) - own, {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         sample = subprocess.check_output([python, "-c", PROGRAM], cwd=room, env=clean, text=True).strip()
         start = time.perf_counter()
         command = [str(folder / "bin/duchenne"), "detect", sample, "--output", "result.csv", "--quiet"]
         subprocess.run(command, cwd=room, env=clean, check=True)
         took = time.perf_counter() - start
-        print(f"wheel {wheel.stat().st_size / 1e6:.1f} MB; core {size:.0f} MB in {len(packages)} packages; ", end="")
+        print(
+            f"wheel {wheel.stat().st_size / 1e6:.1f} MB; core {size:.0f} MiB (du) in {len(packages)} packages; ", end=""
+        )
         print(f"duchenne detect on a picture {took:.1f} s: {' '.join(packages)}")
-        return int(size > MOST_MB or len(packages) > MOST_PACKAGES)
+        return int(size > MOST_MIB or len(packages) > MOST_PACKAGES)
 
 
 if __name__ == "__main__":
