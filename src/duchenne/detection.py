@@ -17,6 +17,7 @@ from duchenne.errors import MediaError, UsageError
 from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_video, read_picture, read_standard_input
 from duchenne.overlay import OverlayWriter
 from duchenne.results import FaceAUs
+from duchenne.results.columns import GROUPS
 from duchenne.results.result_file import ResultFile
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker
@@ -37,6 +38,7 @@ class RunOptions:
         step: Take every step-th frame of a video.
         overwrite: Whether existing files may be replaced.
         restart: Throw an interrupted run away.
+        groups: Which groups of columns the file of results has.
     """
 
     output: Path | None = None
@@ -46,6 +48,7 @@ class RunOptions:
     step: int = 1
     overwrite: bool = False
     restart: bool = False
+    groups: tuple[str, ...] = GROUPS
 
     def __post_init__(self) -> None:
         if self.step < 1:
@@ -124,10 +127,9 @@ def run_detection(
             # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
             restart = options.restart or overlay is not None
             run_fingerprint = fingerprint(detector, sources, options)
+            columns = replace(detector.columns, groups=options.groups)
             file = stack.enter_context(
-                ResultFile.open(
-                    options.output, detector.columns, run_fingerprint, overwrite=options.overwrite, restart=restart
-                )
+                ResultFile.open(options.output, columns, run_fingerprint, overwrite=options.overwrite, restart=restart)
             )
         run = _Run(detector, options, callback, file, overlay)
         run.work(sources)

@@ -25,6 +25,7 @@ from duchenne.commands import (
 from duchenne.commands.dev import dev
 from duchenne.commands.renamed_options import with_new_names
 from duchenne.errors import DuchenneError, UsageError
+from duchenne.extras import missing
 
 _EPILOGUE = (
     "Action units are movements of the face, not feelings. "
@@ -77,11 +78,7 @@ def run(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("", "duchenne"):
             raise
-        console.print(
-            f"duchenne: the package {error.name} is not installed. Drawing, training and reports need more than "
-            "detection: pip install 'duchenne[synthesis,train,report]'.",
-            markup=False,
-        )
+        console.print(f"duchenne: {missing(error.name or '')}", markup=False)
         return DuchenneError.exit_code
     except KeyboardInterrupt:
         console.print("duchenne: interrupted.", markup=False)

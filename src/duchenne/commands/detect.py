@@ -15,6 +15,7 @@ def detect(
     *sources: str,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     overlay: Path | None = None,
+    columns: str | None = None,
     aus: str | None = None,
     thresholds: Annotated[Sequence[str], Parameter(negative=())] = (),
     step: int = 1,
@@ -51,10 +52,14 @@ def detect(
         - for a picture on standard input.
     output
         Write a row for each face and frame to this .csv, .parquet or .jsonl file; docs/columns.md explains the columns.
-        A run that was interrupted goes on where it stopped when the same command is given again.
+        A run that was interrupted goes on where it stopped when the same command is given again. Parquet needs
+        pip install 'duchenne[parquet]'.
     overlay
         Draw box, landmarks, pose and action units into this picture or video; for several pictures, into this folder.
         With an overlay an interrupted run starts from the beginning.
+    columns
+        Write only these groups of columns, for example aus,pose: box, pose, aus, landmarks; all otherwise. Source,
+        frame, time, face_id and confidence are always there.
     aus
         Report only these action units, for example 6,12 or AU06,AU12.
     thresholds
@@ -104,6 +109,7 @@ def detect(
     from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
+    from duchenne.results.columns import GROUPS, parse_groups
 
     if not sources:
         raise UsageError(
@@ -113,7 +119,10 @@ def detect(
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     if abstain:
         warn_of_old_name("--abstain", "--unreliable blank")
-    options = RunOptions(output, overlay, start, end, step, overwrite, restart)
+    if columns is not None and output is None:
+        raise UsageError("--columns says what a file of results holds; name the file with --output.")
+    groups = GROUPS if columns is None else parse_groups(columns)
+    options = RunOptions(output, overlay, start, end, step, overwrite, restart, groups)
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names,

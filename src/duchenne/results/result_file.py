@@ -17,17 +17,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from duchenne.errors import OutputError, UsageError
+from duchenne.errors import OutputError
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
 from duchenne.results.output_path import check_output_path
-from duchenne.results.rows import Row, to_row
+from duchenne.results.parquet_rows import ParquetRows
+from duchenne.results.rows import Row, check_columns, to_row
 from duchenne.results.run_record import Checkpoint, Position, RunRecord, write_all
 
 RESULT_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
 _JSON_ENDINGS = (".jsonl", ".ndjson")
 _BUFFER_BYTES = 1 << 20
-_ROW_GROUP = 10_000
 
 
 class ResultFile:
@@ -47,6 +47,7 @@ class ResultFile:
         self.state: dict[str, Any] | None = None
         self.rows = 0
         self._ending = ending
+        self._parquet = ParquetRows(columns) if ending == ".parquet" else None
         self._record = RunRecord(path, {**fingerprint, **asdict(columns)})
         self._pending = bytearray()
         self._length = 0
@@ -104,9 +105,8 @@ class ResultFile:
             OutputError: The disk is full or gone.
         """
         for face in faces:
-            if face.columns != self.columns:
-                raise UsageError(f"{self.path}: the file holds {self.columns}, a face {face.columns}.")
-            self._pending += self._encode(to_row(face))
+            check_columns(face, self.columns)
+            self._pending += self._encode(to_row(face, self.columns.groups))
             self.rows += 1
         if len(self._pending) >= _BUFFER_BYTES:
             with _explained(self.path, self._kept()):
@@ -144,8 +144,8 @@ class ResultFile:
             self._flush()
             os.fsync(self._opened().fileno())
             self.close()
-            if self._ending == ".parquet":
-                self._convert_to_parquet()
+            if self._parquet is not None:
+                self._parquet.convert(self.part, self.path)
             else:
                 os.replace(self.part, self.path)
             self._record.remove()
@@ -189,31 +189,14 @@ class ResultFile:
         return f"All up to the last checkpoint is kept in {self.part}; run the same command again to continue."
 
     def _header(self) -> bytes:
-        return b"" if self._ending in _JSON_ENDINGS else _csv_line(self.columns.names)
+        return _csv_line(self.columns.names) if self._ending == ".csv" else b""
 
     def _encode(self, row: Row) -> bytes:
+        if self._parquet is not None:
+            return self._parquet.encode(row)
         if self._ending in _JSON_ENDINGS:
             return (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
         return _csv_line(row.values())
-
-    def _convert_to_parquet(self) -> None:
-        """Turn the part, which is CSV, into Parquet, one row group at a time."""
-        import fastparquet
-        import pandas as pd
-
-        draft = self.path.with_name(self.path.name + ".part.parquet")
-        types = self.columns.types
-        try:
-            chunks = pd.read_csv(self.part, dtype=types, na_filter=False, chunksize=_ROW_GROUP)
-            with chunks:
-                for number, table in enumerate(chunks):
-                    fastparquet.write(
-                        str(draft), table, append=number > 0, write_index=False, object_encoding={"source": "utf8"},
-                        has_nulls=False, compression="SNAPPY",
-                    )  # fmt: skip
-            os.replace(draft, self.path)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 @contextmanager

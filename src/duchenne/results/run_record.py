@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from duchenne.errors import UsageError
 
-_VERSION = 2
+_VERSION = 3
 """Of what a record holds; an unfinished run of another version is not continued."""
 
 
