@@ -85,26 +85,29 @@ def test_programs_beside_the_package_leave_onnxruntime_to_it(folder):
     assert "onnxruntime" not in names
 
 
+@pytest.mark.slow
 def test_no_socket_and_no_file_elsewhere(tmp_path):
     """Detect, doctor, render, prepare and train under strace, alive for `ALIVE_S`."""
     strace = shutil.which("strace")
     if strace is None or subprocess.run([strace, "-o", os.devnull, "true"], check=False).returncode:
         pytest.skip("strace is not installed or may not trace here (apt-get install strace)")
-    home, out, log = tmp_path / "home", tmp_path / "out", tmp_path / "log"
+    home, out, log, scratch = (tmp_path / name for name in ("home", "out", "log", "scratch"))
     home.mkdir()
+    scratch.mkdir()
     (out / "toy").mkdir(parents=True)
     for number in range(2):
         write_stills(stills(12, number, f"s{number}-"), out / "toy" / f"stills-0000{number}.parquet")
     calls = "trace=socket,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
     words = [strace, "-f", "--seccomp-bpf", "-qq", "-e", calls, "-o", str(log), sys.executable, "-c", VERBS, str(out)]
-    done = subprocess.run([*words, str(SAMPLE)], env=environment(home), capture_output=True, text=True, check=False)
+    asked = environment(home) | {"TMPDIR": str(scratch)}
+    done = subprocess.run([*words, str(SAMPLE)], env=asked, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "all done" in done.stdout
     lines = log.read_text(errors="replace").splitlines()
     assert len([line for line in lines if "openat" in line]) > 100  # It has traced something.
     assert [line for line in lines if re.search(r"socket\(AF_INET6?\b", line)] == []
-    assert [path for line in lines if (path := written(line)) and elsewhere(path, out)] == []
-    assert list(home.rglob("*")) == []
+    assert [path for line in lines if (path := written(line)) and elsewhere(path, (out, scratch))] == []
+    assert list(home.rglob("*")) == list(scratch.rglob("*")) == []
 
 
 def written(line):
@@ -114,6 +117,6 @@ def written(line):
     return next(iter(re.findall(r'"([^"]*)"', line)[-1:]), None)
 
 
-def elsewhere(path, out):
-    """Return whether a path lies outside the folder asked for; devices, and caches of Python and numba do not count."""
-    return not (path.startswith((str(out), "/dev/", "/proc/")) or "__pycache__" in path)
+def elsewhere(path, folders):
+    """Return whether a path lies outside the folders asked for; devices, and caches of Python and numba do not count."""
+    return not (path.startswith((*map(str, folders), "/dev/", "/proc/")) or "__pycache__" in path)

@@ -16,7 +16,16 @@ from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from PIL import Image
 
 from duchenne.datasets.preparation import MARGIN_PX, STORED_SIDE_PX
-from duchenne.datasets.store_files import CROPS_NAME, OFFSETS_NAME, REPORT_NAME, SHARDS_NAME, STORE_NAME, VERSION
+from duchenne.datasets.store_check import check_store
+from duchenne.datasets.store_files import (
+    CROPS_NAME,
+    OFFSETS_NAME,
+    REPORT_NAME,
+    SHARDS_NAME,
+    STORE_NAME,
+    VERSION,
+    read_store_json,
+)
 from duchenne.errors import DatasetError, UsageError
 from duchenne.geometry import Transform, shift
 
@@ -36,7 +45,7 @@ class PreparedStore:
         reduction: One of 1, 2, 4, 8.
 
     Raises:
-        DatasetError: There is no whole store in the folder.
+        DatasetError: There is no whole store in the folder, or one that is not as it was written.
         UsageError: The reduction is another.
     """
 
@@ -44,7 +53,8 @@ class PreparedStore:
         if reduction not in REDUCTIONS:
             raise UsageError(f"Crops cannot be reduced by {reduction}; the decoder knows {REDUCTIONS}.")
         self.folder, self.reduction = Path(folder), reduction
-        self._about = _read_about(self.folder)
+        self._about = read_about(self.folder)
+        check_store(self.folder, self._about)
         self._rows: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -153,7 +163,7 @@ class PreparedStore:
     @property
     def report(self) -> dict[str, Any]:
         """What `duchenne prepare` reported: frames labelled, kept and lost."""
-        return dict(json.loads((self.folder / REPORT_NAME).read_text(encoding="utf-8")))
+        return read_store_json(self.folder / REPORT_NAME)
 
     def subset(self, rows: Shaped[np.ndarray, " k"]) -> "PreparedStore":
         """Return a store of these rows (numbers or a mask), in this order."""
@@ -187,7 +197,12 @@ class PreparedStore:
             return np.asarray(picture)
 
 
-def _read_about(folder: Path) -> dict[str, Any]:
+def read_about(folder: Path) -> dict[str, Any]:
+    """Return what a store says of itself.
+
+    Raises:
+        DatasetError: There is no whole store in the folder, or one of another version.
+    """
     try:
         about = json.loads((folder / STORE_NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -197,8 +212,10 @@ def _read_about(folder: Path) -> dict[str, Any]:
             + (" yet: its preparation was stopped; " if unfinished else "; ")
             + f"run {'the same command again' if unfinished else f'duchenne prepare SOURCE --out {folder}'}."
         ) from None
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{folder / STORE_NAME} is damaged ({error}). Prepare the store again.") from None
+    if not isinstance(about, dict):
+        raise DatasetError(f"{folder / STORE_NAME} is damaged (it holds no object). Prepare the store again.")
     if about.get("version") != VERSION:
         raise DatasetError(
             f"{folder} is a store of version {about.get('version')}; this reads {VERSION}. Prepare it again."

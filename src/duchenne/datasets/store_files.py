@@ -2,7 +2,7 @@
 
 A whole store is a folder of
 
-    store.json            version, number of faces, fingerprint, columns; written last
+    store.json            version, number of faces, fingerprint, columns, size and hash of each file; written last
     crops.bin             the encoded crops one after another
     crops.offsets.npy     (n + 1,) where each begins
     NAME.npy              a column of numbers, or the codes of a column of text
@@ -16,9 +16,10 @@ an interruption.
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -29,6 +30,8 @@ SHARDS_NAME = "shards"
 STORE_NAME, CROPS_NAME, OFFSETS_NAME, REPORT_NAME = "store.json", "crops.bin", "crops.offsets.npy", "report.json"
 STORE_FILES = (REPORT_NAME, CROPS_NAME, "*.npy", "*.names.json")
 """Patterns of everything else that a store holds."""
+FILES_KEY, SEAL_KEY = "files", "seal"
+"""Of `STORE_NAME`: size and hash of each other file, and the hash of all that it says itself."""
 _HASHED_ROWS = 65536
 _JPEG, _LENGTH, _REPORT = "jpeg", "length", "report"
 
@@ -56,9 +59,45 @@ def write_shard(path: Path, jpegs: Sequence[bytes], columns: Table, report: obje
 
 
 def read_report(path: Path) -> Any:
-    """Return the report of a shard."""
-    with np.load(path) as shard:
+    """Return the report of a shard.
+
+    Raises:
+        DatasetError: It is damaged.
+    """
+    with _open_shard(path) as shard:
         return json.loads(str(shard[_REPORT]))
+
+
+@contextmanager
+def _open_shard(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path) as shard:
+            yield shard
+    except DatasetError:
+        raise
+    except Exception as error:  # Those of numpy and zipfile on damaged files are of many types.
+        if isinstance(error, OSError) and error.errno is not None:  # The disk, not the file.
+            raise
+        raise DatasetError(
+            f"{path} is damaged ({error}). Remove it and run the same command again: that part is prepared anew."
+        ) from error
+
+
+def read_store_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file of a store or of its preparation.
+
+    Raises:
+        DatasetError: It is missing or damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return dict(found) if isinstance(found, dict) else _refuse(path, "it holds no object")
+    except (OSError, ValueError, RecursionError) as error:
+        _refuse(path, str(error))
+
+
+def _refuse(path: Path, cause: str) -> NoReturn:
+    raise DatasetError(f"{path} is damaged ({cause}). Copy it again, or prepare the store again with --restart.")
 
 
 def merge_shards(paths: Sequence[Path], folder: Path, facts: Mapping[str, Any], report: Mapping[str, Any]) -> None:
@@ -82,29 +121,60 @@ def merge_shards(paths: Sequence[Path], folder: Path, facts: Mapping[str, Any], 
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
     np.save(folder / OFFSETS_NAME, offsets.astype(np.int64))
     columns = _Columns(folder, count, [path for path, length in zip(paths, lengths, strict=True) if len(length)])
-    digest = hashlib.sha256()
     with (folder / CROPS_NAME).open("wb") as crops:
         for path in columns.paths:
-            with np.load(path) as shard:
-                _append(crops, shard[_JPEG], digest)
+            with _open_shard(path) as shard:
+                crops.write(shard[_JPEG].tobytes())
                 columns.append(shard, len(shard[_LENGTH]))
-    kinds = columns.finish(digest)
+    kinds = columns.finish()
     (folder / REPORT_NAME).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    whole = {"version": VERSION, "faces": count, "fingerprint": digest.hexdigest()[:16], "columns": kinds, **facts}
+    whole = {"version": VERSION, "faces": count, "fingerprint": columns.fingerprint(), "columns": kinds, **facts}
+    whole[FILES_KEY] = _files(folder)
+    whole[SEAL_KEY] = seal_of(whole)
     partial = folder / f".{STORE_NAME}"
     partial.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     partial.replace(folder / STORE_NAME)
 
 
 def _lengths(path: Path) -> np.ndarray:
-    with np.load(path) as shard:
+    with _open_shard(path) as shard:
         return np.asarray(shard[_LENGTH])
 
 
-def _append(file: BinaryIO, packed: np.ndarray, digest: Any) -> None:
-    data = packed.tobytes()
-    digest.update(data)
-    file.write(data)
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    paths = sorted({path for pattern in STORE_FILES for path in folder.glob(pattern)})
+    return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file of any size as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal_of(about: Mapping[str, Any]) -> str:
+    """Return the hash of what `STORE_NAME` says, but for the seal itself."""
+    held = {name: value for name, value in about.items() if name != SEAL_KEY}
+    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint_of(crops: Iterable[bytes], columns: Table, texts: Mapping[str, str]) -> str:
+    """Return the fingerprint of a store: of its crops, then of its columns by name.
+
+    Args:
+        crops: Their bytes in any pieces.
+        columns: Arrays, numbers or codes.
+        texts: Of columns of text, what the codes stand for, as JSON.
+    """
+    digest = hashlib.sha256()
+    for piece in crops:
+        digest.update(piece)
+    for name in sorted(columns):
+        digest.update(name.encode())
+        for start in range(0, len(columns[name]), _HASHED_ROWS):
+            digest.update(columns[name][start : start + _HASHED_ROWS].tobytes())
+        digest.update(texts.get(name, "").encode())
+    return digest.hexdigest()[:16]
 
 
 class _Columns:
@@ -131,20 +201,23 @@ class _Columns:
             self._arrays[name][self._row : self._row + rows] = values
         self._row += rows
 
-    def finish(self, digest: Any) -> dict[str, str]:
-        """Bring the columns to the disk, add them to the digest, and return the kind of each: number or text."""
+    def finish(self) -> dict[str, str]:
+        """Bring the columns to the disk, and return the kind of each: number or text."""
         for name in self._names:
             self._arrays[name].flush()
-            digest.update(name.encode())
-            for start in range(0, self._count, _HASHED_ROWS):
-                digest.update(self._arrays[name][start : start + _HASHED_ROWS].tobytes())
             if name in self._codes:
-                texts = json.dumps(list(self._codes[name]), ensure_ascii=False)
-                digest.update(texts.encode())
-                (self._folder / f"{name}.names.json").write_text(texts + "\n", encoding="utf-8")
+                (self._folder / f"{name}.names.json").write_text(self._texts()[name] + "\n", encoding="utf-8")
         return {name: "text" if name in self._codes else "number" for name in self._names}
+
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the store, whose crops are on the disk by now."""
+        with (self._folder / CROPS_NAME).open("rb") as file:
+            return fingerprint_of(iter(lambda: file.read(1 << 22), b""), self._arrays, self._texts())
+
+    def _texts(self) -> dict[str, str]:
+        return {name: json.dumps(list(codes), ensure_ascii=False) for name, codes in self._codes.items()}
 
 
 def _names(path: Path) -> list[str]:
-    with np.load(path) as shard:
+    with _open_shard(path) as shard:
         return [name for name in shard.files if name not in (_JPEG, _LENGTH, _REPORT)]
