@@ -32,7 +32,7 @@ def garble(path):
 
 @pytest.fixture
 def copy(tmp_path):
-    left_out = shutil.ignore_patterns("__pycache__", "synthesis", "training", "networks", "*.npz")
+    left_out = shutil.ignore_patterns("__pycache__", "synthesis")
     return shutil.copytree(PACKAGE, tmp_path / "src" / "duchenne", ignore=left_out)
 
 

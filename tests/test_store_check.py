@@ -119,7 +119,7 @@ def test_a_damaged_description_is_named(text, copy):
 
 def test_a_store_is_read_once_however_often_it_is_opened(whole, monkeypatch):
     store = PreparedStore(whole)
-    monkeypatch.setattr("duchenne.datasets.store_check.sha256_of", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("duchenne.datasets.store_files.sha256_of", lambda path: pytest.fail("read again"))
     assert len(store.subset(np.arange(3))) == len(PreparedStore(whole, 4).subset(np.arange(3))) == 3
 
 

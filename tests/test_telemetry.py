@@ -118,5 +118,5 @@ def written(line):
 
 
 def elsewhere(path, folders):
-    """Return whether a path lies outside the folders asked for; devices, and caches of Python and numba do not count."""
+    """Return whether a path lies outside the folders; devices, and caches of Python and numba, do not count."""
     return not (path.startswith((*map(str, folders), "/dev/", "/proc/")) or "__pycache__" in path)

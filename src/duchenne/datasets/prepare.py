@@ -21,6 +21,7 @@ from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, into_c
 from duchenne.datasets.prepare_report import make_report, row_of
 from duchenne.datasets.recording import Recording, Release
 from duchenne.datasets.samplings import SAMPLINGS, sample_frames
+from duchenne.datasets.store import read_store_json
 from duchenne.datasets.store_files import (
     REPORT_NAME,
     SHARDS_NAME,
@@ -28,7 +29,6 @@ from duchenne.datasets.store_files import (
     STORE_NAME,
     merge_shards,
     read_report,
-    read_store_json,
     write_shard,
 )
 from duchenne.errors import DatasetError, OutputError, UsageError

@@ -9,14 +9,13 @@ import io
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from PIL import Image
 
 from duchenne.datasets.preparation import MARGIN_PX, STORED_SIDE_PX
-from duchenne.datasets.store_check import check_store
 from duchenne.datasets.store_files import (
     CROPS_NAME,
     OFFSETS_NAME,
@@ -24,7 +23,7 @@ from duchenne.datasets.store_files import (
     SHARDS_NAME,
     STORE_NAME,
     VERSION,
-    read_store_json,
+    check_store,
 )
 from duchenne.errors import DatasetError, UsageError
 from duchenne.geometry import Transform, shift
@@ -221,3 +220,20 @@ def read_about(folder: Path) -> dict[str, Any]:
             f"{folder} is a store of version {about.get('version')}; this reads {VERSION}. Prepare it again."
         )
     return dict(about)
+
+
+def read_store_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file of a store or of its preparation.
+
+    Raises:
+        DatasetError: It is missing or damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return dict(found) if isinstance(found, dict) else _refuse(path, "it holds no object")
+    except (OSError, ValueError, RecursionError) as error:
+        _refuse(path, str(error))
+
+
+def _refuse(path: Path, cause: str) -> NoReturn:
+    raise DatasetError(f"{path} is damaged ({cause}). Copy it again, or prepare the store again with --restart.")

@@ -9,6 +9,9 @@ A whole store is a folder of
     NAME.names.json       the texts that the codes stand for
     report.json           frames labelled, kept and lost, by subject and pose
 
+A store is held against the sizes and hashes in `store.json` before it is read. Stores of version 0.1.0 have neither:
+their faces and labels are held against the fingerprint, and each offset against the first bytes of a JPEG.
+
 Columns are mapped into memory when they are read. Nothing in the files depends on the number of workers, on time or on
 an interruption.
 """
@@ -18,8 +21,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +37,7 @@ STORE_FILES = (REPORT_NAME, CROPS_NAME, "*.npy", "*.names.json")
 FILES_KEY, SEAL_KEY = "files", "seal"
 """Of `STORE_NAME`: size and hash of each other file, and the hash of all that it says itself."""
 _HASHED_ROWS = 65536
+_AGAIN = "Copy it again from where it came, or prepare it again with --restart."
 _JPEG, _LENGTH, _REPORT = "jpeg", "length", "report"
 
 Table = Mapping[str, np.ndarray]
@@ -81,23 +86,6 @@ def _open_shard(path: Path) -> Iterator[Any]:
         raise DatasetError(
             f"{path} is damaged ({error}). Remove it and run the same command again: that part is prepared anew."
         ) from error
-
-
-def read_store_json(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file of a store or of its preparation.
-
-    Raises:
-        DatasetError: It is missing or damaged.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return dict(found) if isinstance(found, dict) else _refuse(path, "it holds no object")
-    except (OSError, ValueError, RecursionError) as error:
-        _refuse(path, str(error))
-
-
-def _refuse(path: Path, cause: str) -> NoReturn:
-    raise DatasetError(f"{path} is damaged ({cause}). Copy it again, or prepare the store again with --restart.")
 
 
 def merge_shards(paths: Sequence[Path], folder: Path, facts: Mapping[str, Any], report: Mapping[str, Any]) -> None:
@@ -221,3 +209,89 @@ class _Columns:
 def _names(path: Path) -> list[str]:
     with _open_shard(path) as shard:
         return [name for name in shard.files if name not in (_JPEG, _LENGTH, _REPORT)]
+
+
+def check_store(folder: Path, about: Mapping[str, Any]) -> None:
+    """Refuse a store that is not as it was written. Files that did not change since are not read a second time.
+
+    Args:
+        folder: Of the store.
+        about: The content of `STORE_NAME`.
+
+    Raises:
+        DatasetError: A file is missing, cut short or altered.
+    """
+    if not _has_facts(about):
+        raise DatasetError(f"{folder / STORE_NAME} is damaged: it lacks what a store says of itself. {_AGAIN}")
+    paths = sorted({folder / STORE_NAME, *(path for pattern in STORE_FILES for path in folder.glob(pattern))})
+    try:
+        states = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+        if fault := _fault(folder.resolve(), states, json.dumps(about)):
+            raise DatasetError(f"{folder} is no whole store: {fault}. {_AGAIN}")
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be read ({error.strerror or error}). {_AGAIN}") from None
+
+
+def _has_facts(about: Mapping[str, Any]) -> bool:
+    kinds = {"faces": int, "fingerprint": str, "columns": dict}
+    return all(isinstance(about.get(name), kind) for name, kind in kinds.items())
+
+
+@lru_cache(maxsize=64)
+def _fault(folder: Path, states: tuple, text: str) -> str | None:
+    about = json.loads(text)
+    if FILES_KEY not in about:
+        return _fault_by_fingerprint(folder, about)
+    if about.get(SEAL_KEY) != seal_of(about):
+        return f"{STORE_NAME} is altered"
+    sizes = {name: size for name, size, _ in states}
+    for name, stated in about[FILES_KEY].items():
+        if name not in sizes:
+            return f"{name} is missing"
+        if sizes[name] != stated["bytes"]:
+            return f"{name} has {sizes[name]} of {stated['bytes']} bytes; it was copied in part or is altered"
+        if sha256_of(folder / name) != stated["sha256"]:
+            return f"{name} is altered"
+    return None
+
+
+def _fault_by_fingerprint(folder: Path, about: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a store that holds no hashes of its files."""
+    needed = [CROPS_NAME, OFFSETS_NAME, *(f"{name}.npy" for name in about["columns"])]
+    needed += [f"{name}.names.json" for name, kind in about["columns"].items() if kind == "text"]
+    if absent := [name for name in needed if not (folder / name).is_file()]:
+        return f"{absent[0]} is missing"
+    try:
+        columns = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in sorted(about["columns"])}
+        if wrong := [name for name, values in columns.items() if _is_no_column(values, about["faces"])]:
+            return f"{wrong[0]}.npy is altered"
+        texts = {
+            name: (folder / f"{name}.names.json").read_text(encoding="utf-8").removesuffix("\n")
+            for name, kind in about["columns"].items()
+            if kind == "text"
+        }
+        if fingerprint_of(_pieces(folder / CROPS_NAME), columns, texts) != about["fingerprint"]:
+            return "its faces or labels do not agree with its fingerprint"
+        return _fault_of_offsets(folder, about["faces"])
+    except Exception as error:  # numpy's errors on damaged headers are of many types.
+        return f"a file is altered ({error})"
+
+
+def _is_no_column(values: np.ndarray, faces: int) -> bool:
+    return len(values) != faces or values.dtype.kind not in "biuf" or not values.dtype.isnative
+
+
+def _pieces(path: Path) -> Iterable[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(1 << 22):
+            yield piece
+
+
+def _fault_of_offsets(folder: Path, faces: int) -> str | None:
+    offsets, packed = np.load(folder / OFFSETS_NAME), np.memmap(folder / CROPS_NAME, np.uint8, "r")
+    if offsets.dtype != np.int64 or offsets.shape != (faces + 1,) or offsets[0] != 0 or offsets[-1] != len(packed):
+        return f"{OFFSETS_NAME} does not fit {CROPS_NAME}"
+    starts = offsets[:-1]
+    if not (np.diff(offsets) > 2).all() or not ((packed[starts] == 0xFF) & (packed[starts + 1] == 0xD8)).all():
+        return f"{OFFSETS_NAME} is altered"
+    return None
