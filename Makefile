@@ -1,12 +1,15 @@
 # make demo   find action units in a rendered face; writes out/face_overlay.png
 # make test   run the whole test suite
 # make check  style and types
+# make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
 # Both make their own environment in .venv; PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
+CASES ?= 20000
+FIRST ?= 0
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check clean
+.PHONY: demo test check fuzz clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -30,6 +33,9 @@ check: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+fuzz: $(VENV)/.test
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --cases $(CASES) --first $(FIRST) --seed 1
 
 clean:
 	rm -rf $(VENV) out build dist
