@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from duchenne import onnx_trial, weights
+from duchenne import weights
 from duchenne.errors import TrainingError, WeightsError
 from duchenne.faces import FaceDetector
 from duchenne.landmarks import Landmarker, mean_face
@@ -23,6 +23,7 @@ from duchenne.training.action_units.system import DeepSystem, load_deep
 from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.recipes.named import RECIPES
 from duchenne.training.systems import load_system
+from duchenne.weights import onnx_trial
 from toy_faces import head
 from toy_network import TINY
 

@@ -14,9 +14,9 @@ import duchenne
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
     "errors extras facs chosen_thresholds geometry poses published parquet workers measures pose_normalisation "
-    "weights onnx_trial onnx_network cropping colour media faces tracking landmarks smoothing reliability alignment "
-    "location patches recognition neutral_faces results detector overlay diagnosis synthesis datasets networks "
-    "training evaluation detection commands __main__"
+    "weights onnx_network cropping colour media faces tracking landmarks smoothing reliability alignment location "
+    "patches recognition neutral_faces results detector overlay diagnosis synthesis datasets networks training "
+    "evaluation detection commands __main__"
 ).split()
 ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks",

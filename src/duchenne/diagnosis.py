@@ -129,7 +129,7 @@ def self_check() -> Finding:
         error = np.linalg.norm(faces[0].landmarks.points - points, axis=1).mean() / eye_span_px(points)
     except DuchenneError as failure:
         return Finding("self-check", str(failure), False)
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as damage:
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError) as damage:
         return Finding("self-check", f"{len(faces)} faces; {SAMPLE.with_suffix('.json')}: {damage!r}; {_AGAIN}", False)
     took_ms = 1000 * (time.perf_counter() - start_s)
     smile = faces[0].probability_of("AU12")

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from duchenne.errors import WeightsError
-from duchenne.onnx_trial import fault_of
+from duchenne.weights.onnx_trial import fault_of
 from duchenne.weights import is_of_the_package
 
 MOST_FILE_BYTES = 2_000_000_000

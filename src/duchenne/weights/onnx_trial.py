@@ -1,7 +1,7 @@
 """A trial of an ONNX file in a process of its own, with little memory and little time.
 
 A file that somebody else made may hold a loop without end or a tensor without bound, or crash the library. What happens
-here happens to the child alone: `python -m duchenne.onnx_trial FILE` prints one line, what is wrong, and ends with 1.
+here happens to the child alone: `python -m duchenne.weights.onnx_trial FILE` prints one line, what is wrong, and ends with 1.
 """
 
 import os
@@ -41,7 +41,7 @@ def fault_of(path: Path) -> str | None:
 
 def _environment() -> dict[str, str]:
     """Return an environment in which the child imports this very package."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
 
 
 def _limit(path: Path) -> None:
