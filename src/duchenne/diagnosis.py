@@ -25,7 +25,7 @@ _LIBRARIES = ("numpy", "onnxruntime", "pillow", "av", "cyclopts", "rich")
 _EXTRAS = {
     "parquet": ("pyarrow",),
     "pandas": ("pandas",),
-    "synthesis": ("anny", "numba", "scipy", "cv2"),
+    "synthesis": ("numba", "scipy", "cv2"),
     "train": ("torch", "onnx", "safetensors"),
 }
 _LANDMARK_TOLERANCE = 0.08

@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime
 
 from duchenne.errors import WeightsError
-from duchenne.weights.onnx_trial import fault_of
 from duchenne.weights import is_of_the_package
+from duchenne.weights.onnx_trial import fault_of
 
 MOST_FILE_BYTES = 2_000_000_000
 """Of a network; the paper's has 224 MB."""

@@ -287,7 +287,7 @@ def _read_systems(folder: Path) -> str:
 
 
 def _make_scores(folder: Path) -> None:
-    from duchenne.parquet import write_parquet
+    from duchenne.extras.parquet import write_parquet
 
     values = np.linspace(0, 1, 6).astype(np.float32)
     (folder / "a.csv").write_text("AU01_p,AU12_p\n" + "".join(f"{v:.3f},{1 - v:.3f}\n" for v in values))

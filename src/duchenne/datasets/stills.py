@@ -13,9 +13,9 @@ from duchenne.cropping import Picture
 from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
 from duchenne.datasets.recording import Labels, Problem, Recording, Release, SkipReason, Truth
 from duchenne.errors import DatasetError, MediaError, ParquetError
+from duchenne.extras.parquet import column_names, read_parquet
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.media import read_picture
-from duchenne.parquet import column_names, read_parquet
 
 _NEEDED = ("image", "subject", "yaw_deg", "pitch_deg", "roll_deg", "landmarks", "landmarks_3d", "au_left", "au_right")
 _EXTRA = ("tone", "sex", "age", "params")

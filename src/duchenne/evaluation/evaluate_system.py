@@ -12,9 +12,9 @@ from duchenne.errors import EvaluationError, ParquetError
 from duchenne.evaluation.evaluate import evaluate_faces
 from duchenne.evaluation.runs import Run, RunOrigin
 from duchenne.evaluation.scored_faces import scored_faces, thresholds_on
+from duchenne.extras.parquet import column_names, read_parquet
 from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
-from duchenne.parquet import column_names, read_parquet
 
 SUFFIX = "_p"
 """Of the columns of a file of scores, as in the files of `duchenne detect`."""

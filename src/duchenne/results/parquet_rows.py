@@ -15,7 +15,7 @@ import numpy as np
 
 from duchenne.errors import OutputError
 from duchenne.extras import needed
-from duchenne.parquet import write_parquet
+from duchenne.extras.parquet import write_parquet
 from duchenne.results.columns import Columns
 from duchenne.results.rows import Row
 

@@ -27,7 +27,7 @@ def to_row(face: FaceAUs, groups: Sequence[str] = GROUPS) -> Row:
         groups: Which groups of columns the table has.
     """
     row: Row = {
-        "source": face.source,
+        "source": face.source.encode("utf-8", "backslashreplace").decode(),  # A name of a file may be no Unicode.
         "frame": int(face.frame),
         "timestamp_s": _rounded(face.timestamp_s, _TIME_DECIMALS),
         "face_id": int(face.face_id),

@@ -17,8 +17,8 @@ import numpy as np
 
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.extras import needed
+from duchenne.extras.parquet import column_names, read_parquet, write_parquet
 from duchenne.facs import AU_NAMES
-from duchenne.parquet import column_names, read_parquet, write_parquet
 from duchenne.synthesis.head.head import Head, make_head
 from duchenne.synthesis.head.occluders import suited
 from duchenne.synthesis.head.pack import PACK_NAME

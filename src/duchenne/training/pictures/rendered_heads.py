@@ -11,9 +11,9 @@ from PIL import Image
 
 from duchenne.cropping import Picture
 from duchenne.errors import ParquetError, TrainingError
+from duchenne.extras.parquet import read_parquet
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import HeadPose
-from duchenne.parquet import read_parquet
 
 _COLUMNS = ("image", "landmarks_3d", "visibility", "yaw_deg", "pitch_deg", "roll_deg")
 _RENDER = "Render some with: duchenne render --protocol stills."
