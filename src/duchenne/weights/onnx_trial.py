@@ -1,7 +1,8 @@
 """A trial of an ONNX file in a process of its own, with little memory and little time.
 
 A file that somebody else made may hold a loop without end or a tensor without bound, or crash the library. What happens
-here happens to the child alone: `python -m duchenne.weights.onnx_trial FILE` prints one line, what is wrong, and ends with 1.
+here happens to the child alone: `python -m duchenne.weights.onnx_trial FILE` prints in one line what is wrong, and ends
+with 1.
 """
 
 import os
