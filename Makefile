@@ -18,7 +18,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) --editable '.[test,train,synthesis,parquet,pandas]'
+	$(PIP) --editable '.[test,train,synthesis]'
 	touch $@
 
 demo: $(VENV)/.core
