@@ -1,5 +1,6 @@
 """500 cases of the campaign of damaged files, and that the campaign itself notices what it is for."""
 
+import re
 import sys
 import textwrap
 
@@ -41,13 +42,13 @@ def test_damage_is_drawn_from_the_seed_and_is_damage():
 
 READERS = {
     "raises": ("raise KeyError('inner')", "KeyError: 'inner'"),
-    "crashes": ("import os; os.kill(os.getpid(), 11)", "the process ended with -11"),
-    "hangs": ("import time; time.sleep(60)", "took more than 3 s"),
-    "burns": ("import time\n    while time.process_time() < start + 2: pass", "took 2 s"),
-    "eats": ("global held; held = bytearray(b'x') * 150_000_000", "GB"),
+    "crashes": ("os.kill(os.getpid(), 11)", "the process ended with -11"),
+    "hangs": ("time.sleep(60)", "took more than 3 s"),
+    "burns": ("return [None for _ in iter(lambda: time.process_time() < start + 2, False)] and 'whole'", "took 2 s"),
+    "eats": ("return 'whole' if bytearray(b'x') * 700_000_000 else ''", "took 0.[0-9] GB|more and more memory"),
     "changes": ("return 'something else'", "read without a word"),
     "reads": ("return 'whole'", None),
-    "refuses": ("from duchenne.errors import DatasetError; raise DatasetError('no')", None),
+    "refuses": ("raise DatasetError('no')", None),
 }
 
 
@@ -61,22 +62,23 @@ def test_what_a_reader_must_not_do_is_noticed(name, tmp_path, monkeypatch):
     (package / "campaign.py").write_text(
         textwrap.dedent(
             f"""
-            import sys, time
+            import os, sys, time
             sys.path[:0] = {sys.path!r}
             from fuzz import campaign, kinds
+            from duchenne.errors import DatasetError
             def read(folder):
                 start = time.process_time()
                 {body}
             def make(folder):
                 (folder / "a.txt").write_text("whole")
             kinds.KINDS = (kinds.FileKind("wrong", make, ("*.txt",), read, 1, sealed=True),)
-            campaign.MOST_SECONDS, campaign.MOST_BYTES = 1, 130_000_000
+            campaign.MOST_SECONDS, campaign.MOST_BYTES = 1, 600_000_000
             child = campaign.child
             """
         )
     )
     monkeypatch.setattr("fuzz.campaign._FOLDER", tmp_path / "path")
-    monkeypatch.setattr("fuzz.campaign.MOST_SECONDS", 1)
+    monkeypatch.setattr("fuzz.campaign.MOST_SECONDS", 1 if name == "hangs" else 20)
     samples = tmp_path / "samples"
     (samples / "0").mkdir(parents=True)
     (samples / "0" / "a.txt").write_text("whole")
@@ -84,4 +86,7 @@ def test_what_a_reader_must_not_do_is_noticed(name, tmp_path, monkeypatch):
     reader = Child(SEED, samples, "wrong")
     entry = reader.run(0)
     reader.end()
-    assert (expected is None and entry["failure"] is None) or expected in entry["failure"]
+    if expected is None:
+        assert entry["failure"] is None
+    else:
+        assert re.search(expected, entry["failure"])

@@ -175,13 +175,13 @@ class FaceDetector:
 
     def __init__(self, path: Path | None = None, threads: int = 1) -> None:
         self.path = path or whole_weights("face_detector.onnx")
-        self._session = open_network(self.path, threads, "face detector")
-        about = self._session.get_modelmeta().custom_metadata_map
         try:
+            self._session = open_network(self.path, threads, "face detector")
+            about = self._session.get_modelmeta().custom_metadata_map
             strides, self.confidence = tuple(json.loads(about["strides"])), float(about["confidence"])
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (WeightsError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise WeightsError(
-                f"{self.path} is not a face detector of this package ({error!r}). Install the package again."
+                f"{self.path} is not a face detector of this package ({error}). Install the package again."
             ) from error
         if strides != STRIDES:
             raise WeightsError(f"{self.path} has maps of stride {strides}; this version reads {STRIDES}.")

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-MAX_PIXELS = 160_000_000
-"""Larger pictures are refused; the largest cameras of one shot have 151 million."""
+MAX_PIXELS = 178_956_970
+"""Larger pictures are refused: the limit beyond which Pillow, too, suspects an attack. The largest cameras have 151
+million."""
 MAX_DECODING_BYTES = 1_600_000_000
 """Memory that decoding one picture may take, and all pictures that are decoded at the same time together."""
 MAX_FILE_BYTES = 700_000_000
