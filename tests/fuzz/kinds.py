@@ -46,6 +46,14 @@ class FileKind:
     sealed: bool = False
 
 
+def warm_up() -> None:
+    """Import what the readers import when they are called, so that no case pays for it."""
+    import duchenne.datasets.loaders
+    import duchenne.evaluation.evaluate_system
+    import duchenne.recognition
+    import duchenne.training.systems  # noqa: F401
+
+
 def digest_of(parts: Iterable[object]) -> str:
     """Return what changes with arrays and text."""
     found = hashlib.sha256()
