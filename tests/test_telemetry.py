@@ -44,7 +44,9 @@ print("all done")
 
 def environment(home):
     """Return the environment of a user who never ran the program and set nothing."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "DUCHENNE"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "DUCHENNE", "MPL"))
+    }
     source = str(Path(duchenne.__file__).parents[1])
     return kept | {"HOME": str(home), "PYTHONPATH": source, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 
@@ -67,6 +69,18 @@ def test_a_detection_leaves_nothing_in_the_home_folder(tmp_path):
     code = f"from duchenne import AUDetector; import time; AUDetector().detect({str(SAMPLE)!r}); time.sleep(1)"
     python(code, tmp_path)
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_figures_leave_nothing_in_the_home_folder(tmp_path):
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir()
+    scratch.mkdir()
+    code = (
+        "import duchenne.evaluation.report.figures, matplotlib.font_manager, os;"
+        "assert os.path.isdir(matplotlib.get_cachedir())"
+    )
+    python(code, home, TMPDIR=str(scratch))
+    assert list(home.rglob("*")) == list(scratch.rglob("*")) == []
 
 
 def test_onnxruntime_imported_first_is_said(tmp_path):
