@@ -1,17 +1,20 @@
 """A trial of an ONNX file in a process of its own, with little memory and little time.
 
 A file that somebody else made may hold a loop without end or a tensor without bound, or crash the library. What happens
-here happens to the child alone: `python -m duchenne.weights.onnx_trial FILE` prints in one line what is wrong, and ends
-with 1.
+here happens to the child alone: `python -m duchenne.weights.onnx_trial FILE SECONDS` prints in one line what is wrong,
+and ends with 1.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 MOST_SECONDS = 15
-"""That loading a network and running it once may take."""
+"""Of the processor, that loading a network and running it once may take."""
+MOST_WAIT_SECONDS = 300
+"""By the clock; only this is limited where the system cannot limit the other."""
 MOST_MEMORY_BYTES = 1_500_000_000
 """Beside four times the size of the file; the pretrained networks take 0.4 GB of address space."""
 MOST_INPUT_VALUES = 1 << 26
@@ -25,15 +28,17 @@ def fault_of(path: Path) -> str | None:
     Args:
         path: The file.
     """
-    words = [sys.executable, "-P", "-m", __name__, str(path)]
+    words = [sys.executable, "-P", "-m", __name__, str(path), str(MOST_SECONDS)]
     try:
         done = subprocess.run(
-            words, capture_output=True, text=True, timeout=MOST_SECONDS, check=False, env=_environment()
+            words, capture_output=True, text=True, timeout=MOST_WAIT_SECONDS, check=False, env=_environment()
         )
     except subprocess.TimeoutExpired:
-        return f"it does not come to an end within {MOST_SECONDS} s"
+        return f"it does not come to an end within {MOST_WAIT_SECONDS} s"
     if done.returncode == 0:
         return None
+    if done.returncode == -getattr(signal, "SIGXCPU", 0):
+        return f"it does not come to an end within {MOST_SECONDS} s"
     said = done.stdout.strip().splitlines()
     if done.returncode < 0 or not said:
         return f"it ends the process that runs it (exit code {done.returncode}), perhaps for lack of memory"
@@ -45,13 +50,14 @@ def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
 
 
-def _limit(path: Path) -> None:
+def _limit(path: Path, seconds: int) -> None:
     try:
         import resource
     except ImportError:  # Not on Windows, where only the time is limited.
         return
     most = MOST_MEMORY_BYTES + 4 * path.stat().st_size
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -81,7 +87,7 @@ def main() -> None:
     """Try the file that the command line names."""
     path = Path(sys.argv[1])
     try:
-        _limit(path)
+        _limit(path, int(sys.argv[2]))
         _run_once(path)
     except Exception as error:  # ONNX Runtime's own tree has no public base but Exception.
         print((str(error).strip() or type(error).__name__).splitlines()[0])
