@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import duchenne
+from duchenne.evaluation import run_files
 from toy_faces import stills, write_stills
 
 SAMPLE = Path(duchenne.__file__).parent / "samples" / "face.jpg"
@@ -97,6 +98,16 @@ def test_programs_beside_the_package_leave_onnxruntime_to_it(folder):
         alias.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
     }
     assert "onnxruntime" not in names
+
+
+def test_the_commit_is_asked_for_without_writing_to_the_clone(monkeypatch):
+    """`git status` refreshes the index of the clone unless it is told not to."""
+    asked = []
+    done = subprocess.CompletedProcess([], 0, "abc", "")
+    monkeypatch.setattr(run_files.subprocess, "run", lambda words, **_: asked.append(words) or done)
+    assert run_files.commit_here() == "abc+"
+    assert len(asked) == 2
+    assert all("--no-optional-locks" in words for words in asked)
 
 
 @pytest.mark.slow
