@@ -3,13 +3,16 @@
 # make check  style and types
 # make lowest the core's tests with the lowest versions that pyproject.toml declares
 # make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
+# make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
 # make full   all of these
 # They make their own environment in .venv; PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
+CASES ?= 20000
+FIRST ?= 0
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lowest wheel full clean
+.PHONY: demo test check lowest wheel fuzz full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -57,7 +60,10 @@ wheel: $(VENV)/.core
 	tar -xzf dist/*.tar.gz -C $(VENV)-sdist
 	cd $(VENV)-sdist/duchenne-* && rm -rf src && ../bin/python -m pytest $(CORE_TESTS)
 
-full: demo check test lowest wheel
+fuzz: $(VENV)/.test
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --cases $(CASES) --first $(FIRST) --seed 1
+
+full: demo check test lowest wheel fuzz
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist

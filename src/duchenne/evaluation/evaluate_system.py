@@ -76,13 +76,11 @@ def read_scores(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
         else:
             scores = pd.read_csv(path)
             table = {name: scores[name].to_numpy() for name in names if name in scores}
-    except (OSError, ValueError, ParquetError) as error:
+        columns = {name: np.asarray(values, float) for name, values in table.items()}
+    except (OSError, ValueError, TypeError, ArithmeticError, ParquetError) as error:
         raise EvaluationError(
-            f"{path} is neither a trained system nor a readable CSV or Parquet file: {error}"
+            f"{path} is neither a trained system nor a readable CSV or Parquet file of numbers: {error}"
         ) from error
-    found = [name for name in names if name in table]
-    if not found:
+    if not columns:
         raise EvaluationError(f"{path} has no column of scores. Name them {names[0]}, {names[1]}, ...")
-    return tuple(name.removesuffix(SUFFIX) for name in found), np.column_stack([table[name] for name in found]).astype(
-        float
-    )
+    return tuple(name.removesuffix(SUFFIX) for name in columns), np.column_stack(list(columns.values()))

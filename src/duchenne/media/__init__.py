@@ -1,13 +1,8 @@
 """From files, folders, videos and cameras to frames."""
 
 from duchenne.media.frame import Frame
-from duchenne.media.picture import (
-    MAX_PIXELS,
-    PICTURE_ENDINGS,
-    frame_from_array,
-    read_picture,
-    read_standard_input,
-)
+from duchenne.media.limits import MAX_PIXELS
+from duchenne.media.picture import PICTURE_ENDINGS, frame_from_array, read_picture, read_standard_input
 from duchenne.media.sources import Source, SourceKind, expand_sources, kind_of
 from duchenne.media.video import VIDEO_ENDINGS, Video, open_camera, open_video
 

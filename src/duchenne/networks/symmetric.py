@@ -40,8 +40,8 @@ class SymmetricNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.scale = config, OrdinalScale(config.aus)
-        self.left_half = torch.tensor([*config.paired, *config.middle])
-        self.right_half = torch.tensor([config.mirror[k] for k in self.left_half.tolist()])
+        half = [*config.paired, *config.middle]
+        self.left_half, self.right_half = torch.tensor(half), torch.tensor([config.mirror[k] for k in half])
         self.shared = nn.Conv2d(1 if config.grey else 3, config.shared_channels, config.shared_kernel)
         self.patch_layers = _patch_layers(config)
         patches, per_patch = len(self.left_half), config.patch_layers[-1].channels * config.map_sides()[-1] ** 2

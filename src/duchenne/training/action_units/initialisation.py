@@ -17,7 +17,7 @@ from duchenne.training.action_units.onnx_weights import OnnxWeights, read_onnx_w
 from duchenne.training.action_units.system import NETWORK_FILE, load_deep
 from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.run.checkpoints import identity_of
-from duchenne.weights import weights_path
+from duchenne.weights import whole_weights
 
 PRETRAINED = "pretrained"
 """Stands for the package's own AU network."""
@@ -37,7 +37,7 @@ class Initialisation:
     def file(self) -> Path:
         """The file that holds the weights."""
         if str(self.path) == PRETRAINED:
-            return weights_path(WEIGHTS_NAME)
+            return whole_weights(WEIGHTS_NAME)
         return self.path / NETWORK_FILE if self.path.is_dir() else self.path
 
     @property
