@@ -11,6 +11,9 @@ from duchenne.results.face_aus import FaceAUs
 if TYPE_CHECKING:
     import pandas as pd
 
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a formula of a cell: ASCII, and the full-width forms."""
+
 Row = dict[str, str | int | float]
 """One face: a value under each of `Columns.names`."""
 
@@ -20,7 +23,7 @@ _TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS, _INTEN
 def to_row(face: FaceAUs) -> Row:
     """Return one face as a row, in the order of `face.columns`, rounded as docs/columns.md says."""
     row: Row = {
-        "source": face.source,
+        "source": written_source(face.source),
         "frame": int(face.frame),
         "timestamp_s": _rounded(face.timestamp_s, _TIME_DECIMALS),
         "face_id": int(face.face_id),
@@ -43,6 +46,20 @@ def to_row(face: FaceAUs) -> Row:
         for number, value in zip(POINTS, values, strict=True):
             row[f"{axis}_{number}"] = _rounded(value, decimals)
     return row
+
+
+def written_source(source: str) -> str:
+    """Return the name of a source as tables hold it: text in every format, and no formula in any spreadsheet.
+
+    A name that a spreadsheet would take for a formula gets "./" before it, which names the same file; bytes that are no
+    text become escapes.
+
+    Example:
+        >>> written_source("=1+1.png"), written_source("-"), written_source("caf\udce9.png")
+        ('./=1+1.png', '-', 'caf\\udce9.png')
+    """
+    text = source.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"./{text}" if text.lstrip().startswith(_FORMULA_BEGINS) and text != "-" else text
 
 
 def _au_cells(face: FaceAUs, k: int, name: str) -> Row:
