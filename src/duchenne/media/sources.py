@@ -4,7 +4,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -33,10 +33,12 @@ class Source:
     Attributes:
         name: As `Frame.source`: the path, "-" or "camera:0".
         kind: What it is read with.
+        place: Where it lies below the folder that was named; empty where it was named itself.
     """
 
     name: str
     kind: SourceKind
+    place: str = field(default="", compare=False)
 
     @property
     def camera_index(self) -> int:

@@ -1,8 +1,8 @@
 """From faces to files: CSV, Parquet and JSON lines that are whole or not there, and that can be continued.
 
-While a run lasts, rows go to `<output>.part` and its progress to `<output>.part.journal`. Only `finish` gives the file its
-name, so whatever bears the final name is complete. After an interruption the part is cut back to the last checkpoint
-and continued; the finished file has the same bytes as that of a run without interruption.
+While a run lasts, rows go to `<output>.part` and its progress to `<output>.part.journal`. Only `finish` gives the file
+its name, so whatever bears the final name is complete. After an interruption the part is cut back to the last
+checkpoint and continued; the finished file has the same bytes as that of a run without interruption.
 """
 
 import json
@@ -16,12 +16,12 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from duchenne.errors import OutputError, UsageError
+from duchenne.files.whole_files import FULL_DISK, beside, put_in_place, write_all
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
 from duchenne.results.output_path import check_output_path
 from duchenne.results.rows import Row, to_row
 from duchenne.results.run_record import Checkpoint, Position, RunRecord
-from duchenne.whole_files import FULL_DISK, beside, put_in_place, write_all
 
 RESULT_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
 _JSON_ENDINGS = (".jsonl", ".ndjson")
@@ -167,6 +167,10 @@ class ResultFile:
             self.close()
             self._record.remove()
 
+    def refusal(self, cause: str) -> UsageError:
+        """Return the error that says why an interrupted run is not continued."""
+        return self._record.refusal(cause)
+
     def discard(self) -> None:
         """Leave nothing behind of a run that gave nothing."""
         self.close()
@@ -205,7 +209,7 @@ class ResultFile:
     def _name(self, whole: Path, before_naming: Callable[[Path], None] | None) -> None:
         if before_naming is not None:
             before_naming(whole)
-        self._record.append(self.state, self.position, whole=whole)
+        self._record.note_whole(whole)
         put_in_place(whole, self.path, self._overwrite)
 
     def _flush(self) -> None:

@@ -49,7 +49,7 @@ def to_row(face: FaceAUs) -> Row:
 
 
 def written_source(source: str) -> str:
-    """Return the name of a source as tables hold it: text in every format, and no formula in any spreadsheet.
+    r"""Return the name of a source as tables hold it: text in every format, and no formula in any spreadsheet.
 
     A name that a spreadsheet would take for a formula gets "./" before it, which names the same file; bytes that are no
     text become escapes.

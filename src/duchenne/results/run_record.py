@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from duchenne.errors import OutputError, UsageError
-from duchenne.whole_files import beside, create_new, open_again, write_all
+from duchenne.files.whole_files import beside, create_new, open_again, write_all
 
 _MAGIC = b"duchenne journal "
 _VERSION = 3
@@ -72,6 +72,7 @@ class RunRecord:
         self._fingerprint: dict[str, Any] = json.loads(json.dumps(dict(fingerprint), default=str))
         self._file: BinaryIO | None = None
         self._length = 0
+        self._last: dict[str, Any] = {"bytes": 0, "rows": 0, "state": None}
 
     def read(self) -> Checkpoint | None:
         """Return the last checkpoint of an interrupted run; None where there is nothing to continue.
@@ -88,7 +89,7 @@ class RunRecord:
             return None  # Stopped before anything was recorded.
         found, wanted = header["fingerprint"], self._fingerprint
         if changed := sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name)):
-            raise self._refusal(f"it was made with other settings ({', '.join(changed)})")
+            raise self.refusal(f"it was made with other settings ({', '.join(changed)})")
         last, sources = None, []
         for last in entries:
             sources += last["sources"]
@@ -97,8 +98,11 @@ class RunRecord:
         position = Position(last["bytes"], last["rows"])
         if last["whole"] is not None and last["whole"] == _number_of(self._output):
             return Checkpoint(last["state"], position, tuple(sources), named=True)
+        if last["state"] is None:
+            return None
+        self._last = {name: last[name] for name in self._last}
         if not self.part.exists() or self.part.stat().st_size < position.length:
-            raise self._refusal("it is shorter than its record says")
+            raise self.refusal("it is shorter than its record says")
         return Checkpoint(last["state"], position, tuple(sources))
 
     def begin(self) -> BinaryIO:
@@ -130,33 +134,26 @@ class RunRecord:
         self._lock(self._file)
         return open_again(self.part)
 
-    def append(
-        self,
-        state: Mapping[str, Any] | None,
-        position: Position,
-        sources: Sequence[Mapping[str, Any]] = (),
-        whole: Path | None = None,
-    ) -> None:
+    def append(self, state: Mapping[str, Any], position: Position, sources: Sequence[Mapping[str, Any]] = ()) -> None:
         """Add a checkpoint; one that could not be written whole leaves those before as they are.
 
         Args:
             state: How far the run is.
             position: The end of the rows that the state counts.
             sources: What to record of the sources that were done since the checkpoint before.
-            whole: The whole result, which gets its final name next.
         """
-        file = self._file
+        entry = {"bytes": position.length, "rows": position.rows, "state": dict(state)}
+        self._append({**entry, "sources": list(sources), "whole": None})
+        self._last = entry
+
+    def note_whole(self, whole: Path) -> None:
+        """Note which file is the whole result, which gets its final name next."""
+        self._append({**self._last, "sources": [], "whole": _number_of(whole)})
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        file, line = self._file, _line(entry)
         if file is None:
             raise OutputError(f"{self._output}: its record is closed; open the result again to continue.")
-        line = _line(
-            {
-                "bytes": position.length,
-                "rows": position.rows,
-                "state": state,
-                "sources": list(sources),
-                "whole": None if whole is None else _number_of(whole),
-            }
-        )
         file.truncate(self._length)
         file.seek(self._length)
         write_all(file, line)
@@ -195,13 +192,13 @@ class RunRecord:
             lines = file.read().split(b"\n")
         version, *lines = lines
         if lines and version != _MAGIC + b"%d" % _VERSION:
-            raise self._refusal("it was begun by another version of duchenne", "Finish it with that version")
+            raise self.refusal("it was begun by another version of duchenne", "Finish it with that version")
         self._length = len(version) + 1
         for number, line in enumerate(lines[:-1]):
             entry = _entry(line)
             if entry is None:
                 if number < len(lines) - 2:
-                    raise self._refusal(f"its record {self.path.name} is damaged")
+                    raise self.refusal(f"its record {self.path.name} is damaged")
                 return
             yield entry
             self._length += len(line) + 1
@@ -215,10 +212,10 @@ class RunRecord:
         if not self.lies_there() or self.is_own():
             return
         if beside(self._output, ".part.json").exists():
-            raise self._refusal("it was begun by another version of duchenne", "Finish it with that version")
+            raise self.refusal("it was begun by another version of duchenne", "Finish it with that version")
         lying = next(path for path in (self.path, self.part, *self.more) if os.path.lexists(path))
         raise UsageError(
-            f"{self._output}: {lying} lies there, but its record {self.path.name} is missing or not one of duchenne, so "
+            f"{self._output}: {lying} lies there, but its record {self.path.name} is missing or none of duchenne's, so "
             "this run did not make it. Move it away, choose another output, or replace it with --overwrite."
         )
 
@@ -235,11 +232,19 @@ class RunRecord:
         except (ImportError, OSError):
             return  # A system or a disk without locks.
 
-    def _refusal(self, cause: str, way_out: str = "Repeat the earlier command to continue it") -> UsageError:
+    def refusal(self, cause: str, way_out: str = "Repeat the earlier command to continue it") -> UsageError:
+        """Return the error that says why the part is not continued."""
         return UsageError(
             f"{self._output}: {self.part} lies there from an interrupted run, and cannot be continued: {cause}. "
             f"{way_out}, choose another output, or begin anew with --restart."
         )
+
+
+def remove_leftovers(output: Path) -> None:
+    """Remove what a run that was stopped after it had named its result left beside it."""
+    record = RunRecord(output, {})
+    if record.lies_there() and record.is_own():
+        record.remove()
 
 
 def _number_of(path: Path) -> list[int] | None:

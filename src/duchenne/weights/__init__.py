@@ -34,7 +34,8 @@ def weights_path(name: str) -> Path:
 
 def sha256_of(path: Path) -> str:
     """Return the hash of a file as 64 hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def expected_hashes() -> dict[str, str]:

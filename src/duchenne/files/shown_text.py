@@ -1,7 +1,7 @@
-"""Text from outside (names of files, messages that hold them) to text that a terminal may be given.
+r"""Text from outside (names of files, messages that hold them) to text that a terminal may be given.
 
 A file name may hold anything but a slash: sequences that clear the screen or set the window's title, characters that
-turn the reading direction round, bytes that are no text. Here each of them becomes visible: `\\x1b`, `\\u202e`.
+turn the reading direction round, bytes that are no text. Here each of them becomes visible: `\x1b`, `\u202e`.
 """
 
 import unicodedata
@@ -13,11 +13,11 @@ _KEPT = {"\u200c", "\u200d"}
 
 
 def shown_name(name: str) -> str:
-    """Return the name on one line, everything that would not be seen as an escape.
+    r"""Return the name on one line, everything that would not be seen as an escape.
 
     Example:
-        >>> shown_name("a[b].png"), shown_name("two\\nlines\\x1b[2J")
-        ('a[b].png', 'two\\\\nlines\\\\x1b[2J')
+        >>> shown_name("a[b].png"), shown_name("two\nlines\x1b[2J")
+        ('a[b].png', 'two\\nlines\\x1b[2J')
     """
     return "".join(map(_shown, name))
 
