@@ -266,8 +266,8 @@ def test_an_interrupted_video_stays_under_its_temporary_name_and_plays(tmp_path)
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert [path.name for path in tmp_path.iterdir()] == ["o.part.mp4"]
-    with av.open(str(tmp_path / "o.part.mp4")) as container:
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o.mp4.part", "o.mp4.part.journal"]
+    with av.open(str(tmp_path / "o.mp4.part")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 5
 
 
