@@ -10,7 +10,7 @@ from duchenne.commands.terminal import COMMAND_LINE
 
 if TYPE_CHECKING:
     from duchenne.detection import RunOptions
-    from duchenne.detector import AUDetector
+    from duchenne.detector import AUDetector, DetectionOptions
 
 
 def detect(
@@ -52,8 +52,8 @@ def detect(
     Parameters
     ----------
     sources
-        Pictures, videos, folders (everything in them), quoted patterns such as "clips/*.mp4", a camera (camera:0), or `-`
-        for a picture on standard input. Linked folders are followed; overlays that duchenne has drawn are left out.
+        Pictures, videos, folders (everything in them), quoted patterns such as "clips/*.mp4", a camera (camera:0), or
+        `-` for a picture on standard input. Linked folders are followed; overlays that duchenne has drawn are left out.
     output
         Write a row for each face and frame to this .csv, .parquet or .jsonl file; docs/columns.md explains the columns.
         A run that was interrupted goes on where it stopped when the same command is given again. FILE.json beside it
