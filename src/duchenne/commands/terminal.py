@@ -12,7 +12,7 @@ COMMAND_LINE: ContextVar[str] = ContextVar("command line", default="")
 
 
 class PlainConsole(Console):
-    """A console whose `say` prints text as it is: no markup, no control characters, nothing highlighted, no wrapping."""
+    """A console whose `say` prints text as it is: no markup, control characters, highlighting or wrapping."""
 
     def __init__(self, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False)

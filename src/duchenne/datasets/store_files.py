@@ -14,8 +14,8 @@ an interruption.
 """
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from duchenne.errors import DatasetError
+from duchenne.files.whole_files import write_whole
 
 VERSION = 1
 SHARDS_NAME = "shards"
@@ -44,15 +45,12 @@ def write_shard(path: Path, jpegs: Sequence[bytes], columns: Table, report: obje
         columns: One row a face; numbers or text.
         report: What JSON can hold.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     packed = np.frombuffer(b"".join(jpegs), np.uint8)
     length = np.array([len(jpeg) for jpeg in jpegs], np.int64)
     arrays = {**columns, _JPEG: packed, _LENGTH: length, _REPORT: np.array(json.dumps(report))}
-    with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    whole = io.BytesIO()
+    np.savez(whole, allow_pickle=False, **arrays)
+    write_whole(path, whole.getbuffer())
 
 
 def read_report(path: Path) -> Any:
@@ -91,9 +89,7 @@ def merge_shards(paths: Sequence[Path], folder: Path, facts: Mapping[str, Any], 
     kinds = columns.finish(digest)
     (folder / REPORT_NAME).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     whole = {"version": VERSION, "faces": count, "fingerprint": digest.hexdigest()[:16], "columns": kinds, **facts}
-    partial = folder / f".{STORE_NAME}"
-    partial.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / STORE_NAME)
+    write_whole(folder / STORE_NAME, (json.dumps(whole, indent=1) + "\n").encode())
 
 
 def _lengths(path: Path) -> np.ndarray:

@@ -14,7 +14,7 @@ _PICTURES, _VIDEOS = (".png", ".jpg", ".jpeg"), (".mp4", ".mov", ".mkv")
 
 
 def is_own_overlay(path: Path) -> bool:
-    """Return whether a file says of itself that it is an overlay drawn by this toolkit; False where it is unreadable."""
+    """Return whether a file says of itself that it is an overlay drawn by this toolkit; False if it is unreadable."""
     ending = path.suffix.lower()
     try:
         if ending in _PICTURES:

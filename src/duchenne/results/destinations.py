@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from duchenne.errors import OutputError, UsageError
 from duchenne.files.whole_files import write_whole
@@ -28,6 +28,7 @@ from duchenne.results.result_record import (
 from duchenne.results.run_record import Position, remove_leftovers
 
 
+@runtime_checkable
 class Destination(Protocol):
     """What a run writes to."""
 
