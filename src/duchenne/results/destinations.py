@@ -69,7 +69,11 @@ class Nowhere:
     def __init__(self) -> None:
         self.done: dict[str, SourceRecord] = {}
         self.state: Mapping[str, Any] | None = None
-        self.position: Position | None = None
+
+    @property
+    def position(self) -> Position | None:
+        """There are no rows."""
+        return None
 
     def begin(self, source: Source) -> Mapping[str, Any] | None:
         """Begin anew."""
@@ -133,7 +137,7 @@ class OneFile(Nowhere):
         self.file.write(faces)
 
     @property
-    def position(self) -> Position | None:  # type: ignore[override]
+    def position(self) -> Position | None:
         """The end of the rows written so far."""
         return self.file.position
 
@@ -213,7 +217,7 @@ class FilePerSource(Nowhere):
         self._file_of(source).write(source, faces)
 
     @property
-    def position(self) -> Position | None:  # type: ignore[override]
+    def position(self) -> Position | None:
         """The end of the rows written so far to the one file that is open."""
         return next((file.position for file in self._open.values()), None)
 
