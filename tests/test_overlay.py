@@ -3,7 +3,6 @@
 import errno
 import io
 import math
-from pathlib import Path
 
 import av
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image, ImageDraw
 from duchenne.errors import OutputError, UsageError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.facs import AU_NAMES
+from duchenne.files import whole_files
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 from duchenne.media import Frame, Source, SourceKind
@@ -21,6 +21,7 @@ from duchenne.overlay.canvas import GREEN, ORANGE, SKY, WHITE, Canvas
 from duchenne.overlay.drawing import layout_of
 from duchenne.overlay.panel import share_panel
 from duchenne.results import FaceAUs
+from duchenne.results.run_record import RunRecord
 from toy_faces import head, posed
 
 THRESHOLDS = dict.fromkeys(AU_NAMES, 0.5)
@@ -281,7 +282,7 @@ class FullDisk(io.BytesIO):
 
 
 def test_a_full_disk_is_told_and_leaves_no_whole_looking_video(tmp_path, monkeypatch):
-    monkeypatch.setattr(Path, "open", lambda *_, **__: FullDisk())
+    monkeypatch.setattr(RunRecord, "begin", lambda _: FullDisk())
     noise = np.random.default_rng(0)
 
     def fill():
@@ -296,10 +297,10 @@ def test_a_full_disk_is_told_and_leaves_no_whole_looking_video(tmp_path, monkeyp
 
 
 def test_a_full_disk_is_told_for_a_picture(tmp_path, monkeypatch):
-    def full(self, data):
+    def full(file, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(whole_files, "write_all", full)
     with pytest.raises(OutputError, match=r"o\.png.*No space left"):
         OverlayWriter(tmp_path / "o.png", [PICTURE], THRESHOLDS).add(PICTURE, frame(PICTURE), [])
     assert not list(tmp_path.iterdir())
