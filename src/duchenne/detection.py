@@ -58,13 +58,14 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     """Return where faces go; what an interrupted run read is compared with what is there now."""
     if options.output is None and options.output_dir is None:
         return Nowhere()
+    columns = replace(detector.columns, groups=options.groups)
     facts = facts_of(_asked(detector), options.reading, options.command)
     if options.output_dir is not None:
         return FilePerSource(
             options.output_dir,
             sources,
             options.output_format,
-            detector.columns,
+            columns,
             facts,
             overwrite=options.overwrite,
             restart=options.restart,
@@ -72,7 +73,7 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
     restart = options.restart or options.overlay is not None
     output = options.output or Path()
-    one = OneFile(output, detector.columns, facts, names_digest(sources), overwrite=options.overwrite, restart=restart)
+    one = OneFile(output, columns, facts, names_digest(sources), overwrite=options.overwrite, restart=restart)
     if changed := changed_sources(one.done.values()):
         one.close()
         raise one.file.refusal(f"{changed[0]} holds something else than when it was read")

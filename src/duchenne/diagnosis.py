@@ -18,8 +18,13 @@ from duchenne.weights import FOLDER, WEIGHT_FILES, expected_hashes, sha256_of
 
 SAMPLE = Path(__file__).parent / "samples" / "face.jpg"
 """A rendered face that is part of the package; `face.json` beside it holds its truth."""
-_LIBRARIES = ("numpy", "onnxruntime", "pillow", "av", "pandas", "fastparquet", "cyclopts", "rich")
-_EXTRAS = {"synthesis": ("anny", "numba", "scipy", "cv2"), "train": ("torch", "onnx", "safetensors")}
+_LIBRARIES = ("numpy", "onnxruntime", "pillow", "av", "cyclopts", "rich")
+_EXTRAS = {
+    "parquet": ("pyarrow",),
+    "pandas": ("pandas",),
+    "synthesis": ("numba", "scipy", "cv2"),
+    "train": ("torch", "onnx", "safetensors"),
+}
 _LANDMARK_TOLERANCE = 0.08
 """Mean landmark error over the eye span that the self-check accepts."""
 

@@ -29,6 +29,7 @@ from duchenne.commands.dev import dev
 from duchenne.commands.renamed_options import with_new_names
 from duchenne.commands.terminal import COMMAND_LINE, PlainConsole
 from duchenne.errors import DuchenneError, UsageError
+from duchenne.extras import missing
 from duchenne.files.whole_files import FULL_DISK
 
 _EPILOGUE = (
@@ -43,6 +44,7 @@ app = App(
     help_format="markdown",
     version_flags=["--version"],
     default_parameter=Parameter(negative_iterable=()),
+    suppress_keyboard_interrupt=False,
 )
 _data = App(name="data", help="Look after data sets on disk.")
 _data.command(data.check)
@@ -71,6 +73,7 @@ def run(arguments: list[str]) -> int:
             _with_standard_input_last(with_new_names(arguments, console)),
             exit_on_error=False,
             print_error=False,
+            console=PlainConsole(),
             error_console=console,
             result_action="return_value",
         )
@@ -86,10 +89,7 @@ def run(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("", "duchenne"):
             raise
-        console.say(
-            f"duchenne: the package {error.name} is not installed. Drawing, training and reports need more than "
-            "detection: pip install 'duchenne[synthesis,train,report]'."
-        )
+        console.say(f"duchenne: {missing(error.name or '')}")
         return DuchenneError.exit_code
     except KeyboardInterrupt:
         console.say("duchenne: interrupted.")

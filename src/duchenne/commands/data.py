@@ -54,9 +54,8 @@ def check(
 
 
 def _show(audit: "Audit") -> None:
-    from rich.console import Console
 
-    console = Console(highlight=False)
+    console = PlainConsole()
     of = f" of {audit.published_frames} in the whole release" if audit.published_frames else ""
     console.print(
         f"{audit.name} in {audit.source}: {audit.subjects} subjects, {audit.sequences} sequences, "

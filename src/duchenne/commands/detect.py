@@ -20,6 +20,7 @@ def detect(
     output_format: Annotated[Literal["csv", "parquet", "jsonl"], Parameter(name="--format")] = "csv",
     like: Path | None = None,
     overlay: Path | None = None,
+    columns: str | None = None,
     aus: str | None = None,
     thresholds: Annotated[Sequence[str], Parameter(negative=())] = (),
     step: int = 1,
@@ -56,8 +57,9 @@ def detect(
         `-` for a picture on standard input. Linked folders are followed; overlays that duchenne has drawn are left out.
     output
         Write a row for each face and frame to this .csv, .parquet or .jsonl file; docs/columns.md explains the columns.
-        A run that was interrupted goes on where it stopped when the same command is given again. FILE.json beside it
-        says how it was made: version, options, hashes of weights and sources, counts, problems, what to cite.
+        A run that was interrupted goes on where it stopped when the same command is given again. Parquet needs
+        pip install 'duchenne[parquet]'. FILE.json beside it says how it was made: version, options, hashes of weights
+        and sources, counts, problems, what to cite.
     output_dir
         Write a file for each source into this folder instead, each with its record. What an earlier run like this one
         has finished there stays and counts as done.
@@ -69,6 +71,9 @@ def detect(
     overlay
         Draw box, landmarks, pose and action units into this picture or video; for several pictures, into this folder.
         With an overlay an interrupted run starts from the beginning.
+    columns
+        Write only these groups of columns, for example aus,pose: box, pose, aus, landmarks; all otherwise. Source,
+        frame, time, face_id and confidence are always there.
     aus
         Report only these action units, for example 6,12 or AU06,AU12.
     thresholds
@@ -118,6 +123,7 @@ def detect(
     from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
+    from duchenne.results.columns import GROUPS, parse_groups
 
     if not sources and like is None:
         raise UsageError(
@@ -127,8 +133,22 @@ def detect(
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     if abstain:
         warn_of_old_name("--abstain", "--unreliable blank")
-    where = {"output_dir": output_dir, "output_format": f".{output_format}", "command": COMMAND_LINE.get()}
-    options = RunOptions(output, overlay, start, end, step, overwrite, restart, **where)  # type: ignore[arg-type]
+    if columns is not None and output is None and output_dir is None:
+        raise UsageError("--columns says what a file of results holds; name the file with --output.")
+    groups = GROUPS if columns is None else parse_groups(columns)
+    options = RunOptions(
+        output,
+        overlay,
+        start,
+        end,
+        step,
+        overwrite,
+        restart,
+        groups,
+        output_dir,
+        f".{output_format}",
+        COMMAND_LINE.get(),
+    )
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names,

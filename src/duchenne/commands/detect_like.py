@@ -70,8 +70,8 @@ def check_like(record: ResultRecord, detector: AUDetector) -> list[str]:
 
 def _like(asked: Options, stored: Mapping[str, Any]) -> Options:
     """Return the stored options; those that were asked for otherwise than by default win."""
-    taken = {
-        field.name: stored[field.name]
+    taken: dict[str, Any] = {
+        field.name: tuple(stored[field.name]) if isinstance(stored[field.name], list) else stored[field.name]
         for field in fields(asked)
         if field.name in stored and getattr(asked, field.name) == field.default
     }

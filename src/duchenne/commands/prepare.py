@@ -56,7 +56,6 @@ def prepare(
     restart
         Throw away what an earlier preparation left in the folder.
     """
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -90,7 +89,7 @@ def prepare(
     problems = [problem for problem in report["problems"] if problem["severe"]]
     for problem in problems:
         console.say(f"duchenne: {problem['where']}: {problem['what']}")
-    Console().print(_table(report))
+    PlainConsole().print(_table(report))
     console.say(f"{report['kept']} faces of {report['labelled']} frames in {out}")
     return 1 if problems else 0
 

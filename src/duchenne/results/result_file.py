@@ -20,14 +20,14 @@ from duchenne.files.whole_files import FULL_DISK, beside, put_in_place, write_al
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
 from duchenne.results.output_path import check_output_path
-from duchenne.results.rows import Row, to_row
+from duchenne.results.parquet_rows import ParquetRows
+from duchenne.results.rows import Row, check_columns, to_row
 from duchenne.results.run_record import Checkpoint, Position, RunRecord
 
 RESULT_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
 _JSON_ENDINGS = (".jsonl", ".ndjson")
 _CUTTING = re.compile(r"[,;|\"'\x00-\x1f]")
 _BUFFER_BYTES = 1 << 20
-_ROW_GROUP = 10_000
 
 
 class ResultFile:
@@ -52,6 +52,7 @@ class ResultFile:
         self.rows = 0
         self._ending = ending
         self._overwrite, self._named = overwrite, False
+        self._parquet = ParquetRows(columns) if ending == ".parquet" else None
         self._record = RunRecord(path, {**fingerprint, **asdict(columns)})
         self._pending = bytearray()
         self._length = 0
@@ -110,9 +111,8 @@ class ResultFile:
             OutputError: The disk is full or gone.
         """
         for face in faces:
-            if face.columns != self.columns:
-                raise UsageError(f"{self.path}: the file holds {self.columns}, a face {face.columns}.")
-            self._pending += self._encode(to_row(face))
+            check_columns(face, self.columns)
+            self._pending += self._encode(to_row(face, self.columns.groups))
             self.rows += 1
         if len(self._pending) >= _BUFFER_BYTES:
             with _explained(self.path, self._kept()):
@@ -160,8 +160,8 @@ class ResultFile:
             if not self._named:
                 self._flush()
                 os.fsync(self._opened().fileno())
-                if self._ending == ".parquet":
-                    self._convert_to_parquet(before_naming)
+                if self._parquet is not None:
+                    self._convert_to_parquet(self._parquet, before_naming)
                 else:
                     self._name(self.part, before_naming)
             self.close()
@@ -229,28 +229,20 @@ class ResultFile:
         return f"All up to the last checkpoint is kept in {self.part}; run the same command again to continue."
 
     def _header(self) -> bytes:
-        return b"" if self._ending in _JSON_ENDINGS else _csv_line(self.columns.names)
+        return _csv_line(self.columns.names) if self._ending == ".csv" else b""
 
     def _encode(self, row: Row) -> bytes:
+        if self._parquet is not None:
+            return self._parquet.encode(row)
         if self._ending in _JSON_ENDINGS:
             return (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
         return _csv_line(row.values())
 
-    def _convert_to_parquet(self, before_naming: Callable[[Path], None] | None) -> None:
-        """Turn the part, which is CSV, into Parquet, one row group at a time."""
-        import fastparquet
-        import pandas as pd
-
+    def _convert_to_parquet(self, parquet: ParquetRows, before_naming: Callable[[Path], None] | None) -> None:
+        """Turn the part into a Parquet file and give it the name of the result; the part stays."""
         draft = beside(self.path, ".part.parquet")
-        types = self.columns.types
         try:
-            chunks = pd.read_csv(self.part, dtype=types, na_filter=False, chunksize=_ROW_GROUP)
-            with chunks:
-                for number, table in enumerate(chunks):
-                    fastparquet.write(
-                        str(draft), table, append=number > 0, write_index=False, object_encoding={"source": "utf8"},
-                        has_nulls=False, compression="SNAPPY",
-                    )  # fmt: skip
+            parquet.convert(self.part, draft)
             self._name(draft, before_naming)
         finally:
             draft.unlink(missing_ok=True)
@@ -277,7 +269,7 @@ def _csv_line(values: Iterable[object]) -> bytes:
 
 def _csv_cell(value: object) -> str:
     """Return a cell; text that any reader might cut, at a semicolon as at a carriage return, stands in quotes."""
-    text = str(value)
+    text = "" if value is None else str(value)
     if isinstance(value, str) and (not text or text.strip() != text or _CUTTING.search(text)):
         return '"' + text.replace('"', '""') + '"'
     return text

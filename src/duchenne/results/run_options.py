@@ -7,7 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from duchenne.errors import MediaError, UsageError
 from duchenne.media import Frame, Source
-from duchenne.results import FaceAUs
+from duchenne.results.columns import GROUPS
+from duchenne.results.face_aus import FaceAUs
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class RunOptions:
         step: Take every step-th frame of a video.
         overwrite: Whether existing files may be replaced.
         restart: Throw an interrupted run away.
+        groups: Which groups of columns results have.
         output_dir: Folder for a file of results of each source; None for none.
         output_format: Ending of those files.
         command: The words of the command line, for the records of the results.
@@ -34,6 +36,7 @@ class RunOptions:
     step: int = 1
     overwrite: bool = False
     restart: bool = False
+    groups: tuple[str, ...] = GROUPS
     output_dir: Path | None = None
     output_format: str = ".csv"
     command: str = ""

