@@ -4,6 +4,7 @@
 # make lowest the core's tests with the lowest versions that pyproject.toml declares
 # make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
 # make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
+# make kill   kill -9 and full disks at 40 places of a folder run, a video and a training (hours)
 # make full   all of these
 # They make their own environment in .venv; PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
@@ -12,7 +13,7 @@ CASES ?= 20000
 FIRST ?= 0
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lowest wheel fuzz full clean
+.PHONY: demo test check lowest wheel fuzz kill full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -63,7 +64,10 @@ wheel: $(VENV)/.core
 fuzz: $(VENV)/.test
 	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --cases $(CASES) --first $(FIRST) --seed 1
 
-full: demo check test lowest wheel fuzz
+kill: $(VENV)/.test
+	$(VENV)/bin/python scripts/kill_and_fill.py
+
+full: demo check test lowest wheel fuzz kill
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist

@@ -162,7 +162,7 @@ def test_the_letter_is_that_of_the_intensity_but_never_contradicts_the_occurrenc
         face().intensity_of("AU12")
 
 
-ODD_NAMES = ["a, b.png", 'say "x".png', "NA", "nan", "", "ünï 😀.png", "two\nlines.png", "0012", "=1+1.png"]
+ODD_NAMES = ["a, b.png", 'say "x".png', "NA", "nan", "", "ünï 😀.png", "two\nlines.png", "0012", "a;b\r.png", " 'x' "]
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -232,22 +232,25 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, ending, stops):
 
 KILLED = """
 import os, signal, sys
+from pathlib import Path
 from duchenne.results.result_file import ResultFile
 from test_results import COLUMNS, face
 
 path, row, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 with ResultFile.open(path, COLUMNS, {"sources": ["clip.mp4"]}) as file:
     for k in range(file.state["next"] if file.state else 0, 30):
         if k == row and moment == "between frames":
             file._flush()
             die()
-        if k == row and moment == "before the record":
-            os.replace = die
         file.write([face(k)])
+        if k == row and moment == "before the record":
+            file._record.append = die
         file.checkpoint({"next": k + 1})
     if moment == "before the name":
-        os.replace = die
+        os.link = die
+    if moment == "after the name":
+        os.unlink = Path.unlink = die
     file.finish()
 """
 
@@ -261,6 +264,7 @@ def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, ending):
         (15, "before the record"),
         (22, "between frames"),
         (0, "before the name"),
+        (0, "after the name"),
     ):
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(path), str(row), moment],
@@ -268,11 +272,17 @@ def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, ending):
             check=False,
         )
         assert done.returncode == -signal.SIGKILL
-        assert not path.exists()
+        assert path.exists() == (moment == "after the name")
     with ResultFile.open(path, COLUMNS, {"sources": ["clip.mp4"]}) as file:
         assert file.state == {"next": 30}
         file.finish()
     assert path.read_bytes() == write_all(tmp_path / f"whole.{ending}", [face(k) for k in range(30)]).read_bytes()
+
+
+def journal(path: Path) -> list[dict]:
+    """Return the entries of the journal of an interrupted run."""
+    lines = path.with_name(path.name + ".part.journal").read_text().splitlines()
+    return [json.loads(line.partition(" ")[2]) for line in lines[1:]]
 
 
 def interrupted(path, fingerprint, rows=4):
@@ -284,7 +294,8 @@ def interrupted(path, fingerprint, rows=4):
 def test_rows_are_on_disk_after_a_checkpoint(tmp_path):
     interrupted(tmp_path / "r.csv", {})
     assert len((tmp_path / "r.csv.part").read_text().splitlines()) == 5
-    assert json.loads((tmp_path / "r.csv.part.json").read_text())["state"] == {"next": 4}
+    (checkpoint,) = journal(tmp_path / "r.csv")[1:]
+    assert (checkpoint["state"], checkpoint["rows"]) == ({"next": 4}, 4)
 
 
 def test_a_continuation_drops_what_no_checkpoint_covers(tmp_path):
@@ -318,15 +329,15 @@ def test_another_run_is_not_continued_by_mistake(tmp_path):
 
 @pytest.mark.parametrize("damage", ["record gone", "record garbled", "part cut"])
 def test_a_damaged_part_is_not_continued(tmp_path, damage):
-    path, part, record = tmp_path / "r.csv", tmp_path / "r.csv.part", tmp_path / "r.csv.part.json"
+    path, part, record = tmp_path / "r.csv", tmp_path / "r.csv.part", tmp_path / "r.csv.part.journal"
     interrupted(path, {})
     if damage == "record gone":
         record.unlink()
     elif damage == "record garbled":
-        record.write_text("{")
+        record.write_text(record.read_text().replace("fingerprint", "fingerprXnt", 1))
     else:
         part.write_bytes(part.read_bytes()[:-9])
-    with pytest.raises(UsageError, match="--restart"):
+    with pytest.raises(UsageError, match="--overwrite" if damage == "record gone" else "--restart"):
         ResultFile.open(path, COLUMNS, {})
 
 

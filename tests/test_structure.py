@@ -13,7 +13,7 @@ import duchenne
 
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
-    "errors extras facs chosen_thresholds geometry poses published workers measures pose_normalisation weights "
+    "errors extras files facs chosen_thresholds geometry poses published workers measures pose_normalisation weights "
     "onnx_network cropping colour media faces tracking landmarks smoothing reliability alignment location patches "
     "recognition neutral_faces results detector overlay diagnosis synthesis datasets networks training evaluation "
     "detection commands __main__"

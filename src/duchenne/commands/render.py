@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from duchenne.commands.terminal import PlainConsole
 from duchenne.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def render(
 
     if pack is not None:
         check_pack(pack)
-    console, person = Console(stderr=True), Person(tone, sex, age, MapStyle(au_map), pack=pack)
+    console, person = PlainConsole(stderr=True), Person(tone, sex, age, MapStyle(au_map), pack=pack)
     if protocol == "gallery":
         from duchenne.synthesis.checks.gallery import write_gallery
 
@@ -112,7 +113,7 @@ def render(
         raise UsageError(f"--shares and --grades go with --protocol stills; leave them out for {protocol}.")
     else:
         done = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
-    console.print(done, markup=False)
+    console.say(done)
     return 0
 
 

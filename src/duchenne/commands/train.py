@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from duchenne.commands.terminal import PlainConsole
 from duchenne.commands.training_progress import training_progress
 from duchenne.training.recipes.named import RECIPES
 
@@ -84,7 +84,7 @@ def train(
     if freeze:
         chosen = with_settings(chosen, freeze=freeze)
     train_faces, valid_faces = read_datasets(data, valid, valid_share, chosen.seed, chosen.reduction)
-    console = Console(stderr=True, highlight=False)
+    console = PlainConsole(stderr=True)
     console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
     folder = out / chosen.name
     device_config = DeviceConfig(accelerator, devices, nodes, threads=threads)

@@ -17,8 +17,8 @@ an interruption.
 """
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from duchenne.errors import DatasetError
+from duchenne.files.whole_files import write_whole
 
 VERSION = 1
 SHARDS_NAME = "shards"
@@ -52,15 +53,12 @@ def write_shard(path: Path, jpegs: Sequence[bytes], columns: Table, report: obje
         columns: One row a face; numbers or text.
         report: What JSON can hold.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     packed = np.frombuffer(b"".join(jpegs), np.uint8)
     length = np.array([len(jpeg) for jpeg in jpegs], np.int64)
     arrays = {**columns, _JPEG: packed, _LENGTH: length, _REPORT: np.array(json.dumps(report))}
-    with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    whole = io.BytesIO()
+    np.savez(whole, allow_pickle=False, **arrays)
+    write_whole(path, whole.getbuffer())
 
 
 def read_report(path: Path) -> Any:
@@ -119,9 +117,7 @@ def merge_shards(paths: Sequence[Path], folder: Path, facts: Mapping[str, Any], 
     whole = {"version": VERSION, "faces": count, "fingerprint": columns.fingerprint(), "columns": kinds, **facts}
     whole[FILES_KEY] = _files(folder)
     whole[SEAL_KEY] = seal_of(whole)
-    partial = folder / f".{STORE_NAME}"
-    partial.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / STORE_NAME)
+    write_whole(folder / STORE_NAME, (json.dumps(whole, indent=1) + "\n").encode())
 
 
 def _lengths(path: Path) -> np.ndarray:

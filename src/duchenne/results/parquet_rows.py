@@ -4,7 +4,6 @@ A Parquet file cannot be appended to after an interruption, so that a run writes
 types that the file will have, and they become row groups at the end, a group at a time.
 """
 
-import os
 import struct
 from collections.abc import Iterator
 from itertools import islice
@@ -52,24 +51,19 @@ class ParquetRows:
         values = [_EMPTY[kind] if row[name] is None else row[name] for name, kind in self._numbers.items()]
         return _LENGTH.pack(len(source)) + source + self._packed.pack(*values)
 
-    def convert(self, part: Path, path: Path) -> None:
+    def convert(self, part: Path, draft: Path) -> None:
         """Make a Parquet file of a file of rows, which stays.
 
         Args:
             part: The rows.
-            path: The Parquet file; it is there when it is whole.
+            draft: The Parquet file, which is whole when this ends well.
 
         Raises:
             OSError: The disk is full or gone.
             OutputError: The rows end within one.
         """
-        draft = part.with_name(part.name + ".parquet")
-        try:
-            with part.open("rb") as stream:
-                write_parquet(draft, self.types, self._groups(part, stream))
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with part.open("rb") as stream:
+            write_parquet(draft, self.types, self._groups(part, stream))
 
     def _groups(self, part: Path, stream: BinaryIO) -> Iterator[dict[str, np.ndarray]]:
         rows = self._rows(part, stream)

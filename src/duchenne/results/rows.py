@@ -13,6 +13,9 @@ from duchenne.results.face_aus import FaceAUs
 if TYPE_CHECKING:
     import pandas as pd
 
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a formula of a cell: ASCII, and the full-width forms."""
+
 Row = dict[str, str | int | float]
 """One face: a value under each of `Columns.names`."""
 
@@ -27,7 +30,7 @@ def to_row(face: FaceAUs, groups: Sequence[str] = GROUPS) -> Row:
         groups: Which groups of columns the table has.
     """
     row: Row = {
-        "source": face.source.encode("utf-8", "backslashreplace").decode(),  # A name of a file may be no Unicode.
+        "source": written_source(face.source),
         "frame": int(face.frame),
         "timestamp_s": _rounded(face.timestamp_s, _TIME_DECIMALS),
         "face_id": int(face.face_id),
@@ -70,6 +73,20 @@ def _landmark_cells(face: FaceAUs) -> Row:
 
 
 _CELLS = {"box": _box_cells, "pose": _pose_cells, "aus": _all_au_cells, "landmarks": _landmark_cells}
+
+
+def written_source(source: str) -> str:
+    r"""Return the name of a source as tables hold it: text in every format, and no formula in any spreadsheet.
+
+    A name that a spreadsheet would take for a formula gets "./" before it, which names the same file; bytes that are no
+    text become escapes.
+
+    Example:
+        >>> written_source("=1+1.png"), written_source("-"), written_source("caf\udce9.png")
+        ('./=1+1.png', '-', 'caf\\udce9.png')
+    """
+    text = source.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"./{text}" if text.lstrip().startswith(_FORMULA_BEGINS) and text != "-" else text
 
 
 def _au_cells(face: FaceAUs, k: int, name: str) -> Row:

@@ -66,7 +66,8 @@ def _sha256_of_state(path: Path, size: int, changed_ns: int) -> str:
 
 def sha256_of(path: Path) -> str:
     """Return the hash of a file as 64 hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def expected_hashes() -> dict[str, str]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from duchenne.errors import TrainingError
+from duchenne.files.whole_files import FULL_DISK, write_whole
 from duchenne.training.recipes.named import Recipe
 from duchenne.training.recipes.stored import plain, read_recipe
 
@@ -28,13 +29,22 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
         path: Where to.
         tensors: By name.
         metadata: Anything that JSON can hold.
+
+    Raises:
+        TrainingError: The disk is full or the folder cannot be written; what was there before is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
     kept = {name: values.detach().cpu().contiguous() for name, values in tensors.items()}
     text = json.dumps(metadata)
-    save_file(kept, str(unfinished), {_KEY: text, _HASH_KEY: _hash(kept, text)})
-    unfinished.replace(path)
+    data = save(kept, {_KEY: text, _HASH_KEY: _hash(kept, text)})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data)
+    except OSError as error:
+        what = "the disk is full" if error.errno in FULL_DISK else "it cannot be written"
+        raise TrainingError(
+            f"{path}: {what} ({error.strerror}). What was kept before is whole; make room, then give the same command "
+            "again to go on from there."
+        ) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
