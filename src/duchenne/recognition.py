@@ -17,9 +17,8 @@ from duchenne.geometry import scale_of
 from duchenne.onnx_network import described, open_network
 from duchenne.patches import PatchLayout, cut_windows
 from duchenne.pose_normalisation import Landmarks3D, landmarks_3d, pose_normalised
-from duchenne.weights import weights_path
+from duchenne.weights import AU_NETWORKS, DEFAULT_AU_NETWORK, weights_path
 
-WEIGHTS_NAME = "au_compact.onnx"
 KIND = "action units"
 BATCH = 32
 _BY_SIDE: dict[str, tuple[int, ...]] = {
@@ -89,7 +88,7 @@ def _sigmoid(latent: np.ndarray) -> np.ndarray:
 
 
 class AURecognizer:
-    """The AU network of the package, or another file that `training.action_units.onnx_export` wrote.
+    """An AU network of the package, or another file that `training.action_units.onnx_export` wrote.
 
     Attributes:
         aus: Names, in the order of the columns that `recognize` returns.
@@ -104,7 +103,7 @@ class AURecognizer:
         card: The rest of its metadata: licence, training data, command, scores.
 
     Args:
-        path: The ONNX file; None for the one in the package.
+        path: The ONNX file, or the name of a network in the package ("real", "rendered"); None for "real".
         threads: Threads for one call; the detector works on several frames side by side instead.
 
     Raises:
@@ -112,7 +111,8 @@ class AURecognizer:
     """
 
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
-        self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
+        name = DEFAULT_AU_NETWORK if path is None else str(path)
+        self.path = weights_path(AU_NETWORKS[name]) if name in AU_NETWORKS else Path(name)
         self._session = open_network(self.path, threads, "AU weights")
         metadata = described(self.path, self._session, KIND, "an AU network", "duchenne export")
         try:

@@ -257,7 +257,7 @@ def card(network: Literal["face-detector", "landmarks", "au-network"], result: P
     """Print the tables of a network's card, in Markdown.
 
     The cards in docs/cards hold these tables of results/face_detector.json, results/landmarker.json and
-    results/au_compact.json.
+    results/au_real.json or au_rendered.json.
 
     Parameters
     ----------
