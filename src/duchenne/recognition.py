@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from duchenne.alignment import AlignedFace
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
@@ -187,12 +187,25 @@ class AURecognizer:
             parts = [[np.zeros((0, len(self.aus), *_BY_SIDE[name])) for name in self.outputs]]
         return Recognized(**{name: np.concatenate(values) for name, *values in zip(self.outputs, *parts, strict=True)})
 
+    def run(
+        self, windows: UInt8[np.ndarray, "n p s s 3"], shape: Float[np.ndarray, "n 49 3"] | None = None
+    ) -> Recognized:
+        """Return all predictions for faces whose windows are cut already.
+
+        Args:
+            windows: As `patches.cut_windows` cuts them.
+            shape: Landmarks, pose-normalised onto `reference`; None where the network reads none.
+        """
+        inputs = {"windows": windows} if shape is None else {"windows": windows, "shape": shape.astype(np.float32)}
+        found = self._session.run(list(self.outputs), inputs)
+        return Recognized(**{name: np.asarray(v, float) for name, v in zip(self.outputs, found, strict=True)})
+
     def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> list[np.ndarray]:
-        inputs = {"windows": np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces])}
+        windows, shape = np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces]), None
         if self.reference is not None and depth is not None:
-            normalised = [_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)]
-            inputs["shape"] = np.stack(normalised).astype(np.float32)
-        return [np.asarray(values, float) for values in self._session.run(list(self.outputs), inputs)]
+            shape = np.stack([_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)])
+        found = self.run(windows, shape)
+        return [getattr(found, name) for name in self.outputs]
 
 
 def _normalised(face: AlignedFace, depth: Float[np.ndarray, "49"], reference: Landmarks3D) -> Landmarks3D:

@@ -55,7 +55,7 @@ def by_group(result: AUNetworkResult) -> str:
 def by_prototype(result: AUNetworkResult) -> str:
     """Return the mean over the paper's AUs within each emotion prototype."""
     areas = result.within_prototypes
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name, faces in areas.faces.items():
         found = [area for au, area in areas.areas[name].items() if au in PAPER_AUS]
         rows.append((name, faces, len(found), fraction(sum(found) / len(found) if found else None)))
