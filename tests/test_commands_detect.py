@@ -272,7 +272,7 @@ def test_doctor_is_content(capsys):
     assert "sha256" in out
 
 
-@pytest.mark.parametrize("name", ["pose_correction.json", "mean_face.json", "au_compact.onnx"])
+@pytest.mark.parametrize("name", ["pose_correction.json", "mean_face.json", "au_real.onnx"])
 def test_doctor_names_an_altered_file(name, tmp_path, monkeypatch):
     altered = shutil.copytree(diagnosis.FOLDER, tmp_path / "weights")
     assert len(list(diagnosis._weights())) == len([*altered.glob("*.onnx"), *altered.glob("*.json")]) - 1

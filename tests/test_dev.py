@@ -20,8 +20,8 @@ RESULTS = Path(__file__).parents[1] / "results"
 CARDS = Path(__file__).parents[1] / "docs/cards"
 VERBS = (
     "card", "check-portraits", "draw-sample-face", "fit-pose-correction", "grade-by-blendshapes", "label-faces",
-    "measure-face-detector", "measure-landmarks", "measure-movements", "measure-synthesis", "pack-head-data", "real-faces",
-    "release-au-network", "train-face-detector", "train-landmarks", "write-hashes",
+    "measure-au-network", "measure-face-detector", "measure-landmarks", "measure-movements", "measure-synthesis",
+    "pack-head-data", "real-faces", "release-au-network", "train-face-detector", "train-landmarks", "write-hashes",
 )  # fmt: skip
 NETWORKS = (
     ("au-network", "au_compact.json", AUNetworkResult, "au_compact.md"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from duchenne.alignment import CROP_SIDE_PX, AlignedFace
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
@@ -17,9 +17,8 @@ from duchenne.geometry import scale_of
 from duchenne.onnx_network import described, open_network, run_network
 from duchenne.patches import PatchLayout, cut_windows
 from duchenne.pose_normalisation import Landmarks3D, landmarks_3d, pose_normalised
-from duchenne.weights import whole_weights
+from duchenne.weights import AU_NETWORKS, DEFAULT_AU_NETWORK, whole_weights
 
-WEIGHTS_NAME = "au_compact.onnx"
 KIND = "action units"
 BATCH = 32
 _BY_SIDE: dict[str, tuple[int, ...]] = {
@@ -89,7 +88,7 @@ def _sigmoid(latent: np.ndarray) -> np.ndarray:
 
 
 class AURecognizer:
-    """The AU network of the package, or another file that `training.action_units.onnx_export` wrote.
+    """An AU network of the package, or another file that `training.action_units.onnx_export` wrote.
 
     Attributes:
         aus: Names, in the order of the columns that `recognize` returns.
@@ -104,7 +103,7 @@ class AURecognizer:
         card: The rest of its metadata: licence, training data, command, scores.
 
     Args:
-        path: The ONNX file; None for the one in the package.
+        path: The ONNX file, or the name of a network in the package ("real", "rendered"); None for "real".
         threads: Threads for one call; the detector works on several frames side by side instead.
 
     Raises:
@@ -112,7 +111,8 @@ class AURecognizer:
     """
 
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
-        self.path = whole_weights(WEIGHTS_NAME) if path is None else Path(path)
+        name = DEFAULT_AU_NETWORK if path is None else str(path)
+        self.path = whole_weights(AU_NETWORKS[name]) if name in AU_NETWORKS else Path(name)
         self._session = open_network(self.path, threads, "AU weights")
         metadata = described(self.path, self._session, KIND, "an AU network", "duchenne export")
         try:
@@ -216,12 +216,25 @@ class AURecognizer:
             parts = [[np.zeros((0, len(self.aus), *_BY_SIDE[name])) for name in self.outputs]]
         return Recognized(**{name: np.concatenate(values) for name, *values in zip(self.outputs, *parts, strict=True)})
 
+    def run(
+        self, windows: UInt8[np.ndarray, "n p s s 3"], shape: Float[np.ndarray, "n 49 3"] | None = None
+    ) -> Recognized:
+        """Return all predictions for faces whose windows are cut already.
+
+        Args:
+            windows: As `patches.cut_windows` cuts them.
+            shape: Landmarks, pose-normalised onto `reference`; None where the network reads none.
+        """
+        inputs = {"windows": windows} if shape is None else {"windows": windows, "shape": shape.astype(np.float32)}
+        found = run_network(self.path, self._session, self.outputs, inputs)
+        return Recognized(**{name: np.asarray(v, float) for name, v in zip(self.outputs, found, strict=True)})
+
     def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> list[np.ndarray]:
-        inputs = {"windows": np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces])}
+        windows, shape = np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces]), None
         if self.reference is not None and depth is not None:
-            normalised = [_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)]
-            inputs["shape"] = np.stack(normalised).astype(np.float32)
-        return [np.asarray(values, float) for values in run_network(self.path, self._session, self.outputs, inputs)]
+            shape = np.stack([_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)])
+        found = self.run(windows, shape)
+        return [getattr(found, name) for name in self.outputs]
 
 
 def _normalised(face: AlignedFace, depth: Float[np.ndarray, "49"], reference: Landmarks3D) -> Landmarks3D:

@@ -11,7 +11,7 @@ from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 
 MAX_YAW_DEG, MAX_PITCH_DEG = 60.0, 45.0
-"""Beyond these angles no figure of ours holds: heads were drawn and measured up to here (docs/cards/au_compact.md)."""
+"""Beyond these angles no figure of ours holds: heads were drawn and measured up to here (docs/cards/au_real.md)."""
 Unreliable = Literal["keep", "blank"]
 """What tables do with the occurrence of an unreliable action unit: keep it, or write `facs.UNKNOWN`."""
 _SEEN = 0.5

@@ -95,7 +95,8 @@ def detect(
     sides
         Write probability and intensity of the subject's left and right, too, of action units that FACS codes by side.
     weights
-        An action unit network that `duchenne export` has written; the package's own otherwise.
+        The action unit network. real: the package's own, learnt from real and rendered faces. rendered: the package's
+        other one, learnt from rendered faces alone. Or a file that `duchenne export` has written. [default: real]
     smooth
         Steady the landmarks of videos over time; fast movements are followed at once. Pictures stay as they are.
     unreliable

@@ -15,7 +15,10 @@ FOLDER = Path(__file__).parent
 MEAN_FACE_NAME, POSE_CORRECTION_NAME = "mean_face.json", "pose_correction.json"
 LOCATION_FILES = ("face_detector.onnx", "landmarker.onnx", MEAN_FACE_NAME, POSE_CORRECTION_NAME)
 """What boxes, landmarks and head poses depend on."""
-WEIGHT_FILES = (*LOCATION_FILES, "au_compact.onnx")
+AU_NETWORKS = {"real": "au_real.onnx", "rendered": "au_rendered.onnx"}
+"""The AU networks by what they learnt from: real and rendered faces, or rendered faces alone."""
+DEFAULT_AU_NETWORK = "real"
+WEIGHT_FILES = (*LOCATION_FILES, *AU_NETWORKS.values())
 """What the numbers of a detection depend on, beside the code."""
 
 

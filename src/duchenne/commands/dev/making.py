@@ -193,6 +193,7 @@ def release_au_network(
     poses: Path,
     pairs: Path,
     free: Path,
+    prototypes: Path,
     choose_neutral: Path,
     free_neutral: Path,
     weights: Path,
@@ -210,7 +211,7 @@ def release_au_network(
     Parameters
     ----------
     system
-        Folder that duchenne train compact has written.
+        Folder that duchenne train has written: symmetric or compact.
     choose
         Store of stills with a mix of co-occurrences in free poses.
     poses
@@ -219,6 +220,8 @@ def release_au_network(
         Store of frontal stills in pairs that differ in one movement.
     free
         Store of stills of independent action units in free poses.
+    prototypes
+        Store of stills of emotion prototypes in free poses.
     choose_neutral
         Store of neutral frontal stills of people of the first.
     free_neutral
@@ -242,11 +245,12 @@ def release_au_network(
     from duchenne.evaluation.pretrained.au_result import summary_of
     from duchenne.evaluation.pretrained.result_json import write_result
 
-    stores = au_network.StoreFolders(choose, poses, pairs, free, choose_neutral, free_neutral)
+    stores = au_network.StoreFolders(choose, poses, pairs, free, prototypes, choose_neutral, free_neutral)
     if (real_choose is None) != (real_teach is None):
         raise UsageError("Only one store of real people was named; give --real-choose and --real-teach, or neither.")
     real = au_network.RealFolders(real_choose, real_teach) if real_choose and real_teach else None
-    measured = au_network.release_au_network(system, stores, weights, real)
+    made_by = "sh scripts/au_network.sh WORK FACES LABELS"
+    measured = au_network.release_au_network(system, stores, weights, real, made_by)
     write_result(measured, result)
     print(json.dumps(to_json(summary_of(measured)), indent=1))
     return 0
