@@ -44,8 +44,8 @@ def match_by_time(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " m"
     Source: Sayette et al., A psychometric evaluation of the FACS for assessing spontaneous expression, J. Nonverbal
     Behavior 25 (2001): agreement of onset and offset within tolerance windows up to half a second.
     """
-    pair = (np.stack([one, one], -1) for one in (first, second))
-    return _match(*pair, lambda a, b: abs(float(a[0] - b[0])) <= tolerance_s + 1e-9, lambda span: span[0])
+    starts, others = np.stack([first, first], -1), np.stack([second, second], -1)
+    return _match(starts, others, lambda a, b: abs(float(a[0] - b[0])) <= tolerance_s + 1e-9, lambda span: span[0])
 
 
 def _match(
