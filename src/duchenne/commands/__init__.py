@@ -11,10 +11,12 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from duchenne.commands import (
+    agree,
     data,
     detect,
     doctor,
     evaluate,
+    events,
     explain,
     export,
     prepare,
@@ -42,9 +44,11 @@ app = App(
 _data = App(name="data", help="Look after data sets on disk.")
 _data.command(data.check)
 for _verb in (
+    agree.agree,
     detect.detect,
     doctor.doctor,
     evaluate.evaluate,
+    events.events,
     explain.explain,
     export.export,
     prepare.prepare,

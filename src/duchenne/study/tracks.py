@@ -1,6 +1,7 @@
 """One person in one video: frame by frame (results) or by events (codes), asked the same questions."""
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -55,6 +56,12 @@ class FrameTrack:
         self.times_s: Moments = times[order[first]]
         self.frame_s = float(np.median(np.diff(self.times_s))) if len(self.times_s) > 1 else 0.0
         self.aus = tuple(au for au in AU_NAMES if f"{au}_c" in table)
+
+    def shifted(self, seconds: float) -> "FrameTrack":
+        """Return the same frames, later by some seconds."""
+        moved = copy(self)
+        moved.times_s = self.times_s + seconds
+        return moved
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -168,10 +175,10 @@ def frame_tracks(table: "pd.DataFrame") -> Iterator[tuple[str, str, FrameTrack]]
     named = PERSON in table
     keys = ["source", PERSON if named else "face_id"]
     groups = table.groupby(keys, observed=True, sort=True).indices
-    for (source, who), rows in groups.items():  # type: ignore[misc]
-        if named and not str(who):
-            continue
-        yield str(source), str(who) if named else f"face {who}", FrameTrack(table, np.sort(rows))
+    for key, rows in groups.items():
+        source, who = map(str, tuple(key))  # type: ignore[arg-type]
+        if not named or who:
+            yield source, who if named else f"face {who}", FrameTrack(table, np.sort(rows))
 
 
 def event_tracks(coding: Coding, present_from: int = 2) -> Iterator[tuple[str, str, EventTrack]]:
