@@ -218,12 +218,12 @@ def _remarks(found: "Agreement", settings: "AgreeSettings") -> None:
         out, whole = rest["left_out_s"].sum(), rest["left_out_s"].sum() + rest["compared_s"].sum()
         share = 100 * out / whole if whole else 0.0
         err.print(
-            f"{', '.join(settings.exclude.tiers)}: left out of {' '.join(settings.exclude.aus)}, {out:.1f} of {whole:.1f} "
-            f"seconds of action units ({share:.0f}%).",
+            f"{', '.join(settings.exclude.tiers)}: left out of {' '.join(settings.exclude.aus)}, {out:.1f} of "
+            f"{whole:.1f} seconds of action units ({share:.0f}%).",
             markup=False,
         )
     err.print(
-        f"{found.units} {settings.over}s; present from {settings.present_from} on; events share {settings.overlap:.0%} of "
-        f"their time; onsets and offsets within {settings.tolerance_s:g} s. 'F1' is the positive agreement, too.",
+        f"{found.units} {settings.over}s; present from {settings.present_from} on; events share {settings.overlap:.0%} "
+        f"of their time; onsets and offsets within {settings.tolerance_s:g} s. F1 is the positive agreement, too.",
         markup=False,
     )

@@ -132,6 +132,7 @@ def _excluded(table: "pd.DataFrame", exclusion: "Exclusion", mark: bool) -> str:
 
 
 def _summary(found: "pd.DataFrame") -> object:
+    import math
     from pathlib import PurePath
 
     from rich.table import Table
@@ -147,6 +148,6 @@ def _summary(found: "pd.DataFrame") -> object:
             str(au),
             str(len(group)),
             f"{group['duration_s'].median():.2f} s",
-            "-" if peak != peak else f"{peak:.1f}",
+            "-" if math.isnan(peak) else f"{peak:.1f}",
         )
     return table

@@ -1,5 +1,6 @@
 """Events of results -> codes, and files of ELAN and BORIS."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,17 +28,10 @@ def coding_of_events(events: "pd.DataFrame", table: "pd.DataFrame") -> Coding:
         table: The result that they come from.
     """
     coded = [CodedAU(source, person, au, CODER) for source, person, track in frame_tracks(table) for au in track.aus]
+    columns = ("source", "person", "au", "onset_s", "offset_s", "peak_intensity")
     found = [
-        CodedEvent(
-            str(row.source),
-            str(row.person),
-            str(row.au),
-            float(row.onset_s),
-            float(row.offset_s),
-            _grade(float(row.peak_intensity)),
-            coder=CODER,
-        )
-        for row in events.itertuples()
+        CodedEvent(source, person, au, onset, offset, _grade(peak), coder=CODER)
+        for source, person, au, onset, offset, peak in zip(*(events[name].tolist() for name in columns), strict=True)
     ]
     return Coding(tuple(found), tuple(coded))
 
@@ -85,4 +79,4 @@ def linked(source: str, media: Path | None) -> str:
 
 
 def _grade(peak: float) -> float:
-    return peak if peak != peak else float(min(5, max(2, int(peak + 0.5))))
+    return peak if math.isnan(peak) else float(min(5, max(2, int(peak + 0.5))))

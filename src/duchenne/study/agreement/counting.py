@@ -166,7 +166,12 @@ def added(counts: Sequence[AUCounts]) -> Added:
     spread = np.zeros((2, len(counts), len(score)))
     for row, one in enumerate(counts):
         spread[:, row, len(score) - 1 - np.searchsorted(score[::-1], one.score)] = one.score_counts
-    stacked = [
-        np.stack([getattr(one, name) for one in counts]) for name in ("occurrence", "grades", "moments", "events")
-    ]
-    return Added(*stacked, score / SCORE_STEPS, spread[1], spread[0])
+    return Added(
+        np.stack([one.occurrence for one in counts]),
+        np.stack([one.grades for one in counts]),
+        np.stack([one.moments for one in counts]),
+        np.stack([one.events for one in counts]),
+        score / SCORE_STEPS,
+        spread[1],
+        spread[0],
+    )
