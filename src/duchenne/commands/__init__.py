@@ -22,6 +22,7 @@ from duchenne.commands import (
     prepare,
     render,
     reproduce,
+    sample,
     train,
 )
 from duchenne.commands.dev import dev
@@ -54,6 +55,7 @@ for _verb in (
     prepare.prepare,
     render.render,
     reproduce.reproduce,
+    sample.sample,
     train.train,
     _data,
     dev,

@@ -27,7 +27,7 @@ def agree(
     present_from: Literal["A", "B", "C", "D", "E"] = "B",
     tolerance: float = 0.5,
     overlap: float = 0.5,
-    over: Literal["sequence", "person"] = "sequence",
+    over: Literal["sequence", "person", "segment"] = "sequence",
     draws: int = 1000,
     exclude: Annotated[Sequence[str], Parameter(negative=())] = (),
     exclude_aus: str | None = None,
@@ -74,7 +74,8 @@ def agree(
     overlap
         Part of their common time that two events must share to be the same event.
     over
-        What is resampled for the intervals: a person in one video, or a person in all of them.
+        What is resampled for the intervals: a person in one video, a person in all of them, or each stretch that was
+        coded (duchenne sample); the last holds for these persons alone.
     draws
         Resamplings for the intervals; 0 makes none.
     exclude
@@ -178,7 +179,8 @@ def tables(found: "Agreement") -> list["Table"]:
 
     level = "" if found.units < 2 else " [95% interval]"
     kinds = {
-        f"Occurrence, moment by moment{level}": "kappa ac1 alpha f1 area",
+        f"Occurrence, moment by moment{level}": "kappa ac1 alpha",
+        f"Occurrence, as detection{level}": "f1 area percent_agreement",
         f"Events{level}": "facs_ratio onset_agreement offset_agreement",
         f"Grades{level}": "icc weighted_kappa within_one_letter",
     }
@@ -193,13 +195,15 @@ def tables(found: "Agreement") -> list["Table"]:
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         counts = ("events_first", "events_second") if title.startswith("Events") else ("share_first", "share_second")
         for heading in ("AU", "first", "codes", *measures):
-            table.add_column(heading.replace("_agreement", ""), justify="left" if heading == "AU" else "right")
+            table.add_column(
+                heading.replace("_agreement", "").replace("_", " "), justify="left" if heading == "AU" else "right"
+            )
         for _, row in rows.iterrows():
             cells = [f"{row[name]:.0f}" if name.startswith("events") else f"{100 * row[name]:.1f}%" for name in counts]
             for name in measures:
                 low, high, value = (row[f"{name}{end}"] for end in ("_low", "_high", ""))
                 missing = value is None or math.isnan(value)
-                between = "" if low is None or math.isnan(low) else f" [{low:.2f}, {high:.2f}]"
+                between = "" if low is None or math.isnan(low) else f" [{low:.2f} {high:.2f}]"
                 cells.append("-" if missing else f"{value:.2f}{between}")
             table.add_row(str(row["au"]), *cells)
         made.append(table)

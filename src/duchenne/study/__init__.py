@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from duchenne.study.agreement.agreement_table import agree
     from duchenne.study.au_events import events
+    from duchenne.study.coding_sample import sample
     from duchenne.study.codings.reading import read_codes
     from duchenne.study.results import read_results
 
-__all__ = ["agree", "events", "read_codes", "read_results"]
+__all__ = ["agree", "events", "read_codes", "read_results", "sample"]
 
 _HOMES = {
     "agree": "duchenne.study.agreement.agreement_table",
     "events": "duchenne.study.au_events",
     "read_codes": "duchenne.study.codings.reading",
     "read_results": "duchenne.study.results",
+    "sample": "duchenne.study.coding_sample",
 }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from duchenne.errors import OutputError, UsageError
 from duchenne.study.codings.boris import write_boris
+from duchenne.study.codings.code_table import write_code_table
 from duchenne.study.codings.coding import CodedAU, CodedEvent, Coding
 from duchenne.study.codings.elan import write_elan
 from duchenne.study.results import file_name
@@ -45,21 +46,7 @@ def write_elan_events(
         UsageError: A file exists, or two videos have the same name.
         OutputError: The folder or a file cannot be written.
     """
-    coding = coding_of_events(events, table)
-    paths = {source: folder / f"{Path(file_name(source)).stem}.eaf" for source in coding.files}
-    if len(set(paths.values())) < len(paths):
-        raise UsageError(f"Several videos have the same name; write them into folders of their own: {folder}.")
-    if there := [str(path) for path in paths.values() if path.exists() and not overwrite]:
-        raise UsageError(
-            f"{', '.join(there[:3])}: the file exists. Choose another folder, or replace with --overwrite."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made ({error}).") from None
-    for source, path in paths.items():
-        write_elan(coding, source, linked(source, media), path)
-    return [str(path) for path in paths.values()]
+    return _write_elan(coding_of_events(events, table), folder, media, overwrite)
 
 
 def write_boris_events(events: "pd.DataFrame", table: "pd.DataFrame", path: Path, media: Path | None) -> list[str]:
@@ -71,6 +58,42 @@ def write_boris_events(events: "pd.DataFrame", table: "pd.DataFrame", path: Path
     coding = coding_of_events(events, table)
     write_boris(coding, {source: linked(source, media) for source in coding.files}, path)
     return [str(path)]
+
+
+def write_sample(
+    coding: Coding, plan: Path, elan: Path | None, boris: Path | None, media: Path | None, overwrite: bool
+) -> list[str]:
+    """Write segments to code: the plan with their weights, and files for coders without them; return the paths.
+
+    Raises:
+        UsageError: A file exists, or two videos have the same name.
+        OutputError: A file cannot be written.
+    """
+    write_code_table(Coding((), (), coding.spans), plan)
+    written = [str(plan)]
+    if elan is not None:
+        written += _write_elan(coding, elan, media, overwrite)
+    if boris is not None:
+        write_boris(coding, {source: linked(source, media) for source in coding.files}, boris)
+        written.append(str(boris))
+    return written
+
+
+def _write_elan(coding: Coding, folder: Path, media: Path | None, overwrite: bool) -> list[str]:
+    paths = {source: folder / f"{Path(file_name(source)).stem}.eaf" for source in coding.files}
+    if len(set(paths.values())) < len(paths):
+        raise UsageError(f"Several videos have the same name; write each into a folder of its own, not {folder}.")
+    if there := [str(path) for path in paths.values() if path.exists() and not overwrite]:
+        raise UsageError(
+            f"{', '.join(there[:3])}: the file exists. Choose another folder, or replace with --overwrite."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made ({error}).") from None
+    for source, path in paths.items():
+        write_elan(coding, source, linked(source, media), path)
+    return [str(path) for path in paths.values()]
 
 
 def linked(source: str, media: Path | None) -> str:

@@ -63,6 +63,13 @@ class FrameTrack:
         moved.times_s = self.times_s + seconds
         return moved
 
+    def within(self, start_s: float, end_s: float) -> "FrameTrack":
+        """Return the frames whose middle lies in a stretch of time."""
+        part, middle = copy(self), self.times_s + self.frame_s / 2
+        here = (middle >= start_s) & (middle < end_s)
+        part.times_s, part._rows = self.times_s[here], self._rows[here]
+        return part
+
     def __len__(self) -> int:
         return len(self.times_s)
 
@@ -115,12 +122,17 @@ class EventTrack:
     @cached_property
     def spans(self) -> Float[np.ndarray, "n 2"] | None:
         """Stretches that were coded; None where the file does not say."""
-        own = [
+        return joined(self.segments) if len(self.segments) else None
+
+    @cached_property
+    def segments(self) -> Float[np.ndarray, "n 2"]:
+        """The same stretches one by one, in order of time, each once."""
+        own = {
             (one.onset_s, one.offset_s)
             for one in self.coding.spans
             if one.file == self.file and one.person in (self.person, EVERYBODY)
-        ]
-        return joined(np.array(own, float)) if own else None
+        }
+        return np.array(sorted(own), float).reshape(-1, 2)
 
     def weights(self, times_s: Moments) -> Float[np.ndarray, " n"]:
         """Return for how many frames each moment stands; 1 where the codes do not say."""

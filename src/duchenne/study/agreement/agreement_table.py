@@ -110,7 +110,8 @@ def agree(first: Codes, second: Codes, settings: AgreeSettings | None = None) ->
         raise StudyError(f"Nothing can be compared.\n{told}")
     notes += [note for codes in (first, second) if isinstance(codes, Coding) for note in codes.notes]
     notes += [] if settings.find_shifts else [str(one) for one in shifts]
-    return _agreement(pairs, settings, shifts, notes)
+    parts = [part for pair in pairs for part in pair.segments()] if settings.over == "segment" else pairs
+    return _agreement(parts, settings, shifts, notes)
 
 
 def _shifts(pairs: Sequence[Pair]) -> tuple[FoundShift, ...]:
@@ -156,7 +157,7 @@ def _unit(pair: Pair, settings: AgreeSettings) -> str:
     numbered = not pair.person or pair.person.startswith("face ")
     if settings.over == "person" and not numbered:
         return pair.person
-    return f"{pair.source}\n{pair.person}"
+    return f"{pair.source}\n{pair.person}\n{pair.segment}"
 
 
 def _row(au: str, sums: Added, counts: Sequence[AUCounts], settings: AgreeSettings) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Which person of one coding is who in the other -> pairs of tracks over the same moments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +36,7 @@ class Pair:
         times_s: Moments that are compared; the beginnings of frames, where there are any.
         frame_s: How long each of them lasts.
         weights: For how many frames each stands.
+        segment: Of a part of it, which one; "" of the whole.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Pair:
     times_s: Float[np.ndarray, " n"]
     frame_s: float
     weights: Float[np.ndarray, " n"]
+    segment: str = ""
 
     @property
     def aus(self) -> tuple[str, ...]:
@@ -68,6 +70,19 @@ class Pair:
         """Return which moments are left out of an action unit."""
         spans = settings.exclude.of(self.source) if au in settings.exclude.aus else np.zeros((0, 2))
         return inside(spans, self.middles_s)
+
+    def segments(self) -> "list[Pair]":
+        """Return a pair for each stretch that the second coding names; itself where it names none."""
+        spans = self.second.segments if isinstance(self.second, EventTrack) else np.zeros((0, 2))
+        if not len(spans):
+            return [self]
+        parts = []
+        for start, end in spans.tolist():
+            here = (self.middles_s >= start) & (self.middles_s < end)
+            first = self.first.within(start, end) if isinstance(self.first, FrameTrack) else self.first
+            one = replace(self, first=first, times_s=self.times_s[here], weights=self.weights[here])
+            parts.append(replace(one, segment=f"{start:.3f}"))
+        return [part for part in parts if len(part.times_s)]
 
 
 def pair_up(first: Codes, second: Codes, settings: AgreeSettings) -> tuple[list[Pair], list[str]]:

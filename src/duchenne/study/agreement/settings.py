@@ -10,8 +10,8 @@ from duchenne.study.au_events import EventSettings
 from duchenne.study.codings.au_labels import LETTERS
 from duchenne.study.exclusion import Exclusion
 
-Unit = Literal["sequence", "person"]
-"""What is resampled for intervals: one person in one video, or a person in all of them."""
+Unit = Literal["sequence", "person", "segment"]
+"""What is resampled for intervals: one person in one video, a person in all of them, or each stretch that was coded."""
 
 
 @dataclass(frozen=True)
