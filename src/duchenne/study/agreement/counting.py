@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from duchenne.measures.event_matching import match_by_overlap, match_by_time
 from duchenne.study.agreement.pairs import Pair, Track
 from duchenne.study.agreement.settings import AgreeSettings
-from duchenne.study.au_events import track_events
+from duchenne.study.au_events import event_spans
 from duchenne.study.tracks import EventTrack, Sampled
 
 GRADES = 6
@@ -102,11 +102,10 @@ def _events(
 def _spans(track: Track, pair: Pair, au: str, settings: AgreeSettings) -> Float[np.ndarray, "n 2"]:
     if isinstance(track, EventTrack):
         return track.events(au)
-    found = [(one.onset_s, one.offset_s) for one in track_events(track, au, settings.events, np.zeros((0, 2)))]
-    return np.array(found, float).reshape(-1, 2)
+    return event_spans(track, au, settings.events)
 
 
-def _judged(spans: Float[np.ndarray, "n 2"], pair: Pair, both: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "m 2"]:
+def _judged(spans: Float[np.ndarray, "k 2"], pair: Pair, both: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "m 2"]:
     """Return the events of which at least half can be compared: both codings know of the person there."""
     if not len(spans):
         return spans
