@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 
 from duchenne.measures.event_matching import match_by_overlap, match_by_time
 from duchenne.study.agreement.pairs import Pair, Track
@@ -52,7 +52,7 @@ def count(pair: Pair, au: str, settings: AgreeSettings) -> AUCounts:
     both = known & ~out
     weights = pair.weights[both]
     cells = np.bincount(2 * first.present[both] + second.present[both], weights, 4).reshape(2, 2)
-    score, score_counts = _scores(first, second, both, weights)
+    score, score_counts = _scores(first, second, both, pair.weights)
     events, late_s = _events(pair, au, both, settings)
     return AUCounts(
         cells,
@@ -84,7 +84,7 @@ def _scores(
         return np.zeros(0, np.int64), np.zeros((2, 0))
     steps = np.rint(first.score[both] * float(SCORE_STEPS)).astype(np.int64)
     size = SCORE_STEPS + 1
-    whole = np.bincount(size * second.present[both] + steps, weights, 2 * size).reshape(2, size)
+    whole = np.bincount(size * second.present[both] + steps, weights[both], 2 * size).reshape(2, size)
     used = np.flatnonzero(whole.sum(0))
     return used, whole[:, used]
 
@@ -142,7 +142,7 @@ class Added:
         member = (row[None] == np.arange(len(names))[:, None]).astype(float)
         return self.weighted(member)
 
-    def weighted(self, weights: Float[np.ndarray, "d u"]) -> "Added":
+    def weighted(self, weights: Real[np.ndarray, "d u"]) -> "Added":
         """Return sums over the units, one row for each set of weights: a resampling, or all ones for the whole."""
 
         def total(values: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 A tier is read as an action unit where its name holds one ("AU12", "anna AU12", "AU12L"), its annotations as grades (A
 to E, "ns" for not scorable, anything else as present); other tiers hold labels such as "12C+6B". A tier named "coded",
-or "anna coded", says which stretches were coded. The person is the tier's participant, or else what its name holds beside the action
-unit.
+or "anna coded", says which stretches were coded. The person is the tier's participant, or else what its name holds
+beside the action unit.
 
 Files are read by pympi. It writes version 2.8 with time slots in the order of their making, so they are written here.
 
