@@ -319,3 +319,14 @@ def test_coders_get_empty_tiers_and_agree_takes_the_plan(tmp_path, capsys):
     codes = [str(tmp_path / "plan.csv"), str(tmp_path / "code" / "anna.eaf")]
     assert run(["agree", str(tmp_path / "result.csv"), *codes, "--over", "segment", "--draws", "20"]) == 0
     assert f"{len(segments)} segments" in capsys.readouterr().err
+
+
+def test_no_advice_where_a_threshold_cannot_be_tried_on_others():
+    truths = [{"AU12": grades(2)}, {"AU12": np.zeros(1000, int)}]
+    table = pd.concat([result_of(one, f"v{k}.mp4", seed=k) for k, one in enumerate(truths)], ignore_index=True)
+    table["AU12_c"] = (table["AU12_p"] >= 0.98).astype(int)
+    each = [codes_of(one, f"v{k}.mp4") for k, one in enumerate(truths)]
+    codes = coding_from([e for one in each for e in one.events], [c for one in each for c in one.coded])
+    (advice,) = agree(table, codes, QUICK).thresholds.to_dict("records")
+    assert not advice["advised"]
+    assert advice["why"] == "in a single unit only; nothing to try it on"

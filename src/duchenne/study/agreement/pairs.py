@@ -143,7 +143,7 @@ def _persons(
         return [(theirs or mine, one, other)]
     notes.append(
         f"{file}: who is who is not clear; left out. The result has {_some(first)}, the codes {_some(second)}. Name "
-        "the persons with --people, or write the names of the result into the codes."
+        "the persons of the result with duchenne people, or write its names into the codes."
     )
     return []
 
