@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TRIALS = 40
 """Sets of made-up codes over which a width is averaged."""
+LEAST_UNITS = 5
+"""An interval that rests on fewer units with the action unit says too little to be promised."""
 _STEP = 1.4
 _LEAST = 6
 
@@ -147,7 +149,7 @@ def draw(
 def widths(segments: Segments, number: int, settings: SampleSettings) -> Float[np.ndarray, " a"]:
     """Return the width of the interval of kappa that is to be expected of so many segments, for each action unit.
 
-    It is infinite where an action unit is never or always called, or there is a single unit.
+    It is infinite where an action unit is never or always called, or in fewer than `LEAST_UNITS` units.
     """
     rng = np.random.default_rng(settings.seed)
     unit = _units(segments, settings)
@@ -197,7 +199,7 @@ def _width(tables: Float[np.ndarray, "m 4"], unit: Int[np.ndarray, " m"]) -> flo
     names, row = np.unique(unit, return_inverse=True)
     sums = np.stack([np.bincount(row, cells) for cells in tables.T], 1)
     whole = sums.sum(0)
-    if len(names) < 2 or not whole.sum():
+    if (sums[:, 1:] > 0).any(1).sum() < LEAST_UNITS:
         return float("inf")
     step = 1e-4 * whole.sum()
     tried = np.concatenate([whole + step * np.eye(4), whole[None]]).reshape(5, 2, 2)
