@@ -16,7 +16,7 @@ ORDER = (  # noqa: SIM905
     "errors extras files facs chosen_thresholds geometry poses published workers measures pose_normalisation weights "
     "onnx_network cropping colour media faces tracking landmarks smoothing reliability alignment location patches "
     "recognition neutral_faces results detector overlay diagnosis synthesis datasets networks training evaluation "
-    "detection commands __main__"
+    "detection study commands __main__"
 ).split()
 ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks",
@@ -43,6 +43,7 @@ SHARED_NAMES = {
     "onnx_export": {"networks", "training/action_units"},
     "pool": {"training/face_detector", "training/landmarks"},
     "prepare": {"commands", "datasets"},
+    "sample": {"commands", "synthesis/sets"},
     "sources": {"media", "training/face_detector", "training/landmarks"},
     "stills": {"datasets", "synthesis/sets"},
     "system": {"training/action_units", "training/classical"},

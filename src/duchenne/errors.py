@@ -11,6 +11,7 @@
     ├── TrainingError       training data or a checkpoint cannot be used           exit code 1
     ├── EvaluationError     scores or runs cannot be evaluated or reported         exit code 1
     ├── ParquetError        a Parquet file is damaged, or is none                  exit code 1
+    ├── StudyError          results, codes or people do not go together            exit code 1
     └── MissingExtraError   a library is not installed that only this work needs   exit code 1
 
 Messages name what was found, what was expected and what to do about it.
@@ -67,3 +68,7 @@ class ParquetError(DuchenneError):
 
 class MissingExtraError(DuchenneError):
     """A library is not installed that only this work needs; the message names the extra that brings it."""
+
+
+class StudyError(DuchenneError):
+    """A result, codes or a table of people cannot be used, or do not go together."""

@@ -14,15 +14,18 @@ from contextlib import suppress
 from cyclopts import App, CycloptsError, Parameter
 
 from duchenne.commands import (
+    agree,
     data,
     detect,
     doctor,
     evaluate,
+    events,
     explain,
     export,
     prepare,
     render,
     reproduce,
+    sample,
     train,
 )
 from duchenne.commands.dev import dev
@@ -49,14 +52,17 @@ app = App(
 _data = App(name="data", help="Look after data sets on disk.")
 _data.command(data.check)
 for _verb in (
+    agree.agree,
     detect.detect,
     doctor.doctor,
     evaluate.evaluate,
+    events.events,
     explain.explain,
     export.export,
     prepare.prepare,
     render.render,
     reproduce.reproduce,
+    sample.sample,
     train.train,
     _data,
     dev,
