@@ -16,7 +16,7 @@ ORDER = (  # noqa: SIM905
     "errors facs chosen_thresholds geometry poses published workers measures pose_normalisation weights onnx_network "
     "cropping colour media faces tracking landmarks smoothing reliability alignment location patches recognition "
     "neutral_faces results detector overlay diagnosis synthesis datasets networks training evaluation detection "
-    "commands __main__"
+    "study commands __main__"
 ).split()
 ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks",
