@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from duchenne.errors import StudyError, UsageError
 from duchenne.measures.intervals import Bootstrap, interval, subject_weights
 from duchenne.study.judged import judged
-from duchenne.study.people import by_person
+from duchenne.study.people_table import by_person
 from duchenne.study.results import PERSON, aus_of
 
 if TYPE_CHECKING:
