@@ -20,6 +20,7 @@ from duchenne.commands import (
     people,
     prepare,
     render,
+    report,
     reproduce,
     train,
 )
@@ -51,6 +52,7 @@ for _verb in (
     people.people,
     prepare.prepare,
     render.render,
+    report.report,
     reproduce.reproduce,
     train.train,
     _data,

@@ -185,13 +185,13 @@ def _names_of(
             fits = [k for k, row in enumerate(rows) if row.means(str(source), int(face.face_id), side)]
             names[str(source), int(face.face_id)] = _one_name(
                 {rows[k].person for k in fits}, f"{source}, face {face.face_id}"
-            )  # noqa: E501
+            )
             met |= set(fits)
     if unmet := [row for k, row in enumerate(rows) if k not in met]:
         row = unmet[0]
         raise StudyError(
             f"The table of people names {row.source} face {row.face_id if row.side is None else row.side}, which the "
-            f"result does not hold ({len(unmet)} such rows). It holds {', '.join(map(str, faces['source'].unique()[:5]))}."
+            f"result does not hold ({len(unmet)} such rows). Its first source is {faces['source'].iloc[0]}."
         )
     return names
 

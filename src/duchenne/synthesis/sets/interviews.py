@@ -1,7 +1,7 @@
 """Interviews: videos of people side by side, as in a video call, whose truth is written as a result of detection.
 
-People change seats from one interview to the next; in the last one the first looks away for a while, and the last leaves
-before the end. So a study of them meets what studies meet: numbers of faces that mean another person in another video,
+People change seats from one interview to the next; in the last one the first looks away for a while, and the last
+leaves before the end. So a study of them meets what studies meet: numbers of faces that mean another person in another video,
 faces turned away, and times without a face.
 """
 
@@ -157,7 +157,7 @@ def _write_video(path: Path, plan: InterviewsPlan, seats: list[_Seat]) -> Iterat
 
 
 def _truth(source: str, frame: int, time_s: float, number: int, drawn: Rendered, left_px: int) -> FaceAUs:
-    points = drawn.landmarks + [left_px, 0]
+    points = drawn.landmarks + np.array([left_px, 0])
     intensity = np.maximum(drawn.au_left, drawn.au_right)
     present = intensity >= PRESENT_FROM
     box = FaceBox(box_from_landmarks(points), 1.0, np.zeros((5, 2)))
