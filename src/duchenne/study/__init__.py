@@ -7,12 +7,30 @@ hides the other.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from duchenne.study.people_table import people, with_people
+    from duchenne.study.plots import plot_face, plot_timeline
+    from duchenne.study.presence_table import presence
     from duchenne.study.results import read_results
+    from duchenne.study.summary_table import summary
 
-__all__ = ["read_results"]
+__all__ = [
+    "people",
+    "plot_face",
+    "plot_timeline",
+    "presence",
+    "read_results",
+    "summary",
+    "with_people",
+]
 
 _HOMES = {
+    "people": "duchenne.study.people_table",
+    "plot_face": "duchenne.study.plots",
+    "plot_timeline": "duchenne.study.plots",
+    "presence": "duchenne.study.presence_table",
     "read_results": "duchenne.study.results",
+    "summary": "duchenne.study.summary_table",
+    "with_people": "duchenne.study.people_table",
 }
 
 

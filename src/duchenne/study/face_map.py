@@ -155,7 +155,7 @@ def face_svg(values: Mapping[str, float], largest: float, title: str, width_px: 
         '<svg'
     """
     strands = [_strand_svg(strand, name, value_of(values, name, strand.side), largest)
-               for name in _drawing_order(values) for strand in strands_of(name)]  # fmt: skip
+               for name in drawing_order(values) for strand in strands_of(name)]  # fmt: skip
     lines = [f'<path d="{_path(curve)}"/>' for curve in features()]
     left, top, width, height = (100 * part for part in VIEW)
     return (
@@ -167,8 +167,8 @@ def face_svg(values: Mapping[str, float], largest: float, title: str, width_px: 
     )
 
 
-def _drawing_order(values: Mapping[str, float]) -> list[str]:
-    """Return the AUs, those without a value first and strong ones last, so that nothing lies above what was found."""
+def drawing_order(values: Mapping[str, float]) -> list[str]:
+    """Return all AUs, those without a value first and strong ones last, so that nothing lies above what was found."""
 
     def strength(name: str) -> float:
         sides = [value_of(values, name, side) for side in ("R", "L")]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal, cast
 
+import numpy as np
+
 from duchenne.errors import MediaError, StudyError
 from duchenne.media import SourceKind, kind_of, open_video, read_picture
 from duchenne.study.results import PERSON, file_name
@@ -178,15 +180,16 @@ def _names_of(
         raise StudyError("Sides need the columns left_px and width_px of the result. Read them too, or give face_id.")
     names: dict[tuple[str, int], str] = {}
     met: set[int] = set()
-    for source, own in faces.groupby("source", sort=False):
-        width = (width_px or {}).get(str(source)) or (_width_of(str(source)) if sided else 0.0)
-        for face in own.itertuples():
-            side = SIDES[int(face.middle_px >= width / 2)] if sided else None
-            fits = [k for k, row in enumerate(rows) if row.means(str(source), int(face.face_id), side)]
-            names[str(source), int(face.face_id)] = _one_name(
-                {rows[k].person for k in fits}, f"{source}, face {face.face_id}"
-            )
-            met |= set(fits)
+    widths = dict(width_px or {})
+    middles = faces["middle_px"] if sided else np.zeros(len(faces))
+    for name, number, middle in zip(faces["source"], faces["face_id"], middles, strict=True):
+        source, face_id = str(name), int(number)
+        if sided and source not in widths:
+            widths[source] = _width_of(source)
+        side = SIDES[int(float(middle) >= widths[source] / 2)] if sided else None
+        fits = [k for k, row in enumerate(rows) if row.means(source, face_id, side)]
+        names[source, face_id] = _one_name({rows[k].person for k in fits}, f"{source}, face {face_id}")
+        met |= set(fits)
     if unmet := [row for k, row in enumerate(rows) if k not in met]:
         row = unmet[0]
         raise StudyError(

@@ -23,8 +23,9 @@
       width: place.clientWidth,
       height: 220,
       cursor: { sync: { key: line.source }, drag: { x: true, y: false } },
-      scales: { x: { time: false }, y: { range: [0, line.largest] } },
-      axes: [{ values: (u, marks) => marks.map(clock) }, { size: 36 }],
+      padding: [8, 0, 0, 0],
+      scales: { x: { time: false, range: (u, low, high) => (high > low ? [low, high] : [low, low + 1]) }, y: { range: [0, line.largest] } },
+      axes: [{ values: (u, marks) => marks.map(clock) }, { size: 50 }],
       series: [{ label: "time", value: (u, s) => (s == null ? "–" : clock(s)) }, ...series],
     }, [line.seconds, ...line.values], place);
     new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 220 })).observe(place);

@@ -138,7 +138,7 @@ def _presence_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
     return rows
 
 
-def _rate_row(row: dict[str, Any]) -> dict[str, str]:
+def _rate_row(row: dict[Any, Any]) -> dict[str, str]:
     def with_interval(name: str, factor: float, decimals: int, unit: str) -> str:
         value, low, high = (factor * row[name + end] for end in ("", "_low", "_high"))
         if np.isnan(value):

@@ -3,7 +3,7 @@
 import base64
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -108,7 +108,8 @@ def timelines(table: "pd.DataFrame", left_out: Bool[np.ndarray, " n"]) -> list[T
     occurs = known & (table[[f"{au}_c" for au in names]].to_numpy() == 1)
     time_s = table["timestamp_s"].to_numpy(float)
     found = []
-    for (source, person), rows in table.groupby(["source", PERSON], observed=True).indices.items():
+    for key, rows in table.groupby(["source", PERSON], observed=True).indices.items():
+        source, person = cast(tuple[str, str], key)
         step_s, steps = _steps(time_s[rows], time_s[table["source"].to_numpy() == source].max())
         step = np.minimum((time_s[rows] / step_s + 1e-6).astype(int), steps - 1)
         largest = _by_step(step, steps, strength[rows], np.fmax, np.nan)

@@ -1,8 +1,8 @@
 """Interviews: videos of people side by side, as in a video call, whose truth is written as a result of detection.
 
 People change seats from one interview to the next; in the last one the first looks away for a while, and the last
-leaves before the end. So a study of them meets what studies meet: numbers of faces that mean another person in another video,
-faces turned away, and times without a face.
+leaves before the end. So a study of them meets what studies meet: numbers of faces that mean another person in another
+video, faces turned away, and times without a face.
 """
 
 from collections.abc import Callable, Iterator
