@@ -12,6 +12,7 @@ def report(
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("report.html"),
     people: Path | None = None,
     title: str | None = None,
+    exclude: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     agreement: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
     faces: Annotated[bool, Parameter(negative=())] = False,
     pdf: Annotated[bool, Parameter(negative=())] = False,
@@ -38,6 +39,9 @@ def report(
         A table of people that is filled in, instead of a column person; see `duchenne people`.
     title
         Above the page; the names of the results otherwise.
+    exclude
+        Leave these stretches out of the action units of mouth and chin, such as speech: FILE:TIER of an ELAN file, a
+        BORIS export or a table with onset_s and offset_s; may be given several times.
     agreement
         A table that `duchenne agree` has written, to be shown; may be given several times.
     faces
@@ -53,7 +57,7 @@ def report(
     if not results:
         raise UsageError("Name the results to report: duchenne report RESULT. See its --help.")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    options = ReportOptions(title, people, faces, agreement, pdf, overwrite)
+    options = ReportOptions(title, people, exclude, faces, agreement, pdf, overwrite)
     for remark in write_study_report(results, output, options):
         console.print(f"duchenne: {remark}", markup=False)
     written = f"{output} and {output.with_suffix('.pdf')}" if pdf else str(output)

@@ -22,7 +22,22 @@ from duchenne.study.tracks import FrameTrack, frame_tracks
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ["source", "person", "au", "onset_s", "apex_s", "offset_s", "duration_s", "mean_intensity", "peak_intensity", "mean_probability", "peak_probability", "frames", "complete", "excluded_share"]
+COLUMNS = [
+    "source",
+    "person",
+    "au",
+    "onset_s",
+    "apex_s",
+    "offset_s",
+    "duration_s",
+    "mean_intensity",
+    "peak_intensity",
+    "mean_probability",
+    "peak_probability",
+    "frames",
+    "complete",
+    "excluded_share",
+]
 _NOTHING = float("nan")
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool
 
+from duchenne.study.exclusion import Exclusion
 from duchenne.study.judged import judged
 from duchenne.study.results import aus_of
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def cooccurrence(
-    table: "pd.DataFrame", aus: Sequence[str] | None = None, left_out: Bool[np.ndarray, " n"] | None = None
+    table: "pd.DataFrame", aus: Sequence[str] | None = None, exclude: Exclusion | None = None
 ) -> "pd.DataFrame":
     """Return how often the AU of a column occurs in the frames in which that of the row does, 0-1.
 
@@ -23,7 +23,7 @@ def cooccurrence(
     Args:
         table: A result.
         aus: Those of the table unless given.
-        left_out: Rows that shall not count.
+        exclude: Stretches that do not count, such as speech.
 
     Example:
         >>> import pandas as pd
@@ -34,9 +34,8 @@ def cooccurrence(
     import pandas as pd
 
     names = [au for au in aus or aus_of(table) if f"{au}_c" in table]
-    counted = table if left_out is None else table.loc[~left_out]
-    known = judged(counted, names)
-    occurs = (counted[[f"{au}_c" for au in names]].to_numpy() == 1) & known
+    known = judged(table, names, exclude)
+    occurs = (table[[f"{au}_c" for au in names]].to_numpy() == 1) & known
     both = occurs.T.astype(float) @ occurs
     with np.errstate(invalid="ignore"):
         shares = both / (occurs.T.astype(float) @ known)

@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from duchenne.facs import AU_NAMES, UNKNOWN
 from duchenne.reliability import pose_tested, region_seen
 from duchenne.results.columns import POINTS
+from duchenne.study.exclusion import Exclusion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +33,28 @@ def hidden(table: "pd.DataFrame", aus: Sequence[str] = AU_NAMES) -> Bool[np.ndar
     return ~region_seen(aus, table[list(VISIBILITY)].to_numpy(float))
 
 
-def judged(table: "pd.DataFrame", aus: Sequence[str]) -> Bool[np.ndarray, "n a"]:
-    """Return for each row and AU whether it can be judged.
+def left_out(table: "pd.DataFrame", aus: Sequence[str], exclude: Exclusion | None) -> Bool[np.ndarray, "n a"]:
+    """Return for each row and AU whether it lies in a stretch that shall not count, such as speech."""
+    out = np.zeros((len(table), len(aus)), bool)
+    if exclude is None or not len(table):
+        return out
+    time_s = table["timestamp_s"].to_numpy(float)
+    columns = np.array([au in exclude.aus for au in aus], bool)
+    for source, rows in table.groupby("source", observed=True).indices.items():
+        moments = np.unique(time_s[rows])
+        # A frame lasts until the next one begins; its middle decides, as in `events`.
+        half_s = float(np.median(np.diff(moments))) / 2 if len(moments) > 1 else 0.0
+        inside = exclude.inside(str(source), time_s[rows] + half_s)
+        out[rows] = inside[:, None] & columns
+    return out
+
+
+def judged(table: "pd.DataFrame", aus: Sequence[str], exclude: Exclusion | None = None) -> Bool[np.ndarray, "n a"]:
+    """Return for each row and AU whether it can be judged and counts.
 
     It cannot where the occurrence is 9, the head is turned beyond what was tested, or the region is hidden
-    (`reliability`). Tables without pose or visibility say only what their occurrences say.
+    (`reliability`). Tables without pose or visibility say only what their occurrences say. Nor does it count where the
+    AU is left out.
 
     Example:
         >>> import pandas as pd
@@ -47,4 +65,4 @@ def judged(table: "pd.DataFrame", aus: Sequence[str]) -> Bool[np.ndarray, "n a"]
     known = np.stack(
         [table[f"{au}_c"].to_numpy() != UNKNOWN if f"{au}_c" in table else np.ones(len(table), bool) for au in aus], 1
     )
-    return known & ~turned_away(table)[:, None] & ~hidden(table, aus)
+    return known & ~turned_away(table)[:, None] & ~hidden(table, aus) & ~left_out(table, aus, exclude)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from duchenne.study.exclusion import Exclusion
 from duchenne.study.judged import judged
 from duchenne.study.pictures import FaceAt, face_at
 from duchenne.study.results import BOX, PERSON, aus_of
@@ -34,12 +35,13 @@ class Peak:
     face: FaceAt | None
 
 
-def peaks(table: "pd.DataFrame", most: int = 8) -> list[Peak]:
+def peaks(table: "pd.DataFrame", most: int = 8, exclude: Exclusion | None = None) -> list[Peak]:
     """Return for each person the strongest moment of each AU that occurs, the strongest AUs first, at most so many.
 
     Args:
         table: A result with `person`.
         most: For each person.
+        exclude: Stretches that do not count, such as speech.
 
     Example:
         >>> import pandas as pd
@@ -49,7 +51,7 @@ def peaks(table: "pd.DataFrame", most: int = 8) -> list[Peak]:
         0.1
     """
     names = [au for au in aus_of(table) if f"{au}_c" in table]
-    known, boxed = judged(table, names), set(BOX) <= set(table)
+    known, boxed = judged(table, names, exclude), set(BOX) <= set(table)
     found: list[Peak] = []
     for person, rows in table.groupby(PERSON, observed=True).indices.items():
         own: list[Peak] = []

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -167,9 +167,10 @@ def _assignment(source: str, face_id: str, side: str, person: str, where: str) -
         raise StudyError(f"{where}: no source. Write its name as in the result, or * for all.")
     if number and not number.isdecimal():
         raise StudyError(f"{where}: face_id is {face_id!r}; expected a whole number from 0.")
-    if side and side not in SIDES:
+    half: Side | None = next((known for known in SIDES if known == side), None)
+    if side and half is None:
         raise StudyError(f"{where}: side is {side!r}; expected left or right, as seen in the picture.")
-    return Assignment(source, int(number) if number else None, cast(Side, side) if side else None, person)
+    return Assignment(source, int(number) if number else None, half, person)
 
 
 def _names_of(

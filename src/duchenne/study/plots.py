@@ -8,6 +8,7 @@ import numpy as np
 from duchenne.errors import StudyError
 from duchenne.facs import AU_BY_NAME
 from duchenne.study.colours import colour_of
+from duchenne.study.exclusion import Exclusion
 from duchenne.study.face_map import EMPTY_COLOUR, VIEW, drawing_order, features, shade, strands_of, value_of
 from duchenne.study.judged import judged
 from duchenne.study.people_table import by_person
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 _ROW_IN, _WIDTH_IN, _FACE_IN = 0.75, 7.2, (3.2, 4.0)
 
 
-def plot_timeline(table: "pd.DataFrame", aus: Sequence[str] | None = None, source: str | None = None) -> "Figure":
+def plot_timeline(
+    table: "pd.DataFrame", aus: Sequence[str] | None = None, source: str | None = None, exclude: Exclusion | None = None
+) -> "Figure":
     """Return a figure with one row for each AU and a line of intensity over time for each person.
 
     Lines break where an AU cannot be judged; the bars below them show where it occurs.
@@ -30,6 +33,7 @@ def plot_timeline(table: "pd.DataFrame", aus: Sequence[str] | None = None, sourc
         table: A result.
         aus: Those that occur unless given.
         source: Which of the sources; the only one unless given.
+        exclude: Stretches in which lines break, such as speech.
 
     Raises:
         StudyError: There is no such source, several and none is named, or no AU occurs.
@@ -49,7 +53,7 @@ def plot_timeline(table: "pd.DataFrame", aus: Sequence[str] | None = None, sourc
         raise StudyError("No action unit occurs in this source. Say with aus which to draw.")
     figure = Figure(figsize=(_WIDTH_IN, _ROW_IN * len(names) + 0.8), layout="constrained")
     rows = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
-    known = judged(own, names)
+    known = judged(own, names, exclude)
     people = sorted(own[PERSON].astype(str).unique())
     for k, (au, axes) in enumerate(zip(names, rows, strict=True)):
         for number, person in enumerate(people):

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from duchenne.errors import StudyError, UsageError
 from duchenne.measures.intervals import Bootstrap, interval, subject_weights
+from duchenne.study.exclusion import Exclusion
 from duchenne.study.judged import judged
 from duchenne.study.people_table import by_person
 from duchenne.study.results import PERSON, aus_of
@@ -44,7 +45,7 @@ class Blocks:
 def summary(
     table: "pd.DataFrame",
     aus: Sequence[str] | None = None,
-    left_out: Bool[np.ndarray, " n"] | None = None,
+    exclude: Exclusion | None = None,
     blocks: Blocks | None = None,
 ) -> "pd.DataFrame":
     """Return rates and intensities of each AU of each person, over all sources of a table.
@@ -52,18 +53,18 @@ def summary(
     Args:
         table: A result, with `person` where it holds several sources (`with_people`).
         aus: Those of the table unless given.
-        left_out: Rows that shall not count, such as those in which a person speaks.
+        exclude: Stretches that do not count, such as speech (`exclusion.read_exclusion`).
         blocks: How intervals are made.
 
     Returns:
-        One row for each person and AU: `frames` that count, `judged` of them (the AU's region is seen and the head
-        turned no further than was tested); `rate`, the share of the judged frames in which the AU occurs; `intensity`,
-        0-5, its mean over the judged frames; `intensity_present`, its mean while the AU occurs; `peak`, its largest
-        while it occurs. `_low` and `_high` are the interval's ends (95% unless asked otherwise). NaN: nothing judged,
-        no intensities, or for an interval fewer than five blocks of time.
+        One row for each person and AU: `frames` with the face, `judged` of them (the AU's region is seen, the head
+        turned no further than was tested, and it is not left out); `rate`, the share of the judged frames in which the
+        AU occurs; `intensity`, 0-5, its mean over the judged frames; `intensity_present`, its mean while the AU occurs;
+        `peak`, its largest while it occurs. `_low` and `_high` are the interval's ends (95% unless asked otherwise).
+        NaN: nothing judged, no intensities, or for an interval fewer than five blocks of time.
 
     Raises:
-        StudyError: The table has no occurrences, or `left_out` another length.
+        StudyError: The table has no occurrences.
 
     Example:
         >>> import pandas as pd
@@ -78,12 +79,9 @@ def summary(
     table, names = by_person(table), [au for au in aus or aus_of(table) if f"{au}_c" in table]
     if not names:
         raise StudyError("The table has no occurrences (AU12_c and so on). Read them from the result.")
-    if left_out is not None and len(left_out) != len(table):
-        raise StudyError(f"left_out has {len(left_out)} entries for {len(table)} rows.")
-    counted = table if left_out is None else table.loc[~left_out]
     rows: list[dict[str, object]] = []
-    for person, own in counted.groupby(PERSON, observed=True):
-        rows += _of_person(str(person), own, names, blocks or Blocks())
+    for _, own in table.groupby(PERSON, observed=True):
+        rows += _of_person(own, judged(own, names, exclude), names, blocks or Blocks())
     return pd.DataFrame(rows, columns=list(HEADS))
 
 
@@ -102,8 +100,10 @@ class _Counts:
     intensity: Float[np.ndarray, "s a"]
 
 
-def _of_person(person: str, own: "pd.DataFrame", names: Sequence[str], blocks: Blocks) -> list[dict[str, object]]:
-    known = judged(own, names)
+def _of_person(
+    own: "pd.DataFrame", known: Bool[np.ndarray, "n a"], names: Sequence[str], blocks: Blocks
+) -> list[dict[str, object]]:
+    person = str(own[PERSON].iloc[0])
     occurs = np.stack([own[f"{au}_c"].to_numpy() == 1 for au in names], 1) & known
     intensity = np.stack([_intensity(own, au) for au in names], 1)
     block = _block_of(own, blocks.seconds)

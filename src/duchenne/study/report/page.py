@@ -11,8 +11,9 @@ from jaxtyping import Bool
 from duchenne.facs import AU_BY_NAME
 from duchenne.study.colours import colour_of
 from duchenne.study.cooccurrence import cooccurrence
+from duchenne.study.exclusion import Exclusion
 from duchenne.study.face_map import face_svg, shade
-from duchenne.study.judged import judged, turned_away
+from duchenne.study.judged import judged, left_out, turned_away
 from duchenne.study.peaks import Peak, peaks
 from duchenne.study.pictures import cut_faces
 from duchenne.study.presence_table import presence
@@ -37,8 +38,7 @@ class Study:
     Attributes:
         title: Above the page.
         table: A result with `person`.
-        left_out: (n,), rows that do not count.
-        why_left_out: In words; "" where nothing was asked to be left out.
+        exclude: Stretches that do not count.
         origins: The files.
         remarks: What is to be known before reading, such as warnings while people were named.
         faces: Whether pictures of faces at peaks are shown.
@@ -48,9 +48,8 @@ class Study:
 
     title: str
     table: "pd.DataFrame"
-    left_out: Bool[np.ndarray, " n"]
     origins: tuple[Origin, ...]
-    why_left_out: str = ""
+    exclude: Exclusion | None = None
     remarks: tuple[str, ...] = ()
     faces: bool = False
     blocks: Blocks = field(default_factory=Blocks)
@@ -81,10 +80,9 @@ def page(study: Study) -> tuple[str, list[str]]:
 def _content(study: Study) -> tuple[dict[str, Any], list[str]]:
     table = study.table
     people = sorted({str(name) for name in table[PERSON].unique()})
-    found = summary(table, left_out=study.left_out, blocks=study.blocks)
-    lines = timelines(table, study.left_out)
-    counted = table.loc[~study.left_out]
-    strongest = peaks(counted) if len(counted) else []
+    found = summary(table, exclude=study.exclude, blocks=study.blocks)
+    lines = timelines(table, study.exclude)
+    strongest = peaks(table, exclude=study.exclude)
     pictures, problems = _thumbnails(strongest) if study.faces else ({}, [])
     has_intensity = bool(found["intensity"].notna().any())
     content = {
@@ -102,7 +100,7 @@ def _content(study: Study) -> tuple[dict[str, Any], list[str]]:
         "lines": [_line(line, strongest, pictures) for line in lines],
         "line_data": [line.data() for line in lines],
         "faces": study.faces,
-        "together": _together(counted, found),
+        "together": _together(study, found),
         "not_judged": _not_judged(table, people),
         "left_out": _left_out(study),
         "tables": study.tables,
@@ -185,12 +183,12 @@ def _line(line: Timeline, strongest: Sequence[Peak], pictures: dict[Any, str]) -
     }  # fmt: skip
 
 
-def _together(table: "pd.DataFrame", found: "pd.DataFrame") -> dict[str, Any]:
+def _together(study: Study, found: "pd.DataFrame") -> dict[str, Any]:
     """Return the shares of the AUs that occur often enough, the most frequent ones where they are many."""
     rates = found.groupby("au", sort=False)["rate"].max()
     often = [str(au) for au in rates[rates >= _LEAST_RATE].nlargest(_MOST_TOGETHER).index]
     names = [au for au in AU_BY_NAME if au in often]
-    shares = cooccurrence(table, names).to_numpy() if len(names) > 1 else np.empty((0, 0))
+    shares = cooccurrence(study.table, names, study.exclude).to_numpy() if len(names) > 1 else np.empty((0, 0))
     rows = [
         (au, [("", "#fff", False) if np.isnan(v) or k == j else (f"{100 * v:.0f}", shade(v, 1.0), bool(v > 0.5))
               for j, v in enumerate(shares[k])])
@@ -216,9 +214,12 @@ def _not_judged(table: "pd.DataFrame", people: Sequence[str]) -> list[dict[str, 
 
 
 def _left_out(study: Study) -> dict[str, Any]:
+    if study.exclude is None:
+        return {"tiers": "", "aus": "", "rows": []}
     people = study.table[PERSON].astype(str).to_numpy()
+    out: Bool[np.ndarray, " n"] = np.asarray(left_out(study.table, study.exclude.aus, study.exclude).any(1))
     rows = [
-        (name, int(study.left_out[people == name].sum()), _share(study.left_out[people == name].sum(), own))
+        (name, int(out[people == name].sum()), _share(out[people == name].sum(), own))
         for name, own in zip(*np.unique(people, return_counts=True), strict=True)
     ]
-    return {"why": study.why_left_out, "rows": rows}
+    return {"tiers": ", ".join(study.exclude.tiers), "aus": ", ".join(study.exclude.aus), "rows": rows}

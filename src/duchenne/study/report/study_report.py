@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from duchenne.errors import OutputError, StudyError
 from duchenne.results.output_path import check_output_path
+from duchenne.study.exclusion import read_exclusion
 from duchenne.study.judged import VISIBILITY
 from duchenne.study.people_table import StudyWarning, by_person, with_people
 from duchenne.study.report.page import Study, page
@@ -25,6 +24,7 @@ class ReportOptions:
     Attributes:
         title: Above it; the names of the results unless given.
         people: A table of people; None takes the column person of the results.
+        exclude: Stretches to leave out, FILE:TIER each.
         faces: Whether pictures of faces stand at the peaks.
         agreement: Tables of `duchenne agree` that are shown.
         pdf: Whether the page is printed, too.
@@ -33,6 +33,7 @@ class ReportOptions:
 
     title: str | None = None
     people: Path | None = None
+    exclude: tuple[str, ...] = ()
     faces: bool = False
     agreement: tuple[Path, ...] = ()
     pdf: bool = False
@@ -84,8 +85,8 @@ def _study(results: Sequence[Path], options: ReportOptions) -> tuple[Study, list
     study = Study(
         options.title or ", ".join(path.stem for path in results),
         table,
-        np.zeros(len(table), bool),
         tuple(origin_of(path, len(part)) for path, part in zip(results, parts, strict=True)),
+        exclude=read_exclusion(options.exclude) if options.exclude else None,
         remarks=tuple(remarks),
         faces=options.faces,
         tables=tuple((path.name, _rows_of(path)) for path in options.agreement),

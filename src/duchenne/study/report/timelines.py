@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from PIL import Image
 
+from duchenne.study.exclusion import Exclusion
 from duchenne.study.face_map import shade
 from duchenne.study.judged import judged
 from duchenne.study.results import PERSON, aus_of
@@ -94,16 +95,16 @@ def data_address(pixels: np.ndarray, kind: str) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def timelines(table: "pd.DataFrame", left_out: Bool[np.ndarray, " n"]) -> list[Timeline]:
+def timelines(table: "pd.DataFrame", exclude: Exclusion | None = None) -> list[Timeline]:
     """Return the time lines of each person in each source, sources in turn.
 
     Args:
         table: A result with `person`.
-        left_out: Rows that are shown as not judged.
+        exclude: Stretches that are shown as not judged.
     """
     names = tuple(au for au in aus_of(table) if f"{au}_c" in table)
     kind = "i" if all(f"{au}_i" in table for au in names) else "p"
-    known = judged(table, names) & ~left_out[:, None]
+    known = judged(table, names, exclude)
     strength = np.where(known, table[[f"{au}_{kind}" for au in names]].to_numpy(float), np.nan)
     occurs = known & (table[[f"{au}_c" for au in names]].to_numpy() == 1)
     time_s = table["timestamp_s"].to_numpy(float)
