@@ -31,8 +31,8 @@ def reliable(aus: Sequence[str], landmarks: FaceLandmarks, pose: HeadPose) -> Bo
 
     One half is enough: a turned head hides the other, and most action units show on both.
     """
-    tested = pose_tested(np.array([pose.yaw_deg]), np.array([pose.pitch_deg]))
-    return (region_seen(aus, landmarks.visibility[None]) & tested[:, None])[0]
+    tested = pose_tested(np.array([pose.yaw_deg], float), np.array([pose.pitch_deg], float))
+    return (region_seen(aus, landmarks.visibility[None].astype(float)) & tested[:, None])[0]
 
 
 def pose_tested(yaw_deg: Float[np.ndarray, " n"], pitch_deg: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:

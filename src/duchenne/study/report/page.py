@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 from jaxtyping import Bool
@@ -110,8 +110,8 @@ def _content(study: Study) -> tuple[dict[str, Any], list[str]]:
     return content, problems
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.0f}%" if whole else _NOTHING
+def _share(part: SupportsFloat, whole: SupportsFloat) -> str:
+    return f"{100 * float(part) / float(whole):.0f}%" if float(whole) else _NOTHING
 
 
 def _clock(seconds: float) -> str:
