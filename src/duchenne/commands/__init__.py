@@ -11,10 +11,12 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from duchenne.commands import (
+    agree,
     data,
     detect,
     doctor,
     evaluate,
+    events,
     explain,
     export,
     people,
@@ -22,6 +24,7 @@ from duchenne.commands import (
     render,
     report,
     reproduce,
+    sample,
     train,
 )
 from duchenne.commands.dev import dev
@@ -44,9 +47,11 @@ app = App(
 _data = App(name="data", help="Look after data sets on disk.")
 _data.command(data.check)
 for _verb in (
+    agree.agree,
     detect.detect,
     doctor.doctor,
     evaluate.evaluate,
+    events.events,
     explain.explain,
     export.export,
     people.people,
@@ -54,6 +59,7 @@ for _verb in (
     render.render,
     report.report,
     reproduce.reproduce,
+    sample.sample,
     train.train,
     _data,
     dev,

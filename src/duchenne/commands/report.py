@@ -13,6 +13,7 @@ def report(
     people: Path | None = None,
     title: str | None = None,
     exclude: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    exclude_aus: str | None = None,
     agreement: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
     faces: Annotated[bool, Parameter(negative=())] = False,
     pdf: Annotated[bool, Parameter(negative=())] = False,
@@ -42,6 +43,8 @@ def report(
     exclude
         Leave these stretches out of the action units of mouth and chin, such as speech: FILE:TIER of an ELAN file, a
         BORIS export or a table with onset_s and offset_s; may be given several times.
+    exclude_aus
+        Leave other action units out there, for example 12,25.
     agreement
         A table that `duchenne agree` has written, to be shown; may be given several times.
     faces
@@ -52,12 +55,14 @@ def report(
         Replace existing files.
     """
     from duchenne.errors import UsageError
+    from duchenne.facs import parse_aus
     from duchenne.study.report.study_report import ReportOptions, write_study_report
 
     if not results:
         raise UsageError("Name the results to report: duchenne report RESULT. See its --help.")
+    chosen = None if exclude_aus is None else parse_aus(exclude_aus)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    options = ReportOptions(title, people, exclude, faces, agreement, pdf, overwrite)
+    options = ReportOptions(title, people, exclude, chosen, faces, agreement, pdf, overwrite)
     for remark in write_study_report(results, output, options):
         console.print(f"duchenne: {remark}", markup=False)
     written = f"{output} and {output.with_suffix('.pdf')}" if pdf else str(output)

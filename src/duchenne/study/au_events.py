@@ -8,7 +8,7 @@ Source: hysteresis of Canny, IEEE TPAMI 8 (1986), in time. Ours: the numbers, wh
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,22 +22,6 @@ from duchenne.study.tracks import FrameTrack, frame_tracks
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = [
-    "source",
-    "person",
-    "au",
-    "onset_s",
-    "apex_s",
-    "offset_s",
-    "duration_s",
-    "mean_intensity",
-    "peak_intensity",
-    "mean_probability",
-    "peak_probability",
-    "frames",
-    "complete",
-    "excluded_share",
-]
 _NOTHING = float("nan")
 
 
@@ -132,8 +116,9 @@ def events(
     import pandas as pd
 
     found = list(_all_events(table, settings or EventSettings(), exclude or Exclusion(), mark))
-    rows = [[getattr(one, name) for name in COLUMNS] for one in found]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"frames": "int64", "complete": "bool"})
+    columns = [one.name for one in fields(Event)]
+    rows = [[getattr(one, name) for name in columns] for one in found]
+    return pd.DataFrame(rows, columns=columns).astype({"frames": "int64", "complete": "bool"})
 
 
 def _all_events(table: "pd.DataFrame", settings: EventSettings, exclude: Exclusion, mark: bool) -> Iterator[Event]:

@@ -36,12 +36,14 @@ class Wanted:
         kinds: Of "p" (probability), "c" (occurrence) and "i" (intensity), those to read where the file holds them.
         sides: Whether probability and intensity of either side are read, where the file holds them.
         others: Further columns; they must be there.
+        lenient: Whether `aus` that the file does not hold are left out, where it holds any of them.
     """
 
     aus: tuple[str, ...] | None = None
     kinds: str = "pci"
     sides: bool = False
     others: tuple[str, ...] = ("confidence", *POSE)
+    lenient: bool = False
 
     def of(self, header: Sequence[str], where: str) -> list[str]:
         """Return the columns to read of a file with this header.
@@ -55,7 +57,8 @@ class Wanted:
                 "detect (docs/columns.md)."
             )
         measured = {name: [column for column in self._columns(name) if column in header] for name in AU_NAMES}
-        if absent := [name for name in self.aus or () if not measured[name]]:
+        absent = [name for name in self.aus or () if not measured[name]]
+        if absent and (not self.lenient or len(absent) == len(self.aus or ())):
             held = " ".join(name for name, columns in measured.items() if columns) or "none"
             raise StudyError(f"{where}: nothing of {' '.join(absent)}; it holds {held}. Run detect with these AUs.")
         chosen = [column for name in self.aus or AU_NAMES for column in measured[name]]

@@ -1,6 +1,7 @@
 """One person in one video: frame by frame (results) or by events (codes), asked the same questions."""
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -56,6 +57,19 @@ class FrameTrack:
         self.frame_s = float(np.median(np.diff(self.times_s))) if len(self.times_s) > 1 else 0.0
         self.aus = tuple(au for au in AU_NAMES if f"{au}_c" in table)
 
+    def shifted(self, seconds: float) -> "FrameTrack":
+        """Return the same frames, later by some seconds."""
+        moved = copy(self)
+        moved.times_s = self.times_s + seconds
+        return moved
+
+    def within(self, start_s: float, end_s: float) -> "FrameTrack":
+        """Return the frames whose middle lies in a stretch of time."""
+        part, middle = copy(self), self.times_s + self.frame_s / 2
+        here = (middle >= start_s) & (middle < end_s)
+        part.times_s, part._rows = self.times_s[here], self._rows[here]
+        return part
+
     def __len__(self) -> int:
         return len(self.times_s)
 
@@ -108,12 +122,17 @@ class EventTrack:
     @cached_property
     def spans(self) -> Float[np.ndarray, "n 2"] | None:
         """Stretches that were coded; None where the file does not say."""
-        own = [
+        return joined(self.segments) if len(self.segments) else None
+
+    @cached_property
+    def segments(self) -> Float[np.ndarray, "n 2"]:
+        """The same stretches one by one, in order of time, each once."""
+        own = {
             (one.onset_s, one.offset_s)
             for one in self.coding.spans
             if one.file == self.file and one.person in (self.person, EVERYBODY)
-        ]
-        return joined(np.array(own, float)) if own else None
+        }
+        return np.array(sorted(own), float).reshape(-1, 2)
 
     def weights(self, times_s: Moments) -> Float[np.ndarray, " n"]:
         """Return for how many frames each moment stands; 1 where the codes do not say."""
@@ -168,10 +187,10 @@ def frame_tracks(table: "pd.DataFrame") -> Iterator[tuple[str, str, FrameTrack]]
     named = PERSON in table
     keys = ["source", PERSON if named else "face_id"]
     groups = table.groupby(keys, observed=True, sort=True).indices
-    for (source, who), rows in groups.items():  # type: ignore[misc]
-        if named and not str(who):
-            continue
-        yield str(source), str(who) if named else f"face {who}", FrameTrack(table, np.sort(rows))
+    for key, rows in groups.items():
+        source, who = map(str, tuple(key))  # type: ignore[arg-type]
+        if not named or who:
+            yield source, who if named else f"face {who}", FrameTrack(table, np.sort(rows))
 
 
 def event_tracks(coding: Coding, present_from: int = 2) -> Iterator[tuple[str, str, EventTrack]]:

@@ -10,6 +10,7 @@ are codes, too. A grade is A to E, or ns for not scorable.
 """
 
 import csv
+import math
 from pathlib import Path
 
 from duchenne.errors import OutputError
@@ -84,7 +85,7 @@ def write_code_table(coding: Coding, path: Path) -> None:
         ):
             rows.append([one.file, one.person, one.au, "", "", "", "", one.coder, *([""] if weighted else [])])
     for event in coding.events:
-        grade = "" if event.grade != event.grade else LETTERS[int(event.grade) - 1]
+        grade = "" if math.isnan(event.grade) else LETTERS[int(event.grade) - 1]
         grade = grade if event.scorable else NOT_SCORABLE[0]
         times = [f"{event.onset_s:.3f}", f"{event.offset_s:.3f}"]
         rows.append(

@@ -10,6 +10,7 @@ Files are read by pympi. It writes version 2.8 with time slots in the order of t
 Source: EAF Annotation Format 3.0 (Max Planck Institute for Psycholinguistics).
 """
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -212,7 +213,7 @@ def _annotation(one: CodedEvent | CodedSpan, value: str) -> _Annotation:
 def _value(event: CodedEvent) -> str:
     if not event.scorable:
         return NOT_SCORABLE[0]
-    return event.side + ("" if event.grade != event.grade else LETTERS[int(event.grade) - 1])
+    return event.side + ("" if math.isnan(event.grade) else LETTERS[int(event.grade) - 1])
 
 
 def _media(media: str, path: Path) -> dict[str, str]:

@@ -25,6 +25,7 @@ class ReportOptions:
         title: Above it; the names of the results unless given.
         people: A table of people; None takes the column person of the results.
         exclude: Stretches to leave out, FILE:TIER each.
+        exclude_aus: Action units that are left out there; those of mouth and chin unless given.
         faces: Whether pictures of faces stand at the peaks.
         agreement: Tables of `duchenne agree` that are shown.
         pdf: Whether the page is printed, too.
@@ -34,6 +35,7 @@ class ReportOptions:
     title: str | None = None
     people: Path | None = None
     exclude: tuple[str, ...] = ()
+    exclude_aus: tuple[str, ...] | None = None
     faces: bool = False
     agreement: tuple[Path, ...] = ()
     pdf: bool = False
@@ -86,7 +88,7 @@ def _study(results: Sequence[Path], options: ReportOptions) -> tuple[Study, list
         options.title or ", ".join(path.stem for path in results),
         table,
         tuple(origin_of(path, len(part)) for path, part in zip(results, parts, strict=True)),
-        exclude=read_exclusion(options.exclude) if options.exclude else None,
+        exclude=read_exclusion(options.exclude, options.exclude_aus) if options.exclude else None,
         remarks=tuple(remarks),
         faces=options.faces,
         tables=tuple((path.name, _rows_of(path)) for path in options.agreement),
