@@ -36,6 +36,7 @@ class Report:
         shown = self._err.is_terminal and not quiet
         self._progress = Progress(*columns, _Speed(), TimeRemainingColumn(), console=self._err, disable=not shown)
         self._tasks: dict[str, TaskID] = {}
+        self._videos = 0
         self._occurrences: dict[tuple[str, int], np.ndarray] = defaultdict(lambda: np.zeros(len(thresholds)))
         self._seen: dict[tuple[str, int], int] = defaultdict(int)
 
@@ -57,6 +58,7 @@ class Report:
             task = self._progress.tasks[self._tasks["pictures"]]
             self._progress.update(task.id, total=(task.total or 0) + 1)
             return
+        self._videos += 1
         self._tasks[source.name] = self._progress.add_task(name[:24], total=frames, completed=done)
 
     def frame(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
@@ -92,6 +94,11 @@ class Report:
             counts = f"{state.frames} frames, {state.faces} faces"
             problems = f", {state.problems} problems" if state.problems else ""
             self._err.print(f"{counts}{problems}; wrote {' and '.join(written)}", markup=False)
+        if output is not None and self._videos > 1:
+            self._err.print(
+                f"face_id begins anew in each of the {self._videos} videos. Say who is who with: duchenne people {output}",
+                markup=False,
+            )
 
     def _summary(self, source: str, face_id: int, frames: int) -> Table:
         table = Table(

@@ -44,7 +44,7 @@ def report(
         Leave these stretches out of the action units of mouth and chin, such as speech: FILE:TIER of an ELAN file, a
         BORIS export or a table with onset_s and offset_s; may be given several times.
     exclude_aus
-        Leave other action units out there, for example 12,25.
+        Of which action units they are left out: those of mouth and chin unless given, or all.
     agreement
         A table that `duchenne agree` has written, to be shown; may be given several times.
     faces
@@ -55,12 +55,12 @@ def report(
         Replace existing files.
     """
     from duchenne.errors import UsageError
-    from duchenne.facs import parse_aus
+    from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.study.report.study_report import ReportOptions, write_study_report
 
     if not results:
         raise UsageError("Name the results to report: duchenne report RESULT. See its --help.")
-    chosen = None if exclude_aus is None else parse_aus(exclude_aus)
+    chosen = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     options = ReportOptions(title, people, exclude, chosen, faces, agreement, pdf, overwrite)
     for remark in write_study_report(results, output, options):
