@@ -23,6 +23,7 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.text: list[str] = []
         self.rows: list[list[str]] = []
+        self.in_cell = False
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -30,13 +31,17 @@ class Page(HTMLParser):
         self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "data") and value]
         if tag == "tr":
             self.rows.append([])
-        if tag in ("td", "th") and self.rows:
+        if tag in ("td", "th"):
             self.rows[-1].append("")
+            self.in_cell = True
 
     def handle_data(self, data):
         self.text.append(data)
-        if self.rows and self.rows[-1]:
+        if self.in_cell:
             self.rows[-1][-1] += data.strip()
+
+    def handle_endtag(self, tag):
+        self.in_cell = self.in_cell and tag not in ("td", "th")
 
 
 @pytest.fixture
@@ -74,7 +79,9 @@ def test_names_are_text_and_never_markup(named):
     data = re.search(r'id="line-data">(.*?)</script>', named.with_name("report.html").read_text(encoding="utf-8"), re.S)
     lines = json.loads(data.group(1))
     assert {line["person"] for line in lines} == {"anna", "<img src=x>"}
-    assert lines[0]["values"][lines[0]["aus"].index("AU12")] == [3, 0, 0, 0]
+    smiles = {(line["person"], line["source"]): line["values"][line["aus"].index("AU12")] for line in lines}
+    assert smiles["anna", "a.mp4"] == [3, 0, 0, 0]
+    assert smiles["<img src=x>", "a.mp4"] == [3, 3, 0, 0]
 
 
 def test_faces_are_shown_only_when_asked_for(tmp_path):

@@ -86,7 +86,7 @@ class _Seat:
 
     def draw(self, time_s: float) -> Rendered | None:
         """Return the picture at a time; None once the person has left."""
-        if time_s >= self.leaves_s:
+        if time_s >= self.leaves_s - 1e-9:
             return None
         pose = self.clip.pose_at(time_s)
         if self.away_s <= time_s < self.back_s:
