@@ -96,7 +96,7 @@ class Report:
             self._err.print(f"{counts}{problems}; wrote {' and '.join(written)}", markup=False)
         if output is not None and self._videos > 1:
             self._err.print(
-                f"face_id begins anew in each of the {self._videos} videos. Say who is who with: duchenne people {output}",
+                f"face_id begins anew in each of the {self._videos} videos. Say who is who: duchenne people {output}",
                 markup=False,
             )
 
