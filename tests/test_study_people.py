@@ -1,5 +1,8 @@
 """Who is who: tables of people, the column person in results, contact sheets; rendered interviews."""
 
+import hashlib
+import json
+
 import av
 import numpy as np
 import pandas as pd
@@ -123,6 +126,7 @@ def test_the_command_adds_the_person_and_changes_nothing_else(tmp_path, capsys, 
     before, table = tmp_path / "result.csv", two_videos()
     table.to_csv(before, index=False)
     WHO.to_csv(tmp_path / "who.csv", index=False)
+    (tmp_path / "result.csv.json").write_text('{"version": "0.1"}')
     after = tmp_path / f"named{ending}"
     assert run(["people", str(before), "--table", str(tmp_path / "who.csv"), "--output", str(after)]) == 0
     read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".jsonl": lambda p: pd.read_json(p, lines=True)}[ending]
@@ -131,6 +135,9 @@ def test_the_command_adds_the_person_and_changes_nothing_else(tmp_path, capsys, 
     pd.testing.assert_frame_equal(found.drop(columns="person"), pd.read_csv(before), check_dtype=False)
     assert "anna: 8 rows" in capsys.readouterr().out
     assert set(read_results(after)["person"]) == {"anna", "ben"}
+    said = json.loads(after.with_name(after.name + ".json").read_text())
+    digest = hashlib.sha256(before.read_bytes()).hexdigest()
+    assert said["named_from"] == [{"result": "result.csv", "sha256": digest, "run": {"version": "0.1"}}]
     assert run(["people", str(before), "--table", str(tmp_path / "who.csv"), "--output", str(after)]) == 2
 
 

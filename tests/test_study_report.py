@@ -116,6 +116,14 @@ def test_the_description_of_the_run_is_shown_or_its_absence_said(named):
     assert ["sources 1.name", "a.mp4"] in rows
 
 
+def test_frames_without_a_face_count_where_the_description_tells_of_them(named):
+    sources = [{"name": "a.mp4", "frames": 40}, {"name": "b.mp4", "frames": 4}]
+    named.with_name("study.csv.json").write_text(json.dumps({"named_from": [{"run": {"sources": sources}}]}))
+    page = written(named)
+    assert next(row for row in page.rows if row[:2] == ["anna", "a.mp4"])[4:6] == ["40", "4 (10%)"]
+    assert "those that were looked at" in " ".join(page.text)
+
+
 def test_what_is_left_out_is_counted(named):
     named.with_name("talk.csv").write_text("file,label,onset_s,offset_s\na.mp4,speech,0.0,0.2\n")
     rows = written(named, "--exclude", f"{named.with_name('talk.csv')}:speech").rows
@@ -125,9 +133,10 @@ def test_what_is_left_out_is_counted(named):
 
 
 def test_tables_of_agreement_are_shown(named):
-    named.with_name("agreement.csv").write_text("au,kappa\nAU12,0.81234\n")
+    named.with_name("agreement.csv").write_text("au,kappa,kappa_low,kappa_high\nAU12,0.81234,0.5,1\nAU06,0.1,,\n")
     rows = written(named, "--agreement", str(named.with_name("agreement.csv"))).rows
-    assert rows[[row[:1] == ["au"] for row in rows].index(True) + 1] == ["AU12", "0.812"]
+    heads = rows.index(["au", "kappa"])
+    assert rows[heads + 1 : heads + 3] == [["AU12", "0.812 (0.500 to 1)"], ["AU06", "0.100"]]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from duchenne.errors import OutputError, StudyError
 from duchenne.results.output_path import check_output_path
 from duchenne.results.result_file import RESULT_ENDINGS
 from duchenne.study.people_table import with_people
+from duchenne.study.provenance import description_beside, own_version, sha256_of
 from duchenne.study.results import BOX, PERSON, Wanted, columns_in, read_results
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ _ROWS_AT_ONCE = 20_000
 def write_named(results: Sequence[Path], people: Path, output: Path, overwrite: bool = False) -> dict[str, int]:
     """Write results with the column `person` behind `face_id` into one file; return the rows of each person.
 
-    All other columns stay as they were. Faces whose person is empty are left out.
+    All other columns stay as they were. Faces whose person is empty are left out. A description is kept beside it
+    (OUTPUT.json): the hashes of the results and of the table, and the descriptions of the results' runs.
 
     Raises:
         UsageError: The output's ending is unknown, or it exists and `overwrite` is not set.
@@ -38,10 +40,25 @@ def write_named(results: Sequence[Path], people: Path, output: Path, overwrite: 
     try:
         _WRITERS[ending](partial, (_named(chunk, names) for path in results for chunk in _chunks(path)))
         partial.replace(output)
-    except OSError as error:
+        output.with_name(output.name + ".json").write_text(_description(results, people, output), encoding="utf-8")
+    except (OSError, ValueError) as error:
         partial.unlink(missing_ok=True)
         raise OutputError(f"{output} cannot be written ({error}). Choose another place.") from error
     return counts
+
+
+def _description(results: Sequence[Path], people: Path, output: Path) -> str:
+    """Return what is kept beside the result: of which results and which table it was made, and what describes these."""
+    sources = []
+    for path in results:
+        beside = description_beside(path)
+        run = None if beside is None else json.loads(beside.read_text(encoding="utf-8"))
+        sources.append({"result": path.name, "sha256": sha256_of(path), "run": run})
+    said = {
+        "format": "duchenne named result 1", "result": output.name, "sha256": sha256_of(output),
+        "version": own_version(), "people": {"table": people.name, "sha256": sha256_of(people)}, "named_from": sources,
+    }  # fmt: skip
+    return json.dumps(said, indent=1) + "\n"
 
 
 def _named(chunk: "pd.DataFrame", names: Mapping[tuple[str, int], str]) -> "pd.DataFrame":

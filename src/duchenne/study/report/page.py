@@ -17,8 +17,8 @@ from duchenne.study.judged import judged, left_out, turned_away
 from duchenne.study.peaks import Peak, peaks
 from duchenne.study.pictures import cut_faces
 from duchenne.study.presence_table import presence
+from duchenne.study.provenance import CITATIONS, Origin, own_version
 from duchenne.study.report.forest import INTENSITY, RATE, forest
-from duchenne.study.report.provenance import CITATIONS, Origin, own_version
 from duchenne.study.report.timelines import Timeline, data_address, timelines
 from duchenne.study.results import PERSON, file_name
 from duchenne.study.summary_table import Blocks, summary
@@ -91,7 +91,8 @@ def _content(study: Study) -> tuple[dict[str, Any], list[str]]:
         "people": [{"name": name, "colour": colour_of(k)} for k, name in enumerate(people)],
         "sources": sorted({str(name) for name in table["source"].unique()}),
         "remarks": study.remarks,
-        "presence": _presence_rows(table),
+        "presence": _presence_rows(study),
+        "frames_known": all(name in _frames_of(study) for name in table["source"].unique()),
         "forests": [forest(found, people, scale) for scale in ((RATE, INTENSITY) if has_intensity else (RATE,))],
         "rates": [_rate_row(row) for row in found.to_dict("records")],
         "level": f"{100 * study.blocks.bootstrap.level:.0f}%",
@@ -120,9 +121,14 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
-def _presence_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
+def _frames_of(study: Study) -> dict[str, int]:
+    """Return how many frames of each source were looked at, as far as the results' descriptions say."""
+    return {name: count for origin in study.origins for name, count in origin.frames.items()}
+
+
+def _presence_rows(study: Study) -> list[dict[str, Any]]:
     rows = []
-    for row in presence(table).to_dict("records"):
+    for row in presence(study.table, _frames_of(study)).to_dict("records"):
         shares = {name: row[name] / row["frames"] for name in ("clear", "hidden", "turned")}
         rows.append({
             "person": row["person"], "source": file_name(row["source"]), "frames": row["frames"],

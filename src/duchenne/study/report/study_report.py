@@ -11,9 +11,9 @@ from duchenne.results.output_path import check_output_path
 from duchenne.study.exclusion import read_exclusion
 from duchenne.study.judged import VISIBILITY
 from duchenne.study.people_table import StudyWarning, by_person, with_people
+from duchenne.study.provenance import origin_of
 from duchenne.study.report.page import Study, page
 from duchenne.study.report.pdf import browser, write_pdf
-from duchenne.study.report.provenance import origin_of
 from duchenne.study.results import BOX, POSE, Wanted, columns_in, read_results
 
 
@@ -104,7 +104,22 @@ def _rows_of(path: Path) -> tuple[tuple[str, ...], ...]:
         raise StudyError(f"{path} cannot be read ({error}). Expected a table of duchenne agree.") from None
     if not rows:
         raise StudyError(f"{path} is empty. Expected a table of duchenne agree.")
-    return rows
+    return tuple(_with_intervals(rows[0], row) for row in rows)
+
+
+def _with_intervals(heads: tuple[str, ...], row: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a row whose interval's ends, in columns of their own, stand behind their value in brackets."""
+    cells = dict(zip(heads, row, strict=False))
+    ends = {
+        name: (f"{name}_low", f"{name}_high") for name in heads if f"{name}_low" in heads and f"{name}_high" in heads
+    }
+    hidden = {end for pair in ends.values() for end in pair}
+    shown = []
+    for name in heads:
+        low, high = (cells.get(end, "") for end in ends.get(name, ("", "")))
+        between = f" ({low} to {high})" if low and high and row is not heads else ""
+        shown += [] if name in hidden else [cells.get(name, "") + between]
+    return tuple(shown)
 
 
 def _short(cell: str) -> str:

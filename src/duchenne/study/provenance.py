@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,6 +30,7 @@ class Origin:
         rows: Faces in it.
         described_by: The file beside it that describes the run; None where there is none.
         facts: What that file says, as names and values.
+        frames: How many frames of each source were looked at, as far as it says.
     """
 
     path: str
@@ -37,6 +38,13 @@ class Origin:
     rows: int
     described_by: str | None
     facts: tuple[tuple[str, str], ...]
+    frames: Mapping[str, int]
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file's content, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def own_version() -> str:
@@ -54,19 +62,31 @@ def origin_of(path: Path, rows: int) -> Origin:
         StudyError: It or the file beside it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(path)
         beside = description_beside(path)
-        facts = () if beside is None else tuple(_facts(json.loads(beside.read_text(encoding="utf-8"))))
+        said = {} if beside is None else json.loads(beside.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(f"{path} or the description beside it cannot be read ({error}).") from None
-    return Origin(str(path), digest, rows, None if beside is None else beside.name, facts)
+    name = None if beside is None else beside.name
+    return Origin(str(path), digest, rows, name, tuple(_facts(said)), dict(_frames(said)))
 
 
 def description_beside(path: Path) -> Path | None:
     """Return the JSON file beside a result that describes its run: RESULT.csv.json or RESULT.json."""
     candidates = (path.with_name(path.name + ".json"), path.with_suffix(".json"))
     return next((found for found in candidates if found.is_file()), None)
+
+
+def _frames(value: Any) -> Iterator[tuple[str, int]]:
+    """Yield the number of frames of each source that a description names, however deep."""
+    if isinstance(value, dict):
+        if isinstance(value.get("name"), str) and isinstance(value.get("frames"), int):
+            yield value["name"], value["frames"]
+        for inner in value.values():
+            yield from _frames(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _frames(inner)
 
 
 def _facts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
