@@ -134,6 +134,20 @@ def shade(value: float, largest: float) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in mixed)
 
 
+def is_dark(colour: str) -> bool:
+    """Return whether white is easier to read than black on a colour "#rrggbb".
+
+    Source: relative luminance and contrast of WCAG 2.2; at .179 black and white stand out alike, by 4.6.
+
+    Example:
+        >>> is_dark("#08306b"), is_dark("#ffffff")
+        (True, False)
+    """
+    parts = [part / 255 for part in bytes.fromhex(colour.removeprefix("#"))]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] < 0.179
+
+
 def value_of(values: Mapping[str, float], name: str, side: str) -> float | None:
     """Return the value of one side of an AU: "AU12L" or else "AU12"; None where it is absent or NaN."""
     found = values.get(name + side, values.get(name))

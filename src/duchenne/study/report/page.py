@@ -12,7 +12,7 @@ from duchenne.facs import AU_BY_NAME
 from duchenne.study.colours import colour_of
 from duchenne.study.cooccurrence import cooccurrence
 from duchenne.study.exclusion import Exclusion
-from duchenne.study.face_map import face_svg, shade
+from duchenne.study.face_map import face_svg, is_dark, shade
 from duchenne.study.judged import judged, left_out, turned_away
 from duchenne.study.peaks import Peak, peaks
 from duchenne.study.pictures import cut_faces
@@ -166,7 +166,10 @@ def _maps(found: "pd.DataFrame", people: Sequence[str]) -> dict[str, Any]:
         own = found[found["person"] == person]
         rates = {str(au): float(rate) for au, rate in zip(own["au"], own["rate"], strict=True)}
         drawn.append((person, face_svg(rates, largest, f"{person}: share of frames in which each muscle's AU occurs")))
-    ends = [(f"{100 * largest * share:.0f}%", shade(share, 1.0)) for share in (0, 0.25, 0.5, 0.75, 1)]
+    shades = [(share, shade(share, 1.0)) for share in (0, 0.25, 0.5, 0.75, 1)]
+    ends = [
+        (f"{100 * largest * share:.0f}%", colour, "#fff" if is_dark(colour) else "#000") for share, colour in shades
+    ]
     return {"drawn": drawn, "scale": ends}
 
 
@@ -195,11 +198,13 @@ def _together(study: Study, found: "pd.DataFrame") -> dict[str, Any]:
     often = [str(au) for au in rates[rates >= _LEAST_RATE].nlargest(_MOST_TOGETHER).index]
     names = [au for au in AU_BY_NAME if au in often]
     shares = cooccurrence(study.table, names, study.exclude).to_numpy() if len(names) > 1 else np.empty((0, 0))
-    rows = [
-        (au, [("", "#fff", False) if np.isnan(v) or k == j else (f"{100 * v:.0f}", shade(v, 1.0), bool(v > 0.5))
-              for j, v in enumerate(shares[k])])
-        for k, au in enumerate(names if len(names) > 1 else [])
-    ]  # fmt: skip
+    rows = []
+    for k, au in enumerate(names if len(names) > 1 else []):
+        cells = [
+            ("", "#ffffff") if np.isnan(v) or k == j else (f"{100 * v:.0f}", shade(v, 1.0))
+            for j, v in enumerate(shares[k])
+        ]
+        rows.append((au, [(text, colour, "dark" if is_dark(colour) else "light") for text, colour in cells]))
     return {"aus": names, "rows": rows}
 
 
