@@ -177,7 +177,8 @@ def test_faces_are_cut_from_the_frame_that_is_named(tmp_path):
 
 
 def test_interviews_hold_people_who_change_seats(tmp_path):
-    from duchenne.synthesis.sets.interviews import InterviewsPlan, write_interviews
+    from duchenne.synthesis.sets.clips import draw_clip
+    from duchenne.synthesis.sets.interviews import FIRST_SUBJECT, InterviewsPlan, write_interviews
 
     plan = InterviewsPlan(interviews=2, people=2, seconds=0.8, fps=5, side_px=64)
     truth = read_results(write_interviews(plan, tmp_path))
@@ -189,6 +190,13 @@ def test_interviews_hold_people_who_change_seats(tmp_path):
     assert [frame.shape for frame in frames] == [(64, 128, 3)] * 4
     assert truth.groupby(["source", "face_id"], observed=True).size().tolist() == [4, 4, 4, 3]
     assert (np.abs(truth["yaw_deg"]) > 60).sum() == 1
+    for number, person in ((0, 1), (1, 0)):
+        own = truth[truth["source"].astype(str).str.contains(f"_{number + 1}") & (truth["face_id"] == person)]
+        clip = draw_clip(100_000 + FIRST_SUBJECT + person, 0.8, seed=number, motion=0.5)
+        for row in own.to_dict("records"):
+            expected = clip.aus_at(row["timestamp_s"])
+            for au in AU_NAMES:
+                assert row[f"{au}_i"] == pytest.approx(max(expected.get(au, (0, 0))), abs=0.0051)
     for au in AU_NAMES:
         calls, grades = truth[f"{au}_c"], truth[f"{au}_i"]
         assert (calls[grades > 1.5] == 1).all()
