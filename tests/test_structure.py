@@ -43,6 +43,7 @@ SHARED_NAMES = {
     "onnx_export": {"networks", "training/action_units"},
     "pool": {"training/face_detector", "training/landmarks"},
     "prepare": {"commands", "datasets"},
+    "sample": {"commands", "synthesis/sets"},
     "sources": {"media", "training/face_detector", "training/landmarks"},
     "stills": {"datasets", "synthesis/sets"},
     "system": {"training/action_units", "training/classical"},

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     import pandas as pd
 
+    from duchenne.study.au_events import EventSettings
     from duchenne.study.exclusion import Exclusion
 
 
@@ -71,17 +72,13 @@ def events(
     overwrite
         Replace existing files.
     """
-    from rich.console import Console
-
     from duchenne.chosen_thresholds import thresholds_from
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.results.output_path import check_output_path
-    from duchenne.study.au_events import EventSettings, picture_sources
-    from duchenne.study.au_events import events as find_events
+    from duchenne.study.au_events import EventSettings
     from duchenne.study.event_files import write_boris_events, write_elan_events
     from duchenne.study.exclusion import read_exclusion
-    from duchenne.study.results import Wanted, read_results
 
     for path, ending in ((output, ".csv"), (boris, ".boris")):
         if path is not None:
@@ -89,18 +86,10 @@ def events(
     named = None if aus is None else parse_aus(aus)
     chosen = thresholds_from(thresholds, named or AU_NAMES)
     if isinstance(chosen, str):
-        raise UsageError(
-            f"The set {chosen!r} belongs to weights, and a result does not hold it; name numbers or a file."
-        )
+        raise UsageError(f"The set {chosen!r} belongs to weights; a result does not hold it. Name numbers or a file.")
     left_out = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
-    exclusion = read_exclusion(exclude, left_out)
-    table = read_results(results, Wanted(named, others=("confidence",)))
-    found = find_events(table, EventSettings(leave, min_duration, max_gap, chosen), exclusion, mark)
-    err = Console(stderr=True, highlight=False, soft_wrap=True)
-    if pictures := picture_sources(table):
-        err.print(f"{pictures} sources are single frames; pictures have no events.", markup=False)
-    if exclusion.tiers:
-        err.print(_excluded(table, exclusion, mark), markup=False)
+    settings = EventSettings(leave, min_duration, max_gap, chosen)
+    table, found = _found(results, named, settings, read_exclusion(exclude, left_out), mark)
     written = []
     if output is not None:
         found.to_csv(output, index=False, lineterminator="\n")
@@ -110,13 +99,38 @@ def events(
     if boris is not None:
         written += write_boris_events(found, table, boris, media)
     if not written:
-        Console(highlight=False).print(_summary(found))
-    err.print(
+        _print_summary(found)
+    _say(
         f"{len(found)} events of {found['au'].nunique()} action units; at least {min_duration:g} s long, gaps up to "
-        f"{max_gap:g} s closed" + (f"; wrote {', '.join(written)}." if written else "."),
-        markup=False,
+        f"{max_gap:g} s closed" + (f"; wrote {', '.join(written)}." if written else ".")
     )
     return 0
+
+
+def _found(
+    results: Sequence[Path],
+    aus: tuple[str, ...] | None,
+    settings: "EventSettings",
+    exclusion: "Exclusion",
+    mark: bool,
+) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    """Return the result and its events; what has none, and what is left out, is said on standard error."""
+    from duchenne.study.au_events import events as find_events
+    from duchenne.study.au_events import picture_sources
+    from duchenne.study.results import Wanted, read_results
+
+    table = read_results(results, Wanted(aus, others=("confidence",)))
+    if pictures := picture_sources(table):
+        _say(f"{pictures} sources are single frames; pictures have no events.")
+    if exclusion.tiers:
+        _say(_excluded(table, exclusion, mark))
+    return table, find_events(table, settings, exclusion, mark)
+
+
+def _say(text: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
 
 
 def _excluded(table: "pd.DataFrame", exclusion: "Exclusion", mark: bool) -> str:
@@ -131,10 +145,11 @@ def _excluded(table: "pd.DataFrame", exclusion: "Exclusion", mark: bool) -> str:
     return f"{', '.join(exclusion.tiers)}: {out:.1f} of {whole:.1f} s ({share:.0f}%) {what} {' '.join(exclusion.aus)}."
 
 
-def _summary(found: "pd.DataFrame") -> object:
+def _print_summary(found: "pd.DataFrame") -> None:
     import math
     from pathlib import PurePath
 
+    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -150,4 +165,4 @@ def _summary(found: "pd.DataFrame") -> object:
             f"{group['duration_s'].median():.2f} s",
             "-" if math.isnan(peak) else f"{peak:.1f}",
         )
-    return table
+    Console(highlight=False).print(table)

@@ -17,7 +17,7 @@ Weighting = Literal["none", "linear", "quadratic"]
 def percent_agreement(tables: Tables) -> Values:
     """Return the share of units that both put into the same category."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.trace(tables, axis1=-2, axis2=-1) / tables.sum((-2, -1))
+        return np.asarray(np.trace(tables, axis1=-2, axis2=-1) / tables.sum((-2, -1)))
 
 
 def specific_agreement(tables: Tables, category: int) -> Values:
@@ -29,7 +29,7 @@ def specific_agreement(tables: Tables, category: int) -> Values:
     """
     named = tables[..., category, :].sum(-1) + tables[..., :, category].sum(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return 2 * tables[..., category, category] / named
+        return np.asarray(2 * tables[..., category, category] / named)
 
 
 def kappa(tables: Tables, weighting: Weighting = "none") -> Values:
@@ -62,7 +62,7 @@ def gwet_ac1(tables: Tables) -> Values:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (tables.sum(-1) + tables.sum(-2)) / (2 * tables.sum((-2, -1)))[..., None]
     chance = (share * (1 - share)).sum(-1) / (tables.shape[-1] - 1)
-    return (percent_agreement(tables) - chance) / (1 - chance)
+    return np.asarray((percent_agreement(tables) - chance) / (1 - chance))
 
 
 def krippendorff_alpha(tables: Tables, interval: bool = False) -> Values:
@@ -92,7 +92,7 @@ def share_within_one(tables: Tables) -> Values:
     k = tables.shape[-1]
     near = (_costs(k, "linear") * (k - 1) <= 1) & (np.arange(k)[:, None] + np.arange(k) > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (tables * near).sum((-2, -1)) / (tables.sum((-2, -1)) - tables[..., 0, 0])
+        return np.asarray((tables * near).sum((-2, -1)) / (tables.sum((-2, -1)) - tables[..., 0, 0]))
 
 
 def _costs(categories: int, weighting: Weighting) -> np.ndarray:

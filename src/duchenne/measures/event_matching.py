@@ -1,26 +1,26 @@
 """Events of two codings, each a span of time -> which belong together: by overlap, or by an end within a tolerance."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
-Spans = Float[np.ndarray, "n 2"]
+Spans = Float[np.ndarray, "_ 2"]
 """Onset and offset in seconds, in order of time, without overlap."""
-Pairs = Int[np.ndarray, "m 2"]
+Pairs = Int[np.ndarray, "_ 2"]
 """Of each pair the place in the first and in the second coding."""
 
 
-def overlap_share(first: Float[np.ndarray, " 2"], second: Float[np.ndarray, " 2"]) -> float:
+def overlap_share(first: Sequence[float], second: Sequence[float]) -> float:
     """Return the time that two spans share, as a part of the time that either covers.
 
     Example:
-        >>> overlap_share(np.array([0.0, 2.0]), np.array([1.0, 3.0]))
+        >>> overlap_share((0.0, 2.0), (1.0, 3.0))
         0.3333333333333333
     """
     shared = min(first[1], second[1]) - max(first[0], second[0])
     either = max(first[1], second[1]) - min(first[0], second[0])
-    return float(max(0.0, shared) / either) if either > 0 else 1.0
+    return max(0.0, shared) / either if either > 0 else 1.0
 
 
 def match_by_overlap(first: Spans, second: Spans, least: float = 0.5) -> Pairs:
@@ -45,21 +45,22 @@ def match_by_time(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " m"
     Behavior 25 (2001): agreement of onset and offset within tolerance windows up to half a second.
     """
     starts, others = np.stack([first, first], -1), np.stack([second, second], -1)
-    return _match(starts, others, lambda a, b: abs(float(a[0] - b[0])) <= tolerance_s + 1e-9, lambda span: span[0])
+    return _match(starts, others, lambda a, b: abs(a[0] - b[0]) <= tolerance_s + 1e-9, lambda span: span[0])
 
 
 def _match(
     first: Spans,
     second: Spans,
-    belong: Callable[[np.ndarray, np.ndarray], bool],
-    passes_by: Callable[[np.ndarray], float],
+    belong: Callable[[Sequence[float], Sequence[float]], bool],
+    passes_by: Callable[[Sequence[float]], float],
 ) -> Pairs:
+    ours, theirs = first.tolist(), second.tolist()
     pairs, i, j = [], 0, 0
-    while i < len(first) and j < len(second):
-        if belong(first[i], second[j]):
+    while i < len(ours) and j < len(theirs):
+        if belong(ours[i], theirs[j]):
             pairs.append((i, j))
             i, j = i + 1, j + 1
-        elif passes_by(first[i]) <= passes_by(second[j]):
+        elif passes_by(ours[i]) <= passes_by(theirs[j]):
             i += 1
         else:
             j += 1
@@ -75,4 +76,4 @@ def event_agreement(counts: Float[np.ndarray, "*b 3"]) -> Float[np.ndarray, "*b"
     Source: the agreement ratio of Ekman, Friesen and Hager, FACS Investigator's Guide (2002).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return 2 * counts[..., 0] / (counts[..., 1] + counts[..., 2])
+        return np.asarray(2 * counts[..., 0] / (counts[..., 1] + counts[..., 2]))

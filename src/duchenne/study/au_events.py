@@ -134,7 +134,7 @@ def _all_events(table: "pd.DataFrame", settings: EventSettings, exclude: Exclusi
 
 
 def track_events(
-    track: FrameTrack, au: str, settings: EventSettings, left_out: Float[np.ndarray, "n 2"]
+    track: FrameTrack, au: str, settings: EventSettings, left_out: Float[np.ndarray, "k 2"]
 ) -> Iterator[Event]:
     """Yield the events of one action unit of one person; source and person are left empty.
 
@@ -144,18 +144,14 @@ def track_events(
         settings: How frames become events.
         left_out: Stretches whose frames count as not judged.
     """
-    said = track.frames(au)
-    kept = said.known & ~inside(left_out, track.times_s + track.frame_s / 2)
+    kept, runs = _judged_runs(track, au, settings, left_out)
     times = track.times_s[kept]
     probability, intensity = track.column(f"{au}_p"), track.column(f"{au}_i")
     p = None if probability is None else probability[kept]
     i = None if intensity is None else intensity[kept]
-    enter, stay = _enter_and_stay(said.present[kept], p, (settings.thresholds or {}).get(au), settings.leave)
-    strength = i if i is not None else p if p is not None else enter.astype(float)
-    for first, last in _runs(times, enter, stay, settings.max_gap_s, track.frame_s):
+    strength = i if i is not None else p if p is not None else np.ones(len(times))
+    for first, last in runs:
         onset, offset = float(times[first]), float(times[last] + track.frame_s)
-        if offset - onset < settings.min_duration_s - 1e-9:
-            continue
         here = slice(first, last + 1)
         complete = _reaches(times, first, -1, settings, track) and _reaches(times, last, 1, settings, track)
         yield Event(
@@ -174,6 +170,28 @@ def track_events(
             complete,
             0.0,
         )
+
+
+def event_spans(track: FrameTrack, au: str, settings: EventSettings) -> Float[np.ndarray, "n 2"]:
+    """Return onset and offset of the same events, nothing left out."""
+    kept, runs = _judged_runs(track, au, settings, np.zeros((0, 2)))
+    times, ends = track.times_s[kept], np.array(runs, np.int64).reshape(-1, 2)
+    return np.stack([times[ends[:, 0]], times[ends[:, 1]] + track.frame_s], 1)
+
+
+def _judged_runs(
+    track: FrameTrack, au: str, settings: EventSettings, left_out: Float[np.ndarray, "k 2"]
+) -> tuple[Bool[np.ndarray, " n"], list[tuple[int, int]]]:
+    """Return which frames are judged, and first and last of these in each event that is long enough."""
+    said = track.frames(au)
+    kept = said.known & ~inside(left_out, track.times_s + track.frame_s / 2)
+    times, probability = track.times_s[kept], track.column(f"{au}_p")
+    threshold = (settings.thresholds or {}).get(au)
+    p = None if probability is None else probability[kept]
+    enter, stay = _enter_and_stay(said.present[kept], p, threshold, settings.leave)
+    runs = _runs(times, enter, stay, settings.max_gap_s, track.frame_s)
+    least = settings.min_duration_s - track.frame_s - 1e-9
+    return kept, [(first, last) for first, last in runs if times[last] - times[first] >= least]
 
 
 def _enter_and_stay(

@@ -12,7 +12,7 @@ from duchenne.facs import ACTION_UNITS, Region
 from duchenne.study.codings.boris import intervals_of, is_boris
 from duchenne.study.codings.delimited import Rows, read_delimited
 from duchenne.study.codings.elan import elan_intervals
-from duchenne.study.files import match_files
+from duchenne.study.matched_files import match_files
 from duchenne.study.results import file_name
 
 LOWER_FACE: tuple[str, ...] = tuple(au.name for au in ACTION_UNITS if au.region in (Region.MOUTH, Region.CHIN))

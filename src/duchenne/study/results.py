@@ -7,6 +7,7 @@ frames a second with every AU take about 250 MB.
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,7 @@ def aus_of(table: "pd.DataFrame") -> tuple[str, ...]:
     return tuple(name for name in AU_NAMES if any(f"{name}_{kind}" in table for kind in "pci"))
 
 
+@lru_cache(maxsize=4096)
 def file_name(source: str) -> str:
     """Return the last part of a source's path, whichever way its slashes lean.
 

@@ -152,15 +152,28 @@ class EventTrack:
         """Return what is coded at some moments; the stronger of two codes that overlap, and of two sides."""
         known = np.ones(len(times_s), bool) if self.spans is None else inside(self.spans, times_s)
         present, grade = np.zeros(len(times_s), bool), np.zeros(len(times_s), np.float32)
-        for start, end, letter, scorable in self._events(au):
-            first, last = np.searchsorted(times_s, [start, end])
-            here = slice(int(first), int(last))
-            if not scorable:
-                known[here] = False
-                continue
-            present[here] |= not letter < self.present_from
-            grade[here] = np.maximum(grade[here], letter)  # NaN where one of them has no grade.
+        for onsets, offsets, letters, scorable in self._layers(au):
+            place = np.searchsorted(onsets, times_s, side="right") - 1
+            here = (place >= 0) & (times_s < offsets[np.maximum(place, 0)])
+            place = place[here]
+            known[here] &= scorable[place]
+            present[here] |= ~(letters[place] < self.present_from)
+            grade[here] = np.maximum(grade[here], letters[place])  # NaN where one of them has no grade.
         return Sampled(known, present & known, grade)
+
+    def _layers(self, au: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield onsets, offsets, grades and whether scorable, of events that do not overlap, until all are in one."""
+        rest = sorted(self._events(au), key=lambda event: event[:2])
+        while rest:
+            layer: list[tuple[float, float, float, bool]] = []
+            later: list[tuple[float, float, float, bool]] = []
+            end = -np.inf
+            for event in rest:
+                (layer if event[0] >= end else later).append(event)
+                end = max(end, event[1]) if layer[-1] is event else end
+            onsets, offsets, letters, scorable = zip(*layer, strict=True)
+            yield np.array(onsets), np.array(offsets), np.array(letters, np.float32), np.array(scorable, bool)
+            rest = later
 
     def events(self, au: str) -> Float[np.ndarray, "n 2"]:
         """Return onset and offset of the events that count as present, joined where they overlap."""

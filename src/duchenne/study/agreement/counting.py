@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 
 from duchenne.measures.event_matching import match_by_overlap, match_by_time
 from duchenne.study.agreement.pairs import Pair, Track
 from duchenne.study.agreement.settings import AgreeSettings
-from duchenne.study.au_events import track_events
+from duchenne.study.au_events import event_spans
 from duchenne.study.tracks import EventTrack, Sampled
 
 GRADES = 6
@@ -52,7 +52,7 @@ def count(pair: Pair, au: str, settings: AgreeSettings) -> AUCounts:
     both = known & ~out
     weights = pair.weights[both]
     cells = np.bincount(2 * first.present[both] + second.present[both], weights, 4).reshape(2, 2)
-    score, score_counts = _scores(first, second, both, weights)
+    score, score_counts = _scores(first, second, both, pair.weights)
     events, late_s = _events(pair, au, both, settings)
     return AUCounts(
         cells,
@@ -84,7 +84,7 @@ def _scores(
         return np.zeros(0, np.int64), np.zeros((2, 0))
     steps = np.rint(first.score[both] * float(SCORE_STEPS)).astype(np.int64)
     size = SCORE_STEPS + 1
-    whole = np.bincount(size * second.present[both] + steps, weights, 2 * size).reshape(2, size)
+    whole = np.bincount(size * second.present[both] + steps, weights[both], 2 * size).reshape(2, size)
     used = np.flatnonzero(whole.sum(0))
     return used, whole[:, used]
 
@@ -102,11 +102,10 @@ def _events(
 def _spans(track: Track, pair: Pair, au: str, settings: AgreeSettings) -> Float[np.ndarray, "n 2"]:
     if isinstance(track, EventTrack):
         return track.events(au)
-    found = [(one.onset_s, one.offset_s) for one in track_events(track, au, settings.events, np.zeros((0, 2)))]
-    return np.array(found, float).reshape(-1, 2)
+    return event_spans(track, au, settings.events)
 
 
-def _judged(spans: Float[np.ndarray, "n 2"], pair: Pair, both: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "m 2"]:
+def _judged(spans: Float[np.ndarray, "k 2"], pair: Pair, both: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "m 2"]:
     """Return the events of which at least half can be compared: both codings know of the person there."""
     if not len(spans):
         return spans
@@ -143,7 +142,7 @@ class Added:
         member = (row[None] == np.arange(len(names))[:, None]).astype(float)
         return self.weighted(member)
 
-    def weighted(self, weights: Float[np.ndarray, "d u"]) -> "Added":
+    def weighted(self, weights: Real[np.ndarray, "d u"]) -> "Added":
         """Return sums over the units, one row for each set of weights: a resampling, or all ones for the whole."""
 
         def total(values: np.ndarray) -> np.ndarray:

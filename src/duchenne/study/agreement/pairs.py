@@ -12,7 +12,7 @@ from duchenne.study.agreement.settings import AgreeSettings
 from duchenne.study.codings.coding import EVERYBODY, Coding
 from duchenne.study.codings.reading import Codes
 from duchenne.study.exclusion import inside
-from duchenne.study.files import match_files
+from duchenne.study.matched_files import match_files
 from duchenne.study.results import file_name
 from duchenne.study.tracks import EventTrack, FrameTrack, Sampled, event_tracks, frame_tracks
 

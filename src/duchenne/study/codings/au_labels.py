@@ -6,6 +6,7 @@ U (unilateral) before it.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from duchenne.facs import AU_BY_NAME
 
@@ -40,6 +41,7 @@ class AULabel:
         return self.au in AU_BY_NAME
 
 
+@lru_cache(maxsize=4096)
 def parse_labels(text: str) -> tuple[AULabel, ...]:
     """Return the action units in a label; none where a part of it is none.
 

@@ -124,6 +124,8 @@ class Coding:
 
     def shifted(self, seconds: float, file: str | None = None) -> "Coding":
         """Return the same codes, later by some seconds; of one file only, where it is named."""
+        if not seconds:
+            return self
 
         def later(one: "CodedEvent | CodedSpan") -> dict[str, float]:
             by = seconds if file in (None, one.file) else 0.0
@@ -158,7 +160,9 @@ def together(codings: Sequence[Coding]) -> Coding:
 def labelled(label: AULabel, where: CodedEvent) -> CodedEvent:
     """Return the event that a label stands for; the grade of `where` counts where the label has none."""
     grade = float(label.grade) if label.grade is not None else where.grade
-    return replace(where, au=label.au, grade=grade, side=label.side or where.side)
+    side = label.side or where.side
+    times = where.onset_s, where.offset_s
+    return CodedEvent(where.file, where.person, label.au, *times, grade, side, where.coder, where.scorable)
 
 
 def coding_from(

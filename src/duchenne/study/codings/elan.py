@@ -1,9 +1,9 @@
 """ELAN's .eaf -> `Coding`, and back: a tier for each person and action unit, the video linked.
 
 A tier is read as an action unit where its name holds one ("AU12", "anna AU12", "AU12L"), its annotations as grades (A
-to E, "ns" for not scorable, anything else as present); other tiers hold labels such as "12C+6B". A tier named "coded"
-says which stretches were coded. The person is the tier's participant, or else what its name holds beside the action
-unit.
+to E, "ns" for not scorable, anything else as present); other tiers hold labels such as "12C+6B". A tier named "coded",
+or "anna coded", says which stretches were coded. The person is the tier's participant, or else what its name holds
+beside the action unit.
 
 Files are read by pympi. It writes version 2.8 with time slots in the order of their making, so they are written here.
 
@@ -55,7 +55,7 @@ def read_elan(path: Path) -> Coding:
         ]
         if references and not aligned:
             notes.append(f"{path.name}: tier {name!r} has no times of its own; left out.")
-        elif name.strip().lower() == CODED_TIER or rest.lower() == CODED_TIER:
+        elif label is None and name.lower().split()[-1:] == [CODED_TIER]:
             spans += [CodedSpan(file, person, one.onset_s, one.offset_s) for one, _ in found]
         elif label is not None:
             coded.append(CodedAU(file, person, label.au, where.coder))
