@@ -1,5 +1,6 @@
 """A page as PDF, printed by a browser of this machine."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -31,6 +32,11 @@ def browser() -> str | None:
     return found or next((path for path in _PLACES if Path(path).exists()), None)
 
 
+def _as_root() -> list[str]:
+    """Return what Chromium needs to run as root, where it has no sandbox."""
+    return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+
+
 def write_pdf(page: Path, path: Path) -> None:
     """Print a page to a PDF file.
 
@@ -46,7 +52,7 @@ def write_pdf(page: Path, path: Path) -> None:
         )
     with tempfile.TemporaryDirectory() as profile:
         command = [
-            program, "--headless", "--disable-gpu", "--no-first-run", "--no-sandbox", f"--user-data-dir={profile}",
+            program, "--headless", "--disable-gpu", "--no-first-run", *_as_root(), f"--user-data-dir={profile}",
             "--virtual-time-budget=10000", "--no-pdf-header-footer", f"--print-to-pdf={path.resolve()}",
             page.resolve().as_uri(),
         ]  # fmt: skip
