@@ -1,6 +1,7 @@
 "use strict";
 // Draws the time lines; everything else of the page needs no script.
 (function () {
+  addEventListener("beforeprint", () => document.querySelectorAll("main details").forEach((part) => { part.open = true; }));
   const colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B07A00", "#3A9AD9", "#000000", "#7F7F7F"];
   const lines = JSON.parse(document.getElementById("line-data").textContent);
   const clock = (s) => {
