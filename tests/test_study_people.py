@@ -141,6 +141,15 @@ def test_the_command_adds_the_person_and_changes_nothing_else(tmp_path, capsys, 
     assert run(["people", str(before), "--table", str(tmp_path / "who.csv"), "--output", str(after)]) == 2
 
 
+def test_the_command_leaves_out_faces_without_a_person(tmp_path, capsys):
+    two_videos().to_csv(tmp_path / "result.csv", index=False)
+    WHO.assign(person=["anna", "", "ben", "anna"]).to_csv(tmp_path / "who.csv", index=False)
+    words = ["--table", str(tmp_path / "who.csv"), "--output", str(tmp_path / "named.csv")]
+    assert run(["people", str(tmp_path / "result.csv"), *words]) == 0
+    assert list(pd.read_csv(tmp_path / "named.csv")["person"]) == ["anna"] * 4 + ["ben"] * 4 + ["anna"] * 4
+    assert "4 rows are left out" in capsys.readouterr().err
+
+
 def test_the_command_writes_a_template_and_a_contact_sheet(tmp_path, capsys):
     picture = np.zeros((60, 100, 3), np.uint8)
     picture[:, :50], picture[:, 50:] = (200, 0, 0), (0, 0, 200)

@@ -77,6 +77,12 @@ def test_no_interval_from_fewer_than_five_blocks():
         Blocks(0.0)
 
 
+def test_the_same_time_in_two_sources_is_two_blocks():
+    one = smiling([0, 1] * 6).assign(person="anna")
+    found = summary(pd.concat([one, one.assign(source="b.mp4")]), ["AU12"], blocks=Blocks(0.4)).iloc[0]
+    assert not np.isnan(found["rate_low"])
+
+
 def test_a_table_without_occurrences_is_refused():
     with pytest.raises(StudyError, match="no occurrences"):
         summary(smiling([1])[["source", "face_id", "timestamp_s"]])
