@@ -5,6 +5,7 @@
 # make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
 # make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
 # make kill   kill -9 and full disks at 40 places of a folder run, a video and a training (hours)
+# make notebooks  those of docs/notebooks and, where R is installed, docs/study.R, on rendered faces, in out/notebooks
 # make full   all of these
 # They make their own environment in .venv; PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
@@ -13,7 +14,7 @@ CASES ?= 20000
 FIRST ?= 0
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lowest wheel fuzz kill full clean
+.PHONY: demo test check lowest wheel fuzz kill notebooks full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -67,7 +68,17 @@ fuzz: $(VENV)/.test
 kill: $(VENV)/.test
 	$(VENV)/bin/python scripts/kill_and_fill.py
 
-full: demo check test lowest wheel fuzz kill
+$(VENV)/.notebooks: $(VENV)/.core
+	$(PIP) --editable '.[study,train,synthesis,notebooks]'
+	touch $@
+
+full: $(VENV)/.full
+	@mkdir -p out/notebooks
+	cp docs/notebooks/*.ipynb docs/study.R out/notebooks/
+	cd out/notebooks && $(abspath $(VENV))/bin/jupyter execute --inplace --timeout=-1 study.ipynb dyads.ipynb fine_tuning.ipynb
+	cd out/notebooks && if command -v Rscript; then Rscript study.R; else echo "R is not installed: study.R was not run."; fi
+
+full: demo check test lowest wheel fuzz kill notebooks
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist

@@ -41,6 +41,7 @@ class Report:
         shown = self._err.is_terminal and not quiet
         self._progress = Progress(*columns, _Speed(), TimeRemainingColumn(), console=self._err, disable=not shown)
         self._tasks: dict[str, TaskID] = {}
+        self._videos = 0
         self._occurrences: dict[tuple[str, int], np.ndarray] = defaultdict(lambda: np.zeros(len(thresholds)))
         self._seen: dict[tuple[str, int], int] = defaultdict(int)
 
@@ -62,6 +63,7 @@ class Report:
             task = self._progress.tasks[self._tasks["pictures"]]
             self._progress.update(task.id, total=(task.total or 0) + 1)
             return
+        self._videos += 1
         self._tasks[source.name] = self._progress.add_task(shown_name(name)[:24], total=frames, completed=done)
 
     def frame(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
@@ -102,6 +104,10 @@ class Report:
             counts = f"{state.frames} frames, {state.faces} faces"
             problems = f", {state.problems} problems" if state.problems else ""
             self._err.say(f"{counts}{problems}; wrote {' and '.join(written)}")
+        if output is not None and self._videos > 1:
+            self._err.say(
+                f"face_id begins anew in each of the {self._videos} videos. Say who is who: duchenne people {output}"
+            )
 
     def _summary(self, source: str, face_id: int, frames: int) -> Table:
         title = Text(f"{shown_name(source)}, face {face_id}: {frames} frames")

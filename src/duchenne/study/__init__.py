@@ -11,16 +11,38 @@ if TYPE_CHECKING:
     from duchenne.study.au_events import events
     from duchenne.study.coding_sample import sample
     from duchenne.study.codings.reading import read_codes
+    from duchenne.study.people_table import people, with_people
+    from duchenne.study.plots import plot_face, plot_timeline
+    from duchenne.study.presence_table import presence
     from duchenne.study.results import read_results
+    from duchenne.study.summary_table import summary
 
-__all__ = ["agree", "events", "read_codes", "read_results", "sample"]
+__all__ = [
+    "agree",
+    "events",
+    "people",
+    "plot_face",
+    "plot_timeline",
+    "presence",
+    "read_codes",
+    "read_results",
+    "sample",
+    "summary",
+    "with_people",
+]
 
 _HOMES = {
     "agree": "duchenne.study.agreement.agreement_table",
     "events": "duchenne.study.au_events",
+    "people": "duchenne.study.people_table",
+    "plot_face": "duchenne.study.plots",
+    "plot_timeline": "duchenne.study.plots",
+    "presence": "duchenne.study.presence_table",
     "read_codes": "duchenne.study.codings.reading",
     "read_results": "duchenne.study.results",
     "sample": "duchenne.study.coding_sample",
+    "summary": "duchenne.study.summary_table",
+    "with_people": "duchenne.study.people_table",
 }
 
 
