@@ -90,8 +90,8 @@ class Report:
         if not self._quiet:
             self._err.say(text)
 
-    def end(self, state: RunState, *outputs: Path | None) -> None:
-        """Print what videos held, and what was written where."""
+    def end(self, state: RunState, output: Path | None, *others: Path | None) -> None:
+        """Print what videos held, and what was written where: one result for all sources, and other files."""
         self._progress.stop()
         for (source, face_id), frames in self._seen.items():
             self._out.print(self._summary(source, face_id, frames))
@@ -99,7 +99,7 @@ class Report:
             return
         if state.frames > 1 and not state.faces:
             self._err.say("No face was found in any frame.")
-        written = [str(path) for path in outputs if path is not None and path.exists()]
+        written = [str(path) for path in (output, *others) if path is not None and path.exists()]
         if written:
             counts = f"{state.frames} frames, {state.faces} faces"
             problems = f", {state.problems} problems" if state.problems else ""
