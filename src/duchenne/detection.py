@@ -25,7 +25,7 @@ from duchenne.results.run_options import BETWEEN_VIDEOS, ProgressCallback, RunOp
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker
 
-__all__ = ["ProgressCallback", "RunOptions", "RunState", "run_detection"]
+__all__ = ["ProgressCallback", "RunOptions", "RunState", "asked_of", "run_detection"]
 
 CHECKPOINT_S = 1.0
 
@@ -59,7 +59,7 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     if options.output is None and options.output_dir is None:
         return Nowhere()
     columns = replace(detector.columns, groups=options.groups)
-    facts = facts_of(_asked(detector), options.reading, options.command)
+    facts = facts_of(asked_of(detector), options.reading, options.command)
     if options.output_dir is not None:
         return FilePerSource(
             options.output_dir,
@@ -80,7 +80,8 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     return one
 
 
-def _asked(detector: AUDetector) -> Asked:
+def asked_of(detector: AUDetector) -> Asked:
+    """Return what a detector was asked for, and what it answers with."""
     neutral = None if detector.neutral is None else detector.neutral.fingerprint
     return Asked(asdict(detector.options), detector.thresholds, detector.columns, detector.weights, neutral)
 
