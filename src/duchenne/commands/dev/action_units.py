@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from duchenne.commands.dev.measuring import command_line, progress_display
+from duchenne.commands.dev.measuring import LIST, command_line, progress_display
 
 
 def grade_by_blendshapes(*, faces: Path, labels: Path, out: Path) -> int:
