@@ -2,7 +2,7 @@
 
     python scripts/check_wheel.py dist/duchenne-0.1.0-py3-none-any.whl
 
-Fails if the core is larger than 320 MiB (as du counts, without pip), has more than 20 packages, or does not work.
+Fails if the core is larger than 330 MiB (as du counts, without pip), has more than 20 packages, or does not work.
 """
 
 import json
@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-MOST_MIB, MOST_PACKAGES = 320, 20
+MOST_MIB, MOST_PACKAGES = 330, 20
 PROGRAM = """
 from pathlib import Path
 import duchenne
