@@ -19,7 +19,7 @@ from duchenne.overlay import OverlayWriter
 from duchenne.results import FaceAUs
 from duchenne.results.result_file import ResultFile
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import FaceTracker
+from duchenne.tracking import FaceTracker, patience_s
 from duchenne.weights import sha256_of
 
 CHECKPOINT_S = 1.0
@@ -37,6 +37,7 @@ class RunOptions:
         step: Take every step-th frame of a video.
         overwrite: Whether existing files may be replaced.
         restart: Throw an interrupted run away.
+        every_frame: Write a row for each frame that was looked at and shows no face.
     """
 
     output: Path | None = None
@@ -46,6 +47,7 @@ class RunOptions:
     step: int = 1
     overwrite: bool = False
     restart: bool = False
+    every_frame: bool = False
 
     def __post_init__(self) -> None:
         if self.step < 1:
@@ -69,6 +71,9 @@ class ProgressCallback(Protocol):
     def problem(self, error: MediaError) -> None:
         """A source could not be read, or not to its end."""
 
+    def note(self, source: Source, note: str) -> None:
+        """Something was mended, lost or chosen while a video was read."""
+
 
 @dataclass(frozen=True)
 class RunState:
@@ -84,6 +89,7 @@ class RunState:
         faces: Faces in them.
         read: Sources of which anything could be read.
         problems: Sources that could not be read, or not to their end.
+        notes: Names of videos, each with something that was mended, lost or chosen while it was read.
     """
 
     done: tuple[str, ...] = ()
@@ -95,11 +101,13 @@ class RunState:
     faces: int = 0
     read: int = 0
     problems: int = 0
+    notes: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "RunState":
         """Return the state that a checkpoint recorded."""
-        return cls(**{**record, "done": tuple(record["done"])})
+        notes = tuple((source, note) for source, note in record.get("notes", ()))
+        return cls(**{**record, "done": tuple(record["done"]), "notes": notes})
 
 
 def run_detection(
@@ -123,11 +131,10 @@ def run_detection(
         if options.output is not None:
             # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
             restart = options.restart or overlay is not None
+            columns = replace(detector.columns, every_frame=options.every_frame)
             run_fingerprint = fingerprint(detector, sources, options)
             file = stack.enter_context(
-                ResultFile.open(
-                    options.output, detector.columns, run_fingerprint, overwrite=options.overwrite, restart=restart
-                )
+                ResultFile.open(options.output, columns, run_fingerprint, overwrite=options.overwrite, restart=restart)
             )
         run = _Run(detector, options, callback, file, overlay)
         run.work(sources)
@@ -207,7 +214,8 @@ class _Run:
     def _video(self, source: Source) -> None:
         go_on = self.state.current == source.name
         first = self.state.next_frame if go_on else 0
-        tracker = FaceTracker.from_dict(self.state.tracker) if go_on and self.state.tracker else FaceTracker()
+        tracker = FaceTracker.from_dict(self.state.tracker) if go_on and self.state.tracker else None
+        recalled = tracker.frames_to_recall if tracker is not None else frozenset()
         smoother = (
             LandmarkSmoother.from_dict(self.state.smoother) if go_on and self.state.smoother else LandmarkSmoother()
         )
@@ -215,12 +223,19 @@ class _Run:
             self._advance(current=source.name, next_frame=0)
         problems = self.state.problems
         try:
-            with self._open(source, first) as video:
+            with self._open(source, min([first, *recalled])) as video:
                 self.callback.begin(source, _expected_frames(video, self.options), first // self.options.step)
-                for frame, faces in self.detector.detect_frames(video, tracker, smoother):
-                    self._take(source, frame, faces)
-                    after = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
-                    self._advance(faces, next_frame=frame.index + 1, **after)
+                tracker = tracker or FaceTracker(patience_s(video.fps, self.options.step))
+                frames = self._from(first, video, tracker)
+                try:
+                    for frame, faces in self.detector.detect_frames(frames, tracker, smoother):
+                        self._take(source, frame, faces)
+                        after = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
+                        self._advance(faces, next_frame=frame.index + 1, **after)
+                except MediaError:
+                    self._remark(source, video.notes)
+                    raise
+                self._remark(source, video.notes)
         except MediaError as error:
             self.callback.problem(error)
             problems += 1
@@ -231,6 +246,19 @@ class _Run:
         read = self.state.read + (self.state.next_frame > 0)
         self._advance(**ended, read=read, problems=problems, done=(*self.state.done, source.name))
 
+    def _from(self, first: int, video: Video, tracker: FaceTracker) -> Iterator[Frame]:
+        """Yield frames from `first` on; show those before to a tracker that goes on and must see them again."""
+        for frame in video:
+            if frame.index >= first:
+                yield frame
+            elif frame.index in tracker.frames_to_recall:
+                self.detector.recall(tracker, frame)
+
+    def _remark(self, source: Source, notes: Sequence[str]) -> None:
+        for note in notes:
+            self.callback.note(source, note)
+        self._advance(notes=(*self.state.notes, *((source.name, note) for note in notes)))
+
     def _open(self, source: Source, first_frame: int) -> Video:
         options = self.options
         if source.kind is SourceKind.CAMERA:
@@ -240,6 +268,8 @@ class _Run:
     def _take(self, source: Source, frame: Frame, faces: list[FaceAUs]) -> None:
         if self.file is not None:
             self.file.write(faces)
+            if not faces:
+                self.file.write_empty(frame)
         if self.overlay is not None:
             self.overlay.add(source, frame, faces)
         self.callback.frame(source, frame, faces)

@@ -20,6 +20,7 @@ def detect(
     step: int = 1,
     start: float | None = None,
     end: float | None = None,
+    every_frame: Annotated[bool, Parameter(negative=())] = False,
     largest_face: Annotated[bool, Parameter(negative=())] = False,
     min_face: float | None = None,
     sides: Annotated[bool, Parameter(negative=())] = False,
@@ -69,6 +70,8 @@ def detect(
         Leave out what comes before this second of a video.
     end
         Leave out what comes after this second of a video.
+    every_frame
+        Write a row for each frame without a face, too, in which all but source, frame and timestamp_s is empty.
     largest_face
         Keep only the largest face of each frame.
     min_face
@@ -113,7 +116,7 @@ def detect(
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     if abstain:
         warn_of_old_name("--abstain", "--unreliable blank")
-    options = RunOptions(output, overlay, start, end, step, overwrite, restart)
+    options = RunOptions(output, overlay, start, end, step, overwrite, restart, every_frame)
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names,

@@ -78,6 +78,11 @@ class Report:
         """Say what could not be read."""
         self._err.print(f"duchenne: {error}", markup=False)
 
+    def note(self, source: Source, note: str) -> None:
+        """Say what was mended, lost or chosen."""
+        if not self._quiet:
+            self._err.print(f"{source.name}: {note}.", markup=False)
+
     def end(self, state: RunState, output: Path | None, overlay: Path | None) -> None:
         """Print what videos held, and what was written where."""
         self._progress.stop()

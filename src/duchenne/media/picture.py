@@ -11,9 +11,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from duchenne.errors import MediaError
 from duchenne.media.frame import Frame, check_readable
+from duchenne.media.pixel_aspect import square_size, still_aspect
 
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused before decoding; the limit beyond which Pillow, too, suspects an attack."""
+MAX_STDIN_BYTES = 256 << 20
+"""Of a picture on standard input, so that input without an end is cut."""
 
 PICTURE_ENDINGS = frozenset(
     f".{name}"
@@ -48,9 +51,15 @@ def read_standard_input() -> Frame:
     """Return the one picture whose bytes come on standard input.
 
     Raises:
-        MediaError: Nothing came, or it is no picture.
+        MediaError: Nothing came, more than `MAX_STDIN_BYTES`, or it is no picture.
     """
-    return read_picture(sys.stdin.buffer.read())
+    data = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
+    if len(data) > MAX_STDIN_BYTES:
+        raise MediaError(
+            f"-: more than {MAX_STDIN_BYTES >> 20} MiB came on standard input; expected one picture. Name a file instead, "
+            "or check what is piped in."
+        )
+    return read_picture(data)
 
 
 def frame_from_array(array: np.ndarray) -> Frame:
@@ -131,6 +140,9 @@ def _decode_image(image: Image.Image, name: str) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         image.load()
+        size = square_size(*image.size, still_aspect(image))
+        if size != image.size:
+            image = image.resize(size, Image.Resampling.BICUBIC)
         upright = ImageOps.exif_transpose(image)
         return np.ascontiguousarray(np.asarray(_rgb(upright, name), np.uint8))
 

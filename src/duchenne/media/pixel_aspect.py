@@ -2,6 +2,8 @@
 
 from fractions import Fraction
 
+from PIL import Image
+
 WIDEST = 4
 """A pixel that is said to be more than this many times as wide as high, or as high as wide, is not believed."""
 
@@ -21,3 +23,15 @@ def square_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, 
     if aspect is None or not Fraction(1, WIDEST) <= aspect <= WIDEST:
         return width, height
     return max(1, round(width * aspect)), height
+
+
+def still_aspect(image: Image.Image) -> Fraction | None:
+    """Return the width of a picture's pixels over their height, from its resolutions across and down; None for square.
+
+    JPEG states the ratio itself or a resolution (JFIF), PNG (pHYs) and TIFF resolutions.
+    """
+    across, down = image.info.get("jfif_density") or image.info.get("dpi") or (1, 1)
+    try:
+        return Fraction(float(down)).limit_denominator(10_000) / Fraction(float(across)).limit_denominator(10_000)
+    except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+        return None

@@ -7,6 +7,9 @@ from duchenne.facs import AU_BY_NAME, AU_NAMES, LANDMARK_COUNT
 SIDES = ("L", "R")
 """The subject's left and right, as FACS writes them, in the order of arrays by side."""
 POINTS = range(1, LANDMARK_COUNT + 1)
+FRAME_COLUMNS = ("source", "frame", "timestamp_s")
+"""What is said of a frame, whether it shows a face or not."""
+_MAY_BE_EMPTY = {"int64": "Int64", "uint8": "UInt8"}
 _LEADING_TYPES = {
     "source": "str",
     "frame": "int64",
@@ -31,11 +34,13 @@ class Columns:
         aus: AU names in the order of their columns.
         intensity: Whether each AU has its intensity beside probability and occurrence.
         sides: Whether AUs that FACS codes by side have probability and intensity of either side.
+        every_frame: Whether frames without a face have a row, in which all but `FRAME_COLUMNS` is empty.
     """
 
     aus: tuple[str, ...] = AU_NAMES
     intensity: bool = True
     sides: bool = False
+    every_frame: bool = False
 
     @property
     def types(self) -> dict[str, str]:
@@ -46,7 +51,10 @@ class Columns:
             measured |= {f"{name}_i": "float64"} if self.intensity else {}
             if self.sides and AU_BY_NAME[name].sided:
                 measured |= {f"{name}{side}_{kind}": "float64" for side in SIDES for kind in "pi"}
-        return _LEADING_TYPES | measured | {f"{axis}_{number}": "float64" for axis in "xyv" for number in POINTS}
+        types = _LEADING_TYPES | measured | {f"{axis}_{number}": "float64" for axis in "xyv" for number in POINTS}
+        if not self.every_frame:
+            return types
+        return {name: kind if name in FRAME_COLUMNS else _MAY_BE_EMPTY.get(kind, kind) for name, kind in types.items()}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,5 +62,5 @@ class Columns:
         return tuple(self.types)
 
     def __str__(self) -> str:
-        known = [name for name in ("intensity", "sides") if getattr(self, name)]
+        known = [name.replace("_", " ") for name in ("intensity", "sides", "every_frame") if getattr(self, name)]
         return " ".join(self.aus) + (f" with {' and '.join(known)}" if known else "")

@@ -12,16 +12,17 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 from duchenne.errors import OutputError, UsageError
+from duchenne.media import Frame
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
 from duchenne.results.output_path import check_output_path
-from duchenne.results.rows import Row, to_row
+from duchenne.results.rows import Row, empty_row, to_row
 from duchenne.results.run_record import Checkpoint, Position, RunRecord, write_all
 
 RESULT_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
@@ -103,11 +104,24 @@ class ResultFile:
             UsageError: A face holds something else than the file.
             OutputError: The disk is full or gone.
         """
+        held = replace(self.columns, every_frame=False)
         for face in faces:
-            if face.columns != self.columns:
-                raise UsageError(f"{self.path}: the file holds {self.columns}, a face {face.columns}.")
-            self._pending += self._encode(to_row(face))
-            self.rows += 1
+            if face.columns != held:
+                raise UsageError(f"{self.path}: the file holds {held}, a face {face.columns}.")
+            self._append(to_row(face))
+
+    def write_empty(self, frame: Frame) -> None:
+        """Append the row of a frame without a face, if the file has such rows (`Columns.every_frame`).
+
+        Raises:
+            OutputError: The disk is full or gone.
+        """
+        if self.columns.every_frame:
+            self._append(empty_row(frame, self.columns))
+
+    def _append(self, row: Row) -> None:
+        self._pending += self._encode(row)
+        self.rows += 1
         if len(self._pending) >= _BUFFER_BYTES:
             with _explained(self.path, self._kept()):
                 self._flush()
@@ -204,12 +218,15 @@ class ResultFile:
         draft = self.path.with_name(self.path.name + ".part.parquet")
         types = self.columns.types
         try:
-            chunks = pd.read_csv(self.part, dtype=types, na_filter=False, chunksize=_ROW_GROUP)
+            chunks = pd.read_csv(
+                self.part, dtype=types, na_filter=self.columns.every_frame, keep_default_na=False, na_values=[""],
+                chunksize=_ROW_GROUP,
+            )  # fmt: skip
             with chunks:
                 for number, table in enumerate(chunks):
                     fastparquet.write(
                         str(draft), table, append=number > 0, write_index=False, object_encoding={"source": "utf8"},
-                        has_nulls=False, compression="SNAPPY",
+                        has_nulls=self.columns.every_frame, compression="SNAPPY",
                     )  # fmt: skip
             os.replace(draft, self.path)
         finally:

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_BY_NAME, UNKNOWN
+from duchenne.media import Frame
 from duchenne.results.columns import POINTS, SIDES, Columns
 from duchenne.results.face_aus import FaceAUs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[str, str | int | float]
-"""One face: a value under each of `Columns.names`."""
+Row = dict[str, str | int | float | None]
+"""One face: a value under each of `Columns.names`. A frame without a face: None but for `columns.FRAME_COLUMNS`."""
 
 _TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS, _INTENSITY_DECIMALS = 6, 4, 2, 2, 2
 
@@ -43,6 +44,16 @@ def to_row(face: FaceAUs) -> Row:
         for number, value in zip(POINTS, values, strict=True):
             row[f"{axis}_{number}"] = _rounded(value, decimals)
     return row
+
+
+def empty_row(frame: Frame, columns: Columns) -> Row:
+    """Return the row of a frame that shows no face."""
+    row: Row = dict.fromkeys(columns.names)
+    return row | {
+        "source": frame.source,
+        "frame": int(frame.index),
+        "timestamp_s": _rounded(frame.timestamp_s, _TIME_DECIMALS),
+    }
 
 
 def _au_cells(face: FaceAUs, k: int, name: str) -> Row:
