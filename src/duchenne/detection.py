@@ -224,7 +224,7 @@ class _Run:
         problems = self.state.problems
         try:
             with self._open(source, min([first, *recalled])) as video:
-                self.callback.begin(source, _expected_frames(video, self.options), first // self.options.step)
+                self.callback.begin(source, video.expected_frames, first // self.options.step)
                 tracker = tracker or FaceTracker(patience_s(video.fps, self.options.step))
                 frames = self._from(first, video, tracker)
                 try:
@@ -290,12 +290,3 @@ class _Run:
         if self.file is not None:
             self.file.checkpoint(asdict(self.state), self._position)
         self._recorded_s = time.monotonic()
-
-
-def _expected_frames(video: Video, options: RunOptions) -> int | None:
-    """Return how many frames a video will give in the chosen range, as well as its header lets one know."""
-    if video.frame_count is None:
-        return None
-    fps = video.fps or 25.0
-    last = video.frame_count if options.end_s is None else min(video.frame_count, int(options.end_s * fps) + 1)
-    return max(0, -(-(last - int((options.start_s or 0.0) * fps)) // options.step))

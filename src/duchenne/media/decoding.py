@@ -49,7 +49,7 @@ class FrameDecoder:
 
     Attributes:
         packets: Packets of pictures that the container gave.
-        lost: Pictures that could not be decoded, before the last one that could.
+        lost: Pictures that could not be decoded.
         trailing_s: Length of what could not be decoded at the end, in seconds.
         cause: What FFmpeg said of the first damage; None where it said nothing.
         empty_s: Start and end of the longest time above half a second that no picture fills by its own word.
@@ -108,6 +108,7 @@ class FrameDecoder:
                     ahead = None
         if ahead is not None:
             yield self._placed(ahead)
+        self.lost, self._failed = self.lost + self._failed, 0
 
     def _placed(self, picture: VideoFrame) -> DecodedFrame:
         damaged = bool(picture.is_corrupt) or (picture.pts is not None and picture.pts in self._marked)

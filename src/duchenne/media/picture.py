@@ -56,8 +56,8 @@ def read_standard_input() -> Frame:
     data = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
     if len(data) > MAX_STDIN_BYTES:
         raise MediaError(
-            f"-: more than {MAX_STDIN_BYTES >> 20} MiB came on standard input; expected one picture. Name a file instead, "
-            "or check what is piped in."
+            f"-: more than {MAX_STDIN_BYTES >> 20} MiB came on standard input; expected one picture. "
+            "Name a file instead, or check what is piped in."
         )
     return read_picture(data)
 
@@ -141,6 +141,8 @@ def _decode_image(image: Image.Image, name: str) -> np.ndarray:
         warnings.simplefilter("ignore")
         image.load()
         size = square_size(*image.size, still_aspect(image))
+        if size[0] * size[1] > MAX_PIXELS:
+            raise MediaError(_too_large(name, f"{size[0]} x {size[1]}"))
         if size != image.size:
             image = image.resize(size, Image.Resampling.BICUBIC)
         upright = ImageOps.exif_transpose(image)

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from duchenne.errors import MediaError, UsageError
 from duchenne.media.clock import FrameClock
-from duchenne.media.container import open_container, seconds
+from duchenne.media.container import check_size, open_container, seconds
 from duchenne.media.decoding import DecodedFrame, FrameDecoder
 from duchenne.media.frame import Frame, check_readable
 from duchenne.media.notes import clock_notes, damage_notes, picture_notes
@@ -72,6 +72,7 @@ class Video:
         self._peeked: DecodedFrame | None = first
         self._pictures = UprightPictures(stream, first.picture)
         self.width, self.height = self._pictures.width, self._pictures.height
+        check_size(name, self.width, self.height)
         self.start_offset_s = first.time_s or 0.0
         self._streams, self._stream_number = len(container.streams.video), stream.index
 
@@ -96,6 +97,15 @@ class Video:
             *picture_notes(self._pictures, self._streams, self._stream_number),
             *damage_notes(self._decoder, self._damaged_s),
         )
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames will be given in the chosen range, as well as the header lets one know; None if unknown."""
+        if self.frame_count is None:
+            return None
+        fps = self.fps or _USUAL_FPS
+        last = self.frame_count if self._end_s is None else min(self.frame_count, int(self._end_s * fps) + 1)
+        return max(0, -(-(last - int((self._start_s or 0.0) * fps)) // self._step))
 
     def __iter__(self) -> Iterator[Frame]:
         return self

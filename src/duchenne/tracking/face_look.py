@@ -75,7 +75,7 @@ def _gradients(grey: Image.Image) -> np.ndarray:
     cell = np.arange(_GRADIENT_PX) * _CELLS // _GRADIENT_PX
     where = (cell[:, None] * _CELLS + cell[None, :]) * _BINS + bins
     found = np.bincount(where.ravel(), np.hypot(right, down).ravel(), _CELLS * _CELLS * _BINS).reshape(-1, _BINS)
-    found /= np.linalg.norm(found, axis=1, keepdims=True) + 0.2 * found.max() + 1e-6
+    found = found / (np.linalg.norm(found, axis=1, keepdims=True) + 0.2 * found.max() + 1e-6)
     return _unit((found - found.mean(0)).ravel())
 
 

@@ -121,7 +121,8 @@ class FaceTracker:
             frame: Its index, by which `frames_to_recall` names it.
         """
         self._tracks = [t for t in self._tracks if 0 <= timestamp_s - t.seen_s <= self.longest_loss_s]
-        places, known = [_place(face) for face in faces], looks or [None] * len(faces)
+        places = [_place(face) for face in faces]
+        known: list[FaceLook | None] = list(looks) if looks else [None] * len(faces)
         joined = self._joined(places, known, timestamp_s)
         ids = []
         for row, (place, look) in enumerate(zip(places, known, strict=True)):
