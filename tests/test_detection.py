@@ -108,6 +108,9 @@ class Interrupting:
     def problem(self, error):
         pass
 
+    def note(self, source, note):
+        pass
+
 
 def detect(sources: list[Source], output: Path, at: int | None = None) -> tuple[RunState, Interrupting]:
     callback = Interrupting(at)

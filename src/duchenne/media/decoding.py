@@ -74,7 +74,7 @@ class FrameDecoder:
         self._even = rate is not None and rate == stream.guessed_rate
         self._last_s: float | None = None
         self._next_s: float | None = None
-        self._failed = 0
+        self._failed = self._given = 0
         self._marked: set[int | None] = set()
         self._frames = self._decode_all()
 
@@ -108,7 +108,13 @@ class FrameDecoder:
                     ahead = None
         if ahead is not None:
             yield self._placed(ahead)
-        self.lost, self._failed = self.lost + self._failed, 0
+        self._count_missing()
+
+    def _count_missing(self) -> None:
+        """Count pictures that never came out of a damaged file; decoders that work ahead do not tell of each."""
+        missing = self.packets - self._given - self.lost if self.cause is not None else self._failed
+        self.lost += max(missing, self._failed)
+        self.trailing_s = max(self.trailing_s, missing / self._fps if self._fps else 0.0)
 
     def _placed(self, picture: VideoFrame) -> DecodedFrame:
         damaged = bool(picture.is_corrupt) or (picture.pts is not None and picture.pts in self._marked)
@@ -123,7 +129,7 @@ class FrameDecoder:
         self._next_s = (
             None if time_s is None else time_s + float((picture.duration or 0) * (self._stream.time_base or 0))
         )
-        self.lost += lost
+        self.lost, self._given = self.lost + lost, self._given + 1
         return DecodedFrame(picture, time_s, lost, damaged)
 
     def _note_gap(self, before_s: float, time_s: float) -> None:

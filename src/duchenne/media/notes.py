@@ -40,17 +40,20 @@ def picture_notes(pictures: UprightPictures, streams: int, chosen: int) -> list[
     return notes
 
 
-def damage_notes(decoder: FrameDecoder, damaged_s: list[float]) -> list[str]:
+def damage_notes(decoder: FrameDecoder, damaged_s: list[float], listed: int = 0) -> list[str]:
     """Return what was lost.
 
     Args:
         decoder: That read the video.
         damaged_s: Times of frames that the decoder had to guess in part.
+        listed: Frames that the file lists beyond those that it holds.
     """
     notes = []
     if decoder.lost:
         cause = f" ({decoder.cause})" if decoder.cause else ""
         notes.append(f"{decoder.lost} of its frames are too damaged to be read{cause}; the others were read")
+    if listed > 0:
+        notes.append(f"{listed} of the frames that it lists are not in it; later times and numbers may be too low")
     if decoder.empty_s[1]:
         notes.append(f"it has no frame between {decoder.empty_s[0]:.2f} and {decoder.empty_s[1]:.2f} s")
     elif decoder.misses_few and not decoder.lost:

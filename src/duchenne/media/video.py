@@ -68,6 +68,7 @@ class Video:
         self._decoder = FrameDecoder(container, stream, self._clock)
         self._index, self._last_s, self._given, self._ended = -1, 0.0, 0, False
         self._damaged_s: list[float] = []
+        self._missing = 0
         first = self._first()
         self._peeked: DecodedFrame | None = first
         self._pictures = UprightPictures(stream, first.picture)
@@ -95,7 +96,7 @@ class Video:
         return (
             *clock_notes(self._clock, self.start_offset_s),
             *picture_notes(self._pictures, self._streams, self._stream_number),
-            *damage_notes(self._decoder, self._damaged_s),
+            *damage_notes(self._decoder, self._damaged_s, self._missing),
         )
 
     @property
@@ -160,6 +161,8 @@ class Video:
     def _end(self) -> None:
         """Raise MediaError if the video ends before it should, or nothing of it was asked for."""
         self._ended = True
+        if self._container.format.name == "avi" and self._decoder.damage_seen:
+            self._missing = self._stream.frames - self._decoder.packets
         if not self._live:
             self._check_complete()
         self._check_given()
