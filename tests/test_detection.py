@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clips import write_clip
 from duchenne import AUDetector, detection, weights
 from duchenne.detection import RunOptions, RunState, run_detection
 from duchenne.diagnosis import SAMPLE
@@ -208,3 +209,34 @@ def test_a_full_disk_is_explained(clip, tmp_path, monkeypatch, capsys):
     err = capsys.readouterr().err
     assert "No space left" in err
     assert not (tmp_path / "r.csv").exists()
+
+
+def test_a_large_step_keeps_one_face_id_and_frames_without_a_face_leave_a_row(clip, tmp_path):
+    output = tmp_path / "r.csv"
+    subprocess.run(command(clip, output, "--step", "45", "--every-frame"), check=True, capture_output=True)
+    table = pd.read_csv(output)
+    assert table["frame"].tolist() == [0, 45, 90, 135]
+    assert set(table["face_id"]) == {0}
+    Image.new("RGB", (200, 200), "grey").save(tmp_path / "grey.png")
+    empty = tmp_path / "empty.csv"
+    subprocess.run(command(tmp_path / "grey.png", empty, "--every-frame"), check=True, capture_output=True)
+    row = pd.read_csv(empty)
+    assert (row["source"][0], row["frame"][0], row["timestamp_s"][0]) == (str(tmp_path / "grey.png"), 0, 0.0)
+    assert row.iloc[0].drop(["source", "frame", "timestamp_s"]).isna().all()
+
+
+def test_a_range_that_selects_nothing_is_said_and_fails(clip, tmp_path):
+    words = command(clip, tmp_path / "r.csv", "--start", "60")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no frame from 60 s" in done.stderr
+    assert not (tmp_path / "r.csv").exists()
+
+
+def test_what_was_mended_is_said_and_kept_in_the_state(tmp_path):
+    path = tmp_path / "joined.ts"
+    write_clip(path, 10)
+    path.write_bytes(path.read_bytes() * 2)
+    state, _ = detect([Source(str(path), SourceKind.VIDEO)], tmp_path / "r.csv")
+    assert [name for name, _ in state.notes] == [str(path)]
+    assert "2 recordings are joined" in state.notes[0][1]
