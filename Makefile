@@ -1,12 +1,20 @@
 # make demo   find action units in a rendered face; writes out/face_overlay.png
 # make test   run the whole test suite
 # make check  style and types
-# Both make their own environment in .venv; PYTHON chooses the interpreter (3.11 or newer).
+# make lowest the core's tests with the lowest versions that pyproject.toml declares
+# make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
+# make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
+# make kill   kill -9 and full disks at 40 places of a folder run, a video and a training (hours)
+# make notebooks  those of docs/notebooks and, where R is installed, docs/study.R, on rendered faces, in out/notebooks
+# make full   all of these
+# They make their own environment in .venv; PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
+CASES ?= 20000
+FIRST ?= 0
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check clean
+.PHONY: demo test check lowest wheel fuzz kill notebooks full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -15,7 +23,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) --editable '.[test,train,synthesis]'
+	$(PIP) --editable '.[test,train,baselines,synthesis]'
 	touch $@
 
 demo: $(VENV)/.core
@@ -31,5 +39,46 @@ check: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+# What detection rests on; these need no training library.
+CORE_TESTS := tests/test_geometry.py tests/test_media.py tests/test_tracking.py tests/test_detector.py \
+	tests/test_results.py tests/test_commands_help.py
+
+lowest: $(VENV)/.core
+	rm -rf $(VENV)-lowest
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)/bin/python scripts/lowest_versions.py parquet pandas synthesis > $(VENV)-lowest/lowest.txt
+	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)-lowest/lowest.txt \
+		'.[parquet,pandas,synthesis]' pytest hypothesis beartype scikit-image
+	$(VENV)-lowest/bin/python -m pytest $(CORE_TESTS)
+
+wheel: $(VENV)/.core
+	rm -rf dist $(VENV)-sdist
+	$(PIP) build
+	$(VENV)/bin/python -m build --outdir dist .
+	$(VENV)/bin/python scripts/check_wheel.py dist/*.whl
+	$(PYTHON) -m venv $(VENV)-sdist
+	$(VENV)-sdist/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		"$$(ls dist/*.tar.gz)[test,synthesis]"
+	tar -xzf dist/*.tar.gz -C $(VENV)-sdist
+	cd $(VENV)-sdist/duchenne-* && rm -rf src && ../bin/python -m pytest $(CORE_TESTS)
+
+fuzz: $(VENV)/.test
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --cases $(CASES) --first $(FIRST) --seed 1
+
+kill: $(VENV)/.test
+	$(VENV)/bin/python scripts/kill_and_fill.py
+
+$(VENV)/.notebooks: $(VENV)/.core
+	$(PIP) --editable '.[study,train,synthesis,notebooks]'
+	touch $@
+
+full: $(VENV)/.full
+	@mkdir -p out/notebooks
+	cp docs/notebooks/*.ipynb docs/study.R out/notebooks/
+	cd out/notebooks && $(abspath $(VENV))/bin/jupyter execute --inplace --timeout=-1 study.ipynb dyads.ipynb fine_tuning.ipynb
+	cd out/notebooks && if command -v Rscript; then Rscript study.R; else echo "R is not installed: study.R was not run."; fi
+
+full: demo check test lowest wheel fuzz kill notebooks
+
 clean:
-	rm -rf $(VENV) out build dist
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist

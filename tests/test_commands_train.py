@@ -8,7 +8,7 @@ from duchenne.weights import FOLDER
 
 
 def test_the_former_word_still_names_the_package_s_network(capsys):
-    assert Initialisation(with_new_name(Path("shipped"))).file == FOLDER / "au_compact.onnx"
+    assert Initialisation(with_new_name(Path("shipped"))).file == FOLDER / "au_real.onnx"
     assert "--start shipped is now --start pretrained" in capsys.readouterr().err
     assert with_new_name(Path("pretrained")) == Path("pretrained")
     assert with_new_name(Path("run/shipped")) == Path("run/shipped")

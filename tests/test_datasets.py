@@ -250,7 +250,7 @@ def test_ck_plus_gives_the_peak_frame(tmp_path):
     release = load(tmp_path)
     assert (release.name, release.subjects) == ("ck+", ("S005", "S010"))
     assert severe(release) == [
-        "S010/002: S010_002_00000001_facs.txt: 1 damaged lines; AUs that it does not name are unknown",
+        "S010/002: S010_002_00000001_facs.txt: lines 3 are damaged; AUs that it does not name are unknown",
         "S011/001: no label file *_facs.txt; its pictures were left out",
     ]
     first, second = release.recordings
@@ -283,7 +283,7 @@ def test_your_own_csv(tmp_path):
     release = load(path)
     assert release.name == "generic"
     assert severe(release) == [
-        "AU12_intensity: lines 4 hold no number; unknown there",
+        "AU12_intensity: lines 4 hold no label; unknown there",
         "faces.csv: lines 7: no frame number; left out",
         "faces.csv: lines 8: no such file; left out",
     ]

@@ -33,9 +33,9 @@ detection.CHECKPOINT_S = 0.2
 stop, checkpoint, write = int(sys.argv.pop(1)), ResultFile.checkpoint, ResultFile.write
 left = None
 
-def and_count(file, state, position=None):
+def and_count(file, *what):
     global left
-    checkpoint(file, state, position)
+    checkpoint(file, *what)
     left = 20 if left is None else left
 
 def and_stop(file, faces):
@@ -82,12 +82,13 @@ def stopped(stop: signal.Signals, clip: Path, output: Path, *more: str) -> None:
 def test_a_stopped_run_continues_and_ends_with_the_same_bytes(clip, tmp_path, stop, more):
     subprocess.run(command(clip, tmp_path / "whole.csv", *more), check=True, capture_output=True)
     stopped(stop, clip, tmp_path / "parts.csv", *more)
-    record = tmp_path / "parts.csv.part.json"
+    record = tmp_path / "parts.csv.part.journal"
     assert not (tmp_path / "parts.csv").exists()
     assert record.exists()
     subprocess.run(command(clip, tmp_path / "parts.csv", *more), check=True, capture_output=True)
     assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.csv", "whole.csv"]
+    names = ["parts.csv", "parts.csv.json", "whole.csv", "whole.csv.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert len(pd.read_csv(tmp_path / "whole.csv")) == FRAMES
 
 
@@ -118,8 +119,11 @@ def detect(sources: list[Source], output: Path, at: int | None = None) -> tuple[
     return run_detection(AUDetector(workers=1), sources, RunOptions(output, step=10), callback), callback
 
 
-def recorded(output: Path) -> dict:
-    return json.loads(output.with_name(output.name + ".part.json").read_text())["state"]
+def recorded(output: Path) -> tuple[dict, list[str]]:
+    """Return the last state in the journal of an interrupted run, and the names of the sources that are done."""
+    lines = output.with_name(output.name + ".part.journal").read_text().splitlines()[2:]
+    entries = [json.loads(line.partition(" ")[2]) for line in lines]
+    return entries[-1]["state"], [source["name"] for entry in entries for source in entry["sources"]]
 
 
 def test_an_interruption_is_recorded_at_the_last_whole_frame(clip, tmp_path, monkeypatch):
@@ -128,8 +132,8 @@ def test_an_interruption_is_recorded_at_the_last_whole_frame(clip, tmp_path, mon
     whole, _ = detect(source, tmp_path / "whole.csv")
     with pytest.raises(KeyboardInterrupt):
         detect(source, tmp_path / "parts.csv", at=6)
-    left = recorded(tmp_path / "parts.csv")
-    assert (left["frames"], left["next_frame"], left["done"]) == (6, 51, [])
+    left, done = recorded(tmp_path / "parts.csv")
+    assert (left["frames"], left["next_frame"], done) == (6, 51, [])
     state, callback = detect(source, tmp_path / "parts.csv")
     assert callback.done_before == [5]
     assert (state.frames, state.faces) == (whole.frames, whole.faces) == (15, 15)
@@ -144,7 +148,7 @@ def test_interrupted_pictures_go_on_and_a_broken_one_counts_once(tmp_path, monke
     detect(sources, tmp_path / "whole.csv")
     with pytest.raises(KeyboardInterrupt):
         detect(sources, tmp_path / "parts.csv", at=2)
-    assert recorded(tmp_path / "parts.csv")["done"] == [str(path) for path in pictures[:3]]
+    assert recorded(tmp_path / "parts.csv")[1] == [str(path) for path in pictures[:3]]
     state, callback = detect(sources, tmp_path / "parts.csv")
     assert len(callback.done_before) == 1
     assert (state.problems, state.frames, state.read) == (1, 3, 3)
@@ -167,10 +171,8 @@ def test_a_run_of_another_version_is_refused_in_plain_words(clip, tmp_path):
     source, output = [Source(str(clip), SourceKind.VIDEO)], tmp_path / "r.csv"
     with pytest.raises(KeyboardInterrupt):
         detect(source, output, at=1)
-    path = tmp_path / "r.csv.part.json"
-    former = json.loads(path.read_text())
-    del former["version"]  # Records of the first version had none.
-    path.write_text(json.dumps(former))
+    path = tmp_path / "r.csv.part.journal"
+    path.write_text(path.read_text().replace("journal 4", "journal 2", 1))
     with pytest.raises(UsageError, match=r"begun by another version.*Finish it with that version.*--restart"):
         detect(source, output)
 

@@ -19,9 +19,9 @@ from duchenne.evaluation.pretrained.result_json import read_result
 RESULTS = Path(__file__).parents[1] / "results"
 CARDS = Path(__file__).parents[1] / "docs/cards"
 VERBS = (
-    "card", "check-portraits", "draw-sample-face", "fit-pose-correction", "label-faces", "measure-face-detector",
-    "measure-landmarks", "measure-movements", "measure-synthesis", "real-faces", "release-au-network",
-    "train-face-detector", "train-landmarks", "write-hashes",
+    "card", "check-portraits", "draw-sample-face", "fit-pose-correction", "grade-by-blendshapes", "label-faces",
+    "measure-au-network", "measure-face-detector", "measure-landmarks", "measure-movements", "measure-synthesis",
+    "pack-head-data", "real-faces", "release-au-network", "train-face-detector", "train-landmarks", "write-hashes",
 )  # fmt: skip
 NETWORKS = (
     ("au-network", "au_compact.json", AUNetworkResult, "au_compact.md"),

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from duchenne.errors import TrainingError, WeightsError
 from duchenne.facs import AU_NAMES
 from duchenne.networks.build import build_network
-from duchenne.networks.region import COMPACT
+from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.recognition import AURecognizer
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.initialisation import PRETRAINED, Initialisation, begin_from
@@ -25,8 +25,9 @@ from toy_store import toy_store
 
 START = Initialisation(Path(PRETRAINED))
 CPU = DeviceConfig("cpu", threads=1)
+SIZES = SymmetricConfig()
 RECIPE = dataclasses.replace(
-    RECIPES["compact"], batch=16, epochs=1, validate_every=1, bf16=False, freeze=("shared", "patch_layers")
+    RECIPES["symmetric"], batch=16, epochs=1, validate_every=1, bf16=False, freeze=("shared", "patch_layers")
 )
 
 
@@ -41,13 +42,9 @@ def test_the_pretrained_weights_come_back_whole(pretrained):
     network, reference = copy.deepcopy(pretrained[0]), pretrained[1]
     recognizer = AURecognizer()
     assert_allclose(reference, recognizer.reference)
-    shares = torch.tensor([recognizer.card["landmark_shares"][name] for name in recognizer.aus])
-    network.late_fusion_weight = torch.zeros(network.scale.latents)  # Fine-tuning begins without it.
-    for outputs in (network.scale.left, network.scale.right):
-        network.late_fusion_weight[outputs] = shares
     generator = torch.Generator().manual_seed(0)
-    side = COMPACT.layout.side_px
-    windows = torch.randint(0, 256, (3, COMPACT.patches, side, side, 3), generator=generator, dtype=torch.uint8)
+    side = SIZES.layout.side_px
+    windows = torch.randint(0, 256, (3, SIZES.patches, side, side, 3), generator=generator, dtype=torch.uint8)
     shape = network.shape_mean + torch.randn(3, 49, 3, generator=generator) * network.shape_spread
     session = onnxruntime.InferenceSession(str(recognizer.path))
     names = ["probability", "intensity", "side_probability"]
@@ -61,7 +58,7 @@ def test_the_pretrained_weights_come_back_whole(pretrained):
 
 
 def test_few_subjects_teach_the_pretrained_network_other_aus(pretrained, tmp_path):
-    network = dataclasses.replace(COMPACT, aus=("AU12", "AU25"))
+    network = dataclasses.replace(SIZES, aus=("AU12", "AU25"))
     recipe = dataclasses.replace(RECIPE, network=network, epochs=3)
     train, valid = toy_store(48), toy_store(24, 1, "b")
     tuned = train_au_network(recipe, train, valid, tmp_path, silent, CPU, START)
@@ -69,11 +66,11 @@ def test_few_subjects_teach_the_pretrained_network_other_aus(pretrained, tmp_pat
     for name, values in before.items():
         if name.startswith(("shared", "patch_layers", "shape_mean", "shape_spread")):
             assert torch.equal(values, after[name]), name
-    assert not torch.equal(before["full.0.weight"], after["full.0.weight"])
+    assert not torch.equal(before["features.weight"], after["features.weight"])
     assert_allclose(tuned.reference, pretrained[1])
-    smile = before["output.weight"][AU_NAMES.index("AU12")]
-    assert (after["output.weight"][0] - smile).abs().max() < 0.2
-    assert (after["output.weight"][1] - smile).abs().max() > 0.2
+    for layer in ("appearance.weight", "landmarks.weight"):
+        smile = before[layer][AU_NAMES.index("AU12")]
+        assert (after[layer][0] - smile).abs().max() < (after[layer][1] - smile).abs().max() / 4
     assert AURecognizer(export_system(tuned, valid, tmp_path / "au.onnx").path).aus == ("AU12", "AU25")
     again = train_au_network(recipe, train, valid, tmp_path, silent, CPU, START)
     assert again.metadata["steps"] == tuned.metadata["steps"] == 9
@@ -81,10 +78,10 @@ def test_few_subjects_teach_the_pretrained_network_other_aus(pretrained, tmp_pat
 
 def test_wrong_starts_are_named(tmp_path):
     train, valid = toy_store(32), toy_store(8, 1, "b")
-    with pytest.raises(TrainingError, match=r"au_compact\.onnx is a region network, drml is none"):
+    with pytest.raises(TrainingError, match=r"au_real\.onnx reads windows around landmarks, drml does not"):
         train_au_network(RECIPES["drml"], train, valid, tmp_path, silent, CPU, START)
-    wider = dataclasses.replace(RECIPE, network=dataclasses.replace(COMPACT, widths=(128,)))
-    with pytest.raises(TrainingError, match=r"au_compact\.onnx has no full\.0\.weight .*changes AUs, not sizes"):
+    wider = dataclasses.replace(RECIPE, network=dataclasses.replace(SIZES, width=128))
+    with pytest.raises(TrainingError, match=r"au_real\.onnx has no features\.weight .*changes AUs, not sizes"):
         train_au_network(wider, train, valid, tmp_path, silent, CPU, START)
     with pytest.raises(WeightsError, match="no AU weights at"):
         train_au_network(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path / "none.onnx"))

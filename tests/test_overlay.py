@@ -1,9 +1,7 @@
 """Overlays: what is drawn is where the numbers say, the face stays to be seen, files are whole or not there."""
 
 import errno
-import io
 import math
-from pathlib import Path
 
 import av
 import numpy as np
@@ -13,6 +11,7 @@ from PIL import Image, ImageDraw
 from duchenne.errors import OutputError, UsageError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.facs import AU_NAMES
+from duchenne.files import whole_files
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 from duchenne.media import Frame, Source, SourceKind
@@ -266,22 +265,18 @@ def test_an_interrupted_video_stays_under_its_temporary_name_and_plays(tmp_path)
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert [path.name for path in tmp_path.iterdir()] == ["o.part.mp4"]
-    with av.open(str(tmp_path / "o.part.mp4")) as container:
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o.mp4.part", "o.mp4.part.journal"]
+    with av.open(str(tmp_path / "o.mp4.part")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 5
 
 
-class FullDisk(io.BytesIO):
-    """A file on a disk with room for 3000 bytes."""
-
-    def write(self, data, /):
-        if self.tell() + len(data) > 3000:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return super().write(data)
-
-
 def test_a_full_disk_is_told_and_leaves_no_whole_looking_video(tmp_path, monkeypatch):
-    monkeypatch.setattr(Path, "open", lambda *_, **__: FullDisk())
+    def scarce(file, data):
+        if file.tell() + len(data) > 3000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        file.write(data)
+
+    monkeypatch.setattr("duchenne.overlay.files.write_all", scarce)
     noise = np.random.default_rng(0)
 
     def fill():
@@ -296,10 +291,10 @@ def test_a_full_disk_is_told_and_leaves_no_whole_looking_video(tmp_path, monkeyp
 
 
 def test_a_full_disk_is_told_for_a_picture(tmp_path, monkeypatch):
-    def full(self, data):
+    def full(file, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(whole_files, "write_all", full)
     with pytest.raises(OutputError, match=r"o\.png.*No space left"):
         OverlayWriter(tmp_path / "o.png", [PICTURE], THRESHOLDS).add(PICTURE, frame(PICTURE), [])
     assert not list(tmp_path.iterdir())

@@ -11,20 +11,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fastparquet
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 from rich.console import Console
 
-from duchenne.errors import OutputError, UsageError
+from duchenne.errors import MissingExtraError, OutputError, UsageError
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 from duchenne.media import Frame
-from duchenne.results import FaceAUs, result_file, run_record, terminal_table, to_dataframe, to_row
-from duchenne.results.columns import Columns
+from duchenne.results import (
+    FaceAUs,
+    parquet_rows,
+    result_file,
+    run_record,
+    terminal_table,
+    to_dataframe,
+    to_row,
+    write_table,
+)
+from duchenne.results.columns import Columns, parse_groups
 from duchenne.results.result_file import RESULT_ENDINGS, ResultFile
 
 AUS = ("AU06", "AU12")
@@ -51,10 +60,17 @@ def graded_face(k=0, aus=("AU12", "AU17"), sides=True):
 def read(path: Path) -> pd.DataFrame:
     """Read a file with the reader that a user would take, not with ours."""
     if path.suffix == ".parquet":
-        return fastparquet.ParquetFile(str(path)).to_pandas()
+        return pd.read_parquet(path)
     if path.suffix == ".csv":
         return pd.read_csv(path, keep_default_na=False)
     return pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+
+
+def same_numbers(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Compare every number exactly; a column in single precision with the nearest such number."""
+    for name in list(expected.columns)[1:]:
+        single = found[name].dtype == np.float32
+        np.testing.assert_array_equal(found[name], expected[name].astype(np.float32) if single else expected[name])
 
 
 def write_all(path, faces, **options) -> Path:
@@ -131,8 +147,7 @@ def test_every_format_gives_back_intensity_and_sides(tmp_path, ending):
         file.write(faces)
         file.finish()
     expected = to_dataframe(faces)
-    numbers = list(expected.columns)[1:]
-    np.testing.assert_array_equal(read(path)[numbers].to_numpy(float), expected[numbers].to_numpy(float))
+    same_numbers(read(path), expected)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +163,7 @@ def test_the_letter_is_that_of_the_intensity_but_never_contradicts_the_occurrenc
         face().intensity_of("AU12")
 
 
-ODD_NAMES = ["a, b.png", 'say "x".png', "NA", "nan", "", "ünï 😀.png", "two\nlines.png", "0012", "=1+1.png"]
+ODD_NAMES = ["a, b.png", 'say "x".png', "NA", "nan", "", "ünï 😀.png", "two\nlines.png", "0012", "a;b\r.png", " 'x' "]
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -158,8 +173,7 @@ def test_every_format_gives_back_what_was_written(tmp_path, ending):
     found = read(write_all(tmp_path / f"r.{ending}", faces))
     assert list(found.columns) == list(expected.columns)
     assert list(found["source"]) == ODD_NAMES
-    numbers = list(COLUMNS.names)[1:]
-    np.testing.assert_array_equal(found[numbers].to_numpy(float), expected[numbers].to_numpy(float))
+    same_numbers(found, expected)
     assert os.listdir(tmp_path) == [f"r.{ending}"]
 
 
@@ -183,12 +197,16 @@ def test_csv_is_rectangular_for_any_reader(tmp_path):
 
 
 def test_parquet_of_many_row_groups_keeps_types_and_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(result_file, "_ROW_GROUP", 7)
+    monkeypatch.setattr(parquet_rows, "ROW_GROUP", 7)
     path = write_all(tmp_path / "r.parquet", [face(k) for k in range(50)])
-    stored = fastparquet.ParquetFile(str(path))
-    assert len(stored.row_groups) == 8
-    assert list(stored.to_pandas()["frame"]) == list(range(50))
-    assert stored.to_pandas()["AU06_c"].dtype == np.uint8
+    facts = pyarrow.parquet.ParquetFile(path).metadata
+    assert facts.num_row_groups == 8
+    assert {facts.row_group(k).column(c).compression for k in range(8) for c in range(facts.num_columns)} == {"ZSTD"}
+    stored = pd.read_parquet(path)
+    assert list(stored["frame"]) == list(range(50))
+    assert stored["AU06_c"].dtype == np.uint8
+    assert {str(stored[name].dtype) for name in ("AU06_p", "x_1", "yaw_deg")} == {"float32"}
+    assert stored["timestamp_s"].dtype == np.float64
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -215,22 +233,25 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, ending, stops):
 
 KILLED = """
 import os, signal, sys
+from pathlib import Path
 from duchenne.results.result_file import ResultFile
 from test_results import COLUMNS, face
 
 path, row, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 with ResultFile.open(path, COLUMNS, {"sources": ["clip.mp4"]}) as file:
     for k in range(file.state["next"] if file.state else 0, 30):
         if k == row and moment == "between frames":
             file._flush()
             die()
-        if k == row and moment == "before the record":
-            os.replace = die
         file.write([face(k)])
+        if k == row and moment == "before the record":
+            file._record.append = die
         file.checkpoint({"next": k + 1})
     if moment == "before the name":
-        os.replace = die
+        os.link = die
+    if moment == "after the name":
+        os.unlink = Path.unlink = die
     file.finish()
 """
 
@@ -244,6 +265,7 @@ def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, ending):
         (15, "before the record"),
         (22, "between frames"),
         (0, "before the name"),
+        (0, "after the name"),
     ):
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(path), str(row), moment],
@@ -251,11 +273,17 @@ def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, ending):
             check=False,
         )
         assert done.returncode == -signal.SIGKILL
-        assert not path.exists()
+        assert path.exists() == (moment == "after the name")
     with ResultFile.open(path, COLUMNS, {"sources": ["clip.mp4"]}) as file:
         assert file.state == {"next": 30}
         file.finish()
     assert path.read_bytes() == write_all(tmp_path / f"whole.{ending}", [face(k) for k in range(30)]).read_bytes()
+
+
+def journal(path: Path) -> list[dict]:
+    """Return the entries of the journal of an interrupted run."""
+    lines = path.with_name(path.name + ".part.journal").read_text().splitlines()
+    return [json.loads(line.partition(" ")[2]) for line in lines[1:]]
 
 
 def interrupted(path, fingerprint, rows=4):
@@ -267,7 +295,8 @@ def interrupted(path, fingerprint, rows=4):
 def test_rows_are_on_disk_after_a_checkpoint(tmp_path):
     interrupted(tmp_path / "r.csv", {})
     assert len((tmp_path / "r.csv.part").read_text().splitlines()) == 5
-    assert json.loads((tmp_path / "r.csv.part.json").read_text())["state"] == {"next": 4}
+    (checkpoint,) = journal(tmp_path / "r.csv")[1:]
+    assert (checkpoint["state"], checkpoint["rows"]) == ({"next": 4}, 4)
 
 
 def test_a_continuation_drops_what_no_checkpoint_covers(tmp_path):
@@ -301,15 +330,15 @@ def test_another_run_is_not_continued_by_mistake(tmp_path):
 
 @pytest.mark.parametrize("damage", ["record gone", "record garbled", "part cut"])
 def test_a_damaged_part_is_not_continued(tmp_path, damage):
-    path, part, record = tmp_path / "r.csv", tmp_path / "r.csv.part", tmp_path / "r.csv.part.json"
+    path, part, record = tmp_path / "r.csv", tmp_path / "r.csv.part", tmp_path / "r.csv.part.journal"
     interrupted(path, {})
     if damage == "record gone":
         record.unlink()
     elif damage == "record garbled":
-        record.write_text("{")
+        record.write_text(record.read_text().replace("fingerprint", "fingerprXnt", 1))
     else:
         part.write_bytes(part.read_bytes()[:-9])
-    with pytest.raises(UsageError, match="--restart"):
+    with pytest.raises(UsageError, match="--overwrite" if damage == "record gone" else "--restart"):
         ResultFile.open(path, COLUMNS, {})
 
 
@@ -380,7 +409,7 @@ def test_a_full_disk_while_parquet_is_made_keeps_the_rows(tmp_path, monkeypatch)
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(fastparquet, "write", full)
+    monkeypatch.setattr(parquet_rows, "write_parquet", full)
     with ResultFile.open(tmp_path / "r.parquet", COLUMNS, {}) as file:
         file.write([face(k) for k in range(5)])
         file.checkpoint({"next": 5})
@@ -433,3 +462,51 @@ def test_frames_without_a_face_leave_nothing_unless_asked_for(tmp_path):
         file.write_empty(Frame("clip.mp4", 1, 0.04, np.zeros((2, 2, 3), np.uint8)))
         file.finish()
     assert len((tmp_path / "r.csv").read_text().splitlines()) == 1
+
+
+def test_a_table_has_only_the_columns_that_are_asked_for(tmp_path):
+    some = dataclasses.replace(COLUMNS, groups=parse_groups("Pose, aus"))
+    for ending in FORMATS:
+        with ResultFile.open(tmp_path / f"r.{ending}", some, {}) as file:
+            file.write([face(1), face(2)])
+            file.finish()
+        found = read(tmp_path / f"r.{ending}")
+        always = ["source", "frame", "timestamp_s", "face_id", "confidence"]
+        assert list(found.columns) == [
+            *always,
+            "yaw_deg",
+            "pitch_deg",
+            "roll_deg",
+            "AU06_p",
+            "AU06_c",
+            "AU12_p",
+            "AU12_c",
+        ]
+        assert list(found["frame"]) == [1, 2]
+    assert list(to_dataframe([face(1)], some).columns) == list(found.columns)
+    for wrong in ("", "aus,eyes"):
+        with pytest.raises(UsageError, match="known are box, pose, aus, landmarks"):
+            parse_groups(wrong)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_faces_in_python_become_the_file_that_a_run_writes(tmp_path, ending):
+    faces = [face(k) for k in range(5)]
+    assert write_table(iter(faces), tmp_path / f"a.{ending}") == 5
+    assert (tmp_path / f"a.{ending}").read_bytes() == write_all(tmp_path / f"b.{ending}", faces).read_bytes()
+    with pytest.raises(UsageError, match="the file exists"):
+        write_table(faces, tmp_path / f"a.{ending}")
+    with pytest.raises(UsageError, match="AU01"):
+        write_table([face(0), face(1, aus=("AU01",))], tmp_path / f"c.{ending}")
+    assert sorted(os.listdir(tmp_path)) == [f"a.{ending}", f"b.{ending}"]
+
+
+def test_pandas_and_parquet_name_their_extras_and_csv_needs_neither(tmp_path, monkeypatch):
+    for library in ("pandas", "pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=r"duchenne\[pandas\]"):
+        to_dataframe([face()])
+    with pytest.raises(MissingExtraError, match=r"duchenne\[parquet\]"):
+        write_table([face()], tmp_path / "r.parquet")
+    assert os.listdir(tmp_path) == []
+    assert write_table([face()], tmp_path / "r.csv") == 1

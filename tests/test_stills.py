@@ -109,22 +109,21 @@ def test_two_workers_write_the_bytes_of_one(whole, tmp_path):
     assert contents(tmp_path) == contents(whole)
 
 
-@pytest.mark.parametrize("stage", ["encode_jpeg", "fastparquet.write"])
+@pytest.mark.parametrize("stage", ["encode_jpeg", "write_parquet"])
 def test_a_killed_render_goes_on_and_ends_with_the_same_bytes(whole, tmp_path, stage):
     """Kill the process without warning while it draws the second file, or just after it wrote that file's bytes."""
     script = f"""
 import os, signal, sys
 from pathlib import Path
 from duchenne.synthesis.sets import stills
-owner, name = (stills.fastparquet, "write") if "{stage}" == "fastparquet.write" else (stills, "{stage}")
-original, calls = getattr(owner, name), []
+original, calls = getattr(stills, "{stage}"), []
 def kill_later(*args, **kwargs):
     calls.append(None)
     result = original(*args, **kwargs)
-    if len(calls) == {2 if stage == "fastparquet.write" else 14}:
+    if len(calls) == {2 if stage == "write_parquet" else 14}:
         os.kill(os.getpid(), signal.SIGKILL)
     return result
-setattr(owner, name, kill_later)
+setattr(stills, "{stage}", kill_later)
 stills.write_stills(stills.StillsPlan(**{SMALL}), Path(sys.argv[1]))
 """
     killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, check=False)
@@ -144,7 +143,7 @@ def test_a_full_disk_leaves_nothing_that_reads_as_whole(tmp_path, monkeypatch):
         open(path, "wb").close()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("duchenne.synthesis.sets.stills.fastparquet.write", full)
+    monkeypatch.setattr("duchenne.synthesis.sets.stills.write_parquet", full)
     with pytest.raises(SynthesisError, match="No space left"):
         write_stills(StillsPlan(count=1, people_per_file=1), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]

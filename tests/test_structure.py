@@ -13,10 +13,10 @@ import duchenne
 
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
-    "errors facs chosen_thresholds geometry poses published workers measures pose_normalisation weights onnx_network "
-    "cropping colour media faces tracking landmarks smoothing reliability alignment location patches recognition "
-    "neutral_faces results side_by_side detector overlay diagnosis synthesis datasets networks training evaluation "
-    "detection commands __main__"
+    "errors extras files facs chosen_thresholds geometry poses published workers measures pose_normalisation weights "
+    "onnx_network cropping colour media faces tracking landmarks smoothing reliability alignment location patches "
+    "recognition neutral_faces results side_by_side detector overlay diagnosis synthesis datasets networks training "
+    "evaluation detection study commands __main__"
 ).split()
 ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks",
@@ -25,7 +25,7 @@ ROOMS = {
     "report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""
-HEAVY = {"torch", "cv2", "numba", "scipy", "anny", "sklearn", "matplotlib", "onnx"}
+HEAVY = {"torch", "cv2", "numba", "scipy", "sklearn", "matplotlib", "onnx"}
 LIGHT_FLOORS = ORDER[: ORDER.index("synthesis")]
 MOST_MODULE_LINES, MOST_FUNCTION_LINES, MOST_MODULES = 300, 60, 24
 """Of a module; of a function without its docstring; of modules in a folder."""
@@ -43,6 +43,7 @@ SHARED_NAMES = {
     "onnx_export": {"networks", "training/action_units"},
     "pool": {"training/face_detector", "training/landmarks"},
     "prepare": {"commands", "datasets"},
+    "sample": {"commands", "synthesis/sets"},
     "sources": {"media", "training/face_detector", "training/landmarks"},
     "stills": {"datasets", "synthesis/sets"},
     "system": {"training/action_units", "training/classical"},

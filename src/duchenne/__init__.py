@@ -1,19 +1,35 @@
 """Duchenne: facial action units from pictures and video, from any angle."""
 
+import os
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duchenne.detector import AUDetector, DetectionOptions
-    from duchenne.results import FaceAUs, to_dataframe
+    from duchenne.results import FaceAUs, to_dataframe, write_table
 
-__all__ = ["AUDetector", "DetectionOptions", "FaceAUs", "to_dataframe"]
+__all__ = ["AUDetector", "DetectionOptions", "FaceAUs", "to_dataframe", "write_table"]
 
 _HOMES = {
     "AUDetector": "duchenne.detector",
     "DetectionOptions": "duchenne.detector",
     "FaceAUs": "duchenne.results",
     "to_dataframe": "duchenne.results",
+    "write_table": "duchenne.results",
 }
+_TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
+
+# ONNX Runtime reads this once, when it is imported: without it, it looks up a vendor's event server and keeps a device
+# number and a queue of events in the user's cache folder. Every module of the package comes after this line, and worker
+# processes inherit it.
+if "onnxruntime" in sys.modules and os.environ.get(_TELEMETRY_OFF) != "1":
+    warnings.warn(
+        f"onnxruntime was imported before duchenne, so its telemetry is on. Import duchenne first, or set "
+        f"{_TELEMETRY_OFF}=1 in the environment.",
+        stacklevel=2,
+    )
+os.environ[_TELEMETRY_OFF] = "1"
 
 
 def __getattr__(name: str) -> Any:

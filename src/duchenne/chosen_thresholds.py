@@ -135,7 +135,7 @@ def read_thresholds(path: Path) -> dict[str, float]:
             raise UsageError(f"{path}, {place}: {au} has a threshold already; give each action unit one.")
         try:
             found[au] = float(number)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UsageError(f"{path}, {place}: the threshold {number!r} of {au} is no number.") from None
     if not found:
         raise UsageError(f"{path} holds no threshold; expected one line an action unit, such as AU12,0.6.")
@@ -163,7 +163,7 @@ def _from_csv(path: Path, text: str) -> Entries:
 def _from_json(path: Path, text: str) -> Entries:
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no JSON ({error}).") from None
     whole = isinstance(values, list) and all(isinstance(one, dict) and {_AU, _THRESHOLD} <= set(one) for one in values)
     if not whole:

@@ -1,113 +1,34 @@
-"""From sources to a file of results and an overlay: what `duchenne detect` runs.
+"""From sources to results and an overlay: what `duchenne detect` runs.
 
 Sources are taken in order. One that cannot be read is noted and the rest is done. The state of a run is recorded about
 once a second, so that an interrupted run goes on where it stopped and ends with the same bytes.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
 from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_video, read_picture, read_standard_input
+from duchenne.media.content import Content
 from duchenne.overlay import OverlayWriter
 from duchenne.results import FaceAUs
-from duchenne.results.result_file import ResultFile
+from duchenne.results.columns import Columns
+from duchenne.results.destinations import Destination, FilePerSource, Nowhere, OneFile
+from duchenne.results.result_record import SourceRecord
+from duchenne.results.run_facts import Asked, changed_sources, content_or_none, facts_of, names_digest
+from duchenne.results.run_options import BETWEEN_VIDEOS, ProgressCallback, RunOptions, RunState
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker, patience_s
-from duchenne.weights import sha256_of
+
+__all__ = ["ProgressCallback", "RunOptions", "RunState", "run_detection"]
 
 CHECKPOINT_S = 1.0
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How sources are read and where results go.
-
-    Attributes:
-        output: File of results; None for none.
-        overlay: Picture, video or folder to draw into; None for none.
-        start_s: Leave out what comes before in videos.
-        end_s: Leave out what comes after in videos.
-        step: Take every step-th frame of a video.
-        overwrite: Whether existing files may be replaced.
-        restart: Throw an interrupted run away.
-        every_frame: Write a row for each frame that was looked at and shows no face.
-    """
-
-    output: Path | None = None
-    overlay: Path | None = None
-    start_s: float | None = None
-    end_s: float | None = None
-    step: int = 1
-    overwrite: bool = False
-    restart: bool = False
-    every_frame: bool = False
-
-    def __post_init__(self) -> None:
-        if self.step < 1:
-            raise UsageError(f"The frame step is {self.step}; it must be 1 (every frame) or more.")
-        if self.start_s is not None and not self.start_s >= 0:
-            raise UsageError(f"The start is {self.start_s:g} s; it must not be negative.")
-        if self.end_s is not None and not self.end_s > (self.start_s or 0.0):
-            raise UsageError(f"The end, {self.end_s:g} s, must come after the start, {self.start_s or 0.0:g} s.")
-
-
-@runtime_checkable
-class ProgressCallback(Protocol):
-    """What a run calls to report its progress."""
-
-    def begin(self, source: Source, frames: int | None, done: int) -> None:
-        """A source begins; `frames` are expected, `done` of them were done by an earlier run."""
-
-    def frame(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
-        """A frame is done."""
-
-    def problem(self, error: MediaError) -> None:
-        """A source could not be read, or not to its end."""
-
-    def note(self, source: Source, note: str) -> None:
-        """Something was mended, lost or chosen while a video was read."""
-
-
-@dataclass(frozen=True)
-class RunState:
-    """How far a run is; what a continued run starts from.
-
-    Attributes:
-        done: Names of the sources that are done, those among them that could not be read.
-        current: Name of the video that is being worked on.
-        next_frame: Index of the frame of it that comes next.
-        tracker: State of its face tracker.
-        smoother: State of its landmark smoother.
-        frames: Frames done.
-        faces: Faces in them.
-        read: Sources of which anything could be read.
-        problems: Sources that could not be read, or not to their end.
-        notes: Names of videos, each with something that was mended, lost or chosen while it was read.
-    """
-
-    done: tuple[str, ...] = ()
-    current: str | None = None
-    next_frame: int = 0
-    tracker: dict[str, Any] | None = None
-    smoother: dict[str, Any] | None = None
-    frames: int = 0
-    faces: int = 0
-    read: int = 0
-    problems: int = 0
-    notes: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> "RunState":
-        """Return the state that a checkpoint recorded."""
-        notes = tuple((source, note) for source, note in record.get("notes", ()))
-        return cls(**{**record, "done": tuple(record["done"]), "notes": notes})
 
 
 def run_detection(
@@ -122,43 +43,47 @@ def run_detection(
     if detector.neutral is not None:
         detector.neutral.check([source.name for source in sources])
     with ExitStack() as stack:
+        destination = stack.enter_context(closing(_destination(detector, sources, options)))
+        left = [source for source in sources if source.name not in destination.done]
         overlay = None
         if options.overlay is not None:
             overlay = stack.enter_context(
-                OverlayWriter(options.overlay, sources, detector.thresholds, overwrite=options.overwrite)
+                OverlayWriter(options.overlay, left, detector.thresholds, overwrite=options.overwrite)
             )
-        file = None
-        if options.output is not None:
-            # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
-            restart = options.restart or overlay is not None
-            columns = replace(detector.columns, every_frame=options.every_frame)
-            run_fingerprint = fingerprint(detector, sources, options)
-            file = stack.enter_context(
-                ResultFile.open(options.output, columns, run_fingerprint, overwrite=options.overwrite, restart=restart)
-            )
-        run = _Run(detector, options, callback, file, overlay)
-        run.work(sources)
-        return run.state
+        run = _Run(detector, options, callback, destination, overlay)
+        run.work(left)
+        return replace(run.state, notes=_notes_of(destination.done.values()))
 
 
-def fingerprint(detector: AUDetector, sources: Sequence[Source], options: RunOptions) -> dict[str, Any]:
-    """Return what must be the same for an interrupted run to be continued: sources, options and weights, by name."""
-    files = []
-    for source in sources:
-        path = Path(source.name)
-        facts = [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
-        files.append([source.name, *facts])
-    return {
-        "sources": files,
-        "thresholds": detector.thresholds,
-        "largest_face": detector.options.largest_face,
-        "min_face_px": detector.options.min_face_px,
-        "smooth": detector.options.smooth,
-        "unreliable": detector.options.unreliable,
-        "neutral": None if detector.neutral is None else detector.neutral.fingerprint,
-        "range": [options.start_s, options.end_s, options.step],
-        **{f"weights {path.name}": sha256_of(path) for path in detector.weights},
-    }
+def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOptions) -> Destination:
+    """Return where faces go; what an interrupted run read is compared with what is there now."""
+    if options.output is None and options.output_dir is None:
+        return Nowhere()
+    columns = replace(detector.columns, groups=options.groups, every_frame=options.every_frame)
+    facts = facts_of(_asked(detector, columns), options.reading, options.command)
+    if options.output_dir is not None:
+        return FilePerSource(
+            options.output_dir,
+            sources,
+            options.output_format,
+            columns,
+            facts,
+            overwrite=options.overwrite,
+            restart=options.restart,
+        )
+    # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
+    restart = options.restart or options.overlay is not None
+    output = options.output or Path()
+    one = OneFile(output, columns, facts, names_digest(sources), overwrite=options.overwrite, restart=restart)
+    if changed := changed_sources(one.done.values()):
+        one.close()
+        raise one.file.refusal(f"{changed[0]} holds something else than when it was read")
+    return one
+
+
+def _asked(detector: AUDetector, columns: Columns) -> Asked:
+    neutral = None if detector.neutral is None else detector.neutral.fingerprint
+    return Asked(asdict(detector.options), detector.thresholds, columns, detector.weights, neutral)
 
 
 class _Run:
@@ -167,21 +92,20 @@ class _Run:
         detector: AUDetector,
         options: RunOptions,
         callback: ProgressCallback,
-        file: ResultFile | None,
+        destination: Destination,
         overlay: OverlayWriter | None,
     ) -> None:
         self.detector, self.options, self.callback = detector, options, callback
-        self.file, self.overlay = file, overlay
-        self.state = RunState.from_record(file.state) if file is not None and file.state else RunState()
-        self._position = None if file is None else file.position
+        self.destination, self.overlay = destination, overlay
+        self.state = _first_state(destination)
+        self._position = destination.position
+        self._unrecorded: tuple[SourceRecord, ...] = ()
         self._recorded_s = time.monotonic()
 
     def work(self, sources: Sequence[Source]) -> None:
         """Take the sources in order; record where an interruption leaves the run."""
-        done = set(self.state.done)
-        left = [source for source in sources if source.name not in done]
         try:
-            for moving, group in groupby(left, lambda source: source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)):
+            for moving, group in groupby(sources, lambda source: source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)):
                 if moving:
                     for source in group:
                         self._video(source)
@@ -190,18 +114,18 @@ class _Run:
         except KeyboardInterrupt:
             self._record()
             raise
-        if self.file is not None and self.state.read == 0 and self.state.problems:
-            self.file.discard()
-        elif self.file is not None:
-            self.file.finish()
+        self._record()
+        self.destination.finish()
 
     def _pictures(self, sources: list[Source]) -> None:
         by_name = {source.name: source for source in sources}
         for source in sources:
             self.callback.begin(source, 1, 0)
         for frame, faces in self.detector.detect_pictures(self._read_all(sources)):
-            self._take(by_name[frame.source], frame, faces)
-            self._advance(faces, read=self.state.read + 1, done=(*self.state.done, frame.source))
+            source = by_name[frame.source]
+            self._take(source, frame, faces)
+            done = SourceRecord(source.name, source.kind.value, content_or_none(source, frame), 1, len(faces))
+            self._advance(faces, (source, done), read=self.state.read + 1)
 
     def _read_all(self, sources: list[Source]) -> Iterator[Frame]:
         for source in sources:
@@ -209,42 +133,66 @@ class _Run:
                 yield read_standard_input() if source.kind is SourceKind.STDIN else read_picture(source.name)
             except MediaError as error:
                 self.callback.problem(error)
-                self._advance(problems=self.state.problems + 1, done=(*self.state.done, source.name))
+                broken = SourceRecord(source.name, source.kind.value, content_or_none(source), problem=str(error))
+                self._advance(None, (source, broken), problems=self.state.problems + 1)
 
     def _video(self, source: Source) -> None:
-        go_on = self.state.current == source.name
-        first = self.state.next_frame if go_on else 0
-        tracker = FaceTracker.from_dict(self.state.tracker) if go_on and self.state.tracker else None
+        former = self.destination.begin(source)
+        if former is not None and former["current"] == source.name:
+            kept = {name: former[name] for name in BETWEEN_VIDEOS}
+            self._check_unchanged(source, former["content"])
+        else:
+            kept = {**BETWEEN_VIDEOS, "current": source.name, "content": _plain(content_or_none(source))}
+        self._advance(**kept)
+        tracker = FaceTracker.from_dict(self.state.tracker) if self.state.tracker else None
         recalled = tracker.frames_to_recall if tracker is not None else frozenset()
-        smoother = (
-            LandmarkSmoother.from_dict(self.state.smoother) if go_on and self.state.smoother else LandmarkSmoother()
-        )
-        if not go_on:
-            self._advance(current=source.name, next_frame=0)
-        problems = self.state.problems
+        notes: tuple[str, ...] = ()
+        problem = None
         try:
-            with self._open(source, min([first, *recalled])) as video:
-                self.callback.begin(source, video.expected_frames, first // self.options.step)
-                tracker = tracker or FaceTracker(patience_s(video.fps, self.options.step))
-                frames = self._from(first, video, tracker)
+            with self._open(source, min([self.state.next_frame, *recalled])) as video:
                 try:
-                    for frame, faces in self.detector.detect_frames(frames, tracker, smoother):
-                        self._take(source, frame, faces)
-                        after = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
-                        self._advance(faces, next_frame=frame.index + 1, **after)
-                except MediaError:
-                    self._remark(source, video.notes)
-                    raise
-                self._remark(source, video.notes)
+                    self._frames_of(source, video, tracker or FaceTracker(patience_s(video.fps, self.options.step)))
+                finally:
+                    notes = video.notes
         except MediaError as error:
             self.callback.problem(error)
-            problems += 1
+            problem = str(error)
         except KeyboardInterrupt:
             if source.kind is not SourceKind.CAMERA:
                 raise  # A camera has no end of its own: to stop it is to finish.
-        ended: dict[str, Any] = {"current": None, "next_frame": 0, "tracker": None, "smoother": None}
-        read = self.state.read + (self.state.next_frame > 0)
-        self._advance(**ended, read=read, problems=problems, done=(*self.state.done, source.name))
+        self._end_of_video(source, problem, notes)
+
+    def _frames_of(self, source: Source, video: Video, tracker: FaceTracker) -> None:
+        """Take the frames of a video that the state does not count yet."""
+        first = self.state.next_frame
+        smoother = LandmarkSmoother.from_dict(self.state.smoother) if self.state.smoother else LandmarkSmoother()
+        self.callback.begin(source, video.expected_frames, first // self.options.step)
+        for frame, faces in self.detector.detect_frames(self._from(first, video, tracker), tracker, smoother):
+            self._take(source, frame, faces)
+            after: dict[str, Any] = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
+            after["source_frames"] = self.state.source_frames + 1
+            after["source_faces"] = self.state.source_faces + len(faces)
+            self._advance(faces, next_frame=frame.index + 1, **after)
+
+    def _check_unchanged(self, source: Source, content: dict[str, Any] | None) -> None:
+        """Refuse to go on in the middle of a video that holds something else by now."""
+        if changed_sources(
+            [SourceRecord.from_dict({"name": source.name, "kind": source.kind.value, "content": content})]
+        ):
+            raise UsageError(
+                f"{source.name}: the video holds something else than when an interrupted run read it. "
+                "Bring the former back, choose another output, or begin anew with --restart."
+            )
+
+    def _end_of_video(self, source: Source, problem: str | None, notes: tuple[str, ...]) -> None:
+        for note in notes:
+            self.callback.note(source, note)
+        state = self.state
+        content = None if state.content is None else Content(**{**state.content, "seen": tuple(state.content["seen"])})
+        counts = state.source_frames, state.source_faces
+        done = SourceRecord(source.name, source.kind.value, content, *counts, problem, notes)
+        read, problems = state.read + (state.source_frames > 0), state.problems + (problem is not None)
+        self._advance(None, (source, done), **BETWEEN_VIDEOS, read=read, problems=problems)
 
     def _from(self, first: int, video: Video, tracker: FaceTracker) -> Iterator[Frame]:
         """Yield frames from `first` on; show those before to a tracker that goes on and must see them again."""
@@ -254,11 +202,6 @@ class _Run:
             elif frame.index in tracker.frames_to_recall:
                 self.detector.recall(tracker, frame)
 
-    def _remark(self, source: Source, notes: Sequence[str]) -> None:
-        for note in notes:
-            self.callback.note(source, note)
-        self._advance(notes=(*self.state.notes, *((source.name, note) for note in notes)))
-
     def _open(self, source: Source, first_frame: int) -> Video:
         options = self.options
         if source.kind is SourceKind.CAMERA:
@@ -266,27 +209,52 @@ class _Run:
         return open_video(source.name, options.start_s, options.end_s, options.step, first_frame)
 
     def _take(self, source: Source, frame: Frame, faces: list[FaceAUs]) -> None:
-        if self.file is not None:
-            self.file.write(faces)
-            if not faces:
-                self.file.write_empty(frame)
+        self.destination.write(source, frame, faces)
         if self.overlay is not None:
             self.overlay.add(source, frame, faces)
         self.callback.frame(source, frame, faces)
 
-    def _advance(self, faces: Sequence[FaceAUs] | None = None, **changes: Any) -> None:
+    def _advance(
+        self,
+        faces: Sequence[FaceAUs] | None = None,
+        done: tuple[Source, SourceRecord] | None = None,
+        **changes: Any,
+    ) -> None:
         """Move the state on, together with the end of the rows that it counts, after a frame or between frames.
 
         An interruption before this leaves the run where the frame before left it. About once a second it is recorded.
         """
         if faces is not None:
             changes |= {"frames": self.state.frames + 1, "faces": self.state.faces + len(faces)}
-        state, position = replace(self.state, **changes), None if self.file is None else self.file.position
-        self.state, self._position = state, position
+        state, position = replace(self.state, **changes), self.destination.position
+        unrecorded = self._unrecorded if done is None else (*self._unrecorded, done[1])
+        self.state, self._position, self._unrecorded = state, position, unrecorded
+        if done is not None:
+            self.destination.end(*done)
         if time.monotonic() - self._recorded_s >= CHECKPOINT_S:
             self._record()
 
     def _record(self) -> None:
-        if self.file is not None:
-            self.file.checkpoint(asdict(self.state), self._position)
-        self._recorded_s = time.monotonic()
+        self.destination.checkpoint(asdict(self.state), self._position, self._unrecorded)
+        self._unrecorded, self._recorded_s = (), time.monotonic()
+
+
+def _first_state(destination: Destination) -> RunState:
+    """Return the state of the run that is continued, or of one to whose results this run adds."""
+    if destination.state is not None:
+        return RunState(**{**destination.state, "notes": ()})
+    done = destination.done.values()
+    return RunState(
+        frames=sum(record.frames for record in done),
+        faces=sum(record.faces for record in done),
+        read=sum(record.frames > 0 for record in done),
+        problems=sum(record.problem is not None for record in done),
+    )
+
+
+def _notes_of(done: Iterable[SourceRecord]) -> tuple[tuple[str, str], ...]:
+    return tuple((record.name, note) for record in done for note in record.notes)
+
+
+def _plain(content: Content | None) -> dict[str, Any] | None:
+    return None if content is None else asdict(content)

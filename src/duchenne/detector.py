@@ -37,7 +37,8 @@ class DetectionOptions:
         largest_face: Keep only the largest face of each frame.
         min_face_px: Smallest face to look for; None for the face detector's rule.
         sides: Report the subject's left and right, too.
-        weights: An AU network that `duchenne export` has written; None for the package's own.
+        weights: "real" or "rendered", the package's networks by what they learnt from; or a file that `duchenne export`
+            has written. None for "real".
         smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
         neutral: Neutral faces, which shift the scores of those AUs for which that helped: a picture or video of the one
             person whom the sources show, or a folder or table of several people's (`neutral_faces`).
@@ -50,7 +51,7 @@ class DetectionOptions:
     largest_face: bool = False
     min_face_px: float | None = None
     sides: bool = False
-    weights: Path | None = None
+    weights: str | Path | None = None
     smooth: bool = False
     unreliable: Unreliable = "keep"
     neutral: Path | None = None

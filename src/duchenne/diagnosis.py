@@ -1,27 +1,38 @@
-"""What is installed, whether the weights are whole, and whether a rendered face gives its known action units."""
+"""What is installed, whether the weights are whole, and whether a rendered face gives its known action units.
+
+Every finding is made in spite of the others: a damaged file or library is one line of the report, not the end of it. So
+nothing is imported here that may be damaged, and the self-check runs in a process of its own.
+"""
 
 import importlib.util
 import json
+import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-
-from duchenne.alignment import eye_span_px
-from duchenne.detector import AUDetector
 from duchenne.errors import DuchenneError
 from duchenne.weights import FOLDER, WEIGHT_FILES, expected_hashes, sha256_of
 
 SAMPLE = Path(__file__).parent / "samples" / "face.jpg"
 """A rendered face that is part of the package; `face.json` beside it holds its truth."""
-_LIBRARIES = ("numpy", "onnxruntime", "pillow", "av", "pandas", "fastparquet", "cyclopts", "rich")
-_EXTRAS = {"synthesis": ("anny", "numba", "scipy", "cv2"), "train": ("torch", "onnx", "safetensors")}
+_LIBRARIES = ("numpy", "onnxruntime", "pillow", "av", "cyclopts", "rich")
+_EXTRAS = {
+    "parquet": ("pyarrow",),
+    "pandas": ("pandas",),
+    "synthesis": ("numba", "scipy", "cv2"),
+    "train": ("torch", "onnx", "safetensors"),
+}
 _LANDMARK_TOLERANCE = 0.08
 """Mean landmark error over the eye span that the self-check accepts."""
+_MOST_SECONDS = 300
+"""Of the self-check."""
+_AGAIN = "install the package again: pip install --force-reinstall duchenne"
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,10 @@ def diagnose() -> list[Finding]:
 
 
 def _software() -> Iterator[Finding]:
-    yield Finding("duchenne", version("duchenne"), True)
+    try:
+        yield Finding("duchenne", version("duchenne"), True)
+    except PackageNotFoundError:
+        yield Finding("duchenne", "runs from a folder; it is not installed", None)
     yield Finding("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}", True)
     for name in _LIBRARIES:
         try:
@@ -50,37 +64,87 @@ def _software() -> Iterator[Finding]:
 
 def _extras() -> Iterator[Finding]:
     for extra, modules in _EXTRAS.items():
-        missing = [name for name in modules if importlib.util.find_spec(name) is None]
+        missing = [name for name in modules if not _is_there(name)]
         found = "installed" if not missing else f"not installed (pip install 'duchenne[{extra}]'); not needed to detect"
         yield Finding(f"extra {extra}", found, None)
 
 
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
 def _weights() -> Iterator[Finding]:
-    expected = expected_hashes()
+    try:
+        expected = expected_hashes()
+    except DuchenneError as error:
+        expected = {}
+        yield Finding("hashes.json", str(error), False)
     for name in WEIGHT_FILES:
         path = FOLDER / name
-        if not path.is_file():
-            yield Finding(name, "missing; install the package again: pip install duchenne", False)
+        try:
+            digest, size = sha256_of(path), path.stat().st_size / 1e6
+        except FileNotFoundError:
+            yield Finding(name, f"missing; {_AGAIN}", False)
             continue
-        digest, size = sha256_of(path), path.stat().st_size / 1e6
+        except OSError as error:
+            yield Finding(name, f"cannot be read ({error.strerror}); {_AGAIN}", False)
+            continue
         whole = digest == expected.get(name)
-        remark = "" if whole else ", altered: not the file that was released"
+        remark = "" if whole else f", altered: not the file that was released; {_AGAIN}"
         yield Finding(name, f"sha256 {digest[:16]}, {size:.{2 if size >= 0.1 else 3}f} MB{remark}", whole)
 
 
 def _self_check() -> Finding:
-    """Return whether the pretrained rendered face gives its own landmarks and action units."""
-    truth = json.loads(SAMPLE.with_suffix(".json").read_text(encoding="utf-8"))
+    """Return what `self_check` finds in a process of its own, or how that ended."""
+    words = [sys.executable, "-P", "-m", __name__]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=_MOST_SECONDS, check=False, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        return Finding("self-check", f"does not come to an end within {_MOST_SECONDS} s; {_AGAIN}", False)
+    try:
+        found = json.loads(done.stdout)
+        return Finding("self-check", str(found["found"]), bool(found["ok"]))
+    except (ValueError, KeyError, TypeError):
+        last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+        return Finding("self-check", f"its process ended with {done.returncode} ({last}); {_AGAIN}", False)
+
+
+def self_check() -> Finding:
+    """Return whether the pretrained networks find the landmarks and action units of the rendered face."""
+    import numpy as np
+
+    from duchenne.alignment import eye_span_px
+    from duchenne.detector import AUDetector
+
     start_s = time.perf_counter()
     try:
         faces = AUDetector().detect(SAMPLE)
+        points = np.array(json.loads(SAMPLE.with_suffix(".json").read_text(encoding="utf-8"))["landmarks"], float)
+        error = np.linalg.norm(faces[0].landmarks.points - points, axis=1).mean() / eye_span_px(points)
     except DuchenneError as failure:
         return Finding("self-check", str(failure), False)
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError) as damage:
+        return Finding("self-check", f"{len(faces)} faces; {SAMPLE.with_suffix('.json')}: {damage!r}; {_AGAIN}", False)
     took_ms = 1000 * (time.perf_counter() - start_s)
-    if len(faces) != 1:
-        return Finding("self-check", f"{len(faces)} faces in a picture of one", False)
-    points = np.array(truth["landmarks"])
-    error = np.linalg.norm(faces[0].landmarks.points - points, axis=1).mean() / eye_span_px(points)
     smile = faces[0].probability_of("AU12")
     found = f"one face, landmark error {error:.3f} of the eye span, AU12 {smile:.2f}, {took_ms:.0f} ms with loading"
-    return Finding("self-check", found, bool(error <= _LANDMARK_TOLERANCE and smile >= 0.5))
+    return Finding("self-check", found, bool(len(faces) == 1 and error <= _LANDMARK_TOLERANCE and smile >= 0.5))
+
+
+def main() -> None:
+    """Print the self-check as JSON: what `_self_check` reads."""
+    try:
+        found = self_check()
+    except Exception as damage:  # Whatever a damaged library raises.
+        found = Finding("self-check", f"{type(damage).__name__}: {damage}; {_AGAIN}", False)
+    print(json.dumps({"found": found.found, "ok": found.ok}))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,10 @@
     ├── SynthesisError      a head cannot be drawn as asked, or its data is absent exit code 1
     ├── DatasetError        a data set or a prepared store cannot be used          exit code 1
     ├── TrainingError       training data or a checkpoint cannot be used           exit code 1
-    └── EvaluationError     scores or runs cannot be evaluated or reported         exit code 1
+    ├── EvaluationError     scores or runs cannot be evaluated or reported         exit code 1
+    ├── ParquetError        a Parquet file is damaged, or is none                  exit code 1
+    ├── StudyError          results, codes or people do not go together            exit code 1
+    └── MissingExtraError   a library is not installed that only this work needs   exit code 1
 
 Messages name what was found, what was expected and what to do about it.
 """
@@ -57,3 +60,15 @@ class TrainingError(DuchenneError):
 
 class EvaluationError(DuchenneError):
     """Scores or runs cannot be evaluated or reported."""
+
+
+class ParquetError(DuchenneError):
+    """A Parquet file is damaged, is none, or lacks a column."""
+
+
+class MissingExtraError(DuchenneError):
+    """A library is not installed that only this work needs; the message names the extra that brings it."""
+
+
+class StudyError(DuchenneError):
+    """A result, codes or a table of people cannot be used, or do not go together."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from jaxtyping import Float, UInt8
 from PIL import Image
 
@@ -19,7 +18,8 @@ from duchenne.facs import (
     OUTER_EYE_IMAGE_LEFT,
     OUTER_EYE_IMAGE_RIGHT,
 )
-from duchenne.weights import weights_path
+from duchenne.onnx_network import open_network, run_network
+from duchenne.weights import whole_weights
 
 KEYPOINT_NAMES = ("eye_image_left", "eye_image_right", "nose_tip", "mouth_image_left", "mouth_image_right")
 _KEYPOINT_LANDMARKS = (
@@ -174,19 +174,24 @@ class FaceDetector:
     """
 
     def __init__(self, path: Path | None = None, threads: int = 1) -> None:
-        path = path or weights_path("face_detector.onnx")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        self.path = path or whole_weights("face_detector.onnx")
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = open_network(self.path, threads, "face detector")
             about = self._session.get_modelmeta().custom_metadata_map
             strides, self.confidence = tuple(json.loads(about["strides"])), float(about["confidence"])
-        except Exception as error:  # onnxruntime's own errors have no common base below Exception
+        except (WeightsError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise WeightsError(
-                f"{path} is not a face detector of this package ({error}). Install the package again."
+                f"{self.path} is not a face detector of this package ({error}). Install the package again."
             ) from error
         if strides != STRIDES:
-            raise WeightsError(f"{path} has maps of stride {strides}; this version reads {STRIDES}.")
+            raise WeightsError(f"{self.path} has maps of stride {strides}; this version reads {STRIDES}.")
+        cells = [STRIDES[-1] // stride for stride in STRIDES]
+        sizes = [found.shape for found in self._maps(np.zeros((STRIDES[-1], STRIDES[-1], 3), np.uint8))]
+        if sizes != [(1, side, side, MAP_CHANNELS) for side in cells]:
+            raise WeightsError(f"{self.path} gives maps of the sizes {sizes}. Install the package again.")
+
+    def _maps(self, canvas: UInt8[np.ndarray, "h w 3"]) -> list[np.ndarray]:
+        return run_network(self.path, self._session, None, {"pixels": canvas[None]})
 
     def find(
         self, pixels: UInt8[np.ndarray, "h w 3"], min_face_px: float | None = None, confidence: float | None = None
@@ -212,7 +217,7 @@ class FaceDetector:
             raise UsageError(f"The smallest face is {min_face_px:g} px; it must be at least 1 px.")
         scale = input_scale(pixels.shape[0], pixels.shape[1], min_face_px)
         canvas, scale_xy, offset = _network_input(pixels, scale)
-        maps = self._session.run(None, {"pixels": canvas[None]})
+        maps = self._maps(canvas)
         scores, boxes, keypoints = decode_maps([m[0] for m in maps], threshold)
         boxes = np.hstack([boxes[:, :2] - offset, boxes[:, 2:]]) / np.tile(scale_xy, 2)
         return merge_boxes(scores, boxes, (keypoints - offset) / scale_xy)

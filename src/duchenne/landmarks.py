@@ -34,9 +34,9 @@ from duchenne.geometry import (
     similarity,
     transform_points,
 )
-from duchenne.onnx_network import described, open_network
+from duchenne.onnx_network import described, open_network, run_network
 from duchenne.pose_normalisation import STABLE_LANDMARKS, landmarks_3d
-from duchenne.weights import MEAN_FACE_NAME, POSE_CORRECTION_NAME, weights_path
+from duchenne.weights import MEAN_FACE_NAME, POSE_CORRECTION_NAME, whole_weights
 
 WEIGHTS_NAME = "landmarker.onnx"
 KIND = "landmarks"
@@ -44,6 +44,8 @@ INPUT_SIDE_PX = 128
 """Side of the crop that the network sees."""
 CROP_PER_BOX = 1.2
 """Side of the crop's square in the picture, as a multiple of the face box's."""
+MOST_SIDE_PX, MOST_MARGIN = 1024, 10.0
+"""Of a landmarker that can be read."""
 MIN_CROP_SIDE_PX = 2.0
 """A crop that covers less of the picture than this shows nothing."""
 
@@ -149,16 +151,22 @@ class Landmarker:
     """
 
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
-        self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
+        self.path = whole_weights(WEIGHTS_NAME) if path is None else Path(path)
         self._session = open_network(self.path, threads, "landmarker")
         metadata = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarks.train")
         try:
             self.rule = CropRule(int(metadata["side_px"]), float(metadata["margin"]))
             self.card: dict[str, Any] = metadata["card"]
-        except (KeyError, TypeError, ValueError) as error:
+            if not (1 <= self.rule.side_px <= MOST_SIDE_PX and 0 < self.rule.margin <= MOST_MARGIN):
+                raise ValueError(f"crops of {self.rule.side_px} px with a margin of {self.rule.margin}")
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise WeightsError(
                 f"{self.path} lacks or garbles what the metadata of a landmarker must hold: {error}."
             ) from error
+        side = self.rule.side_px
+        sizes = [values.shape for values in self._run(np.zeros((1, side, side, 3), np.uint8))]
+        if sizes != [(1, LANDMARK_COUNT, 3), (1, LANDMARK_COUNT), (1,)]:
+            raise WeightsError(f"{self.path} gives outputs of the sizes {sizes} for one face. Train it again.")
 
     def locate(self, pixels: UInt8[np.ndarray, "h w 3"], face_box: FaceBox, passes: int = 2) -> FaceLandmarks:
         """Return the landmarks of one face.
@@ -196,8 +204,11 @@ class Landmarker:
         self, crops: UInt8[np.ndarray, "n s s 3"]
     ) -> tuple[Float[np.ndarray, "n 49 3"], Float[np.ndarray, "n 49"], Float[np.ndarray, " n"]]:
         """Return points (x, y, depth in crop pixels), visibility and presence of crops that `rule` made."""
-        points, visibility, presence = self._session.run(["points", "visibility", "presence"], {"pixels": crops})
+        points, visibility, presence = self._run(crops)
         return points.astype(float), visibility.astype(float), presence.astype(float)
+
+    def _run(self, crops: np.ndarray) -> list[np.ndarray]:
+        return run_network(self.path, self._session, ("points", "visibility", "presence"), {"pixels": crops})
 
 
 def _in_picture(
@@ -215,7 +226,7 @@ def mean_face() -> Float[np.ndarray, "49 3"]:
     Raises:
         WeightsError: The file is missing or garbled.
     """
-    path = weights_path(MEAN_FACE_NAME)
+    path = whole_weights(MEAN_FACE_NAME)
     try:
         points = json.loads(path.read_text(encoding="utf-8"))["points"]
         return np.array(points, float).reshape(LANDMARK_COUNT, 3)
@@ -230,7 +241,7 @@ def pose_correction() -> Float[np.ndarray, "147 3"]:
     Raises:
         WeightsError: The file is missing or garbled.
     """
-    path = weights_path(POSE_CORRECTION_NAME)
+    path = whole_weights(POSE_CORRECTION_NAME)
     try:
         vectors_deg = json.loads(path.read_text(encoding="utf-8"))["rotation_vector_deg"]
         return np.array(vectors_deg, float).reshape(3 * LANDMARK_COUNT, 3)

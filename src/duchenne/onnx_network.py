@@ -1,19 +1,26 @@
-"""Opening an ONNX network whose metadata describe it; ONNX Runtime on the processor."""
+"""Opening and running an ONNX network whose metadata describe it; ONNX Runtime on the processor."""
 
 import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 
 from duchenne.errors import WeightsError
+from duchenne.weights import is_of_the_package
+from duchenne.weights.onnx_trial import fault_of
 
+MOST_FILE_BYTES = 2_000_000_000
+"""Of a network; the paper's has 224 MB."""
 METADATA_KEY = "duchenne"
 """Under which an exported network keeps its description, as JSON."""
 
 
 def open_network(path: Path, threads: int, what: str) -> onnxruntime.InferenceSession:
-    """Return a session on the file.
+    """Return a session on the file. One that is none of the package's is tried in a process of its own first.
 
     Args:
         path: The file.
@@ -25,6 +32,11 @@ def open_network(path: Path, threads: int, what: str) -> onnxruntime.InferenceSe
     """
     if not path.is_file():
         raise WeightsError(f"Found no {what} at {path}. Name an ONNX file, or none for the built-in one.")
+    state = path.stat()
+    if state.st_size > MOST_FILE_BYTES:
+        raise WeightsError(f"{path} has {state.st_size} bytes; a network has at most {MOST_FILE_BYTES}. Name another.")
+    if not is_of_the_package(path) and (fault := _fault(path, state.st_size, state.st_mtime_ns)):
+        raise WeightsError(f"{path} is no ONNX network that can be run: {fault}. Export it again.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
@@ -32,6 +44,34 @@ def open_network(path: Path, threads: int, what: str) -> onnxruntime.InferenceSe
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own tree has no public base but Exception.
         raise WeightsError(f"{path} is no ONNX network that can be run: {str(error).splitlines()[0]}") from error
+
+
+@lru_cache(maxsize=32)
+def _fault(path: Path, size: int, changed_ns: int) -> str | None:
+    return fault_of(path)
+
+
+def run_network(
+    path: Path, session: onnxruntime.InferenceSession, outputs: Sequence[str] | None, inputs: Mapping[str, np.ndarray]
+) -> list[np.ndarray]:
+    """Return the outputs of a network.
+
+    Args:
+        path: Its file, to be named.
+        session: As `open_network` gives it.
+        outputs: Names; None for all.
+        inputs: By name.
+
+    Raises:
+        WeightsError: The network takes other inputs, or gives what is no finite number.
+    """
+    try:
+        found = session.run(None if outputs is None else list(outputs), dict(inputs))
+    except Exception as error:  # As above.
+        raise WeightsError(f"{path} cannot be run on a face: {str(error).splitlines()[0]} Export it again.") from error
+    if not all(np.isfinite(values).all() for values in found):
+        raise WeightsError(f"{path} gives numbers that are not finite; its weights are damaged. Export it again.")
+    return [np.asarray(values) for values in found]
 
 
 def described(path: Path, session: onnxruntime.InferenceSession, kind: str, what: str, maker: str) -> dict[str, Any]:
@@ -50,7 +90,7 @@ def described(path: Path, session: onnxruntime.InferenceSession, kind: str, what
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
     try:
         found = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.get("kind") != kind:
         raise WeightsError(

@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
-from duchenne.alignment import AlignedFace
+from duchenne.alignment import CROP_SIDE_PX, AlignedFace
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
 from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
-from duchenne.onnx_network import described, open_network
+from duchenne.onnx_network import described, open_network, run_network
 from duchenne.patches import PatchLayout, cut_windows
 from duchenne.pose_normalisation import Landmarks3D, landmarks_3d, pose_normalised
-from duchenne.weights import weights_path
+from duchenne.weights import AU_NETWORKS, DEFAULT_AU_NETWORK, whole_weights
 
-WEIGHTS_NAME = "au_compact.onnx"
 KIND = "action units"
 BATCH = 32
 _BY_SIDE: dict[str, tuple[int, ...]] = {
@@ -89,7 +88,7 @@ def _sigmoid(latent: np.ndarray) -> np.ndarray:
 
 
 class AURecognizer:
-    """The AU network of the package, or another file that `training.action_units.onnx_export` wrote.
+    """An AU network of the package, or another file that `training.action_units.onnx_export` wrote.
 
     Attributes:
         aus: Names, in the order of the columns that `recognize` returns.
@@ -104,7 +103,7 @@ class AURecognizer:
         card: The rest of its metadata: licence, training data, command, scores.
 
     Args:
-        path: The ONNX file; None for the one in the package.
+        path: The ONNX file, or the name of a network in the package ("real", "rendered"); None for "real".
         threads: Threads for one call; the detector works on several frames side by side instead.
 
     Raises:
@@ -112,7 +111,8 @@ class AURecognizer:
     """
 
     def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
-        self.path = weights_path(WEIGHTS_NAME) if path is None else Path(path)
+        name = DEFAULT_AU_NETWORK if path is None else str(path)
+        self.path = whole_weights(AU_NETWORKS[name]) if name in AU_NETWORKS else Path(name)
         self._session = open_network(self.path, threads, "AU weights")
         metadata = described(self.path, self._session, KIND, "an AU network", "duchenne export")
         try:
@@ -125,7 +125,8 @@ class AURecognizer:
             self.card: Mapping[str, Any] = metadata["card"]
             self.neutral = _neutral(metadata.get("neutral"), len(self.aus))
             self.outputs = _outputs(metadata.get("outputs", ["probability"]), self._session)
-        except (KeyError, TypeError, ValueError) as error:
+            self._require_numbers()
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, UsageError) as error:
             raise WeightsError(
                 f"{self.path} lacks or garbles what the metadata of an AU network must hold: {error}."
             ) from error
@@ -133,6 +134,34 @@ class AURecognizer:
             raise WeightsError(
                 f"{self.path} names {len(self.aus)} AUs and {len(self.thresholds)} thresholds; each AU must be one of "
                 f"{' '.join(AU_NAMES)} and have one threshold."
+            )
+
+        self._require_sizes()
+
+    def _require_numbers(self) -> None:
+        """Raise ValueError where the metadata hold no numbers, or sizes that no face has."""
+        tables = [self.thresholds, *self.threshold_sets.values(), *([] if self.reference is None else [self.reference])]
+        if not all(np.isfinite(values).all() for values in tables):
+            raise ValueError("a number is not finite")
+        if not all(isinstance(values, Mapping) for values in (self.threshold_notes, self.card)):
+            raise TypeError("the card or the notes on thresholds are no objects")
+        if not all(isinstance(name, str) for name in self.aus):
+            raise TypeError("the names of AUs are no text")
+        if not self.layout.side_px * self.layout.reduction <= CROP_SIDE_PX:
+            raise ValueError(f"windows of {self.layout.side_px} px at 1/{self.layout.reduction} are larger than a face")
+
+    def _require_sizes(self) -> None:
+        """Raise WeightsError where the network does not take what the metadata say, or gives something else."""
+        side = self.layout.side_px
+        inputs = {"windows": np.zeros((1, len(self.layout.landmarks), side, side, 3), np.uint8)}
+        if self.reference is not None:
+            inputs["shape"] = self.reference[None].astype(np.float32)
+        found = run_network(self.path, self._session, self.outputs, inputs)
+        expected = [(1, len(self.aus), *_BY_SIDE[name]) for name in self.outputs]
+        if wrong := [v.shape for v, shape in zip(found, expected, strict=True) if v.shape != shape]:
+            raise WeightsError(
+                f"{self.path} gives an output of the sizes {wrong[0]} for one face and {len(self.aus)} AUs; its "
+                "metadata are of another network. Export it again."
             )
 
     def thresholds_of(self, name: ThresholdSetName) -> Float[np.ndarray, " a"]:
@@ -187,12 +216,25 @@ class AURecognizer:
             parts = [[np.zeros((0, len(self.aus), *_BY_SIDE[name])) for name in self.outputs]]
         return Recognized(**{name: np.concatenate(values) for name, *values in zip(self.outputs, *parts, strict=True)})
 
+    def run(
+        self, windows: UInt8[np.ndarray, "n p s s 3"], shape: Float[np.ndarray, "n 49 3"] | None = None
+    ) -> Recognized:
+        """Return all predictions for faces whose windows are cut already.
+
+        Args:
+            windows: As `patches.cut_windows` cuts them.
+            shape: Landmarks, pose-normalised onto `reference`; None where the network reads none.
+        """
+        inputs = {"windows": windows} if shape is None else {"windows": windows, "shape": shape.astype(np.float32)}
+        found = run_network(self.path, self._session, self.outputs, inputs)
+        return Recognized(**{name: np.asarray(v, float) for name, v in zip(self.outputs, found, strict=True)})
+
     def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> list[np.ndarray]:
-        inputs = {"windows": np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces])}
+        windows, shape = np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces]), None
         if self.reference is not None and depth is not None:
-            normalised = [_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)]
-            inputs["shape"] = np.stack(normalised).astype(np.float32)
-        return [np.asarray(values, float) for values in self._session.run(list(self.outputs), inputs)]
+            shape = np.stack([_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)])
+        found = self.run(windows, shape)
+        return [getattr(found, name) for name in self.outputs]
 
 
 def _normalised(face: AlignedFace, depth: Float[np.ndarray, "49"], reference: Landmarks3D) -> Landmarks3D:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from duchenne.facs import AU_BY_NAME, Region
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 
 MAX_YAW_DEG, MAX_PITCH_DEG = 60.0, 45.0
-"""Beyond these angles no figure of ours holds: heads were drawn and measured up to here (docs/cards/au_compact.md)."""
+"""Beyond these angles no figure of ours holds: heads were drawn and measured up to here (docs/cards/au_real.md)."""
 Unreliable = Literal["keep", "blank"]
 """What tables do with the occurrence of an unreliable action unit: keep it, or write `facs.UNKNOWN`."""
 _SEEN = 0.5
@@ -31,9 +31,20 @@ def reliable(aus: Sequence[str], landmarks: FaceLandmarks, pose: HeadPose) -> Bo
 
     One half is enough: a turned head hides the other, and most action units show on both.
     """
-    tested = abs(pose.yaw_deg) <= MAX_YAW_DEG and abs(pose.pitch_deg) <= MAX_PITCH_DEG
-    seen = landmarks.visibility >= _SEEN
+    tested = pose_tested(np.array([pose.yaw_deg], float), np.array([pose.pitch_deg], float))
+    return (region_seen(aus, landmarks.visibility[None].astype(float)) & tested[:, None])[0]
+
+
+def pose_tested(yaw_deg: Float[np.ndarray, " n"], pitch_deg: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Return for each face whether its head is turned no further than was tested."""
+    return (np.abs(yaw_deg) <= MAX_YAW_DEG) & (np.abs(pitch_deg) <= MAX_PITCH_DEG)
+
+
+def region_seen(aus: Sequence[str], visibility: Float[np.ndarray, "n 49"]) -> Bool[np.ndarray, "n a"]:
+    """Return for each face and AU whether at least half of the points of one half of its region is seen."""
+    seen = visibility >= _SEEN
     open_regions = {
-        region: any(seen[list(half)].mean() >= 0.5 for half in halves) for region, halves in _HALVES.items()
+        region: np.any([seen[:, list(half)].mean(1) >= 0.5 for half in halves], axis=0)
+        for region, halves in _HALVES.items()
     }
-    return np.array([tested and open_regions[AU_BY_NAME[name].region] for name in aus], bool)
+    return np.stack([open_regions[AU_BY_NAME[name].region] for name in aus], 1)

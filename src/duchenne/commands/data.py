@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from duchenne.commands.terminal import PlainConsole
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -31,15 +33,13 @@ def check(
     """
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from duchenne.datasets.audit import audit
     from duchenne.datasets.loaders import load
     from duchenne.errors import UsageError
 
     if not sources:
         raise UsageError("Nothing to check. Name the folder of a data set; see duchenne data check --help.")
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors = PlainConsole(stderr=True)
     with errors.status("Reading labels"):
         found = [audit(load(source, data), source) for source in sources]
     if json_output:
@@ -49,14 +49,13 @@ def check(
     for one in found:
         for problem in one.problems:
             word = "duchenne" if problem.severe else "note"
-            errors.print(f"{word}: {problem.where}: {problem.what}", markup=False)
+            errors.say(f"{word}: {problem.where}: {problem.what}")
     return 1 if any(problem.severe for one in found for problem in one.problems) else 0
 
 
 def _show(audit: "Audit") -> None:
-    from rich.console import Console
 
-    console = Console(highlight=False)
+    console = PlainConsole()
     of = f" of {audit.published_frames} in the whole release" if audit.published_frames else ""
     console.print(
         f"{audit.name} in {audit.source}: {audit.subjects} subjects, {audit.sequences} sequences, "

@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from duchenne.commands.terminal import COMMAND_LINE
+
 if TYPE_CHECKING:
     from duchenne.detection import RunOptions
-    from duchenne.detector import AUDetector
+    from duchenne.detector import AUDetector, DetectionOptions
 
 
 def detect(
     *sources: str,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    output_dir: Path | None = None,
+    output_format: Annotated[Literal["csv", "parquet", "jsonl"], Parameter(name="--format")] = "csv",
+    like: Path | None = None,
     overlay: Path | None = None,
+    columns: str | None = None,
     aus: str | None = None,
     thresholds: Annotated[Sequence[str], Parameter(negative=())] = (),
     step: int = 1,
@@ -49,13 +55,26 @@ def detect(
     ----------
     sources
         Pictures, videos, folders (everything in them), quoted patterns such as "clips/*.mp4", a camera (camera:0), or
-        - for a picture on standard input.
+        `-` for a picture on standard input. Linked folders are followed; overlays that duchenne has drawn are left out.
     output
         Write a row for each face and frame to this .csv, .parquet or .jsonl file; docs/columns.md explains the columns.
-        A run that was interrupted goes on where it stopped when the same command is given again.
+        A run that was interrupted goes on where it stopped when the same command is given again. Parquet needs
+        pip install 'duchenne[parquet]'. FILE.json beside it says how it was made: version, options, hashes of weights
+        and sources, counts, problems, what to cite.
+    output_dir
+        Write a file for each source into this folder instead, each with its record. What an earlier run like this one
+        has finished there stays and counts as done.
+    output_format
+        Of the files in `--output-dir`.
+    like
+        Take the options of an earlier result from the record beside it (FILE.json); options that are given win. Without
+        sources its own are taken, which must hold what they held.
     overlay
         Draw box, landmarks, pose and action units into this picture or video; for several pictures, into this folder.
         With an overlay an interrupted run starts from the beginning.
+    columns
+        Write only these groups of columns, for example aus,pose: box, pose, aus, landmarks; all otherwise. Source,
+        frame, time, face_id and confidence are always there.
     aus
         Report only these action units, for example 6,12 or AU06,AU12.
     thresholds
@@ -79,7 +98,8 @@ def detect(
     sides
         Write probability and intensity of the subject's left and right, too, of action units that FACS codes by side.
     weights
-        An action unit network that `duchenne export` has written; the package's own otherwise.
+        The action unit network. real: the package's own, learnt from real and rendered faces. rendered: the package's
+        other one, learnt from rendered faces alone. Or a file that `duchenne export` has written. [default: real]
     smooth
         Steady the landmarks of videos over time; fast movements are followed at once. Pictures stay as they are.
     unreliable
@@ -107,8 +127,9 @@ def detect(
     from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
+    from duchenne.results.columns import GROUPS, parse_groups
 
-    if not sources:
+    if not sources and like is None:
         raise UsageError(
             "Nothing to detect in. Name a picture, a video, a folder or camera:0; see duchenne detect --help."
         )
@@ -116,7 +137,25 @@ def detect(
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     if abstain:
         warn_of_old_name("--abstain", "--unreliable blank")
-    options = RunOptions(output, overlay, start, end, step, overwrite, restart, every_frame)
+    if columns is not None and output is None and output_dir is None:
+        raise UsageError("--columns says what a file of results holds; name the file with --output.")
+    if every_frame and output is None and output_dir is None:
+        raise UsageError("--every-frame says what a file of results holds; name the file with --output.")
+    groups = GROUPS if columns is None else parse_groups(columns)
+    options = RunOptions(
+        output,
+        overlay,
+        start,
+        end,
+        step,
+        overwrite,
+        restart,
+        groups,
+        output_dir,
+        f".{output_format}",
+        COMMAND_LINE.get(),
+        every_frame,
+    )
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names,
@@ -129,21 +168,46 @@ def detect(
         "blank" if abstain else unreliable,
         neutral,
     )
+    if like is not None:
+        return _run_like(like, chosen, workers, sources, options, quiet)
     return _run(AUDetector(chosen, workers), sources, options, quiet)
 
 
-def _run(detector: "AUDetector", words: Sequence[str], options: "RunOptions", quiet: bool) -> int:
+def _run_like(
+    like: Path,
+    chosen: "DetectionOptions",
+    workers: int | None,
+    words: Sequence[str],
+    options: "RunOptions",
+    quiet: bool,
+) -> int:
+    from duchenne.commands.detect_like import check_like, detection_options_like, run_options_like, sources_like
+    from duchenne.detector import AUDetector
+    from duchenne.results.result_record import read_record
+
+    record = read_record(like)
+    detector = AUDetector(detection_options_like(record, chosen), workers)
+    remarks = check_like(record, detector)
+    return _run(detector, words or sources_like(record), run_options_like(record, options), quiet, remarks)
+
+
+def _run(
+    detector: "AUDetector", words: Sequence[str], options: "RunOptions", quiet: bool, remarks: Sequence[str] = ()
+) -> int:
     from duchenne.commands.detect_report import Report
     from duchenne.detection import run_detection
     from duchenne.errors import MediaError
     from duchenne.media import expand_sources
 
-    found, problems = expand_sources(words)
-    with Report(detector.thresholds, has_output=options.output is not None, quiet=quiet) as report:
+    has_output = options.output is not None or options.output_dir is not None
+    with Report(detector.thresholds, has_output=has_output, quiet=quiet) as report:
+        for remark in remarks:
+            report.remark(remark)
+        found, problems = expand_sources(words, report.remark)
         for problem in problems:
             report.problem(problem if isinstance(problem, MediaError) else MediaError(str(problem)))
         if not found:
             return 1
         state = run_detection(detector, found, options, report)
-        report.end(state, options.output, options.overlay)
+        report.end(state, options.output, options.output_dir, options.overlay)
     return 1 if problems or state.problems else 0

@@ -6,14 +6,15 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from duchenne.commands.terminal import PlainConsole
 from duchenne.detection import RunState
 from duchenne.errors import MediaError
 from duchenne.facs import AU_BY_NAME
+from duchenne.files.shown_text import shown_name
 from duchenne.media import Frame, Source, SourceKind
 from duchenne.results import FaceAUs, terminal_table
 
@@ -30,12 +31,17 @@ class Report:
 
     def __init__(self, thresholds: Mapping[str, float], has_output: bool, quiet: bool) -> None:
         self._thresholds, self._has_output, self._quiet = thresholds, has_output, quiet
-        self._out, self._err = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+        self._out, self._err = PlainConsole(), PlainConsole(stderr=True)
         # Four columns of text keep the line within 80 characters.
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.completed:.0f}"))
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:.0f}"),
+        )
         shown = self._err.is_terminal and not quiet
         self._progress = Progress(*columns, _Speed(), TimeRemainingColumn(), console=self._err, disable=not shown)
         self._tasks: dict[str, TaskID] = {}
+        self._videos = 0
         self._occurrences: dict[tuple[str, int], np.ndarray] = defaultdict(lambda: np.zeros(len(thresholds)))
         self._seen: dict[tuple[str, int], int] = defaultdict(int)
 
@@ -57,18 +63,19 @@ class Report:
             task = self._progress.tasks[self._tasks["pictures"]]
             self._progress.update(task.id, total=(task.total or 0) + 1)
             return
-        self._tasks[source.name] = self._progress.add_task(name[:24], total=frames, completed=done)
+        self._videos += 1
+        self._tasks[source.name] = self._progress.add_task(shown_name(name)[:24], total=frames, completed=done)
 
     def frame(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
         """Advance the bar; print the table of a photo when no file is written."""
         still = source.kind in (SourceKind.PICTURE, SourceKind.STDIN)
         self._progress.advance(self._tasks["pictures" if still else source.name])
         if still and not faces and not self._quiet:
-            self._err.print(f"{source.name}: no face found.", markup=False)
+            self._err.say(f"{shown_name(source.name)}: no face found.")
         if self._has_output:
             return
         if still and faces:
-            self._out.print(source.name, style="bold underline", markup=False)
+            self._out.say(shown_name(source.name), style="bold underline")
             self._out.print(terminal_table(faces, self._thresholds))
         for face in [] if still else faces:
             self._occurrences[source.name, face.face_id] += face.occurrence
@@ -76,14 +83,19 @@ class Report:
 
     def problem(self, error: MediaError) -> None:
         """Say what could not be read."""
-        self._err.print(f"duchenne: {error}", markup=False)
+        self._err.say(f"duchenne: {error}")
 
     def note(self, source: Source, note: str) -> None:
         """Say what was mended, lost or chosen."""
         if not self._quiet:
-            self._err.print(f"{source.name}: {note}.", markup=False)
+            self._err.say(f"{shown_name(source.name)}: {note}.")
 
-    def end(self, state: RunState, output: Path | None, overlay: Path | None) -> None:
+    def remark(self, text: str) -> None:
+        """Say what was left out, and the like."""
+        if not self._quiet:
+            self._err.say(text)
+
+    def end(self, state: RunState, output: Path | None, *others: Path | None) -> None:
         """Print what videos held, and what was written where."""
         self._progress.stop()
         for (source, face_id), frames in self._seen.items():
@@ -91,17 +103,20 @@ class Report:
         if self._quiet:
             return
         if state.frames > 1 and not state.faces:
-            self._err.print("No face was found in any frame.", markup=False)
-        written = [str(path) for path in (output, overlay) if path is not None and path.exists()]
+            self._err.say("No face was found in any frame.")
+        written = [str(path) for path in (output, *others) if path is not None and path.exists()]
         if written:
             counts = f"{state.frames} frames, {state.faces} faces"
             problems = f", {state.problems} problems" if state.problems else ""
-            self._err.print(f"{counts}{problems}; wrote {' and '.join(written)}", markup=False)
+            self._err.say(f"{counts}{problems}; wrote {' and '.join(written)}")
+        if output is not None and self._videos > 1:
+            self._err.say(
+                f"face_id begins anew in each of the {self._videos} videos. Say who is who: duchenne people {output}"
+            )
 
     def _summary(self, source: str, face_id: int, frames: int) -> Table:
-        table = Table(
-            title=f"{source}, face {face_id}: {frames} frames", title_justify="left", box=None, pad_edge=False
-        )
+        title = Text(f"{shown_name(source)}, face {face_id}: {frames} frames")
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for heading in ("AU", "name", "share of frames"):
             table.add_column(heading, justify="right" if heading == "share of frames" else "left")
         shares = self._occurrences[source, face_id] / frames

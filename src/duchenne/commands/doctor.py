@@ -15,15 +15,14 @@ def doctor() -> int:
     built with, which extras are there, and finds the action units of a rendered face whose truth is known. Nothing is
     sent anywhere. Exit code 1 when a check fails.
     """
-    from rich.console import Console
-
+    from duchenne.commands.terminal import PlainConsole
     from duchenne.diagnosis import diagnose
 
     findings = diagnose()
-    Console(soft_wrap=True).print(_table(findings))
+    PlainConsole().print(_table(findings), soft_wrap=True)
     failed = [finding for finding in findings if finding.ok is False]
     if failed:
-        Console(stderr=True).print(f"{len(failed)} of {len(findings)} checks failed.", markup=False)
+        PlainConsole(stderr=True).say(f"{len(failed)} of {len(findings)} checks failed.")
     return 1 if failed else 0
 
 

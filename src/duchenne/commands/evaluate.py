@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
+from duchenne.commands.terminal import PlainConsole
 
 
 def evaluate(
@@ -51,7 +51,7 @@ def evaluate(
     from duchenne.evaluation.runs import MEASURES, RunOrigin
     from duchenne.measures.intervals import Bootstrap
 
-    console = Console(stderr=True, highlight=False)
+    console = PlainConsole(stderr=True)
     named = name or " + ".join(folder.name for folder in data)
     command = shlex.join(["duchenne", *sys.argv[1:]])
     origin = RunOrigin(system.stem, named, protocol, role, seed, command, commit_here())
@@ -59,9 +59,9 @@ def evaluate(
         evaluate_one = evaluate_system if system.is_dir() else evaluate_scores
         run = evaluate_one(system, data, valid or [], origin, Bootstrap(draws))
     write_run(run, out)
-    console.print(f"Wrote {out}: {run.faces} faces of {run.subjects} subjects.", markup=False)
+    console.say(f"Wrote {out}: {run.faces} faces of {run.subjects} subjects.")
     for left_out in run.mean.left_out:
-        console.print(f"{left_out} is not in the means: {run.aus[left_out].missing}.", markup=False)
+        console.say(f"{left_out} is not in the means: {run.aus[left_out].missing}.")
     means = {measure: run.mean.curve.of(measure) for measure in MEASURES}
     print("  ".join(f"{measure} {value:.3f}" for measure, value in means.items() if value is not None))
     return 0

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import Progress
+
+from duchenne.commands.terminal import PlainConsole
 
 
 def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000) -> int:
@@ -29,7 +30,7 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
     from duchenne.training.data.dataset import FaceDataset
     from duchenne.training.systems import load_system
 
-    console = Console(stderr=True, highlight=False)
+    console = PlainConsole(stderr=True)
     trained = load_system(system)
     store = FaceDataset([PreparedStore(folder, trained.recipe.reduction) for folder in data])
     with Progress(console=console) as progress:

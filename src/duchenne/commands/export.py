@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console
+from duchenne.commands.terminal import PlainConsole
 
 
 def export(
@@ -44,7 +44,7 @@ def export(
 
     chosen_on = ChoosingFaces(opened(valid), opened(rendered), opened(neutral_heads))
     done = export_system(load_system(system), chosen_on, out)
-    console = Console(stderr=True, highlight=False)
+    console = PlainConsole(stderr=True)
     console.print(f"{done.size_bytes / 1e6:.2f} MB; ONNX Runtime differs from torch by at most {done.difference:.1e}.")
     if few := [one.au for one in done.sets.aus if one.few_positives]:
         whose = "those of rendered faces" if rendered else "chosen on these all the same"

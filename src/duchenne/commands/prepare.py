@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from duchenne.commands.terminal import PlainConsole
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -54,7 +56,6 @@ def prepare(
     restart
         Throw away what an earlier preparation left in the folder.
     """
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -75,7 +76,7 @@ def prepare(
     if workers < 1:
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     options = PrepareOptions(landmarks, sampling, step, seed, prefix)
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     with console.status("Reading labels"):
         releases = load_all(sources, data, None if part is None else Part(part))
         done, total = (0, None) if restart else done_frames(releases, out, options)
@@ -87,9 +88,9 @@ def prepare(
         )
     problems = [problem for problem in report["problems"] if problem["severe"]]
     for problem in problems:
-        console.print(f"duchenne: {problem['where']}: {problem['what']}", markup=False, highlight=False)
-    Console().print(_table(report))
-    console.print(f"{report['kept']} faces of {report['labelled']} frames in {out}", markup=False)
+        console.say(f"duchenne: {problem['where']}: {problem['what']}")
+    PlainConsole().print(_table(report))
+    console.say(f"{report['kept']} faces of {report['labelled']} frames in {out}")
     return 1 if problems else 0
 
 

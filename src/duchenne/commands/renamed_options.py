@@ -1,6 +1,6 @@
 """Options that have a new name: the old spelling still works for one release, out of the help, and says so once."""
 
-from rich.console import Console
+from duchenne.commands.terminal import PlainConsole
 
 _RENAMED = {
     "detect": {"--threshold": "--thresholds"},
@@ -9,7 +9,7 @@ _RENAMED = {
 """New spelling by verb and old spelling."""
 
 
-def with_new_names(arguments: list[str], console: Console) -> list[str]:
+def with_new_names(arguments: list[str], console: PlainConsole) -> list[str]:
     """Return the arguments of a command line with the options' new names; a remark names each old one once."""
     renamed = _RENAMED.get(arguments[0], {}) if arguments else {}
     end = arguments.index("--") if "--" in arguments else len(arguments)
@@ -24,7 +24,7 @@ def with_new_names(arguments: list[str], console: Console) -> list[str]:
     return found
 
 
-def warn_of_old_name(old: str, new: str, console: Console | None = None) -> None:
+def warn_of_old_name(old: str, new: str, console: PlainConsole | None = None) -> None:
     """Say on standard error that an option or one of its values has another name now."""
-    shown = console or Console(stderr=True, highlight=False, soft_wrap=True)
-    shown.print(f"duchenne: {old} is now {new}; the next release will not know {old}.", markup=False)
+    shown = console or PlainConsole(stderr=True)
+    shown.say(f"duchenne: {old} is now {new}; the next release will not know {old}.")

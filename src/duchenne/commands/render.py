@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from duchenne.commands.terminal import PlainConsole
 from duchenne.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def render(
     folder: Path,
     /,
     *,
-    protocol: Literal["stills", "bp4d", "fera17", "gallery"] = "stills",
+    protocol: Literal["stills", "bp4d", "fera17", "interviews", "gallery"] = "stills",
     count: int = 1000,
     subjects: int = 4,
     seconds: float = 4.0,
@@ -52,13 +53,14 @@ def render(
     protocol
         stills: single pictures of many people, 256 x 256, in Parquet files of 250 (JPEG inside). bp4d: clips as
         pictures with label files in the layout of BP4D. fera17: each clip as nine videos from nine poses, in the
-        layout of FERA 2017. gallery: sheets to look at.
+        layout of FERA 2017. interviews: three videos of the same people side by side, who change seats, with
+        truth.csv, which has the columns of a result. gallery: sheets to look at.
     count
         How many pictures (stills); rounded up to whole files.
     subjects
-        How many people (bp4d: eight clips each, fera17: two clips in nine poses each).
+        How many people (bp4d: eight clips each, fera17: two clips in nine poses each, interviews: in each).
     seconds
-        Length of a clip (bp4d, fera17).
+        Length of a clip (bp4d, fera17, interviews).
     seed
         0-9999; other seeds draw other people.
     workers
@@ -100,7 +102,7 @@ def render(
 
     if pack is not None:
         check_pack(pack)
-    console, person = Console(stderr=True), Person(tone, sex, age, MapStyle(au_map), pack=pack)
+    console, person = PlainConsole(stderr=True), Person(tone, sex, age, MapStyle(au_map), pack=pack)
     if protocol == "gallery":
         from duchenne.synthesis.checks.gallery import write_gallery
 
@@ -110,9 +112,11 @@ def render(
         done = _stills(console, folder, plan, workers)
     elif shares is not None or grades != "uniform":
         raise UsageError(f"--shares and --grades go with --protocol stills; leave them out for {protocol}.")
+    elif protocol == "interviews":
+        done = _interviews(console, folder, subjects, seconds, seed, person)
     else:
         done = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
-    console.print(done, markup=False)
+    console.say(done)
     return 0
 
 
@@ -154,6 +158,15 @@ def _clips(
     with _progress(console, "clips", total, whole_sequences(plan, folder)) as advance:
         drawn = write_clips(plan, folder, workers, lambda: advance(1))
     return f"{drawn} clips drawn; {folder} holds {total}."
+
+
+def _interviews(console: Console, folder: Path, people: int, seconds: float, seed: int, person: "Person") -> str:
+    from duchenne.synthesis.sets.interviews import InterviewsPlan, write_interviews
+
+    plan = InterviewsPlan(people=people, seconds=seconds, seed=seed, person=person)
+    with _progress(console, "interviews", plan.interviews, 0) as advance:
+        truth = write_interviews(plan, folder, lambda: advance(1))
+    return f"{plan.interviews} interviews drawn; their truth is {truth}."
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
+from duchenne.commands.terminal import PlainConsole
+
 if TYPE_CHECKING:
     from duchenne.evaluation.experiment.stage_progress import StageProgress
 
@@ -82,7 +84,7 @@ def reproduce(
     experiment = Experiment(
         replace(chosen, systems=systems), out, seeds, workers, experiments, shlex.join(["duchenne", *sys.argv[1:]])
     )
-    console = Console(stderr=True, highlight=False)
+    console = PlainConsole(stderr=True)
     with _progress(console) as on_progress:
         if data == "rendered":
             outcome = reproduce_rendered(experiment, on_progress)
@@ -93,7 +95,7 @@ def reproduce(
             options = PrepareOptions(sampling=sampling, step=step)
             outcome = reproduce_releases(experiment, Releases(bp4d, fera17, options), on_progress)
     for failure in outcome.failures:
-        console.print(f"duchenne: {failure}.", markup=False)
+        console.say(f"duchenne: {failure}.")
     for page in outcome.pages:
         print(page)
     return 1 if outcome.failures else 0

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from duchenne.commands.terminal import PlainConsole
 from duchenne.commands.training_progress import training_progress
 from duchenne.training.recipes.named import RECIPES
 
@@ -26,6 +26,7 @@ def train(
     batch: int | None = None,
     seed: int | None = None,
     sampling: Literal["all", "balanced"] | None = None,
+    graded_share: float | None = None,
     start: Path | None = None,
     freeze: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     accelerator: str = "auto",
@@ -60,6 +61,9 @@ def train(
         Of every random choice; the recipe's own unless given.
     sampling
         all: each face once an epoch. balanced: faces with rare action units more often.
+    graded_share
+        Share of each batch that are faces with mean grades, where some faces have them and others do not; the recipe's
+        own unless given.
     start
         What to begin from, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
         pretrained for the package's own network (recipe compact).
@@ -80,11 +84,18 @@ def train(
     from duchenne.training.run.device import DeviceConfig
     from duchenne.training.systems import train_system
 
-    chosen = with_settings(recipe_named(recipe), aus, epochs=epochs, batch=batch, seed=seed, sampling=sampling)
-    if freeze:
-        chosen = with_settings(chosen, freeze=freeze)
+    chosen = with_settings(
+        recipe_named(recipe),
+        aus,
+        epochs=epochs,
+        batch=batch,
+        seed=seed,
+        sampling=sampling,
+        graded_share=graded_share,
+        freeze=freeze or None,
+    )
     train_faces, valid_faces = read_datasets(data, valid, valid_share, chosen.seed, chosen.reduction)
-    console = Console(stderr=True, highlight=False)
+    console = PlainConsole(stderr=True)
     console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
     folder = out / chosen.name
     device_config = DeviceConfig(accelerator, devices, nodes, threads=threads)

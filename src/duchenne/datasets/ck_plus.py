@@ -15,9 +15,11 @@ from duchenne.datasets.recording import (
     Problem,
     Recording,
     Release,
+    few,
     labels_from_columns,
     require,
 )
+from duchenne.datasets.tables import label_lines
 from duchenne.facs import AU_NAMES, UNKNOWN
 
 _IMAGES = "cohn-kanade-images"
@@ -72,16 +74,24 @@ def _read_facs(path: Path, frame: int) -> tuple[Labels, list[str]]:
 def _strengths(path: Path) -> tuple[dict[int, int], list[str]]:
     """Return the strength of each AU that is named; a damaged line leaves open which AU it meant."""
     found: dict[int, int] = {}
-    bad = 0
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            numbers = [float(word) for word in line.split()]
-        except ValueError:
-            numbers = [0.5]
-        if not numbers:
-            continue
-        if len(numbers) == 2 and all(number == int(number) >= 0 for number in numbers) and numbers[1] <= 5:
-            found[int(numbers[0])] = int(numbers[1])
+    bad: list[int] = []
+    lines, faults = label_lines(path)
+    for number, line in lines:
+        values = [_whole(word) for word in line.split()]
+        au, strength = values if len(values) == 2 else (None, None)
+        if au is None or strength is None or strength > 5 or found.get(au, strength) != strength:
+            bad.append(number)
         else:
-            bad += 1
-    return found, [f"{path.name}: {bad} damaged lines; AUs that it does not name are unknown"] if bad else []
+            found[au] = strength
+    if bad:
+        faults.append(f"{path.name}: lines {few(bad)} are damaged; AUs that it does not name are unknown")
+    return found, faults
+
+
+def _whole(word: str) -> int | None:
+    """Return the number of an AU or its strength; None where a word is neither."""
+    try:
+        number = float(word)
+    except ValueError:
+        return None
+    return int(number) if 0 <= number < 1000 and number == int(number) else None

@@ -24,7 +24,7 @@ from duchenne.datasets.recording import (
     require,
 )
 from duchenne.datasets.releases import missing_subjects
-from duchenne.datasets.tables import read_frame_table
+from duchenne.datasets.tables import is_label, label_lines, read_frame_table
 from duchenne.errors import DatasetError, MediaError
 from duchenne.facs import UNKNOWN
 from duchenne.media import VIDEO_ENDINGS, open_video
@@ -163,22 +163,26 @@ def _read_trial(folder: Path) -> tuple[Labels, list[str]]:
         if not path.exists():
             faults.append(f"no label file {path.name}; AU{au:02d} is unknown")
             continue
-        columns[au], bad = _read_plus(path)
-        if bad:
-            faults.append(f"{path.name}: lines {few(bad)} are damaged; they were left out")
+        columns[au], found = _read_plus(path)
+        faults += found
         if not columns[au]:
             faults.append(f"{path.name} holds no label")
     return _from_intensity(columns, faults), faults
 
 
-def _read_plus(path: Path) -> tuple[dict[int, int], list[int]]:
-    """Return intensity by frame of lines like `000.jpg     0` below two header lines, and the lines that are others."""
+def _read_plus(path: Path) -> tuple[dict[int, int], list[str]]:
+    """Return intensity by frame of lines like `000.jpg     0` below two header lines, and what is wrong with others."""
     found: dict[int, int] = {}
     bad: list[int] = []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines[_HEADER_LINES:], _HEADER_LINES + 1):
-        if match := re.fullmatch(r"\s*(\d+)\.\w+\s+(\d+)\s*", line):
+    lines, faults = label_lines(path)
+    for number, line in lines:
+        if number <= _HEADER_LINES:
+            continue
+        match = re.fullmatch(r"\s*(\d{1,9})\.\w+\s+(\d)\s*", line)
+        if match and is_label(int(match[2])) and int(match[1]) not in found:
             found[int(match[1])] = int(match[2])
-        elif line.strip():
+        else:
             bad.append(number)
-    return found, bad
+    if bad:
+        faults.append(f"{path.name}: lines {few(bad)} are damaged; they were left out")
+    return found, faults

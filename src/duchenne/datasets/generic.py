@@ -17,6 +17,8 @@ A CSV with `person` (a whole number) in the place of `subject` holds grades, as 
 Its persons belong to the parts of `parts`, by the last digit of their numbers; a column `part` must say the same.
 """
 
+import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +30,13 @@ from duchenne.datasets.mean_grades import ONE_SIDED, Grades, labels_from_grades,
 from duchenne.datasets.person_split import APART, Part, part_of
 from duchenne.datasets.recording import Labels, PictureFiles, Problem, Recording, Release, VideoFile, few
 from duchenne.datasets.recording import labels_from_columns as labels_from
+from duchenne.datasets.tables import MARKS_OF_UNKNOWN
 from duchenne.errors import DatasetError, UsageError
 from duchenne.facs import AU_NAMES, UNKNOWN, parse_aus
 from duchenne.media import VIDEO_ENDINGS
 
 _SUFFIX = "_intensity"
+_FRAME = re.compile(r"[0-9]{1,9}")
 _PERSON, _FILE = "person", "file"
 _KNOWN = ("path", _FILE, "subject", _PERSON, "frame", "sequence", "pose", "part", ONE_SIDED)
 
@@ -74,11 +78,7 @@ def load_generic(source: Path, part: Part | None = None) -> Release:
 
 
 def _read(source: Path, problems: list[Problem]) -> _Source:
-    try:
-        table = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{source} is no readable CSV ({error}). docs/datasets.md shows the columns.") from error
-    table.columns = [str(name).strip() for name in table.columns]
+    table = read_csv(source, problems)
     graded = _PERSON in table
     names = _au_columns(source, list(table.columns), "" if graded else _SUFFIX)
     table = table.rename(columns={_FILE: "path", _PERSON: "subject"})
@@ -89,6 +89,32 @@ def _read(source: Path, problems: list[Problem]) -> _Source:
     grades, unread = read_grades(table, names)
     problems += unread
     return _Source(source, table, names, table[[]], grades)
+
+
+def read_csv(source: Path, problems: list[Problem]) -> pd.DataFrame:
+    """Return the cells of a CSV as text, one row a line below its header, so that row k stands in line k + 2.
+
+    A line with cells beyond the header's is a problem and comes back empty, since nobody knows which cell is the
+    surplus one; one with fewer is a problem, too, and the cells that it lacks are empty.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as file:
+            header, *lines = list(csv.reader(file)) or [[]]
+    except (OSError, ValueError, csv.Error) as error:
+        raise DatasetError(f"{source} is no readable CSV ({error}). docs/datasets.md shows the columns.") from error
+    faults: dict[str, list[int]] = {}
+    rows = []
+    for number, cells in enumerate(lines, 2):
+        surplus, lacking = any(cells[len(header) :]), cells and len(cells) < len(header)
+        if surplus or lacking:
+            what = "cells beyond the header's; left out" if surplus else "fewer cells than the header; unknown there"
+            faults.setdefault(what, []).append(number)
+        rows.append([""] * len(header) if surplus else [*cells, *[""] * len(header)][: len(header)])
+    problems += [Problem(source.name, f"lines {few(numbers)} have {what}") for what, numbers in faults.items()]
+    return pd.DataFrame(rows, columns=[name.strip() for name in header], dtype=str)
 
 
 def _au_columns(source: Path, columns: list[str], suffix: str) -> dict[str, str]:
@@ -115,7 +141,7 @@ def _au_columns(source: Path, columns: list[str], suffix: str) -> dict[str, str]
 
 def _of_part(found: _Source, part: Part | None, problems: list[Problem]) -> pd.DataFrame:
     """Return the lines of a part, or of all of them, with the column `part` filled in where persons have numbers."""
-    table, name = found.table, found.path.name
+    table, name = found.table[(found.table != "").any(axis=1)], found.path.name
     if found.grades is not None:
         table = _with_parts_of_persons(table, name, problems)
     elif "part" not in table:
@@ -135,7 +161,7 @@ def _of_part(found: _Source, part: Part | None, problems: list[Problem]) -> pd.D
 def _with_parts_of_persons(table: pd.DataFrame, name: str, problems: list[Problem]) -> pd.DataFrame:
     """Return the lines of numbered persons, each with the part of its number; never those of persons kept apart."""
     person = table["subject"].str.strip()
-    numbered = person.str.fullmatch(r"[0-9]+")
+    numbered = person.str.fullmatch(r"[0-9]{1,18}")
     if lines := [int(line) + 2 for line in table.index[~numbered]]:
         problems.append(Problem(name, f"lines {few(lines)}: the person is no whole number; left out"))
     table = table[numbered]
@@ -153,13 +179,25 @@ def _with_parts_of_persons(table: pd.DataFrame, name: str, problems: list[Proble
 
 
 def _numbers(table: pd.DataFrame, columns: list[str], problems: list[Problem]) -> pd.DataFrame:
-    """Return the labels as numbers, `UNKNOWN` where a cell is empty or holds something else, which is a problem."""
-    out = table[columns].apply(pd.to_numeric, errors="coerce")
-    bad = out.isna() & (table[columns].apply(lambda column: column.str.strip()) != "")
+    """Return the labels as numbers, `UNKNOWN` where a cell is empty or holds no label, which is a problem."""
+    out = table[columns].apply(lambda cells: cells.map(_number))
     for column in columns:
-        if lines := [int(line) + 2 for line in np.flatnonzero(bad[column].to_numpy())]:
-            problems.append(Problem(column, f"lines {few(lines)} hold no number; unknown there"))
-    return out.fillna(UNKNOWN)
+        labels = out[column].isin([0, 1])
+        if column.endswith(_SUFFIX):
+            labels = (out[column] >= 0) & (out[column] <= 5)
+        stated = (table[column].str.strip() != "") & ~out[column].isin(MARKS_OF_UNKNOWN)
+        if lines := [int(line) + 2 for line in np.flatnonzero((stated & ~labels).to_numpy())]:
+            problems.append(Problem(column, f"lines {few(lines)} hold no label; unknown there"))
+        out[column] = out[column].where(labels, UNKNOWN)
+    return out
+
+
+def _number(cell: str) -> float:
+    """Return the number in a cell; NaN where there is none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan
 
 
 def _usable(table: pd.DataFrame, source: Path, problems: list[Problem]) -> list[int]:
@@ -179,12 +217,19 @@ def _usable(table: pd.DataFrame, source: Path, problems: list[Problem]) -> list[
 def _fault(row: dict[object, str], folder: Path) -> str | None:
     if not row["subject"].strip():
         return "no subject"
-    if not (folder / row["path"]).is_file():
+    if not _is_file(folder / row["path"]):
         return "no such file"
     frame, pose = row.get("frame", "").strip(), row.get("pose", "").strip()
-    if (frame or _is_video(row["path"])) and not frame.isdecimal():
+    if (frame or _is_video(row["path"])) and not _FRAME.fullmatch(frame):
         return "no frame number"
     return "the pose is not 1-9" if pose and pose not in set("0123456789") else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # A name that no file can have, such as one of 5,000 letters.
+        return False
 
 
 def _is_video(path: str) -> bool:

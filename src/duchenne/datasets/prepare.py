@@ -21,6 +21,7 @@ from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, into_c
 from duchenne.datasets.prepare_report import make_report, row_of
 from duchenne.datasets.recording import Recording, Release
 from duchenne.datasets.samplings import SAMPLINGS, sample_frames
+from duchenne.datasets.store import read_store_json
 from duchenne.datasets.store_files import (
     REPORT_NAME,
     SHARDS_NAME,
@@ -140,7 +141,7 @@ def prepare(
         if _claim(folder, plan, len(batches), restart):
             _work(batches, folder, options, workers, on_frames or (lambda _: None))
             _finish(batches, folder, releases, plan)
-        return dict(json.loads((folder / REPORT_NAME).read_text(encoding="utf-8")))
+        return read_store_json(folder / REPORT_NAME)
     except OSError as error:
         raise OutputError(
             f"{folder} cannot be written: {error.strerror or error}. What is whole stays; make room and run the same "
@@ -164,11 +165,11 @@ def _claim(folder: Path, plan: dict[str, Any], batches: int, restart: bool) -> b
             path.unlink(missing_ok=True)
     note, wanted = shards / PLAN_NAME, {**plan, "batches": batches}
     if whole.exists():
-        _compare(folder, json.loads(whole.read_text(encoding="utf-8")).get("plan", {}), plan)
+        _compare(folder, read_store_json(whole).get("plan"), plan)
         shutil.rmtree(shards, ignore_errors=True)
         return False
     if note.exists():
-        _compare(folder, json.loads(note.read_text(encoding="utf-8")), wanted)
+        _compare(folder, read_store_json(note), wanted)
     shards.mkdir(parents=True, exist_ok=True)
     for partial in shards.glob(".*"):
         partial.unlink(missing_ok=True)
@@ -178,7 +179,9 @@ def _claim(folder: Path, plan: dict[str, Any], batches: int, restart: bool) -> b
     return True
 
 
-def _compare(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _compare(folder: Path, found: Any, wanted: dict[str, Any]) -> None:
+    if not isinstance(found, dict):
+        found = {}
     if changed := sorted(key for key in wanted if found.get(key) != wanted[key]):
         raise UsageError(
             f"{folder} holds another preparation (it differs in {', '.join(changed)}). Name another --out, repeat the "

@@ -6,15 +6,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import fastparquet
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from duchenne.cropping import Picture
 from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
 from duchenne.datasets.recording import Labels, Problem, Recording, Release, SkipReason, Truth
-from duchenne.errors import DatasetError, MediaError
-from duchenne.facs import LANDMARK_COUNT
+from duchenne.errors import DatasetError, MediaError, ParquetError
+from duchenne.extras.parquet import column_names, read_parquet
+from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.media import read_picture
 
 _NEEDED = ("image", "subject", "yaw_deg", "pitch_deg", "roll_deg", "landmarks", "landmarks_3d", "au_left", "au_right")
@@ -83,36 +83,37 @@ def with_depth(points: Float[np.ndarray, "49 2"], landmarks_3d: Float[np.ndarray
     return np.column_stack([points, centred[:, 2] * pixels_per_unit])
 
 
-def _open(path: Path) -> fastparquet.ParquetFile:
+def _table(path: Path, columns: list[str]) -> dict[str, np.ndarray]:
     try:
-        return fastparquet.ParquetFile(str(path))
-    except Exception as error:  # fastparquet's errors on damaged files are of many types.
-        raise DatasetError(f"no readable Parquet file ({error or type(error).__name__}). Render it again.") from error
+        return read_parquet(path, columns)
+    except ParquetError as error:
+        raise DatasetError(f"{error} Render it again.") from error
 
 
-def _table(path: Path, columns: list[str]) -> Any:
+def _recordings(path: Path) -> list[Recording]:
+    """Return one recording a person of a file, as its rows lie."""
     try:
-        return _open(path).to_pandas(columns=columns)
-    except DatasetError:
-        raise
-    except Exception as error:  # As above.
-        raise DatasetError(f"a damaged Parquet file ({error or type(error).__name__}). Render it again.") from error
-
-
-def _recordings(path: Path) -> Iterator[Recording]:
-    """Yield one recording a person of a file, as its rows lie."""
-    held = set(_open(path).columns)
+        held = set(column_names(path))
+    except ParquetError as error:
+        raise DatasetError(f"{error} Render it again.") from error
     if missing := [name for name in _NEEDED if name not in held]:
         raise DatasetError(f"the columns {', '.join(missing)} are missing. Render it with: duchenne render.")
     table = _table(path, [*_NEEDED[1:], *(name for name in _EXTRA if name in held)])
+    try:
+        return list(_by_person(path, table))
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"the columns hold no stills ({error}). Render it again.") from error
+
+
+def _by_person(path: Path, table: dict[str, np.ndarray]) -> Iterator[Recording]:
     flat = _unpacked(table["landmarks"], (LANDMARK_COUNT, 2))
     landmarks_3d = _unpacked(table["landmarks_3d"], (LANDMARK_COUNT, 3))
     points = np.stack([with_depth(p, s) for p, s in zip(flat, landmarks_3d, strict=True)])
-    pose = table[["yaw_deg", "pitch_deg", "roll_deg"]].to_numpy(float)
-    sides = np.stack([_unpacked(table[name], (-1,)) for name in ("au_left", "au_right")], 2).clip(0, 5)
+    pose = np.column_stack([table[name] for name in ("yaw_deg", "pitch_deg", "roll_deg")]).astype(float)
+    sides = np.stack([_unpacked(table[name], (len(AU_NAMES),)) for name in ("au_left", "au_right")], 2).clip(0, 5)
     labels = _labels(sides)
-    subjects = table["subject"].astype(str).to_numpy()
-    extra = {name: table[name].to_numpy() for name in _EXTRA if name in held}
+    subjects = np.array([str(subject) for subject in table["subject"].tolist()])
+    extra = {name: table[name] for name in _EXTRA if name in table}
     for subject in dict.fromkeys(subjects.tolist()):
         rows = np.flatnonzero(subjects == subject)
         yield Recording(

@@ -9,14 +9,22 @@ import io
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from PIL import Image
 
 from duchenne.datasets.preparation import MARGIN_PX, STORED_SIDE_PX
-from duchenne.datasets.store_files import CROPS_NAME, OFFSETS_NAME, REPORT_NAME, SHARDS_NAME, STORE_NAME, VERSION
+from duchenne.datasets.store_files import (
+    CROPS_NAME,
+    OFFSETS_NAME,
+    REPORT_NAME,
+    SHARDS_NAME,
+    STORE_NAME,
+    VERSION,
+    check_store,
+)
 from duchenne.errors import DatasetError, UsageError
 from duchenne.geometry import Transform, shift
 
@@ -36,7 +44,7 @@ class PreparedStore:
         reduction: One of 1, 2, 4, 8.
 
     Raises:
-        DatasetError: There is no whole store in the folder.
+        DatasetError: There is no whole store in the folder, or one that is not as it was written.
         UsageError: The reduction is another.
     """
 
@@ -44,7 +52,8 @@ class PreparedStore:
         if reduction not in REDUCTIONS:
             raise UsageError(f"Crops cannot be reduced by {reduction}; the decoder knows {REDUCTIONS}.")
         self.folder, self.reduction = Path(folder), reduction
-        self._about = _read_about(self.folder)
+        self._about = read_about(self.folder)
+        check_store(self.folder, self._about)
         self._rows: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -153,7 +162,7 @@ class PreparedStore:
     @property
     def report(self) -> dict[str, Any]:
         """What `duchenne prepare` reported: frames labelled, kept and lost."""
-        return dict(json.loads((self.folder / REPORT_NAME).read_text(encoding="utf-8")))
+        return read_store_json(self.folder / REPORT_NAME)
 
     def subset(self, rows: Shaped[np.ndarray, " k"]) -> "PreparedStore":
         """Return a store of these rows (numbers or a mask), in this order."""
@@ -187,7 +196,12 @@ class PreparedStore:
             return np.asarray(picture)
 
 
-def _read_about(folder: Path) -> dict[str, Any]:
+def read_about(folder: Path) -> dict[str, Any]:
+    """Return what a store says of itself.
+
+    Raises:
+        DatasetError: There is no whole store in the folder, or one of another version.
+    """
     try:
         about = json.loads((folder / STORE_NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -197,10 +211,29 @@ def _read_about(folder: Path) -> dict[str, Any]:
             + (" yet: its preparation was stopped; " if unfinished else "; ")
             + f"run {'the same command again' if unfinished else f'duchenne prepare SOURCE --out {folder}'}."
         ) from None
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{folder / STORE_NAME} is damaged ({error}). Prepare the store again.") from None
+    if not isinstance(about, dict):
+        raise DatasetError(f"{folder / STORE_NAME} is damaged (it holds no object). Prepare the store again.")
     if about.get("version") != VERSION:
         raise DatasetError(
             f"{folder} is a store of version {about.get('version')}; this reads {VERSION}. Prepare it again."
         )
     return dict(about)
+
+
+def read_store_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file of a store or of its preparation.
+
+    Raises:
+        DatasetError: It is missing or damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return dict(found) if isinstance(found, dict) else _refuse(path, "it holds no object")
+    except (OSError, ValueError, RecursionError) as error:
+        _refuse(path, str(error))
+
+
+def _refuse(path: Path, cause: str) -> NoReturn:
+    raise DatasetError(f"{path} is damaged ({cause}). Copy it again, or prepare the store again with --restart.")

@@ -1,6 +1,6 @@
 """A trained system, or a file of scores, on prepared faces: what `duchenne evaluate` runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from duchenne.datasets.splits import require_disjoint
-from duchenne.errors import EvaluationError
+from duchenne.errors import EvaluationError, ParquetError
 from duchenne.evaluation.evaluate import evaluate_faces
 from duchenne.evaluation.runs import Run, RunOrigin
 from duchenne.evaluation.scored_faces import scored_faces, thresholds_on
+from duchenne.extras.parquet import column_names, read_parquet
 from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 
@@ -67,15 +68,19 @@ def read_scores(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
     Raises:
         EvaluationError: It cannot be read, or has no column of scores.
     """
+    names = [f"{name}{SUFFIX}" for name in AU_NAMES]
     try:
-        table = pd.read_parquet(path, engine="fastparquet") if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:
+        if path.suffix == ".parquet":
+            held = set(column_names(path))
+            table: Mapping[str, np.ndarray] = read_parquet(path, [name for name in names if name in held], empty=True)
+        else:
+            scores = pd.read_csv(path)
+            table = {name: scores[name].to_numpy() for name in names if name in scores}
+        columns = {name: np.asarray(values, float) for name, values in table.items()}
+    except (OSError, ValueError, TypeError, ArithmeticError, ParquetError) as error:
         raise EvaluationError(
-            f"{path} is neither a trained system nor a readable CSV or Parquet file: {error}"
+            f"{path} is neither a trained system nor a readable CSV or Parquet file of numbers: {error}"
         ) from error
-    aus = tuple(name for name in AU_NAMES if f"{name}{SUFFIX}" in table)
-    if not aus:
-        raise EvaluationError(
-            f"{path} has no column of scores. Name them {AU_NAMES[0]}{SUFFIX}, {AU_NAMES[1]}{SUFFIX}, ..."
-        )
-    return aus, table[[f"{name}{SUFFIX}" for name in aus]].to_numpy(float)
+    if not columns:
+        raise EvaluationError(f"{path} has no column of scores. Name them {names[0]}, {names[1]}, ...")
+    return tuple(name.removesuffix(SUFFIX) for name in columns), np.column_stack(list(columns.values()))

@@ -27,6 +27,8 @@ def key(name: str) -> dict[str, str]:
     return {"key": name}
 
 
+_MOST = 1 << 1023
+"""A whole number from here on is no float."""
 _WORDS = {float: "a number", int: "a whole number", str: "text", types.NoneType: "null"}
 
 
@@ -47,7 +49,7 @@ def record_from_json(kind: type[Record], text: str, format_name: str) -> Record:
     """
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EvaluationError(f"it is no JSON ({error})") from error
     if not isinstance(values, dict) or values.pop("format", None) != format_name:
         raise EvaluationError(f"it does not say that its format is {format_name!r}")
@@ -165,7 +167,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 
 
 def _read_plain(kind: Any, value: Any, where: str) -> Any:
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < _MOST:
         return float(value)
     return value if type(value) is kind else _refuse(value, where, _WORDS[kind])
 

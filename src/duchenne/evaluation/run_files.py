@@ -6,6 +6,7 @@ from pathlib import Path
 from duchenne.errors import DuchenneError, EvaluationError
 from duchenne.evaluation.json_record import json_text, record_from_json
 from duchenne.evaluation.runs import Run
+from duchenne.files.whole_files import write_whole
 
 FORMAT = "duchenne run 1"
 
@@ -16,11 +17,9 @@ def write_run(run: Run, path: Path) -> None:
     Raises:
         EvaluationError: The folder cannot be written.
     """
-    unfinished = path.with_suffix(".unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json_text(run, FORMAT), encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, json_text(run, FORMAT).encode())
     except OSError as error:
         raise EvaluationError(f"{path} cannot be written: {error.strerror}. Name a folder with room.") from error
 
@@ -62,7 +61,9 @@ def commit_here() -> str | None:
 
 def _git(folder: Path, *words: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(folder), *words], capture_output=True, text=True, check=False
+        )
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from duchenne.measures.ranking import Counts
+from duchenne.measures.contingency import kappa
+from duchenne.measures.ranking import Counts, or_none
 
 
 def intraclass_correlation(ratings: Float[np.ndarray, "n k"]) -> float | None:
@@ -32,11 +33,21 @@ def cohen_kappa(counts: Counts) -> float | None:
     cells = np.array(
         [[counts.true_positive, counts.false_negative], [counts.false_positive, counts.true_negative]], float
     )
-    if not cells.sum():
-        return None
-    shares = cells / cells.sum()
-    chance = float((shares.sum(0) * shares.sum(1)).sum())
-    return float((np.trace(shares) - chance) / (1 - chance)) if chance < 1 else None
+    return or_none(kappa(cells))
+
+
+def intraclass_of_two(moments: Float[np.ndarray, "*b 6"]) -> Float[np.ndarray, "*b"]:
+    """Return ICC(3,1) of two raters from sums over the targets; NaN where all targets are rated alike.
+
+    With two raters the mean squares of `intraclass_correlation` come to 2 cov(x, y) / (var x + var y).
+
+    Args:
+        moments: Sums of 1, x, y, x^2, y^2, x y; those of parts add up to those of the whole.
+    """
+    n, x, y, xx, yy, xy = np.moveaxis(np.asarray(moments, float), -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = (xx - x * x / n) + (yy - y * y / n)
+        return np.where((spread > 1e-9 * (xx + yy)) & (n > 1), 2 * (xy - x * y / n) / spread, np.nan)
 
 
 def calibration_error(

@@ -8,6 +8,7 @@ Source: Jeni, Cohn and De la Torre, Facing imbalanced data, ACII 2013, for the n
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Real
@@ -68,6 +69,19 @@ def curve_of(truth: Truth, score: Scores, weight: Real[np.ndarray, "*b n"] | Non
         np.cumsum(weights * hits, axis=-1)[..., last_of_tie],
         np.cumsum(weights * ~hits, axis=-1)[..., last_of_tie],
     )
+
+
+def curve_of_counts(
+    threshold: Float[np.ndarray, " k"], positives: Real[np.ndarray, "*b k"], negatives: Real[np.ndarray, "*b k"]
+) -> Curve:
+    """Return the curve of scores that were counted by their values: what `curve_of` gives of the scores one by one.
+
+    Args:
+        threshold: The distinct scores, highest first.
+        positives: (Weighted) number of positives with each score.
+        negatives: Of negatives.
+    """
+    return Curve(threshold, np.cumsum(positives, -1, dtype=float), np.cumsum(negatives, -1, dtype=float))
 
 
 def f1_values(curve: Curve) -> Float[np.ndarray, "*b k"]:
@@ -179,8 +193,19 @@ def area_under_roc(truth: Truth, score: Scores) -> float | None:
 
 def best_threshold(truth: Truth, score: Scores) -> float:
     """Return the threshold t at which calling `score >= t` positive has the best F1, midway to the next score."""
-    curve = curve_of(truth, score)
-    best = int(f1_values(curve).argmax())
+    return best_threshold_of(curve_of(truth, score), "f1")
+
+
+def best_threshold_of(curve: Curve, rule: Literal["balanced", "f1"]) -> float:
+    """Return the threshold of best balanced accuracy, or of best F1, midway to the next score; ties: the highest.
+
+    Source: best balanced accuracy is the largest J of Youden, Index for rating diagnostic tests, Cancer 1950.
+    """
+    if rule == "f1":
+        values = f1_values(curve)
+    else:
+        values = np.round(curve.true_positive / curve.positives - curve.false_positive / curve.negatives, 12)
+    best = int(values.argmax())
     below = curve.threshold[best + 1] if best + 1 < len(curve.threshold) else 0.0
     return float((curve.threshold[best] + below) / 2)
 

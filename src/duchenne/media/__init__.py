@@ -3,13 +3,8 @@
 from duchenne.media.camera import open_camera
 from duchenne.media.container import MAX_VIDEO_PIXELS, VIDEO_ENDINGS
 from duchenne.media.frame import Frame
-from duchenne.media.picture import (
-    MAX_PIXELS,
-    PICTURE_ENDINGS,
-    frame_from_array,
-    read_picture,
-    read_standard_input,
-)
+from duchenne.media.limits import MAX_PIXELS
+from duchenne.media.picture import PICTURE_ENDINGS, frame_from_array, read_picture, read_standard_input
 from duchenne.media.sources import Source, SourceKind, expand_sources, kind_of
 from duchenne.media.video import Video, open_video
 

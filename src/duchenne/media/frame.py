@@ -1,5 +1,7 @@
 """One picture of a source, and the check that a named file can be opened at all."""
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,9 @@ def check_readable(path: Path, expected: str) -> None:
     try:
         if path.is_dir():
             raise MediaError(f"{path}: this is a folder, not {expected}. Name a file inside it.")
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):  # To open a pipe would wait for its other end.
+            raise MediaError(what_else(path, mode))
         with path.open("rb") as stream:
             empty = not stream.read(1)
     except FileNotFoundError:
@@ -53,3 +58,9 @@ def missing(path: Path) -> str:
     if str(path.parent) != "." and not path.parent.is_dir():
         return f"{path}: there is no folder {path.parent}. Check the spelling; relative paths start at {Path.cwd()}."
     return f"{path}: there is no such file or folder. Check the spelling; relative paths start at {Path.cwd()}."
+
+
+def what_else(path: Path, mode: int) -> str:
+    """Return the message for what is neither a file nor a folder."""
+    pipe = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+    return f"{path}: this is a {'pipe' if pipe else 'device'}, not a file. Give one picture on standard input, as -."

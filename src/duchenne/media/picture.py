@@ -11,12 +11,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from duchenne.errors import MediaError
 from duchenne.media.frame import Frame, check_readable
+from duchenne.media.limits import (
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    MAX_STDIN_BYTES,
+    DecodingBudget,
+    decoding_bytes,
+    fault_of,
+)
 from duchenne.media.pixel_aspect import square_size, still_aspect
-
-MAX_PIXELS = 178_956_970
-"""Larger pictures are refused before decoding; the limit beyond which Pillow, too, suspects an attack."""
-MAX_STDIN_BYTES = 256 << 20
-"""Of a picture on standard input, so that input without an end is cut."""
 
 PICTURE_ENDINGS = frozenset(
     f".{name}"
@@ -27,6 +30,7 @@ PICTURE_ENDINGS = frozenset(
 )
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "AVIF", "PPM")
 _STDIN = "-"
+_BUDGET = DecodingBudget()
 
 
 def read_picture(picture: str | Path | bytes) -> Frame:
@@ -36,29 +40,28 @@ def read_picture(picture: str | Path | bytes) -> Frame:
         picture: A path, or the bytes of a file; bytes have the source "-".
 
     Raises:
-        MediaError: It is missing, no picture, broken, or larger than `MAX_PIXELS`.
+        MediaError: It is missing, no picture, broken, or beyond the limits of `limits`.
     """
     if isinstance(picture, bytes):
         if not picture:
             raise MediaError("-: standard input was empty; expected the bytes of one picture: cat face.jpg | ... -")
-        return Frame(_STDIN, 0, 0.0, _decode(io.BytesIO(picture), _STDIN))
+        return Frame(_STDIN, 0, 0.0, _decode(io.BytesIO(picture), _STDIN, len(picture)))
     path = Path(picture)
     check_readable(path, "a picture")
-    return Frame(str(picture), 0, 0.0, _decode(path, str(picture)))
+    if (size := path.stat().st_size) > MAX_FILE_BYTES:
+        raise MediaError(_too_many_bytes(str(picture), size, MAX_FILE_BYTES))
+    return Frame(str(picture), 0, 0.0, _decode(path, str(picture), size))
 
 
 def read_standard_input() -> Frame:
     """Return the one picture whose bytes come on standard input.
 
     Raises:
-        MediaError: Nothing came, more than `MAX_STDIN_BYTES`, or it is no picture.
+        MediaError: Nothing came, more than `MAX_STDIN_BYTES` did, or it is no picture.
     """
     data = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
     if len(data) > MAX_STDIN_BYTES:
-        raise MediaError(
-            f"-: more than {MAX_STDIN_BYTES >> 20} MiB came on standard input; expected one picture. "
-            "Name a file instead, or check what is piped in."
-        )
+        raise MediaError(_too_many_bytes(_STDIN, None, MAX_STDIN_BYTES))
     return read_picture(data)
 
 
@@ -106,13 +109,14 @@ def _quiet_open(file: Path | io.BytesIO) -> Image.Image:
         return Image.open(file, formats=formats)
 
 
-def _decode(file: Path | io.BytesIO, name: str) -> np.ndarray:
+def _decode(file: Path | io.BytesIO, name: str, file_bytes: int) -> np.ndarray:
     """Return the RGB pixels; Pillow's decoders raise errors of many types on broken files, all become MediaError."""
     try:
         with _quiet_open(file) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise MediaError(_too_large(name, f"{image.width} x {image.height}"))
-            return _decode_image(image, name)
+            if fault := fault_of(image, file_bytes):
+                raise MediaError(f"{name}: {fault}")
+            with _BUDGET.reserved(decoding_bytes(image, file_bytes)):
+                return _decode_image(image, name)
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
@@ -130,6 +134,11 @@ def _decode(file: Path | io.BytesIO, name: str) -> np.ndarray:
             f"{name}: the picture is broken or cut short ({error or type(error).__name__}). "
             "Copy it again from where it came."
         ) from None
+
+
+def _too_many_bytes(name: str, found: int | None, most: int) -> str:
+    size = "has no end" if found is None else f"has {found} bytes"
+    return f"{name}: it {size}; a picture may have {most // 10**6} million. Name a picture, or a smaller one."
 
 
 def _too_large(name: str, size: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from duchenne.errors import WeightsError
+from duchenne.files.whole_files import write_whole
 
 OPSET = 17
 
@@ -42,17 +44,19 @@ def export_onnx(
     """
     module = module.eval()
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    torch.onnx.export(
-        module, tuple(inputs.values()), str(unfinished), input_names=list(inputs), output_names=list(outputs),
-        dynamic_axes={name: dict(axes) for name, axes in free_axes.items()}, opset_version=OPSET, dynamo=False,
-    )  # fmt: skip
-    write_metadata(unfinished, metadata)
-    difference = _difference(module, unfinished, others)
-    if not difference <= tolerance:
-        unfinished.unlink()
-        raise WeightsError(f"The ONNX file differs from torch by {difference:.2g}; at most {tolerance:g} is accepted.")
-    unfinished.replace(path)
+    with TemporaryDirectory() as folder:
+        draft = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            module, tuple(inputs.values()), str(draft), input_names=list(inputs), output_names=list(outputs),
+            dynamic_axes={name: dict(axes) for name, axes in free_axes.items()}, opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
+        write_metadata(draft, metadata)
+        difference = _difference(module, draft, others)
+        if not difference <= tolerance:
+            raise WeightsError(
+                f"The ONNX file differs from torch by {difference:.2g}; at most {tolerance:g} is accepted."
+            )
+        write_whole(path, draft.read_bytes())
     return difference
 
 
@@ -62,9 +66,7 @@ def write_metadata(path: Path, metadata: Mapping[str, str]) -> None:
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
-    scratch = path.with_name(f"{path.name}.metadata")
-    onnx.save(model, str(scratch))
-    scratch.replace(path)
+    write_whole(path, model.SerializeToString())
 
 
 def _difference(module: nn.Module, path: Path, inputs: Mapping[str, Tensor]) -> float:

@@ -40,8 +40,8 @@ class SymmetricNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.scale = config, OrdinalScale(config.aus)
-        self.left_half = torch.tensor([*config.paired, *config.middle])
-        self.right_half = torch.tensor([config.mirror[k] for k in self.left_half.tolist()])
+        half = [*config.paired, *config.middle]
+        self.left_half, self.right_half = torch.tensor(half), torch.tensor([config.mirror[k] for k in half])
         self.shared = nn.Conv2d(1 if config.grey else 3, config.shared_channels, config.shared_kernel)
         self.patch_layers = _patch_layers(config)
         patches, per_patch = len(self.left_half), config.patch_layers[-1].channels * config.map_sides()[-1] ** 2
@@ -94,18 +94,22 @@ class SymmetricNetwork(nn.Module):
         halves = self._halves(windows)
         patches, channels = len(self.left_half), self.config.shared_channels
         maps = torch.relu(self.shared(halves.flatten(0, 2)))
-        maps = self.patch_layers(maps.reshape(-1, patches * channels, *maps.shape[2:]))
+        maps = maps.reshape(-1, patches * channels, *maps.shape[2:])
+        for layer in self.patch_layers:
+            maps = torch.relu(layer(maps))
         features = maps.reshape(-1, 2, patches, maps[0, 0].numel() * self.config.patch_layers[-1].channels)
         other_side = features[:, :, : len(self.config.paired)].flip(1)
-        both = torch.cat([features.flatten(2), other_side.flatten(2)], 2)
-        return self.appearance(self.dropout(torch.relu(self.features(self.feature_dropout(both)))))
+        both = torch.cat([features.flatten(2), other_side.flatten(2)], 2).flatten(0, 1)
+        values = self.appearance(self.dropout(torch.relu(self.features(self.feature_dropout(both)))))
+        return values.reshape(-1, 2, values.shape[1])
 
     def _of_landmarks(self, shape: Tensor) -> Float[Tensor, "n 2 a"]:
         values = torch.stack([shape, _mirrored(shape, _FLIP_X)], 1)
-        values = ((values - self.shape_mean) / self.shape_spread).flatten(2)
+        values = ((values - self.shape_mean) / self.shape_spread).flatten(0, 1).flatten(1)
         for layer in self.landmark_layers:
             values = torch.relu(layer(values))
-        return self.landmarks(self.dropout(values))
+        values = self.landmarks(self.dropout(values))
+        return values.reshape(-1, 2, values.shape[1])
 
     def _by_side(self, by_half: Float[Tensor, "n 2 a"]) -> Float[Tensor, "n a 2"]:
         """Return the subject's left and right: the image's right and left; the mean where an AU has no sides."""
@@ -113,20 +117,16 @@ class SymmetricNetwork(nn.Module):
         return torch.where(self.sided, sides, sides.mean(1, keepdim=True)).movedim(1, 2)
 
 
-def _patch_layers(config: SymmetricConfig) -> nn.Sequential:
+def _patch_layers(config: SymmetricConfig) -> nn.ModuleList:
     """Return the layers of all patches of a half, one group of channels each."""
-    groups, channels = len(config.paired) + len(config.middle), config.shared_channels
-    layers: list[nn.Module] = []
+    groups, channels, layers = len(config.paired) + len(config.middle), config.shared_channels, nn.ModuleList()
     for layer in config.patch_layers:
-        layers += [
-            nn.Conv2d(
-                groups * channels, groups * layer.channels, layer.kernel, layer.stride, groups=groups, bias=False
-            ),
-            nn.BatchNorm2d(groups * layer.channels),
-            nn.ReLU(),
-        ]
+        sizes = (groups * channels, groups * layer.channels, layer.kernel, layer.stride)
+        convolution = nn.Conv2d(*sizes, groups=groups, bias=not config.batch_norm)
+        normed = nn.Sequential(convolution, nn.BatchNorm2d(groups * layer.channels))
+        layers.append(normed if config.batch_norm else convolution)
         channels = layer.channels
-    return nn.Sequential(*layers)
+    return layers
 
 
 def _mirrored(points: Float[Tensor, "*n 49 3"], signs: tuple[float, float, float]) -> Float[Tensor, "*n 49 3"]:

@@ -25,6 +25,7 @@ class SymmetricConfig:
         landmark_widths: Units of the two layers that read the pose-normalised landmarks.
         dropout: Share of units set to zero before the outputs.
         feature_dropout: Share of the patches' values set to zero.
+        batch_norm: After each layer of the patches; released files have it folded into the layers.
     """
 
     aus: tuple[str, ...] = AU_NAMES
@@ -42,6 +43,7 @@ class SymmetricConfig:
     landmark_widths: tuple[int, int] = (128, 128)
     dropout: float = 0.4
     feature_dropout: float = 0.4
+    batch_norm: bool = True
 
     def __post_init__(self) -> None:
         if not self.aus or set(self.aus) - set(AU_NAMES):

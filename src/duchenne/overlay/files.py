@@ -1,30 +1,37 @@
 """Overlays on disk: a picture for each picture, a video for each video.
 
-A file is written under a temporary name (`NAME.part.mp4`) and gets its own at the end, so a file with the final name
+A file is written under a temporary name (`NAME.mp4.part`) and gets its own at the end, so a file with the final name
 is whole. When a run is interrupted, the part that was drawn stays under the temporary name, closed so that it plays; a
-video encoder cannot go on in the middle of a file, so the next run draws it anew. Sound is not copied.
+video encoder cannot go on in the middle of a file, so the next run draws it anew. Sound is not copied. Each file says
+of itself that it is an overlay, so that no later run takes it for a source.
 """
 
 import io
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import BinaryIO, cast
 
 import av
 from av.container import OutputContainer
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from duchenne.cropping import Picture
 from duchenne.errors import OutputError
+from duchenne.files.whole_files import FULL_DISK, put_in_place, write_all, write_whole
 from duchenne.media import Frame, Source
+from duchenne.media.own_pictures import OVERLAY_MARK
 from duchenne.overlay.drawing import draw
 from duchenne.overlay.targets import is_moving, overlay_paths
 from duchenne.results import FaceAUs
+from duchenne.results.run_record import RunRecord
 
 _TICKS_PER_S = 60_000
 """Time base of videos: the common frame rates are whole numbers of ticks, and MPEG-4 allows no more than 65,535."""
@@ -50,6 +57,7 @@ class OverlayWriter:
         self, target: str | Path, sources: Sequence[Source], thresholds: Mapping[str, float], overwrite: bool = False
     ) -> None:
         self.paths = overlay_paths(Path(target), sources, overwrite)
+        self._overwrite = overwrite
         self._thresholds = dict(thresholds)
         self._video: VideoFile | None = None
         self._source: str | None = None
@@ -76,10 +84,10 @@ class OverlayWriter:
             self._source = source.name
         path = self.paths[source.name]
         if not is_moving(source):
-            write_picture(path, draw(frame.pixels, faces, self._thresholds))
+            write_picture(path, draw(frame.pixels, faces, self._thresholds), self._overwrite)
             return
         if self._video is None:
-            self._video = VideoFile(path)
+            self._video = VideoFile(path, self._overwrite)
         self._video.add(draw(frame.pixels, faces, self._thresholds, f"{frame.timestamp_s:.2f} s"), frame.timestamp_s)
 
     def _finish_video(self) -> None:
@@ -88,21 +96,22 @@ class OverlayWriter:
             video.finish()
 
 
-def write_picture(path: Path, pixels: Picture) -> None:
-    """Write a picture in the format of its ending, whole or not at all.
+def write_picture(path: Path, pixels: Picture, overwrite: bool = True) -> None:
+    """Write a picture in the format of its ending, whole or not at all; it says of itself that it is an overlay.
 
     Raises:
-        OutputError: The disk is full or gone.
+        OutputError: The disk is full or gone, or a file has appeared there that may not be replaced.
     """
-    part = _part(path)
-    packed = io.BytesIO()
-    png = path.suffix.lower() == ".png"
-    Image.fromarray(pixels).save(packed, "PNG" if png else "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    packed, image = io.BytesIO(), Image.fromarray(pixels)
+    if path.suffix.lower() == ".png":
+        said = PngInfo()
+        said.add_text("comment", OVERLAY_MARK)
+        image.save(packed, "PNG", pnginfo=said)
+    else:
+        image.save(packed, "JPEG", quality=_JPEG_QUALITY, subsampling=0, comment=OVERLAY_MARK.encode())
     try:
-        part.write_bytes(packed.getbuffer())
-        part.replace(path)
+        write_whole(path, packed.getbuffer(), overwrite)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise _failed(path, error) from error
 
 
@@ -111,20 +120,29 @@ class VideoFile:
 
     Args:
         path: Final name; its ending chooses the container.
+        overwrite: Whether a file of that name, or a part that an earlier run left, may be replaced.
 
     Raises:
+        UsageError: A file that no run made bears the temporary name.
         OutputError: The file cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self._part = path, _part(path)
+    def __init__(self, path: Path, overwrite: bool = True) -> None:
+        self.path, self._overwrite = path, overwrite
+        self._record = RunRecord(path, {"overlay": True})
         self._stream: VideoStream | None = None
         self._origin_s, self._last_tick = 0.0, -1
         try:
-            self._file = self._part.open("w+b")
+            if not overwrite:
+                self._record.check_own()
+            elif not self._record.is_own():
+                self._record.remove()
+            self._file = self._record.begin()
         except OSError as error:
             raise _failed(path, error) from error
-        self._container: OutputContainer = av.open(self._file, "w", format=_FORMATS[path.suffix.lower()])
+        self._sink = _Sink(self._file)
+        self._container: OutputContainer = av.open(self._sink, "w", format=_FORMATS[path.suffix.lower()])
+        self._container.metadata["comment"] = OVERLAY_MARK
 
     def add(self, pixels: Picture, time_s: float) -> None:
         """Add a frame, of the same even size each time; times count from the first.
@@ -142,16 +160,18 @@ class VideoFile:
         """
         self._attempt(self._close)
         try:
-            self._part.replace(self.path)
+            put_in_place(self._record.part, self.path, self._overwrite)
+            self._record.remove()
         except OSError as error:
             raise _failed(self.path, error) from error
 
     def abandon(self) -> None:
         """Close the file under its temporary name, as far as the disk allows."""
-        try:
+        with suppress(av.FFmpegError, OSError):
             self._close()
-        except (av.FFmpegError, OSError):
+        with suppress(OSError):
             self._file.close()
+        self._record.close()
 
     def _encode(self, pixels: Picture, time_s: float) -> None:
         if self._stream is None:
@@ -167,6 +187,9 @@ class VideoFile:
         if self._stream is not None:
             self._container.mux(self._stream.encode())
         self._container.close()
+        if self._sink.error is not None:  # The library may not have handed it on.
+            raise self._sink.error
+        os.fsync(self._file.fileno())
         self._file.close()
 
     def _attempt(self, step: Callable[[], None]) -> None:
@@ -193,12 +216,34 @@ def _add_stream(container: OutputContainer, width: int, height: int) -> VideoStr
     return stream
 
 
-def _part(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.part{path.suffix}")
+class _Sink:
+    """What the encoder writes to: all of a piece or an error, which is kept."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            write_all(self._file, data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+        return len(data)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def _failed(path: Path, error: Exception) -> OutputError:
+    if isinstance(error, FileExistsError):
+        there = error.filename2 or error.filename
+        return OutputError(f"{path}: {there} lies there already. Move it away, or replace it with --overwrite.")
     cause = getattr(error, "strerror", None) or str(error)
+    what = "the disk is full, and " if getattr(error, "errno", None) in FULL_DISK else ""
     return OutputError(
-        f"{path}: the overlay cannot be written ({cause}). Make room or check the permissions, then run it again."
+        f"{path}: {what}the overlay cannot be written ({cause}). Make room or check the permissions, then run it again."
     )

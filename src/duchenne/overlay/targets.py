@@ -1,5 +1,7 @@
 """Where the overlay of each source goes, and what speaks against it before any work is done."""
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,12 +59,14 @@ def _in_folder(folder: Path, sources: Sequence[Source]) -> dict[str, Path]:
         raise OutputError(f"{folder}: is a file without an ending. Give an ending such as .png, or name a folder.")
     paths: dict[str, Path] = {}
     taken: set[str] = set()
+    numbers: Counter[str] = Counter()
     for source in sources:
         stem, ending = _name_of(source)
-        name, number = f"{stem}{ending}", 2
-        while name.lower() in taken:
-            name, number = f"{stem}-{number}{ending}", number + 1
-        taken.add(name.lower())
+        name = f"{stem}{ending}"
+        while name.casefold() in taken:
+            numbers[f"{stem}{ending}"] += 1
+            name = f"{stem}-{numbers[f'{stem}{ending}'] + 1}{ending}"
+        taken.add(name.casefold())
         paths[source.name] = folder / name
     return paths
 
@@ -83,7 +87,7 @@ def _check_each(paths: dict[str, Path], sources: Sequence[Source], overwrite: bo
     for path in paths.values():
         if path.resolve() in originals:
             raise UsageError(f"{path}: the overlay would replace a source. Name another file or folder.")
-        if path.exists() and not overwrite:
+        if os.path.lexists(path) and not overwrite:
             raise OutputError(f"{path}: exists already. Name another file, or say --overwrite to replace it.")
 
 

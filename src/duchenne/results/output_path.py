@@ -30,6 +30,6 @@ def check_output_path(path: str | Path, endings: Collection[str], overwrite: boo
         raise OutputError(f"{path}: this is a folder; a file of that name cannot be written. Choose another name.")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path}: this user may not write to the folder {path.parent}. Choose another.")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise UsageError(f"{path}: the file exists. Choose another name, or replace it with --overwrite.")
     return ending

@@ -1,34 +1,34 @@
 """From faces to files: CSV, Parquet and JSON lines that are whole or not there, and that can be continued.
 
-While a run lasts, rows go to `<output>.part` and its progress to `<output>.part.json`. Only `finish` gives the file its
-name, so whatever bears the final name is complete. After an interruption the part is cut back to the last checkpoint
-and continued; the finished file has the same bytes as that of a run without interruption.
+While a run lasts, rows go to `<output>.part` and its progress to `<output>.part.journal`. Only `finish` gives the file
+its name, so whatever bears the final name is complete. After an interruption the part is cut back to the last
+checkpoint and continued; the finished file has the same bytes as that of a run without interruption.
 """
 
-import csv
-import errno
-import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 from duchenne.errors import OutputError, UsageError
+from duchenne.files.whole_files import FULL_DISK, beside, put_in_place, write_all
 from duchenne.media import Frame
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
 from duchenne.results.output_path import check_output_path
-from duchenne.results.rows import Row, empty_row, to_row
-from duchenne.results.run_record import Checkpoint, Position, RunRecord, write_all
+from duchenne.results.parquet_rows import ParquetRows
+from duchenne.results.rows import Row, check_columns, empty_row, to_row
+from duchenne.results.run_record import Checkpoint, Position, RunRecord
 
 RESULT_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
 _JSON_ENDINGS = (".jsonl", ".ndjson")
+_CUTTING = re.compile(r"[,;|\"'\x00-\x1f]")
 _BUFFER_BYTES = 1 << 20
-_ROW_GROUP = 10_000
 
 
 class ResultFile:
@@ -40,14 +40,20 @@ class ResultFile:
         path: The final name.
         columns: What it says of each face.
         state: What the last checkpoint of an interrupted run recorded; None at a fresh start.
+        sources: What the checkpoints of an interrupted run recorded of sources, one after another.
         rows: Rows in the file so far.
     """
 
-    def __init__(self, path: Path, columns: Columns, ending: str, fingerprint: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, columns: Columns, ending: str, fingerprint: Mapping[str, Any], overwrite: bool = False
+    ) -> None:
         self.path, self.columns = path, columns
         self.state: dict[str, Any] | None = None
+        self.sources: tuple[dict[str, Any], ...] = ()
         self.rows = 0
         self._ending = ending
+        self._overwrite, self._named = overwrite, False
+        self._parquet = ParquetRows(columns) if ending == ".parquet" else None
         self._record = RunRecord(path, {**fingerprint, **asdict(columns)})
         self._pending = bytearray()
         self._length = 0
@@ -73,15 +79,16 @@ class ResultFile:
             restart: Drop what an interrupted run left.
 
         Raises:
-            UsageError: The ending is unknown, the file exists, or the part there is of another run.
+            UsageError: The ending is unknown, the file exists, or the part there is of another run or of none.
             OutputError: The folder is missing or not writable, or the disk is full.
         """
-        ending = check_output_path(path, RESULT_ENDINGS, overwrite)
-        file = cls(Path(path), columns, ending, fingerprint)
+        ending = check_output_path(path, RESULT_ENDINGS, overwrite=True)
+        file = cls(Path(path), columns, ending, fingerprint, overwrite)
         with _explained(file.path, "Nothing has been written."):
-            if restart:
-                file._record.remove()
-            file._begin(file._record.read())
+            checkpoint = file._left_behind(restart)
+            if checkpoint is None or not checkpoint.named:
+                check_output_path(path, RESULT_ENDINGS, overwrite)
+            file._begin(checkpoint)
         return file
 
     def __enter__(self) -> "ResultFile":
@@ -104,11 +111,9 @@ class ResultFile:
             UsageError: A face holds something else than the file.
             OutputError: The disk is full or gone.
         """
-        held = replace(self.columns, every_frame=False)
         for face in faces:
-            if face.columns != held:
-                raise UsageError(f"{self.path}: the file holds {held}, a face {face.columns}.")
-            self._append(to_row(face))
+            check_columns(face, self.columns)
+            self._append(to_row(face, self.columns.groups))
 
     def write_empty(self, frame: Frame) -> None:
         """Append the row of a frame without a face, if the file has such rows (`Columns.every_frame`).
@@ -131,13 +136,19 @@ class ResultFile:
         """The end of the rows written so far."""
         return Position(self._length + len(self._pending), self.rows)
 
-    def checkpoint(self, state: Mapping[str, Any], position: Position | None = None) -> None:
+    def checkpoint(
+        self,
+        state: Mapping[str, Any],
+        position: Position | None = None,
+        sources: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         """Bring all rows to the disk, then record `state`, with which a continuation begins; about once a second.
 
         Args:
             state: How far the run is.
             position: The end of the rows that `state` counts; those behind it are dropped by a continuation. None for
                 all that were written.
+            sources: What to record of the sources that were done since the checkpoint before.
 
         Raises:
             OutputError: The disk is full or gone; the checkpoint before still holds.
@@ -145,24 +156,33 @@ class ResultFile:
         with _explained(self.path, self._kept()):
             self._flush()
             os.fsync(self._opened().fileno())
-            self._record.write(state, position or self.position)
+            self._record.append(state, position or self.position, sources)
         self.state = dict(state)
 
-    def finish(self) -> None:
+    def finish(self, before_naming: Callable[[Path], None] | None = None) -> None:
         """Complete the file and give it its name.
 
+        Args:
+            before_naming: Called with the whole file under its temporary name, before it gets its own.
+
         Raises:
-            OutputError: The disk is full or gone; the last checkpoint still holds.
+            OutputError: The disk is full or gone, or a file of that name has appeared meanwhile; the last checkpoint
+                still holds.
         """
         with _explained(self.path, self._kept()):
-            self._flush()
-            os.fsync(self._opened().fileno())
+            if not self._named:
+                self._flush()
+                os.fsync(self._opened().fileno())
+                if self._parquet is not None:
+                    self._convert_to_parquet(self._parquet, before_naming)
+                else:
+                    self._name(self.part, before_naming)
             self.close()
-            if self._ending == ".parquet":
-                self._convert_to_parquet()
-            else:
-                os.replace(self.part, self.path)
             self._record.remove()
+
+    def refusal(self, cause: str) -> UsageError:
+        """Return the error that says why an interrupted run is not continued."""
+        return self._record.refusal(cause)
 
     def discard(self) -> None:
         """Leave nothing behind of a run that gave nothing."""
@@ -174,17 +194,36 @@ class ResultFile:
         if self._file is not None:
             self._file.close()
             self._file = None
+        self._record.close()
+
+    def _left_behind(self, restart: bool) -> Checkpoint | None:
+        """Return what to continue from; make sure that what bears the temporary names may be replaced otherwise."""
+        if self._overwrite and not self._record.is_own():
+            self._record.remove()
+        if restart:
+            self._record.check_own()
+            return None
+        return self._record.read()
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
-            self._record.write(None, Position(0, 0))
-            self._file = self.part.open("wb", buffering=0)
+            self._file = self._record.begin()
             self._pending += self._header()
             self._flush()
             return
-        self.state, (self._length, self.rows) = checkpoint.state, checkpoint.position
-        self._file = self.part.open("r+b", buffering=0)
+        self.state, self.sources = checkpoint.state, checkpoint.sources
+        self._length, self.rows = checkpoint.position
+        self._named = checkpoint.named
+        if self._named:
+            return
+        self._file = self._record.go_on()
         self._file.truncate(self._length)
+
+    def _name(self, whole: Path, before_naming: Callable[[Path], None] | None) -> None:
+        if before_naming is not None:
+            before_naming(whole)
+        self._record.note_whole(whole)
+        put_in_place(whole, self.path, self._overwrite)
 
     def _flush(self) -> None:
         file, length = self._opened(), self._length + len(self._pending)
@@ -203,32 +242,21 @@ class ResultFile:
         return f"All up to the last checkpoint is kept in {self.part}; run the same command again to continue."
 
     def _header(self) -> bytes:
-        return b"" if self._ending in _JSON_ENDINGS else _csv_line(self.columns.names)
+        return _csv_line(self.columns.names) if self._ending == ".csv" else b""
 
     def _encode(self, row: Row) -> bytes:
+        if self._parquet is not None:
+            return self._parquet.encode(row)
         if self._ending in _JSON_ENDINGS:
             return (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
         return _csv_line(row.values())
 
-    def _convert_to_parquet(self) -> None:
-        """Turn the part, which is CSV, into Parquet, one row group at a time."""
-        import fastparquet
-        import pandas as pd
-
-        draft = self.path.with_name(self.path.name + ".part.parquet")
-        types = self.columns.types
+    def _convert_to_parquet(self, parquet: ParquetRows, before_naming: Callable[[Path], None] | None) -> None:
+        """Turn the part into a Parquet file and give it the name of the result; the part stays."""
+        draft = beside(self.path, ".part.parquet")
         try:
-            chunks = pd.read_csv(
-                self.part, dtype=types, na_filter=self.columns.every_frame, keep_default_na=False, na_values=[""],
-                chunksize=_ROW_GROUP,
-            )  # fmt: skip
-            with chunks:
-                for number, table in enumerate(chunks):
-                    fastparquet.write(
-                        str(draft), table, append=number > 0, write_index=False, object_encoding={"source": "utf8"},
-                        has_nulls=self.columns.every_frame, compression="SNAPPY",
-                    )  # fmt: skip
-            os.replace(draft, self.path)
+            parquet.convert(self.part, draft)
+            self._name(draft, before_naming)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -238,14 +266,23 @@ def _explained(path: Path, kept: str) -> Iterator[None]:
     """Turn an OSError within into an OutputError that says what is kept."""
     try:
         yield
+    except FileExistsError as error:
+        there = error.filename2 or error.filename
+        raise OutputError(f"{path}: {there} has appeared meanwhile and stays. Move it away. {kept}") from None
     except OSError as error:
         cause = error.strerror or str(error)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL_DISK:
             raise OutputError(f"{path}: the disk is full ({cause}). Free some space. {kept}") from None
         raise OutputError(f"{path}: the file cannot be written ({cause}). Check the disk. {kept}") from None
 
 
 def _csv_line(values: Iterable[object]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue().encode("utf-8", "backslashreplace")
+    return (",".join(map(_csv_cell, values)) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _csv_cell(value: object) -> str:
+    """Return a cell; text that any reader might cut, at a semicolon as at a carriage return, stands in quotes."""
+    text = "" if value is None else str(value)
+    if isinstance(value, str) and (not text or text.strip() != text or _CUTTING.search(text)):
+        return '"' + text.replace('"', '""') + '"'
+    return text

@@ -1,16 +1,21 @@
 """From faces to tables: rows of a file and a pandas DataFrame (docs/columns.md)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from duchenne.errors import UsageError
+from duchenne.extras import needed
 from duchenne.facs import AU_BY_NAME, UNKNOWN
 from duchenne.media import Frame
-from duchenne.results.columns import POINTS, SIDES, Columns
+from duchenne.results.columns import GROUPS, POINTS, SIDES, Columns
 from duchenne.results.face_aus import FaceAUs
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a formula of a cell: ASCII, and the full-width forms."""
 
 Row = dict[str, str | int | float | None]
 """One face: a value under each of `Columns.names`. A frame without a face: None but for `columns.FRAME_COLUMNS`."""
@@ -18,39 +23,78 @@ Row = dict[str, str | int | float | None]
 _TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS, _INTENSITY_DECIMALS = 6, 4, 2, 2, 2
 
 
-def to_row(face: FaceAUs) -> Row:
-    """Return one face as a row, in the order of `face.columns`, rounded as docs/columns.md says."""
+def to_row(face: FaceAUs, groups: Sequence[str] = GROUPS) -> Row:
+    """Return one face as a row, in the order of a table's columns, rounded as docs/columns.md says.
+
+    Args:
+        face: The face.
+        groups: Which groups of columns the table has.
+    """
     row: Row = {
-        "source": face.source,
+        "source": written_source(face.source),
         "frame": int(face.frame),
         "timestamp_s": _rounded(face.timestamp_s, _TIME_DECIMALS),
         "face_id": int(face.face_id),
         "confidence": _rounded(face.box.confidence, _PROBABILITY_DECIMALS),
     }
-    for name, value in zip(("left_px", "top_px", "width_px", "height_px"), face.box.box, strict=True):
-        row[name] = _rounded(value, _PIXEL_DECIMALS)
-    for name in ("yaw_deg", "pitch_deg", "roll_deg"):
-        row[name] = _rounded(getattr(face.pose, name), _DEGREE_DECIMALS)
+    for group in groups:
+        row |= _CELLS[group](face)
+    return row
+
+
+def _box_cells(face: FaceAUs) -> Row:
+    names = ("left_px", "top_px", "width_px", "height_px")
+    return {name: _rounded(value, _PIXEL_DECIMALS) for name, value in zip(names, face.box.box, strict=True)}
+
+
+def _pose_cells(face: FaceAUs) -> Row:
+    return {name: _rounded(getattr(face.pose, name), _DEGREE_DECIMALS) for name in ("yaw_deg", "pitch_deg", "roll_deg")}
+
+
+def _all_au_cells(face: FaceAUs) -> Row:
+    cells: Row = {}
     blank = ~face.reliable & (face.unreliable == "blank")
     for k, name in enumerate(face.aus):
-        row |= _au_cells(face, k, name)
+        cells |= _au_cells(face, k, name)
         if blank[k]:
-            row[f"{name}_c"] = UNKNOWN
+            cells[f"{name}_c"] = UNKNOWN
+    return cells
+
+
+def _landmark_cells(face: FaceAUs) -> Row:
+    cells: Row = {}
     for axis, values, decimals in (
         ("x", face.landmarks.points[:, 0], _PIXEL_DECIMALS),
         ("y", face.landmarks.points[:, 1], _PIXEL_DECIMALS),
         ("v", face.landmarks.visibility, _PROBABILITY_DECIMALS),
     ):
         for number, value in zip(POINTS, values, strict=True):
-            row[f"{axis}_{number}"] = _rounded(value, decimals)
-    return row
+            cells[f"{axis}_{number}"] = _rounded(value, decimals)
+    return cells
+
+
+_CELLS = {"box": _box_cells, "pose": _pose_cells, "aus": _all_au_cells, "landmarks": _landmark_cells}
+
+
+def written_source(source: str) -> str:
+    r"""Return the name of a source as tables hold it: text in every format, and no formula in any spreadsheet.
+
+    A name that a spreadsheet would take for a formula gets "./" before it, which names the same file; bytes that are no
+    text become escapes.
+
+    Example:
+        >>> written_source("=1+1.png"), written_source("-"), written_source("caf\udce9.png")
+        ('./=1+1.png', '-', 'caf\\udce9.png')
+    """
+    text = source.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"./{text}" if text.lstrip().startswith(_FORMULA_BEGINS) and text != "-" else text
 
 
 def empty_row(frame: Frame, columns: Columns) -> Row:
     """Return the row of a frame that shows no face."""
     row: Row = dict.fromkeys(columns.names)
     return row | {
-        "source": frame.source,
+        "source": written_source(frame.source),
         "frame": int(frame.index),
         "timestamp_s": _rounded(frame.timestamp_s, _TIME_DECIMALS),
     }
@@ -80,25 +124,27 @@ def to_dataframe(results: Iterable[FaceAUs], columns: Columns | None = None) -> 
 
     Raises:
         UsageError: A face holds something else than the table.
+        MissingExtraError: pandas is not installed; the extra `pandas` brings it. `write_table` does without.
     """
+    pandas = needed("pandas")
     rows: list[Row] = []
     for face in results:
         columns = columns or face.columns
-        if columns != face.columns:
-            raise UsageError(
-                f"The table holds {columns}, but {face.source} frame {face.frame} holds {face.columns}. "
-                "Make one table for each choice of action units."
-            )
-        rows.append(to_row(face))
-    return rows_to_dataframe(rows, columns or Columns())
+        check_columns(face, columns)
+        rows.append(to_row(face, columns.groups))
+    types = (columns or Columns()).types
+    return pandas.DataFrame(
+        {name: pandas.Series([row[name] for row in rows], dtype=kind) for name, kind in types.items()}
+    )
 
 
-def rows_to_dataframe(rows: Sequence[Row], columns: Columns) -> "pd.DataFrame":
-    """Return rows of `to_row` as a pandas table with the types of its columns."""
-    import pandas as pd
-
-    types = columns.types
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in types.items()})
+def check_columns(face: FaceAUs, columns: Columns) -> None:
+    """Raise a UsageError if a table of these columns cannot take the face."""
+    if replace(columns, groups=GROUPS, every_frame=False) != face.columns:
+        raise UsageError(
+            f"The table holds {columns}, but {face.source} frame {face.frame} holds {face.columns}. "
+            "Make one table for each choice of action units."
+        )
 
 
 def _rounded(value: float, decimals: int) -> float:

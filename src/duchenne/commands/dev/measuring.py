@@ -253,16 +253,46 @@ def measure_movements(*, people: int = 40, intensity: float = 5.0) -> int:
     return 0
 
 
-def card(network: Literal["face-detector", "landmarks", "au-network"], result: Path, /) -> int:
+def measure_au_network(
+    *weights: Path, out: Path, poses: Path | None = None, free: Path | None = None, prototypes: Path | None = None
+) -> int:
+    """Measure exported AU networks on prepared rendered heads, side by side.
+
+    Areas frontal, over poses and within emotion prototypes, intensities and sides. The heads must show people whom no
+    network has seen.
+
+    Parameters
+    ----------
+    weights
+        Files that duchenne export has written, or real and rendered, the package's own.
+    out
+        The JSON to write.
+    poses
+        Store of stills of independent action units, each face under the fifteen poses of the grid.
+    free
+        Store of stills of independent action units in free poses.
+    prototypes
+        Store of stills of emotion prototypes.
+    """
+    from duchenne.evaluation.pretrained.au_file import HeadStores, measure_au_files
+    from duchenne.evaluation.pretrained.result_json import write_result
+
+    result = measure_au_files(weights, HeadStores(poses, free, prototypes), command_line(sys.argv[1:]))
+    write_result(result, out)
+    print(out)
+    return 0
+
+
+def card(network: Literal["face-detector", "landmarks", "au-network", "real-faces"], result: Path, /) -> int:
     """Print the tables of a network's card, in Markdown.
 
-    The cards in docs/cards hold these tables of results/face_detector.json, results/landmarker.json and
-    results/au_compact.json.
+    The cards in docs/cards hold these tables of results/face_detector.json, results/landmarker.json, and for each AU
+    network of results/au_real.json (on rendered heads) and results/au_real_on_real_faces.json.
 
     Parameters
     ----------
     network
-        Which network.
+        Which network; real-faces for an AU network on the faces of real people.
     result
         The JSON that measured it.
     """

@@ -1,4 +1,4 @@
-"""Make the AU network of the package from what `duchenne train compact` has left, and measure it.
+"""Make an AU network of the package from what `duchenne train` has left, and measure it.
 
 No identity is in two of the stores, but the neutral ones show the people of the store that they are named after. The
 first one chooses the late fusion weights, calibrates probabilities and chooses thresholds; the others are used for the
@@ -16,6 +16,7 @@ from duchenne.datasets.store import PreparedStore
 from duchenne.errors import TrainingError
 from duchenne.evaluation.pretrained import au_scores
 from duchenne.evaluation.pretrained.au_predictions import Predictions, RenderedStore, ordinal_network_of, predict
+from duchenne.evaluation.pretrained.au_prototypes import within_prototypes
 from duchenne.evaluation.pretrained.au_result import AUNetworkResult
 from duchenne.evaluation.pretrained.neutral_gain import neutral_gain
 from duchenne.recognition import NeutralRule
@@ -30,6 +31,7 @@ _WHAT = (
     "Rendered faces of identities that neither training nor calibration nor thresholds saw; no real faces. "
     "Faces and landmarks as duchenne prepare finds them."
 )
+_REAL_SOURCE = "coded pictures of real people and rendered heads (duchenne.synthesis)"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class StoreFolders:
         poses: Independent AUs, each face under the fifteen poses of the grid.
         pairs: Frontal, in pairs that differ in one movement.
         free: Independent AUs, free poses.
+        prototypes: AUs by emotion prototypes, free poses.
         choose_neutral: Neutral frontal stills of people of `choose`.
         free_neutral: Neutral frontal stills of people of `free`.
     """
@@ -49,6 +52,7 @@ class StoreFolders:
     poses: Path
     pairs: Path
     free: Path
+    prototypes: Path
     choose_neutral: Path
     free_neutral: Path
 
@@ -61,6 +65,7 @@ class Stores:
     poses: RenderedStore
     pairs: RenderedStore
     free: RenderedStore
+    prototypes: RenderedStore
     choose_neutral: RenderedStore
     free_neutral: RenderedStore
 
@@ -91,7 +96,7 @@ class RealFaces:
 
 
 def release_au_network(
-    folder: Path, stores: StoreFolders, weights: Path, real: RealFolders | None = None
+    folder: Path, stores: StoreFolders, weights: Path, real: RealFolders | None = None, made_by: str = ""
 ) -> AUNetworkResult:
     """Calibrate and export a trained network, and measure it on identities that nothing was chosen on.
 
@@ -100,6 +105,7 @@ def release_au_network(
         stores: Where the stores lie.
         weights: ONNX file to write.
         real: Where those of real faces lie, if some are to calibrate and to choose.
+        made_by: The command that makes all of it.
 
     Raises:
         TrainingError: The folder holds no region network with an ordinal head.
@@ -115,28 +121,34 @@ def release_au_network(
         on_people = RealFaces(*(PreparedStore(one, system.recipe.reduction) for one in (real.choose, real.teach)))
         people |= {"real choose": on_people.choose.subject.tolist(), "real teach": on_people.teach.subject.tolist()}
     require_disjoint(people)
-    return release(system, opened, weights, on_people)
+    return release(system, opened, weights, on_people, made_by)
 
 
-def release(system: DeepSystem, stores: Stores, weights: Path, real: RealFaces | None = None) -> AUNetworkResult:
+def release(
+    system: DeepSystem, stores: Stores, weights: Path, real: RealFaces | None = None, made_by: str = ""
+) -> AUNetworkResult:
     """Write the ONNX file and return what was chosen and measured."""
     choose, teach = (None, None) if real is None else (real.choose, real.teach)
     system = calibrated(with_late_fusion(system, stores.choose), stores.choose, choose)
     rule = learn_rule(system, stores.choose, stores.choose_neutral, teach)
     chosen_on = ChoosingFaces(choose, stores.choose, stores.choose_neutral)
     exported = export_system(system, chosen_on, weights, rule)
-    return _measured(system, rule, exported, stores)
+    source = "rendered heads (duchenne.synthesis) alone" if real is None else _REAL_SOURCE
+    return _measured(system, rule, exported, stores, source, made_by)
 
 
-def _measured(system: DeepSystem, rule: NeutralRule, exported: Exported, stores: Stores) -> AUNetworkResult:
+def _measured(
+    system: DeepSystem, rule: NeutralRule, exported: Exported, stores: Stores, source: str, made_by: str
+) -> AUNetworkResult:
     aus, poses, free = system.aus, stores.poses, stores.free
     on_poses, in_pairs, in_free = (predict(system, store) for store in (poses, stores.pairs, free))
+    in_prototypes = predict(system, stores.prototypes)
     frontal, on_frontal = _frontal(poses, on_poses)
     return AUNetworkResult(
         what=_WHAT,
-        made_by="sh scripts/au_network.sh WORK",
+        made_by=made_by,
         name=system.name,
-        source="rendered heads (duchenne.synthesis) alone",
+        source=source,
         training=system.metadata,
         onnx_bytes=exported.size_bytes,
         onnx_against_torch_max_difference=exported.difference,
@@ -156,6 +168,7 @@ def _measured(system: DeepSystem, rule: NeutralRule, exported: Exported, stores:
         pairs_alone=au_scores.in_pairs(aus, stores.pairs, in_pairs.probability),
         pairs_of_lookalikes=au_scores.in_pairs(aus, stores.pairs, in_pairs.probability, differing=2),
         neutral=neutral_gain(system, rule, free, stores.free_neutral),
+        within_prototypes=within_prototypes(aus, stores.prototypes, in_prototypes.probability),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the AU network reaches on rendered faces, as results/au_compact.json holds it.
+"""What the AU network reaches on rendered faces, as results/au_real.json and au_rendered.json hold it.
 
 Areas are under the ROC. None stands where a measure has no meaning for lack of a class. `mean_12` is the mean over the
 paper's AUs, `mean_all` that over all.
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from duchenne.evaluation.json_record import INLINE, key
+from duchenne.evaluation.pretrained.au_prototypes import PrototypeAreas
 
 ByAU = Mapping[str, float | None]
 CountByAU = Mapping[str, int]
@@ -166,6 +167,7 @@ class AUNetworkResult:
         pairs_alone: One face lacks the AU.
         pairs_of_lookalikes: One face shows a look-alike in its stead.
         neutral: Free poses.
+        within_prototypes: Areas among faces of one emotion prototype, free poses.
     """
 
     what: str
@@ -191,6 +193,7 @@ class AUNetworkResult:
     pairs_alone: PairShares = field(metadata=key("pairs_that_differ_in_one_au"))
     pairs_of_lookalikes: PairShares
     neutral: NeutralGain = field(metadata=key("with_the_neutral_face_of_the_person"))
+    within_prototypes: PrototypeAreas
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,7 @@ class AUNetworkSummary:
     calibration_error: float | None
     stronger_side: float | None
     pairs_least_of_12: float | None
+    within_prototypes: float | None
     groups: Mapping[str, float | None] = field(metadata=INLINE)
 
 
@@ -224,5 +228,6 @@ def summary_of(result: AUNetworkResult) -> AUNetworkSummary:
         calibration_error=result.grading.calibration_error_mean_12,
         stronger_side=result.stronger_side.all,
         pairs_least_of_12=result.pairs_alone.least_of_12,
+        within_prototypes=result.within_prototypes.mean_12,
         groups={kind: groups.largest_difference for kind, groups in result.by_person.items()},
     )

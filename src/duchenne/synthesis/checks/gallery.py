@@ -12,6 +12,7 @@ import numpy as np
 
 from duchenne.cropping import Picture
 from duchenne.errors import SynthesisError
+from duchenne.files.whole_files import write_whole
 from duchenne.geometry import HeadPose
 from duchenne.poses import FERA17_POSES
 from duchenne.synthesis.head.glasses import draw_glasses
@@ -88,9 +89,7 @@ def write_gallery(folder: Path, seed: int = 0, pack: Path | None = None) -> list
         paths = []
         for name, sheet in draw_gallery(seed, pack).items():
             paths.append(folder / f"{name}.jpg")
-            partial = folder / f".{name}.jpg"
-            partial.write_bytes(encode_jpeg(sheet, QUALITY))
-            partial.replace(paths[-1])
+            write_whole(paths[-1], encode_jpeg(sheet, QUALITY))
         return paths
     except OSError as error:
         raise SynthesisError(f"{folder} cannot be written: {error.strerror}. Name a folder with room.") from error

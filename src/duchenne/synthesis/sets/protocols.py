@@ -24,6 +24,7 @@ import numpy as np
 
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.files.whole_files import write_whole
 from duchenne.geometry import HeadPose
 from duchenne.poses import FERA17_POSES
 from duchenne.synthesis.head.head import make_head
@@ -262,6 +263,4 @@ def _graded(table: np.ndarray, aus: Sequence[int]) -> list[list[int]]:
 def _write_table(path: Path, header: Sequence[int] | None, rows: list[list[int]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [header, *rows] if header else rows
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text("".join(",".join(map(str, line)) + "\n" for line in lines), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, "".join(",".join(map(str, line)) + "\n" for line in lines).encode())

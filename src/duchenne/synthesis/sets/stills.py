@@ -8,16 +8,16 @@ the number of workers.
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import fastparquet
 import numpy as np
-import pandas as pd
 
 from duchenne.errors import SynthesisError, UsageError
+from duchenne.extras import needed
+from duchenne.extras.parquet import column_names, read_parquet, write_parquet
 from duchenne.facs import AU_NAMES
 from duchenne.synthesis.head.head import Head, make_head
 from duchenne.synthesis.head.occluders import suited
@@ -32,6 +32,24 @@ from duchenne.synthesis.sets.shots import GRIDS, Poses, Shot, draw_shots, group_
 from duchenne.workers import end_with_parent
 
 PER_PERSON = 10
+STILLS_TYPES = {
+    "image": "bytes",
+    "subject": "int64",
+    "seed": "int64",
+    "yaw_deg": "float64",
+    "pitch_deg": "float64",
+    "roll_deg": "float64",
+    "tone": "int64",
+    "sex": "str",
+    "age": "float64",
+    "landmarks": "bytes",
+    "landmarks_3d": "bytes",
+    "visibility": "bytes",
+    "au_left": "bytes",
+    "au_right": "bytes",
+    "params": "str",
+}
+"""The columns of a file of stills, with their types."""
 _EARLIER = {"people_per_file": 25, "look": "any", "groups": 1, "tones": [1, 10], "ages": [18.0, 78.0]}
 """What the plans of folders say that were drawn before there was a choice."""
 SUBJECTS_PER_SEED, STILLS_SUBJECTS = 100_000, 50_000
@@ -115,7 +133,9 @@ def write_stills(plan: StillsPlan, folder: Path, workers: int = 1, on_file: Call
 
     Raises:
         SynthesisError: The folder belongs to another plan or cannot be written.
+        MissingExtraError: pyarrow is not installed.
     """
+    needed("pyarrow.parquet")
     _claim(plan, folder)
     missing = [number for number in range(plan.files) if not (folder / file_name(number)).exists()]
     if workers <= 1:
@@ -135,17 +155,18 @@ def write_stills(plan: StillsPlan, folder: Path, workers: int = 1, on_file: Call
     return len(missing)
 
 
-def read_stills(folder: Path, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
-    """Yield the files of a folder as data frames, in order.
+def read_stills(folder: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the columns of each file of a folder, in order.
 
     Raises:
         SynthesisError: The folder holds no file of stills.
+        ParquetError: A file is damaged.
     """
     paths = sorted(folder.glob("stills-*.parquet"))
     if not paths:
         raise SynthesisError(f"{folder} holds no stills-*.parquet. Draw some with: duchenne render --protocol stills.")
     for path in paths:
-        yield fastparquet.ParquetFile(str(path)).to_pandas(columns=columns)
+        yield read_parquet(path, columns or column_names(path))
 
 
 def _claim(plan: StillsPlan, folder: Path) -> None:
@@ -197,7 +218,7 @@ def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
     target = folder / file_name(number)
     partial = folder / f".{target.name}.{os.getpid()}"
     try:
-        fastparquet.write(str(partial), pd.DataFrame(rows), compression=None, write_index=False)
+        write_parquet(partial, STILLS_TYPES, [{name: [row[name] for row in rows] for name in STILLS_TYPES}])
         partial.replace(target)
     except OSError as error:
         partial.unlink(missing_ok=True)

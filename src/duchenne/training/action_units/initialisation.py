@@ -12,15 +12,17 @@ from torch import Tensor, nn
 from duchenne.errors import TrainingError
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.networks.region_config import RegionConfig
-from duchenne.recognition import WEIGHTS_NAME
+from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.training.action_units.onnx_weights import OnnxWeights, read_onnx_weights
 from duchenne.training.action_units.system import NETWORK_FILE, load_deep
 from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.run.checkpoints import identity_of
-from duchenne.weights import weights_path
+from duchenne.weights import AU_NETWORKS, DEFAULT_AU_NETWORK, whole_weights
 
 PRETRAINED = "pretrained"
 """Stands for the package's own AU network."""
+_OUTPUTS = ("output", "appearance", "landmarks")
+"""The last layers: of a region network the first, with outputs by side; of a symmetric one the others."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Initialisation:
     def file(self) -> Path:
         """The file that holds the weights."""
         if str(self.path) == PRETRAINED:
-            return weights_path(WEIGHTS_NAME)
+            return whole_weights(AU_NETWORKS[DEFAULT_AU_NETWORK])
         return self.path / NETWORK_FILE if self.path.is_dir() else self.path
 
     @property
@@ -63,12 +65,14 @@ class Initialisation:
         """Return the recipe for a network that these weights fit: without batch normalisation if it was folded.
 
         Raises:
-            TrainingError: The weights are an ONNX file and the recipe is of no region network.
+            TrainingError: The weights are an ONNX file and the recipe's network reads no windows around landmarks.
         """
         if not self.exported:
             return recipe
-        if not isinstance(recipe.network, RegionConfig):
-            raise TrainingError(f"{self.file} is a region network, {recipe.name} is none. Take the recipe compact.")
+        if not isinstance(recipe.network, RegionConfig | SymmetricConfig):
+            raise TrainingError(
+                f"{self.file} reads windows around landmarks, {recipe.name} does not. Take the recipe symmetric."
+            )
         return replace(recipe, network=replace(recipe.network, batch_norm=False))
 
 
@@ -84,7 +88,7 @@ def begin_from(
     """
     own, given = network.state_dict(), start.weights.tensors
     for name, values in own.items():
-        if name.startswith(("output.", "scale.")):
+        if name.startswith((*(f"{layer}." for layer in _OUTPUTS), "scale.")):
             continue
         if name not in given or given[name].shape != values.shape:
             raise TrainingError(
@@ -105,11 +109,13 @@ def _take_outputs(
         return
     shared = [name for name in aus if name in known]
     here, there = OrdinalScale(aus), OrdinalScale(known)
+    parts = [f"{layer}.{part}" for layer in _OUTPUTS for part in ("weight", "bias") if f"{layer}.{part}" in own]
     for name in shared:
         a, b = aus.index(name), known.index(name)
-        pairs = {(a, b)} | ({(int(here.right[a]), int(there.right[b]))} if ordinal else set())
+        by_side = ordinal and "output.weight" in own
+        pairs = {(a, b)} | ({(int(here.right[a]), int(there.right[b]))} if by_side else set())
         for to, come_from in pairs:
-            for part in ("output.weight", "output.bias"):
+            for part in parts:
                 own[part][to] = given[part][come_from]
         if ordinal:
             own["scale.steps"][a] = given["scale.steps"][b]

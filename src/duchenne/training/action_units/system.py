@@ -15,8 +15,8 @@ from duchenne.networks.build import WindowNetwork, build_network
 from duchenne.networks.region import RegionNetwork
 from duchenne.training.data.inputs import InputReader
 from duchenne.training.recipes.deep import DeepRecipe
-from duchenne.training.recipes.stored import plain, read_recipe
-from duchenne.training.run.checkpoints import read_tensors, write_tensors
+from duchenne.training.recipes.stored import plain
+from duchenne.training.run.checkpoints import read_tensors, recipe_in, write_tensors
 
 NETWORK_FILE = "network.safetensors"
 _BATCH = 64
@@ -110,10 +110,27 @@ def load_deep(folder: Path) -> DeepSystem:
         TrainingError: There is none, or this version cannot read it.
     """
     tensors, metadata = read_tensors(folder / NETWORK_FILE)
-    recipe = read_recipe(metadata.pop("recipe"))
+    recipe = recipe_in(folder / NETWORK_FILE, metadata)
     if not isinstance(recipe, DeepRecipe):
         raise TrainingError(f"{folder / NETWORK_FILE} holds no network of a recipe. Train again.")
     found = tensors.pop("reference", None)
+    _require_fit(folder / NETWORK_FILE, recipe, tensors)
     network = build_network(recipe.network)
     network.load_state_dict(tensors)
     return DeepSystem(recipe, network.eval(), None if found is None else found.numpy(), metadata)
+
+
+def _require_fit(path: Path, recipe: DeepRecipe, tensors: dict[str, Tensor]) -> None:
+    """Raise TrainingError unless the tensors are those of the recipe's network, before it takes any memory."""
+    try:
+        with torch.device("meta"):
+            expected = {name: values.shape for name, values in build_network(recipe.network).state_dict().items()}
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError, IndexError) as error:
+        raise TrainingError(f"{path} has a recipe whose network cannot be built: {error}. Train again.") from None
+    wrong = sorted(
+        name for name in {*expected, *tensors} if expected.get(name) != getattr(tensors.get(name), "shape", 0)
+    )
+    if wrong:
+        raise TrainingError(f"{path} holds other tensors than its recipe says ({wrong[0]}). Train again.")
+    if not all(torch.isfinite(values).all() for values in tensors.values()):
+        raise TrainingError(f"{path} holds numbers that are not finite. Train again.")

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
 from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
-from duchenne.measures.ranking import best_threshold, curve_of
+from duchenne.measures.ranking import best_threshold, best_threshold_of, curve_of
 
 MOST_CALLED = 0.08
 """Share of the faces without any AU on which an AU may be called."""
@@ -198,11 +198,7 @@ def best_balanced_threshold(truth: Bool[np.ndarray, " n"], score: Float[np.ndarr
         >>> best_balanced_threshold(np.array([False, False, True, True]), np.array([0.1, 0.3, 0.5, 0.9]))
         0.4
     """
-    curve = curve_of(truth, score)
-    rates = curve.true_positive / curve.positives - curve.false_positive / curve.negatives
-    best = int(np.argmax(np.round(rates, 12)))
-    below = curve.threshold[best + 1] if best + 1 < len(curve.threshold) else 0.0
-    return float((curve.threshold[best] + below) / 2)
+    return best_threshold_of(curve_of(truth, score), "balanced")
 
 
 def threshold_with_few_called(score: Float[np.ndarray, " m"], most: float = MOST_CALLED) -> float:

@@ -14,8 +14,8 @@ from duchenne.facs import au_columns
 from duchenne.training.classical.methods import METHODS, Arrays, Learning
 from duchenne.training.data.checks import require_trainable
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe
-from duchenne.training.recipes.stored import plain, read_recipe
-from duchenne.training.run.checkpoints import commit, identity_of, read_tensors, write_tensors
+from duchenne.training.recipes.stored import plain
+from duchenne.training.run.checkpoints import commit, identity_of, read_tensors, recipe_in, write_tensors
 from duchenne.training.run.progress import Progress, ProgressCallback, silent
 
 SYSTEM_FILE = "classical.safetensors"
@@ -100,7 +100,7 @@ def load_classical(folder: Path) -> ClassicalSystem:
         TrainingError: There is none, or this version cannot read it.
     """
     tensors, metadata = read_tensors(folder / SYSTEM_FILE)
-    recipe = read_recipe(metadata.pop("recipe"))
+    recipe = recipe_in(folder / SYSTEM_FILE, metadata)
     if not isinstance(recipe, ClassicalRecipe):
         raise TrainingError(f"{folder / SYSTEM_FILE} holds no classical system. Train again.")
     return ClassicalSystem(recipe, {name: values.numpy() for name, values in tensors.items()}, metadata)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import fastparquet
 import numpy as np
 from jaxtyping import Bool, Float
 from PIL import Image
 
 from duchenne.cropping import Picture
-from duchenne.errors import TrainingError
+from duchenne.errors import ParquetError, TrainingError
+from duchenne.extras.parquet import read_parquet
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.geometry import HeadPose
 
@@ -48,15 +48,19 @@ def rendered_faces(file: Path) -> Iterator[RenderedFace]:
         TrainingError: It is no such file.
     """
     try:
-        table = fastparquet.ParquetFile(str(file)).to_pandas(columns=list(_COLUMNS))
-    except Exception as error:  # fastparquet's errors on damaged files are of many types.
+        table = read_parquet(file, _COLUMNS)
+        for cells in zip(*(table[name] for name in _COLUMNS), strict=True):
+            yield _face(*cells)
+    except (ParquetError, OSError, ValueError, TypeError) as error:
         raise TrainingError(f"{file} holds no readable stills ({error or type(error).__name__}). {_RENDER}") from error
-    for image, landmarks, visibility, *angles in zip(*(table[name] for name in _COLUMNS), strict=True):
-        with Image.open(io.BytesIO(image)) as opened:
-            pixels = np.asarray(opened.convert("RGB"))
-        landmarks_3d = np.frombuffer(landmarks, np.float32).reshape(LANDMARK_COUNT, 3).astype(np.float64)
-        visible = np.frombuffer(visibility, np.uint8).astype(bool)
-        yield RenderedFace(pixels, landmarks_3d, visible, HeadPose(*(float(angle) for angle in angles)))
+
+
+def _face(image: bytes, landmarks: bytes, visibility: bytes, *angles: float) -> RenderedFace:
+    with Image.open(io.BytesIO(image)) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    landmarks_3d = np.frombuffer(landmarks, np.float32).reshape(LANDMARK_COUNT, 3).astype(np.float64)
+    visible = np.frombuffer(visibility, np.uint8).astype(bool)
+    return RenderedFace(pixels, landmarks_3d, visible, HeadPose(*(float(angle) for angle in angles)))
 
 
 def stills_in(folders: list[Path]) -> list[Path]:

@@ -57,5 +57,5 @@ def _settings(value: Any) -> Any:
     today = OLD_FIELDS.get(kind, {})
     try:
         return KINDS[kind](**{today.get(name, name): entry for name, entry in values.items()})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise TrainingError(f"Settings of kind {kind} cannot be read by this version: {error}.") from None

@@ -11,13 +11,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from duchenne.errors import TrainingError
-from duchenne.training.recipes.stored import plain
+from duchenne.files.whole_files import FULL_DISK, write_whole
+from duchenne.training.recipes.named import Recipe
+from duchenne.training.recipes.stored import plain, read_recipe
 
-_KEY = "duchenne"
+_KEY, _HASH_KEY = "duchenne", "sha256"
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
@@ -27,31 +29,65 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
         path: Where to.
         tensors: By name.
         metadata: Anything that JSON can hold.
+
+    Raises:
+        TrainingError: The disk is full or the folder cannot be written; what was there before is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    save_file(
-        {name: values.detach().cpu().contiguous() for name, values in tensors.items()},
-        str(unfinished),
-        {_KEY: json.dumps(metadata)},
-    )
-    unfinished.replace(path)
+    kept = {name: values.detach().cpu().contiguous() for name, values in tensors.items()}
+    text = json.dumps(metadata)
+    data = save(kept, {_KEY: text, _HASH_KEY: _hash(kept, text)})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data)
+    except OSError as error:
+        what = "the disk is full" if error.errno in FULL_DISK else "it cannot be written"
+        raise TrainingError(
+            f"{path}: {what} ({error.strerror}). What was kept before is whole; make room, then give the same command "
+            "again to go on from there."
+        ) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return what `write_tensors` wrote.
 
     Raises:
-        TrainingError: There is no such file, or it is of another kind.
+        TrainingError: There is no such file, it is of another kind, or altered since it was written.
     """
     try:
         with safe_open(str(path), "pt") as file:
-            metadata = json.loads((file.metadata() or {})[_KEY])
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+            held = file.metadata() or {}
+            metadata = json.loads(held[_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError, RecursionError) as error:
         raise TrainingError(
             f"{path} is no checkpoint of this project: {error}. Train again, or name another."
         ) from None
+    if not isinstance(metadata, dict):
+        raise TrainingError(f"{path} is no checkpoint of this project: it says nothing of itself. Train again.")
+    if _HASH_KEY in held and held[_HASH_KEY] != _hash(tensors, held[_KEY]):
+        raise TrainingError(f"{path} is altered or damaged: its hash is another. Copy it again, or train again.")
+    return tensors, metadata
+
+
+def recipe_in(path: Path, metadata: dict[str, Any]) -> Recipe:
+    """Take the recipe out of what `read_tensors` returned, and return it.
+
+    Raises:
+        TrainingError: There is none, or this version cannot read it.
+    """
+    stored = metadata.pop("recipe", None)
+    if not isinstance(stored, dict):
+        raise TrainingError(f"{path} says by no recipe how it was trained; it is no system of duchenne train.")
+    return read_recipe(stored)
+
+
+def _hash(tensors: dict[str, Tensor], text: str) -> str:
+    """Return what changes with names, types, sizes and values of the tensors and with the metadata."""
+    digest = hashlib.sha256(text.encode())
+    for name, values in sorted(tensors.items()):
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)} ".encode())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""The tables of docs/cards/au_compact.md."""
+"""The tables of the cards of the AU networks, docs/cards/au_real.md and au_rendered.md."""
 
 from collections.abc import Mapping
 
@@ -21,8 +21,8 @@ _HEADER = (
 
 
 def au_network_card(result: AUNetworkResult) -> str:
-    """Return the areas by pose, all figures by AU, and the areas by group."""
-    return "\n\n".join([by_pose(result.by_pose), by_au(result), by_group(result)])
+    """Return the areas by pose, all figures by AU, and the areas by group and within prototypes."""
+    return "\n\n".join([by_pose(result.by_pose), by_au(result), by_group(result), by_prototype(result)])
 
 
 def by_pose(areas: PoseAreas) -> str:
@@ -50,6 +50,17 @@ def by_group(result: AUNetworkResult) -> str:
         for name, areas in (found.groups if isinstance(found, GroupAreas) else found).items()
     ]
     return table(("group", "faces", "mean of 12"), rows, numbers_right=True)
+
+
+def by_prototype(result: AUNetworkResult) -> str:
+    """Return the mean over the paper's AUs within each emotion prototype."""
+    areas = result.within_prototypes
+    rows: list[tuple[object, ...]] = []
+    for name, faces in areas.faces.items():
+        found = [area for au, area in areas.areas[name].items() if au in PAPER_AUS]
+        rows.append((name, faces, len(found), fraction(sum(found) / len(found) if found else None)))
+    rows.append(("mean of the AUs' means", sum(areas.faces.values()), "", fraction(areas.mean_12)))
+    return table(("prototype", "faces", "AUs of the 12", "mean area"), rows, numbers_right=True)
 
 
 def _row(result: AUNetworkResult, au: str) -> tuple[object, ...]:

@@ -1,0 +1,168 @@
+"""`duchenne events`: onset, apex, offset and strength of each action unit of each person."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from duchenne.study.au_events import EventSettings
+    from duchenne.study.exclusion import Exclusion
+
+
+def events(
+    *results: Path,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    elan: Path | None = None,
+    boris: Path | None = None,
+    aus: str | None = None,
+    thresholds: Annotated[Sequence[str], Parameter(negative=())] = (),
+    leave: float = 0.8,
+    min_duration: float = 0.1,
+    max_gap: float = 0.2,
+    exclude: Annotated[Sequence[str], Parameter(negative=())] = (),
+    exclude_aus: str | None = None,
+    mark: Annotated[bool, Parameter(negative=())] = False,
+    media: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Turn results into events: onset, apex, offset, duration and intensity of each action unit of each person.
+
+    An event begins where an action unit counts as present, and lasts until its probability falls below a share of what
+    counts. Without a file to write, a table of how many there are is printed. Examples:
+
+    `duchenne events interviews.csv --output events.csv`
+
+    `duchenne events interviews.csv --elan coded/ --boris study.boris`
+
+    `duchenne events interviews.csv --output events.csv --exclude talk.eaf:speech`
+
+    Parameters
+    ----------
+    results
+        Results of duchenne detect: .csv, .parquet or .jsonl.
+    output
+        Write a row for each event to this .csv file; docs/study.md explains the columns.
+    elan
+        Write an .eaf file for each video into this folder: a tier for each person and action unit, the video linked.
+    boris
+        Write a project for BORIS, with an observation for each video, to this .boris file.
+    aus
+        Only these action units, for example 6,12.
+    thresholds
+        Probability from which an action unit counts, as detect takes them; what the result says unless given.
+    leave
+        An event lasts while the probability stays above this share of the lowest that counts; 1 for no hysteresis.
+    min_duration
+        Drop events shorter than this, in seconds.
+    max_gap
+        Join events no further apart than this, in seconds; longer times without a face end an event.
+    exclude
+        Leave out what lies in the stretches of FILE:TIER, such as speech: a tier of ELAN, a behaviour of BORIS, or rows
+        of a table with onset_s and offset_s. May be given several times.
+    exclude_aus
+        Of which action units they are left out: those of mouth and chin unless given, or all.
+    mark
+        Keep events whole; excluded_share tells which part of each lies in those stretches.
+    media
+        Folder of the videos to which .eaf and .boris link, where they have moved since detection.
+    overwrite
+        Replace existing files.
+    """
+    from duchenne.chosen_thresholds import thresholds_from
+    from duchenne.errors import UsageError
+    from duchenne.facs import AU_NAMES, parse_aus
+    from duchenne.results.output_path import check_output_path
+    from duchenne.study.au_events import EventSettings
+    from duchenne.study.event_files import write_boris_events, write_elan_events
+    from duchenne.study.exclusion import read_exclusion
+
+    for path, ending in ((output, ".csv"), (boris, ".boris")):
+        if path is not None:
+            check_output_path(path, (ending,), overwrite)
+    named = None if aus is None else parse_aus(aus)
+    chosen = thresholds_from(thresholds, named or AU_NAMES)
+    if isinstance(chosen, str):
+        raise UsageError(f"The set {chosen!r} belongs to weights; a result does not hold it. Name numbers or a file.")
+    left_out = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
+    settings = EventSettings(leave, min_duration, max_gap, chosen)
+    table, found = _found(results, named, settings, read_exclusion(exclude, left_out), mark)
+    written = []
+    if output is not None:
+        found.to_csv(output, index=False, lineterminator="\n")
+        written.append(str(output))
+    if elan is not None:
+        written += write_elan_events(found, table, elan, media, overwrite)
+    if boris is not None:
+        written += write_boris_events(found, table, boris, media)
+    if not written:
+        _print_summary(found)
+    _say(
+        f"{len(found)} events of {found['au'].nunique()} action units; at least {min_duration:g} s long, gaps up to "
+        f"{max_gap:g} s closed" + (f"; wrote {', '.join(written)}." if written else ".")
+    )
+    return 0
+
+
+def _found(
+    results: Sequence[Path],
+    aus: tuple[str, ...] | None,
+    settings: "EventSettings",
+    exclusion: "Exclusion",
+    mark: bool,
+) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    """Return the result and its events; what has none, and what is left out, is said on standard error."""
+    from duchenne.study.au_events import events as find_events
+    from duchenne.study.au_events import picture_sources
+    from duchenne.study.results import Wanted, read_results
+
+    table = read_results(results, Wanted(aus, others=("confidence",)))
+    if pictures := picture_sources(table):
+        _say(f"{pictures} sources are single frames; pictures have no events.")
+    if exclusion.tiers:
+        _say(_excluded(table, exclusion, mark))
+    return table, find_events(table, settings, exclusion, mark)
+
+
+def _say(text: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def _excluded(table: "pd.DataFrame", exclusion: "Exclusion", mark: bool) -> str:
+    from duchenne.study.tracks import frame_tracks
+
+    out = whole = 0.0
+    for source, _, track in frame_tracks(table):
+        out += float(exclusion.inside(source, track.times_s + track.frame_s / 2).sum()) * track.frame_s
+        whole += len(track) * track.frame_s
+    share = 100 * out / whole if whole else 0.0
+    what = "marked in" if mark else "left out of"
+    return f"{', '.join(exclusion.tiers)}: {out:.1f} of {whole:.1f} s ({share:.0f}%) {what} {' '.join(exclusion.aus)}."
+
+
+def _print_summary(found: "pd.DataFrame") -> None:
+    import math
+    from pathlib import PurePath
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("source", "person", "AU", "events", "median duration", "mean peak"):
+        table.add_column(heading, justify="left" if heading in ("source", "person", "AU") else "right")
+    for (source, person, au), group in found.groupby(["source", "person", "au"], sort=True):
+        peak = group["peak_intensity"].mean()
+        table.add_row(
+            PurePath(str(source)).name,
+            str(person),
+            str(au),
+            str(len(group)),
+            f"{group['duration_s'].median():.2f} s",
+            "-" if math.isnan(peak) else f"{peak:.1f}",
+        )
+    Console(highlight=False).print(table)

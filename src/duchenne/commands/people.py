@@ -1,0 +1,97 @@
+"""`duchenne people`: who is who in results."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+
+def people(
+    *results: Path,
+    table: Path | None = None,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    sheet: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Say who is who: face_id begins anew in each video, a person does not.
+
+    First without `--table`: writes people.csv, a table with a row for each face of each source, and people.jpg, a
+    contact sheet with the best picture of each. Fill in the column person; where it stays empty, the face is left out.
+    Then with `--table`: writes the result with a column `person`. Nobody is recognised: you say who it is. Examples:
+
+    `duchenne people study.csv`
+
+    `duchenne people study.csv --table people.csv --output study_people.csv`
+
+    Parameters
+    ----------
+    results
+        Files that `duchenne detect` has written.
+    table
+        A table of people that is filled in: source, person, and face_id or side (left or right half of the picture).
+        source may be a pattern, such as session1/* or *.
+    output
+        Where the table goes (.csv; people.csv beside the first result otherwise), or with --table the result with its
+        column person (.csv, .parquet or .jsonl).
+    sheet
+        Where the contact sheet goes (.jpg or .png); beside the table, with its name, otherwise.
+    overwrite
+        Replace existing files.
+    """
+    from duchenne.errors import UsageError
+
+    if not results:
+        raise UsageError("Name the results whose people are meant: duchenne people RESULT. See its --help.")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if table is None:
+        return _template(console, results, output or results[0].with_name("people.csv"), sheet, overwrite)
+    if output is None:
+        raise UsageError("Say with --output where the result with the column person shall go.")
+    return _named(console, results, table, output, overwrite)
+
+
+def _template(console: Console, results: Sequence[Path], path: Path, sheet: Path | None, overwrite: bool) -> int:
+    from duchenne.errors import OutputError
+    from duchenne.results.output_path import check_output_path
+    from duchenne.study.judged import VISIBILITY
+    from duchenne.study.people_table import people
+    from duchenne.study.pictures import write_contact_sheet
+    from duchenne.study.results import BOX, POSE, Wanted, read_results
+
+    sheet = sheet or path.with_suffix(".jpg")
+    check_output_path(path, [".csv"], overwrite)
+    check_output_path(sheet, [".jpg", ".jpeg", ".png"], overwrite)
+    rows = read_results(results, Wanted(kinds="c", others=("confidence", *POSE, *BOX, *VISIBILITY)))
+    found = people(rows)
+    try:
+        found.to_csv(path, index=False)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error}). Choose another place.") from error
+    problems = write_contact_sheet(rows, sheet) if len(found) else []
+    for problem in problems:
+        console.print(f"duchenne: {problem}", markup=False)
+    console.print(
+        f"{len(found)} faces in {found['source'].nunique()} sources; wrote {path} and {sheet}. "
+        f"Fill in the column person, then: duchenne people RESULT --table {path} --output NAMED_RESULT\n"
+        f"{sheet} shows faces: keep it as you keep the videos.",
+        markup=False,
+    )
+    return 1 if problems else 0
+
+
+def _named(console: Console, results: Sequence[Path], table: Path, output: Path, overwrite: bool) -> int:
+    import warnings
+
+    from duchenne.study.named_results import write_named
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        counts = write_named(results, table, output, overwrite)
+    for warning in caught:
+        console.print(f"duchenne: {warning.message}", markup=False)
+    for person, rows in counts.items():
+        print(f"{person}: {rows} rows")
+    console.print(f"wrote {output}", markup=False)
+    return 0

@@ -1,0 +1,66 @@
+"""Libraries that only some of the work needs, and which extra of the package brings each."""
+
+import importlib
+from types import ModuleType
+
+from duchenne.errors import MissingExtraError
+
+EXTRA_OF = {
+    "pyarrow": "parquet",
+    "pandas": "pandas",
+    "numba": "synthesis",
+    "cv2": "synthesis",
+    "scipy": "synthesis",
+    "torch": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "safetensors": "train",
+    "lightning_fabric": "train",
+    "tensorboardX": "train",
+    "sklearn": "train",
+    "skglm": "baselines",
+    "pycrfsuite": "baselines",
+    "matplotlib": "report",
+    "ai_edge_litert": "teachers",
+}
+"""The smallest extra with a library, by the name under which it is imported."""
+PURPOSE_OF = {
+    "parquet": "Parquet files",
+    "pandas": "tables in pandas",
+    "synthesis": "rendered heads",
+    "train": "data sets, training and evaluation",
+    "baselines": "the baselines of the paper's experiment",
+    "report": "figures",
+    "teachers": "labels by other networks",
+}
+
+
+def needed(module: str) -> ModuleType:
+    """Return a library that an extra brings.
+
+    Raises:
+        MissingExtraError: It is not installed; the message names the extra.
+
+    Example:
+        >>> needed("json").dumps([1])
+        '[1]'
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(missing(error.name or module)) from None
+
+
+def missing(module: str) -> str:
+    """Return what to say of a library that is not installed.
+
+    Example:
+        >>> missing("pandas")
+        "The library pandas is not installed; tables in pandas need it: pip install 'duchenne[pandas]'."
+    """
+    library = module.partition(".")[0]
+    extra = EXTRA_OF.get(library)
+    if extra is None:
+        return f"The library {library} is not installed. Install the package again: pip install duchenne."
+    what = PURPOSE_OF[extra]
+    return f"The library {library} is not installed; {what} need it: pip install 'duchenne[{extra}]'."

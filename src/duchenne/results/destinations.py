@@ -1,0 +1,300 @@
+"""Where the faces of a run go: into one file, into a file for each source, or nowhere.
+
+Each result is whole or not there, has its record beside it (`result_record`), and is continued after an interruption.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from duchenne.errors import OutputError, UsageError
+from duchenne.files.whole_files import write_whole
+from duchenne.media import Frame, Source
+from duchenne.media.content import content_of
+from duchenne.results.columns import Columns
+from duchenne.results.face_aus import FaceAUs
+from duchenne.results.result_file import ResultFile
+from duchenne.results.result_names import make_folder, result_paths
+from duchenne.results.result_record import (
+    ResultRecord,
+    RunFacts,
+    SourceRecord,
+    make_record,
+    read_record,
+    record_path,
+)
+from duchenne.results.run_record import Position, remove_leftovers
+
+
+@runtime_checkable
+class Destination(Protocol):
+    """What a run writes to."""
+
+    @property
+    def done(self) -> Mapping[str, SourceRecord]:
+        """What became of the sources that are done, by name; those of an earlier run among them."""
+
+    @property
+    def state(self) -> Mapping[str, Any] | None:
+        """What an interrupted run recorded last, of all sources; None at a fresh start."""
+
+    def begin(self, source: Source) -> Mapping[str, Any] | None:
+        """Begin a video; return what an interrupted run recorded last, if that was in its middle."""
+
+    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
+        """Take the faces of a frame, which may have none."""
+
+    @property
+    def position(self) -> Position | None:
+        """The end of the rows written so far."""
+
+    def checkpoint(self, state: Mapping[str, Any], position: Position | None, sources: Sequence[SourceRecord]) -> None:
+        """Record how far the run is, and the sources that were done since the checkpoint before."""
+
+    def end(self, source: Source, record: SourceRecord) -> None:
+        """Note that a source is done."""
+
+    def finish(self) -> None:
+        """Complete what is written."""
+
+    def close(self) -> None:
+        """Let go of what is not complete; it can be continued."""
+
+
+class Nowhere:
+    """A destination that keeps only what became of the sources."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, SourceRecord] = {}
+        self.state: Mapping[str, Any] | None = None
+
+    @property
+    def position(self) -> Position | None:
+        """There are no rows."""
+        return None
+
+    def begin(self, source: Source) -> Mapping[str, Any] | None:
+        """Begin anew."""
+        return None
+
+    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
+        """Drop the faces."""
+
+    def checkpoint(self, state: Mapping[str, Any], position: Position | None, sources: Sequence[SourceRecord]) -> None:
+        """Record nothing."""
+
+    def end(self, source: Source, record: SourceRecord) -> None:
+        """Note that a source is done."""
+        self.done[source.name] = record
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class OneFile(Nowhere):
+    """One file for all sources, continued if an interrupted run left its part.
+
+    Args:
+        path: Of the result.
+        columns: Of it.
+        facts: Of the run.
+        names: A hash of the sources' names.
+        overwrite: Whether a result that is there may be replaced.
+        restart: Throw an interrupted run away.
+
+    Raises:
+        UsageError, OutputError: As `ResultFile.open`; or the record of another result is there.
+    """
+
+    def __init__(
+        self, path: Path, columns: Columns, facts: RunFacts, names: str, *, overwrite: bool, restart: bool
+    ) -> None:
+        super().__init__()
+        self._facts, self._overwrite, self._started = facts, overwrite, datetime.now(UTC)
+        fingerprint = {**facts.fingerprint, "sources": names}
+        self.file = ResultFile.open(path, columns, fingerprint, overwrite=overwrite, restart=restart)
+        try:
+            self._check_record()
+        except UsageError:
+            self.file.discard() if self.file.state is None else self.file.close()
+            raise
+        records = map(SourceRecord.from_dict, self.file.sources)
+        self.done = {record.name: record for record in records}
+        self.state = self.file.state
+
+    def begin(self, source: Source) -> Mapping[str, Any] | None:
+        """Begin a video; return what an interrupted run recorded last, if that was in its middle."""
+        state = self.state
+        return state if state is not None and state["current"] == source.name else None
+
+    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
+        """Append rows."""
+        self.file.write(faces)
+        if not faces:
+            self.file.write_empty(frame)
+
+    @property
+    def position(self) -> Position | None:
+        """The end of the rows written so far."""
+        return self.file.position
+
+    def checkpoint(self, state: Mapping[str, Any], position: Position | None, sources: Sequence[SourceRecord]) -> None:
+        """Bring rows and state to the disk."""
+        self.file.checkpoint(state, position, [source.to_dict() for source in sources])
+
+    def finish(self) -> None:
+        """Give the result its name and its record; leave nothing where nothing could be read."""
+        if self.done and all(record.problem and not record.frames for record in self.done.values()):
+            self.file.discard()
+        else:
+            self.file.finish(self._write_record)
+
+    def close(self) -> None:
+        """Keep the part and its last checkpoint."""
+        self.file.close()
+
+    def _check_record(self) -> None:
+        path = record_path(self.file.path)
+        if os.path.lexists(path) and not (self._overwrite or _is_of_run(path, self._facts)):
+            raise UsageError(f"{path}: the file exists. Choose another name, or replace it with --overwrite.")
+
+    def _write_record(self, whole: Path) -> None:
+        path = record_path(self.file.path)
+        record = make_record(self.file.path, whole, self._facts, list(self.done.values()), self._started)
+        write_whole(path, record.to_json(), self._overwrite or _is_of_run(path, self._facts))
+
+
+class FilePerSource(Nowhere):
+    """A file for each source in a folder, which is made if only it is missing.
+
+    Sources whose result lies there from the same run, with its record, are done.
+
+    Args:
+        folder: Of the results.
+        sources: All of them.
+        ending: Of the files.
+        columns: Of each.
+        facts: Of the run.
+        overwrite: Whether results that are there may be replaced.
+        restart: Throw interrupted results away.
+
+    Raises:
+        UsageError: A result is there that is of another run.
+        OutputError: The folder cannot be made or written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sources: Sequence[Source],
+        ending: str,
+        columns: Columns,
+        facts: RunFacts,
+        *,
+        overwrite: bool,
+        restart: bool,
+    ) -> None:
+        super().__init__()
+        if not folder.absolute().parent.is_dir():
+            raise OutputError(f"{folder}: there is no folder {folder.absolute().parent}. Make it first.")
+        self._paths = result_paths(folder, sources, ending)
+        self._columns, self._facts, self._overwrite, self._restart = columns, facts, overwrite, restart
+        self._open: dict[str, OneFile] = {}
+        for source in sources:
+            if (record := self._former(source)) is not None:
+                self.done[source.name] = record
+        make_folder(folder)
+
+    def begin(self, source: Source) -> Mapping[str, Any] | None:
+        """Begin the file of a video."""
+        return self._file_of(source).begin(source)
+
+    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
+        """Append rows to the file of the source."""
+        self._file_of(source).write(source, frame, faces)
+
+    @property
+    def position(self) -> Position | None:
+        """The end of the rows written so far to the one file that is open."""
+        return next((file.position for file in self._open.values()), None)
+
+    def checkpoint(self, state: Mapping[str, Any], position: Position | None, sources: Sequence[SourceRecord]) -> None:
+        """Bring rows and state of the file that is open to the disk."""
+        for file in self._open.values():
+            file.checkpoint(state, position, ())
+
+    def end(self, source: Source, record: SourceRecord) -> None:
+        """Complete the file of a source."""
+        super().end(source, record)
+        if source.name in self._open or not record.problem:
+            file = self._file_of(source)
+            file.end(source, record)
+            file.finish()
+            del self._open[source.name]
+
+    def close(self) -> None:
+        """Keep the part that is open and its last checkpoint."""
+        for file in self._open.values():
+            file.close()
+
+    def _file_of(self, source: Source) -> OneFile:
+        if source.name not in self._open:
+            path = self._paths[source.name]
+            make_folder(path.parent)
+            self._open[source.name] = OneFile(
+                path, self._columns, self._facts, source.name, overwrite=self._overwrite, restart=self._restart
+            )
+        return self._open[source.name]
+
+    def _former(self, source: Source) -> SourceRecord | None:
+        """Return what became of a source in an earlier run of the same kind; None if it is to be done.
+
+        Raises:
+            UsageError: A result is there, and is of another kind of run or of another content.
+        """
+        path = self._paths[source.name]
+        if not os.path.lexists(path):
+            return None
+        if (found := _still_true(path, source, self._facts)) is not None:
+            remove_leftovers(path)
+            return found
+        if self._overwrite:
+            return None
+        raise UsageError(
+            f"{path}: a result is there, made with other settings or from another content of {source.name}. "
+            "Choose another folder, or replace it with --overwrite."
+        )
+
+
+def _is_of_run(path: Path, facts: RunFacts) -> bool:
+    """Return whether a record was written by a run that rests on the same facts."""
+    record = _record_or_none(path)
+    return record is not None and record.fingerprint == facts.digest
+
+
+def _record_or_none(path: Path) -> ResultRecord | None:
+    try:
+        return read_record(path)
+    except UsageError:
+        return None
+
+
+def _still_true(path: Path, source: Source, facts: RunFacts) -> SourceRecord | None:
+    """Return what the record of a result says of its one source, if result, source and facts are those it names."""
+    record = _record_or_none(record_path(path))
+    if record is None or record.fingerprint != facts.digest or len(record.sources) != 1:
+        return None
+    (told,) = record.sources
+    try:
+        content, written = content_of(Path(source.name)), content_of(path)
+    except OSError:
+        return None
+    if (told["name"], told["sha256"], record.sha256) != (source.name, content.sha256, written.sha256):
+        return None
+    kept = {name: told[name] for name in ("frames", "faces", "problem")}
+    return SourceRecord(source.name, told["kind"], content, **kept, notes=tuple(told["notes"]))

@@ -1,0 +1,205 @@
+"""Result files (CSV, Parquet, JSON lines) -> one data frame with checked columns, small enough for hours of video.
+
+Only the columns that are asked for are read: texts as categories, numbers as float32, calls as uint8. Ten hours at 25
+frames a second with every AU take about 250 MB.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from duchenne.errors import StudyError, UsageError
+from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.results.columns import SIDES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = ("source", "frame", "timestamp_s", "face_id")
+POSE = ("yaw_deg", "pitch_deg", "roll_deg")
+BOX = ("left_px", "top_px", "width_px", "height_px")
+PERSON = "person"
+_TYPES = {"source": "category", "person": "category", "frame": "int64", "face_id": "int32", "timestamp_s": "float64"}
+_JSON_LINES = (".jsonl", ".ndjson")
+_LINES_AT_ONCE = 20_000
+_RANGES = {"c": (0.0, 9.0), "p": (0.0, 1.0), "i": (0.0, 5.0)}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which columns of a result are read; `source`, `frame`, `timestamp_s`, `face_id` and `person` always are.
+
+    Attributes:
+        aus: AU names; None for all that the file holds.
+        kinds: Of "p" (probability), "c" (occurrence) and "i" (intensity), those to read where the file holds them.
+        sides: Whether probability and intensity of either side are read, where the file holds them.
+        others: Further columns; they must be there.
+        lenient: Whether `aus` that the file does not hold are left out, where it holds any of them.
+    """
+
+    aus: tuple[str, ...] | None = None
+    kinds: str = "pci"
+    sides: bool = False
+    others: tuple[str, ...] = ("confidence", *POSE)
+    lenient: bool = False
+
+    def of(self, header: Sequence[str], where: str) -> list[str]:
+        """Return the columns to read of a file with this header.
+
+        Raises:
+            StudyError: It has no column that is always read, or lacks one of `others` or every column of an AU.
+        """
+        if missing := [name for name in (*KEYS, *self.others) if name not in header]:
+            raise StudyError(
+                f"{where}: no column {', '.join(missing)}; found: {_some(header)}. Expected a result of duchenne "
+                "detect (docs/columns.md)."
+            )
+        measured = {name: [column for column in self._columns(name) if column in header] for name in AU_NAMES}
+        absent = [name for name in self.aus or () if not measured[name]]
+        if absent and (not self.lenient or len(absent) == len(self.aus or ())):
+            held = " ".join(name for name, columns in measured.items() if columns) or "none"
+            raise StudyError(f"{where}: nothing of {' '.join(absent)}; it holds {held}. Run detect with these AUs.")
+        chosen = [column for name in self.aus or AU_NAMES for column in measured[name]]
+        return [*KEYS, *([PERSON] if PERSON in header else []), *self.others, *chosen]
+
+    def _columns(self, au: str) -> Iterator[str]:
+        yield from (f"{au}_{kind}" for kind in self.kinds)
+        if self.sides:
+            yield from (f"{au}{side}_{kind}" for side in SIDES for kind in self.kinds if kind != "c")
+
+
+def read_results(paths: str | Path | Sequence[str | Path], wanted: Wanted | None = None) -> "pd.DataFrame":
+    """Return the rows of one or several result files as one data frame.
+
+    Args:
+        paths: Files of `duchenne detect`: .csv, .parquet, .jsonl or .ndjson.
+        wanted: Which columns to read; those of every AU, confidence and head pose unless given.
+
+    Returns:
+        `source` (category), `frame`, `timestamp_s` (seconds), `face_id`, `person` (category; where a file has it),
+        `confidence`, `yaw_deg`, `pitch_deg`, `roll_deg`, and `AU01_p` (0-1), `AU01_c` (0, 1, 9), `AU01_i` (0-5), ...
+
+    Raises:
+        UsageError: No file is named, or an ending is unknown.
+        StudyError: A file cannot be read, lacks a column, has an empty cell or a value that no result has.
+
+    Example:
+        >>> from pathlib import Path; from tempfile import mkdtemp
+        >>> file = Path(mkdtemp()) / "a.csv"
+        >>> head = "source,frame,timestamp_s,face_id,confidence,yaw_deg,pitch_deg,roll_deg,AU12_p,AU12_c"
+        >>> _ = file.write_text(head + chr(10) + "a.mp4,0,0.0,0,0.9,1.5,0.0,0.0,0.75,1" + chr(10))
+        >>> float(read_results(file)["AU12_p"].iloc[0])
+        0.75
+    """
+    import pandas as pd
+
+    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    if not files:
+        raise UsageError("No result is named. Name one or more files that duchenne detect has written.")
+    tables = [_checked(_read(file, wanted or Wanted()), file) for file in files]
+    if len(tables) == 1:
+        return tables[0]
+    _same_columns(tables, files)
+    for column in [name for name in ("source", PERSON) if name in tables[0]]:
+        together = pd.api.types.union_categoricals([table[column] for table in tables]).categories
+        for table in tables:
+            table[column] = table[column].cat.set_categories(together)
+    return pd.concat(tables, ignore_index=True)
+
+
+def aus_of(table: "pd.DataFrame") -> tuple[str, ...]:
+    """Return the AUs of which a table has a column, in FACS order."""
+    return tuple(name for name in AU_NAMES if any(f"{name}_{kind}" in table for kind in "pci"))
+
+
+@lru_cache(maxsize=4096)
+def file_name(source: str) -> str:
+    """Return the last part of a source's path, whichever way its slashes lean.
+
+    Example:
+        >>> file_name("C:/videos/anna.mp4"), file_name("anna.mp4")
+        ('anna.mp4', 'anna.mp4')
+    """
+    return PurePosixPath(source.replace("\\", "/")).name
+
+
+def columns_in(path: Path) -> list[str]:
+    """Return the names of the columns of a result file, in their order.
+
+    Raises:
+        UsageError: The ending is unknown.
+        StudyError: The file cannot be read.
+    """
+    ending = path.suffix.lower()
+    try:
+        if ending == ".csv":
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                return next(csv.reader(file), [])
+        if ending == ".parquet":
+            import pyarrow.parquet
+
+            return list(pyarrow.parquet.read_schema(path).names)
+        if ending in _JSON_LINES:
+            import pandas as pd
+
+            with pd.read_json(path, lines=True, chunksize=1) as chunks:
+                return list(next(iter(chunks), pd.DataFrame()).columns)
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path} cannot be read ({error}). Expected a result of duchenne detect.") from None
+    raise UsageError(
+        f"{path}: the ending {ending or '(none)'} is unknown; results end in .csv .parquet .jsonl .ndjson."
+    )
+
+
+def _read(path: Path, wanted: Wanted) -> "pd.DataFrame":
+    import pandas as pd
+
+    columns = wanted.of(columns_in(path), str(path))
+    types = {name: _type_of(name) for name in columns}
+    try:
+        if path.suffix.lower() == ".csv":
+            return pd.read_csv(path, usecols=columns, dtype=types, encoding="utf-8-sig")[columns]  # type: ignore[arg-type]
+        if path.suffix.lower() == ".parquet":
+            return pd.read_parquet(path, columns=columns).astype(types)
+        with pd.read_json(path, lines=True, chunksize=_LINES_AT_ONCE, dtype=False) as chunks:
+            parts = [chunk[columns].astype({name: types[name] for name in columns[1:]}) for chunk in chunks]
+            return pd.concat(parts, ignore_index=True).astype(types)
+    except (OSError, ValueError, KeyError) as error:
+        raise StudyError(f"{path} cannot be read ({error}). No cell of a result is empty (docs/columns.md).") from None
+
+
+def _type_of(column: str) -> str:
+    return _TYPES.get(column) or ("uint8" if column.endswith("_c") else "float32")
+
+
+def _checked(table: "pd.DataFrame", path: Path) -> "pd.DataFrame":
+    for column in table.columns:
+        if table[column].isna().any():
+            row = int(table[column].isna().to_numpy().argmax()) + 1
+            raise StudyError(f"{path}, row {row}: {column} is empty; no cell of a result is (docs/columns.md).")
+        kind = column.rpartition("_")[2] if column.startswith("AU") else ""
+        if kind in _RANGES:
+            values, (low, high) = table[column], _RANGES[kind]
+            right = values.isin((0, 1, UNKNOWN)) if kind == "c" else values.between(low, high)
+            if not right.all():
+                row = int((~right).to_numpy().argmax())
+                expected = "0, 1 or 9" if kind == "c" else f"{low:g} to {high:g}"
+                raise StudyError(f"{path}, row {row + 1}: {column} is {values.iloc[row]:g}; expected {expected}.")
+    return table
+
+
+def _same_columns(tables: Iterable["pd.DataFrame"], files: Sequence[Path]) -> None:
+    first, *rest = (list(table.columns) for table in tables)
+    for columns, file in zip(rest, files[1:], strict=True):
+        if different := sorted(set(first) ^ set(columns)):
+            raise StudyError(
+                f"{files[0]} and {file} hold different columns ({_some(different)}). Read them apart, or run detect "
+                "with the same options."
+            )
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "none"

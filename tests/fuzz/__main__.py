@@ -1,0 +1,5 @@
+"""`python -m fuzz`: see `campaign`."""
+
+from fuzz.campaign import main
+
+main()
