@@ -47,13 +47,12 @@ def check_like(record: ResultRecord, detector: AUDetector) -> list[str]:
     Raises:
         UsageError: They are not those of the record.
     """
-    named = detector.options.weights
-    found = {path.name: content_of(path).sha256 for path in detector.weights if path != named}
+    named, network = detector.options.weights, detector.weights[-1]
+    found = {path.name: content_of(path).sha256 for path in detector.weights}
     recorded = dict(record.weights)
-    if named is not None and str(named) != record.options.get("weights"):
+    if named is not None and str(named) != record.options.get("weights"):  # Another AU network is wanted.
+        del found[network.name]
         recorded = {name: digest for name, digest in recorded.items() if name in found}
-    elif named is not None:
-        found[named.name] = content_of(named).sha256
     if other := sorted(name for name in {*found, *recorded} if found.get(name) != recorded.get(name)):
         raise UsageError(
             f"{record.result} was made with other weights ({', '.join(other)}). Install version {record.version} of "

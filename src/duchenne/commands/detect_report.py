@@ -96,7 +96,7 @@ class Report:
             self._err.say(text)
 
     def end(self, state: RunState, output: Path | None, *others: Path | None) -> None:
-        """Print what videos held, and what was written where."""
+        """Print what videos held, and what was written where: one result for all sources, and other files."""
         self._progress.stop()
         for (source, face_id), frames in self._seen.items():
             self._out.print(self._summary(source, face_id, frames))
