@@ -35,6 +35,7 @@ from duchenne.results import (
 )
 from duchenne.results.columns import Columns, parse_groups
 from duchenne.results.result_file import RESULT_ENDINGS, ResultFile
+from duchenne.study.results import read_results
 
 AUS = ("AU06", "AU12")
 COLUMNS = Columns(AUS, intensity=False)
@@ -455,6 +456,9 @@ def test_a_frame_without_a_face_leaves_a_row_with_empty_cells_where_asked_for(tm
     assert (empty.isna() | (empty == "")).all()
     assert table.iloc[[0, 2]].notna().all(axis=None)
     assert int(table["face_id"].iloc[2]) == 0
+    faces = read_results(path)
+    assert (faces["frame"].tolist(), faces["face_id"].tolist()) == ([0, 2], [0, 0])
+    assert {str(faces[f"{name}_c"].dtype) for name in AUS} == {"uint8"}
 
 
 def test_frames_without_a_face_leave_nothing_unless_asked_for(tmp_path):

@@ -13,7 +13,7 @@ from clips import FPS, HEIGHT, WIDTH, cut, damaged, number_of, numbered, write_c
 from duchenne import AUDetector
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError
-from duchenne.media import container, open_video, picture, read_picture, read_standard_input
+from duchenne.media import container, open_video, read_picture
 from duchenne.media.pixel_aspect import square_size
 
 pytestmark = pytest.mark.skipif("libx264" not in av.codecs_available, reason="needs an encoder with B-frames")
@@ -285,11 +285,3 @@ def test_threads_of_a_decoder_do_not_hold_more_than_their_share(tmp_path, monkey
     opened, stream = container.open_container("a.mp4", f"file:{path}")
     assert stream.codec_context.thread_count == 3
     opened.close()
-
-
-def test_standard_input_without_an_end_is_cut(monkeypatch):
-    monkeypatch.setattr(picture, "MAX_STDIN_BYTES", 1 << 20)
-    endless = SimpleNamespace(buffer=SimpleNamespace(read=bytes))
-    monkeypatch.setattr(picture.sys, "stdin", endless)
-    with pytest.raises(MediaError, match="more than 1 MiB came on standard input"):
-        read_standard_input()

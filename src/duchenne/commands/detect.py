@@ -127,7 +127,6 @@ def detect(
     from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
-    from duchenne.results.columns import GROUPS, parse_groups
 
     if not sources and like is None:
         raise UsageError(
@@ -137,11 +136,7 @@ def detect(
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     if abstain:
         warn_of_old_name("--abstain", "--unreliable blank")
-    if columns is not None and output is None and output_dir is None:
-        raise UsageError("--columns says what a file of results holds; name the file with --output.")
-    if every_frame and output is None and output_dir is None:
-        raise UsageError("--every-frame says what a file of results holds; name the file with --output.")
-    groups = GROUPS if columns is None else parse_groups(columns)
+    groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
     options = RunOptions(
         output,
         overlay,
@@ -171,6 +166,17 @@ def detect(
     if like is not None:
         return _run_like(like, chosen, workers, sources, options, quiet)
     return _run(AUDetector(chosen, workers), sources, options, quiet)
+
+
+def _chosen_groups(columns: str | None, every_frame: bool, *, has_output: bool) -> tuple[str, ...]:
+    """Return the groups of columns that are written; refuse to choose what a file holds where there is none."""
+    from duchenne.errors import UsageError
+    from duchenne.results.columns import GROUPS, parse_groups
+
+    for option, is_asked_for in (("--columns", columns is not None), ("--every-frame", every_frame)):
+        if is_asked_for and not has_output:
+            raise UsageError(f"{option} says what a file of results holds; name the file with --output.")
+    return GROUPS if columns is None else parse_groups(columns)
 
 
 def _run_like(
