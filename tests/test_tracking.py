@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox
 from duchenne.tracking import FaceTracker, look_of, patience_s
+from duchenne.tracking.tracker import LIKE_AT_ONCE
 
 FRAME_S = 1 / 30
 
@@ -100,10 +101,15 @@ def test_a_negative_loss_is_refused():
         FaceTracker(-1.0)
 
 
-def person(seed, noise=0.0):
-    """The look of a made-up face: smooth patches of the person's own, and a little noise of this sighting."""
+def patches(seed):
+    """A made-up face: smooth patches of the person's own."""
     coarse = np.random.default_rng(seed).uniform(40, 215, (12, 12, 3))
-    fine = np.kron(coarse, np.ones((17, 17, 1)))[:200, :200]
+    return np.kron(coarse, np.ones((17, 17, 1)))[:200, :200]
+
+
+def person(seed, noise=0.0):
+    """The look of a made-up face, with a little noise of this sighting."""
+    fine = patches(seed)
     fine = fine + noise * np.random.default_rng(1000 + seed).normal(size=fine.shape)
     return look_of(np.clip(fine, 0, 255).astype(np.uint8))
 
@@ -150,3 +156,13 @@ def test_looks_are_not_written_but_seen_again():
     again.recall(1, [face(101, 100)], [person(1)])
     assert not again.frames_to_recall
     assert again.update([face(101, 100), face(500, 100)], 2 * FRAME_S, [person(3), person(2)], 2) == [2, 1]
+
+
+@pytest.mark.parametrize("hidden", [np.s_[110:], np.s_[:100], np.s_[:, :95]], ids=["mouth", "brows", "one side"])
+def test_a_hand_over_part_of_a_face_makes_no_other_person(hidden):
+    tracker, covered = FaceTracker(), patches(1).astype(np.uint8)
+    covered[hidden] = (190, 150, 130)
+    looks = [person(1), look_of(covered), person(1)]
+    assert looks[0].likeness(looks[1]) < LIKE_AT_ONCE
+    ids = [tracker.update([face(100, 100)], k * FRAME_S, [look], k) for k, look in enumerate(looks)]
+    assert ids == [[0], [0], [0]]
