@@ -1,13 +1,13 @@
 #!/bin/sh
-# Make both AU networks of the package again, from nothing; a stopped run goes on where it was.
+# Make the AU network that learns from real faces again, from nothing; a stopped run goes on where it was.
 #
 #     sh scripts/au_network.sh WORK FACES LABELS [SEED]
 #
 # FACES is a folder of real faces with index.csv (file, person) and codes.csv (mean grades of the AUs), LABELS what
 # `duchenne dev label-faces` says of them. Persons whose number ends in 0 are kept for measuring, in 1 for choosing, in 5
 # for nothing at all. Seeds of the rendered sets differ, so no identity is in two of them, but the neutral heads of
-# choose and free show the people of these. WORK takes about 2 GB. SEED is that of both trainings. The networks and their
-# scores end in WORK/au_real.* and WORK/au_rendered.*; compare with results/.
+# choose and free show the people of these. WORK takes about 2 GB. SEED is that of the training. The network learns with
+# half of each batch real, then from there with a quarter. It and its scores end in WORK/au_real.*; compare with results/.
 set -eu
 work=$1 faces=$2 labels=$3 seed=${4:-0}
 mkdir -p "$work"
@@ -31,26 +31,20 @@ draw neutral 49 500 --cooccurrence neutral
 for part in teach choose; do
     duchenne prepare "$faces/codes.csv" --data generic --part "$part" --out "$work/real_$part.store"
 done
-duchenne dev grade-by-blendshapes --faces "$faces" --labels "$labels" --out "$work/uncoded.csv"
-duchenne prepare "$work/uncoded.csv" --data generic --part teach --out "$work/uncoded.store"
 
-learn() { # name, store that says when to stop, further stores to learn from
-    name=$1 valid=$2
+learn() { # name, epochs, further options
+    name=$1 epochs=$2
     shift 2
-    duchenne train symmetric --data "$work/faint.store" --data "$work/even.store" --data "$work/tilted.store" "$@" \
-        --valid "$work/$valid.store" --seed "$seed" --threads 1 --out "$work/$name"
+    duchenne train symmetric --data "$work/faint.store" --data "$work/even.store" --data "$work/tilted.store" \
+        --data "$work/real_teach.store" --valid "$work/real_choose.store" --epochs "$epochs" --threads 1 \
+        --out "$work/$name" "$@"
 }
-release() { # name, further options
-    name=$1
-    shift
-    duchenne dev release-au-network "$work/$name/symmetric" --choose "$work/choose.store" --poses "$work/poses.store" \
-        --pairs "$work/pairs.store" --free "$work/free.store" --prototypes "$work/prototypes.store" \
-        --choose-neutral "$work/choose_neutral.store" --free-neutral "$work/free_neutral.store" \
-        --weights "$work/au_$name.onnx" --result "$work/au_$name.json" "$@"
-    duchenne dev real-faces "$faces/codes.csv" --weights "$work/au_$name.onnx" --labels "$labels" \
-        --neutral-heads "$work/neutral" --out "$work/au_${name}_on_real_faces.json"
-}
-learn real real_choose --data "$work/real_teach.store" --data "$work/uncoded.store"
-release real --real-choose "$work/real_choose.store" --real-teach "$work/real_teach.store"
-learn rendered choose
-release rendered
+learn first 5 --seed "$seed"
+learn further 10 --seed "$((seed + 1))" --graded-share 0.25 --start "$work/first/symmetric"
+duchenne dev release-au-network "$work/further/symmetric" --choose "$work/choose.store" --poses "$work/poses.store" \
+    --pairs "$work/pairs.store" --free "$work/free.store" --prototypes "$work/prototypes.store" \
+    --choose-neutral "$work/choose_neutral.store" --free-neutral "$work/free_neutral.store" \
+    --real-choose "$work/real_choose.store" --real-teach "$work/real_teach.store" \
+    --weights "$work/au_real.onnx" --result "$work/au_real.json"
+duchenne dev real-faces "$faces/codes.csv" --weights "$work/au_real.onnx" --labels "$labels" \
+    --neutral-heads "$work/neutral" --out "$work/au_real_on_real_faces.json"

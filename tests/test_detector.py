@@ -12,7 +12,7 @@ from PIL import Image
 
 from duchenne import AUDetector, DetectionOptions, to_dataframe
 from duchenne.alignment import CROP_SIDE_PX, AlignedFace, align, eye_span_px
-from duchenne.detection import RunOptions, fingerprint
+from duchenne.detection import RunOptions, asked_of
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
@@ -21,6 +21,7 @@ from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
 from duchenne.recognition import AURecognizer, NeutralRule
 from duchenne.results.columns import Columns
+from duchenne.results.run_facts import facts_of
 from duchenne.training.action_units.onnx_export import description, export_network
 
 DATA = Path(__file__).parent / "data"
@@ -154,7 +155,7 @@ def test_thresholds_are_chosen_by_name_and_belong_to_the_run(tmp_path):
     assert found["None"].thresholds == found["balanced"].thresholds == {"AU06": 0.6, "AU12": 0.7}
     assert found["f1"].thresholds == {"AU06": 0.2, "AU12": 0.3}
     assert found["{'AU12': 0.5}"].thresholds == {"AU06": 0.6, "AU12": 0.5}
-    runs = {name: str(fingerprint(detector, [], RunOptions())) for name, detector in found.items()}
+    runs = {name: facts_of(asked_of(detector), RunOptions().reading, "").digest for name, detector in found.items()}
     assert runs["None"] == runs["balanced"]
     assert len(set(runs.values())) == 3
 

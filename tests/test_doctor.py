@@ -42,7 +42,7 @@ def doctor(copy):
 @pytest.mark.parametrize(
     ("name", "damage", "said"),
     [
-        ("weights/au_compact.onnx", cut, "au_compact.onnx"),
+        ("weights/au_real.onnx", cut, "au_real.onnx"),
         ("weights/landmarker.onnx", Path.unlink, "landmarker.onnx"),
         ("weights/face_detector.onnx", replace_by_folder, "face_detector.onnx"),
         ("weights/mean_face.json", garble, "mean_face.json"),

@@ -67,7 +67,7 @@ def test_a_network_of_the_package_is_held_against_its_hash(tmp_path, monkeypatch
     monkeypatch.setattr(weights, "FOLDER", altered)
     assert len(AURecognizer().aus) == 23
     for name, load in (
-        ("au_compact.onnx", AURecognizer),
+        ("au_real.onnx", AURecognizer),
         ("landmarker.onnx", Landmarker),
         ("face_detector.onnx", FaceDetector),
         ("mean_face.json", mean_face.__wrapped__),

@@ -10,14 +10,14 @@ from PIL import Image
 
 from duchenne import AUDetector, DetectionOptions
 from duchenne.commands import run
-from duchenne.detection import RunOptions, fingerprint
+from duchenne.detection import RunOptions, asked_of
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, UsageError
-from duchenne.media import Source, SourceKind
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.neutral_faces import NeutralFaces, neutral_shifts, read_neutral
 from duchenne.patches import PatchLayout
 from duchenne.recognition import NeutralRule
+from duchenne.results.run_facts import facts_of
 from duchenne.training.action_units.onnx_export import description, export_network
 
 RULE = NeutralRule(np.array([1.0, 0.5]), np.array([-2.0, 0.0]), np.tile(np.arange(-1.0, 4.0), (2, 1)))
@@ -242,9 +242,8 @@ def test_a_run_is_refused_before_it_starts(tmp_path, weights, capsys):
 
 
 def test_a_picture_that_was_exchanged_makes_another_run(tmp_path, weights):
-    face = picture(tmp_path / "face.png")
     seen = set()
     for make in (picture, picture, darker):
         detector = AUDetector(DetectionOptions(weights=weights, neutral=make(tmp_path / "neutral.png")))
-        seen.add(str(fingerprint(detector, [Source(str(face), SourceKind.PICTURE)], RunOptions())))
+        seen.add(facts_of(asked_of(detector), RunOptions().reading, "").digest)
     assert len(seen) == 2

@@ -26,7 +26,7 @@ from duchenne.results.run_options import BETWEEN_VIDEOS, ProgressCallback, RunOp
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker, patience_s
 
-__all__ = ["ProgressCallback", "RunOptions", "RunState", "run_detection"]
+__all__ = ["ProgressCallback", "RunOptions", "RunState", "asked_of", "run_detection"]
 
 CHECKPOINT_S = 1.0
 
@@ -60,7 +60,7 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     if options.output is None and options.output_dir is None:
         return Nowhere()
     columns = replace(detector.columns, groups=options.groups, every_frame=options.every_frame)
-    facts = facts_of(_asked(detector, columns), options.reading, options.command)
+    facts = facts_of(asked_of(detector, columns), options.reading, options.command)
     if options.output_dir is not None:
         return FilePerSource(
             options.output_dir,
@@ -81,9 +81,10 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     return one
 
 
-def _asked(detector: AUDetector, columns: Columns) -> Asked:
+def asked_of(detector: AUDetector, columns: Columns | None = None) -> Asked:
+    """Return what a detector was asked for, and what it answers with; its own columns unless others are given."""
     neutral = None if detector.neutral is None else detector.neutral.fingerprint
-    return Asked(asdict(detector.options), detector.thresholds, columns, detector.weights, neutral)
+    return Asked(asdict(detector.options), detector.thresholds, columns or detector.columns, detector.weights, neutral)
 
 
 class _Run:
