@@ -138,31 +138,14 @@ def detect(
         warn_of_old_name("--abstain", "--unreliable blank")
     groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
     options = RunOptions(
-        output,
-        overlay,
-        start,
-        end,
-        step,
-        overwrite,
-        restart,
-        groups,
-        output_dir,
-        f".{output_format}",
-        COMMAND_LINE.get(),
-        every_frame,
-    )
+        output, overlay, start, end, step, overwrite, restart, groups, output_dir, f".{output_format}",
+        COMMAND_LINE.get(), every_frame,
+    )  # fmt: skip
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
-        names,
-        thresholds_from(thresholds, names or AU_NAMES),
-        largest_face,
-        min_face,
-        sides,
-        weights,
-        smooth,
-        "blank" if abstain else unreliable,
-        neutral,
-    )
+        names, thresholds_from(thresholds, names or AU_NAMES), largest_face, min_face, sides, weights, smooth,
+        "blank" if abstain else unreliable, neutral,
+    )  # fmt: skip
     if like is not None:
         return _run_like(like, chosen, workers, sources, options, quiet)
     return _run(AUDetector(chosen, workers), sources, options, quiet)
