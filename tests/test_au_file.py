@@ -23,7 +23,7 @@ def test_the_file_predicts_what_the_network_does(system, file):  # noqa: F811
     store = measured(toy_store(70, 5, "d"))
     expected, found = predict(system, store), au_file.predict_from_file(AURecognizer(file), store)
     for name in ("probability", "intensity", "side_intensity"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-4)
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-3)
     assert np.ptp(found.probability) > 0.05
 
 

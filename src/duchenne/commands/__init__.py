@@ -31,8 +31,8 @@ from duchenne.commands import (
     train,
 )
 from duchenne.commands.dev import dev
+from duchenne.commands.plain_console import COMMAND_LINE, PlainConsole
 from duchenne.commands.renamed_options import with_new_names
-from duchenne.commands.terminal import COMMAND_LINE, PlainConsole
 from duchenne.errors import DuchenneError, UsageError
 from duchenne.extras import missing
 from duchenne.files.whole_files import FULL_DISK

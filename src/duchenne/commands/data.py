@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from duchenne.commands.terminal import PlainConsole
+from duchenne.commands.plain_console import PlainConsole
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from duchenne.commands.terminal import COMMAND_LINE
+from duchenne.commands.plain_console import COMMAND_LINE
 
 if TYPE_CHECKING:
     from duchenne.detection import RunOptions

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Table
 from rich.text import Text
 
-from duchenne.commands.terminal import PlainConsole
+from duchenne.commands.plain_console import PlainConsole
 from duchenne.detection import RunState
 from duchenne.errors import MediaError
 from duchenne.facs import AU_BY_NAME

@@ -15,7 +15,7 @@ def doctor() -> int:
     built with, which extras are there, and finds the action units of a rendered face whose truth is known. Nothing is
     sent anywhere. Exit code 1 when a check fails.
     """
-    from duchenne.commands.terminal import PlainConsole
+    from duchenne.commands.plain_console import PlainConsole
     from duchenne.diagnosis import diagnose
 
     findings = diagnose()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from duchenne.commands.terminal import PlainConsole
+from duchenne.commands.plain_console import PlainConsole
 
 
 def evaluate(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from duchenne.commands.terminal import PlainConsole
+from duchenne.commands.plain_console import PlainConsole
 
 
 def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000) -> int:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from duchenne.commands.terminal import PlainConsole
+from duchenne.commands.plain_console import PlainConsole
 
 
 def export(

@@ -1,6 +1,6 @@
 """Options that have a new name: the old spelling still works for one release, out of the help, and says so once."""
 
-from duchenne.commands.terminal import PlainConsole
+from duchenne.commands.plain_console import PlainConsole
 
 _RENAMED = {
     "detect": {"--threshold": "--thresholds"},

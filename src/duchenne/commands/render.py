@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from duchenne.commands.terminal import PlainConsole
+from duchenne.commands.plain_console import PlainConsole
 from duchenne.errors import UsageError
 
 if TYPE_CHECKING:

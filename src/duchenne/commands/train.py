@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from duchenne.commands.terminal import PlainConsole
+from duchenne.commands.plain_console import PlainConsole
 from duchenne.commands.training_progress import training_progress
 from duchenne.training.recipes.named import RECIPES
 

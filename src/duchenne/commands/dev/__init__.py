@@ -5,7 +5,7 @@ The verbs import what they call when they are called, so that help stays light.
 
 from cyclopts import App
 
-from duchenne.commands.dev import making, measuring
+from duchenne.commands.dev import action_units, making, measuring
 
 _HELP = """For those who make the package's own weights.
 
@@ -25,18 +25,18 @@ an `index.csv` (file, person) that you bring; docs/provenance.md says which ones
 dev = App(name="dev", help=_HELP)
 for _verb in (
     making.label_faces,
-    making.grade_by_blendshapes,
+    action_units.grade_by_blendshapes,
     making.train_face_detector,
     making.train_landmarks,
     making.fit_pose_correction,
-    making.release_au_network,
+    action_units.release_au_network,
     making.draw_sample_face,
     making.pack_head_data,
     making.write_hashes,
     measuring.measure_face_detector,
     measuring.measure_landmarks,
-    measuring.real_faces,
-    measuring.measure_au_network,
+    action_units.real_faces,
+    action_units.measure_au_network,
     measuring.check_portraits,
     measuring.measure_synthesis,
     measuring.measure_movements,

@@ -35,28 +35,6 @@ def label_faces(*, faces: Path, teachers: Path, out: Path) -> int:
     return 0
 
 
-def grade_by_blendshapes(*, faces: Path, labels: Path, out: Path) -> int:
-    """Grade the uncoded pictures of persons who teach by MediaPipe's blendshapes.
-
-    Ten AUs have a blendshape that follows them. A curve for each, learnt on the coded pictures of the same persons,
-    turns it into a grade; the other AUs stay unknown. The table is one for duchenne prepare.
-
-    Parameters
-    ----------
-    faces
-        Folder of pictures with index.csv (file, person) and codes.csv.
-    labels
-        The teachers' labels of these pictures, from duchenne dev label-faces.
-    out
-        The CSV to write.
-    """
-    from duchenne.training.pictures.blendshape_grades import write_blendshape_grades
-
-    count = write_blendshape_grades(faces, labels, out)
-    print(f"{count} pictures graded: {out}")
-    return 0
-
-
 def train_face_detector(
     *,
     faces: Path,
@@ -182,77 +160,6 @@ def fit_pose_correction(
     path = out or FOLDER / POSE_CORRECTION_NAME
     pose_correction.fit_pose_correction(rendered, count, path)
     print(path)
-    return 0
-
-
-def release_au_network(
-    system: Path,
-    /,
-    *,
-    choose: Path,
-    poses: Path,
-    pairs: Path,
-    free: Path,
-    prototypes: Path,
-    choose_neutral: Path,
-    free_neutral: Path,
-    weights: Path,
-    result: Path,
-    real_choose: Path | None = None,
-    real_teach: Path | None = None,
-) -> int:
-    """Calibrate, export and measure a trained AU network, on rendered people that nothing was chosen on.
-
-    The first store chooses the late fusion weight of each action unit (how much the landmarks alone count), calibrates
-    probabilities and chooses thresholds; the others are for the reported scores only. No person may be in two of the
-    stores, but the neutral ones show the people of the store that they are named after. scripts/au_network.sh makes the
-    stores and the network, and ends in this command.
-
-    Parameters
-    ----------
-    system
-        Folder that duchenne train has written: symmetric or compact.
-    choose
-        Store of stills with a mix of co-occurrences in free poses.
-    poses
-        Store of stills of independent action units, each face under the fifteen poses of the grid.
-    pairs
-        Store of frontal stills in pairs that differ in one movement.
-    free
-        Store of stills of independent action units in free poses.
-    prototypes
-        Store of stills of emotion prototypes in free poses.
-    choose_neutral
-        Store of neutral frontal stills of people of the first.
-    free_neutral
-        Store of neutral frontal stills of people of the free one.
-    weights
-        ONNX file to write.
-    result
-        JSON file to write.
-    real_choose
-        Store of coded pictures of the persons who choose: probabilities are calibrated and thresholds chosen on them
-        for each action unit that at least 25 have; rendered faces do it for the others.
-    real_teach
-        Store of coded pictures of persons who teach: with the rendered neutral stills they say how much of a neutral
-        face is taken off. To be given with --real-choose.
-    """
-    import json
-
-    from duchenne.errors import UsageError
-    from duchenne.evaluation.json_record import to_json
-    from duchenne.evaluation.pretrained import au_network
-    from duchenne.evaluation.pretrained.au_result import summary_of
-    from duchenne.evaluation.pretrained.result_json import write_result
-
-    stores = au_network.StoreFolders(choose, poses, pairs, free, prototypes, choose_neutral, free_neutral)
-    if (real_choose is None) != (real_teach is None):
-        raise UsageError("Only one store of real people was named; give --real-choose and --real-teach, or neither.")
-    real = au_network.RealFolders(real_choose, real_teach) if real_choose and real_teach else None
-    made_by = "sh scripts/au_network.sh WORK FACES LABELS"
-    measured = au_network.release_au_network(system, stores, weights, real, made_by)
-    write_result(measured, result)
-    print(json.dumps(to_json(summary_of(measured)), indent=1))
     return 0
 
 

@@ -134,68 +134,6 @@ def check_portraits(faces: Path, /, *, result: Path | None = None) -> int:
     return 0
 
 
-def real_faces(
-    codes: Path,
-    /,
-    *,
-    out: Path,
-    part: Literal["judge", "choose"] = "judge",
-    weights: Path | None = None,
-    labels: Path | None = None,
-    neutral_heads: Path | None = None,
-    side_digits: Annotated[tuple[int, ...], LIST] = (0, 1),
-    coded_by: str | None = None,
-    draws: int = 1000,
-    seed: int = 0,
-) -> int:
-    """Measure an AU network on real people's faces with mean grades.
-
-    By AU: area under the ROC, balanced accuracy at the file's thresholds, calibration error, rank correlation of the
-    intensity with the grade, false alarms on faces without any AU; sides; by pose, colour and size of the face; all
-    with intervals over persons, beside calling nothing. Persons whose number ends in 5 are left out. Of several faces
-    in a picture the largest counts. Prints tables in Markdown; docs/measures.md explains them.
-
-    Parameters
-    ----------
-    codes
-        CSV of mean grades: file (as seen from the CSV's folder), person, AU01, AU02 ..., and perhaps one_sided.
-    out
-        The JSON to write.
-    part
-        Whose faces: judge (person's number ends in 0) or choose (ends in 1).
-    weights
-        An AU network that `duchenne export` has written; the package's own unless given.
-    labels
-        The teachers' labels of these pictures, from duchenne dev label-faces, to set MediaPipe's blendshapes beside.
-    neutral_heads
-        Folder of rendered stills; false alarms are counted on those that show no AU, too.
-    side_digits
-        Last digits of the persons over whom sides are measured. The weights must not have learnt from them: weights
-        that learnt from all but some digits are measured on these, and the counts of several such weights added.
-    coded_by
-        Who coded, in a sentence that stands over every table; that of the project's own codes unless given.
-    draws
-        Resamplings of the persons for intervals; 0 makes none.
-    seed
-        Of the resampling.
-    """
-    from duchenne.datasets.person_split import Part
-    from duchenne.evaluation.pretrained.real_faces.real_faces_tables import real_faces_tables
-    from duchenne.evaluation.pretrained.real_faces.real_faces_trial import RealFacesTrial, measure_real_faces
-    from duchenne.evaluation.pretrained.result_json import write_result
-    from duchenne.measures.intervals import Bootstrap
-    from duchenne.results.output_path import check_output_path
-
-    check_output_path(out, (".json",), overwrite=True)
-    bootstrap, command = Bootstrap(draws, seed=seed), command_line(sys.argv[1:])
-    trial = RealFacesTrial(codes, Part(part), weights, labels, neutral_heads, side_digits, coded_by, bootstrap, command)
-    with progress_display() as on_progress:
-        result = measure_real_faces(trial, on_progress)
-    write_result(result, out)
-    print(real_faces_tables(result))
-    return 0
-
-
 @contextmanager
 def progress_display() -> Iterator[Callable[[str, int, int], None]]:
     """Show on standard error what is done of each stage, and the time left; yield what is to be called."""
@@ -250,36 +188,6 @@ def measure_movements(*, people: int = 40, intensity: float = 5.0) -> int:
 
     for line in travel_lines(people, intensity):
         print(line)
-    return 0
-
-
-def measure_au_network(
-    *weights: Path, out: Path, poses: Path | None = None, free: Path | None = None, prototypes: Path | None = None
-) -> int:
-    """Measure exported AU networks on prepared rendered heads, side by side.
-
-    Areas frontal, over poses and within emotion prototypes, intensities and sides. The heads must show people whom no
-    network has seen.
-
-    Parameters
-    ----------
-    weights
-        Files that duchenne export has written, or real and rendered, the package's own.
-    out
-        The JSON to write.
-    poses
-        Store of stills of independent action units, each face under the fifteen poses of the grid.
-    free
-        Store of stills of independent action units in free poses.
-    prototypes
-        Store of stills of emotion prototypes.
-    """
-    from duchenne.evaluation.pretrained.au_file import HeadStores, measure_au_files
-    from duchenne.evaluation.pretrained.result_json import write_result
-
-    result = measure_au_files(weights, HeadStores(poses, free, prototypes), command_line(sys.argv[1:]))
-    write_result(result, out)
-    print(out)
     return 0
 
 
