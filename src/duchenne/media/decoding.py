@@ -10,8 +10,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from duchenne.media.clock import FrameClock
 from duchenne.media.container import cause_of
+from duchenne.media.frame_clock import FrameClock
 
 _MOST_FAILURES = 100
 """Failed attempts to read, one after the other, after which a file is given up."""

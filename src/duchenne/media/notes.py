@@ -1,7 +1,7 @@
 """What a reader of the results should know of a video: what was mended, lost or chosen while it was read."""
 
-from duchenne.media.clock import FrameClock
 from duchenne.media.decoding import FrameDecoder
+from duchenne.media.frame_clock import FrameClock
 from duchenne.media.upright import UprightPictures
 
 

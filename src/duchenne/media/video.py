@@ -11,10 +11,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from duchenne.errors import MediaError, UsageError
-from duchenne.media.clock import FrameClock
 from duchenne.media.container import check_size, open_container, seconds
 from duchenne.media.decoding import DecodedFrame, FrameDecoder
 from duchenne.media.frame import Frame, check_readable
+from duchenne.media.frame_clock import FrameClock
 from duchenne.media.notes import clock_notes, damage_notes, picture_notes
 from duchenne.media.upright import UprightPictures
 from duchenne.media.wholeness import is_whole, later_recordings
