@@ -66,7 +66,7 @@ def train(
         own unless given.
     start
         What to begin from, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
-        pretrained for the package's own network (recipe compact).
+        pretrained for the package's own network (recipe symmetric).
     freeze
         Beginnings of names of parameters that do not learn, for example patch_layers.
     accelerator

@@ -156,4 +156,4 @@ COMPACT = RegionConfig(
     shape_alone=0.2,
     head="ordinal",
 )
-"""The size of the pretrained network; docs/method.md says why."""
+"""The size of au_rendered; docs/method.md says why."""

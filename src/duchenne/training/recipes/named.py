@@ -39,7 +39,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         DeepRecipe(
             "compact",
-            "The pretrained network: small, 23 AUs, intensity and sides. Learns to .915 in 53 minutes, see the docs.",
+            "A small region network: 23 AUs, intensity and sides; that of version 0.1.",
             COMPACT,
             AdamW(),
             batch=64,
@@ -49,7 +49,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         DeepRecipe(
             "symmetric",
-            "The network for real faces: both sides share weights, appearance and landmarks joined late, 23 AUs.",
+            "The pretrained network: both sides share weights, appearance and landmarks joined late, 23 AUs.",
             SymmetricConfig(),
             AdamW(),
             batch=64,
