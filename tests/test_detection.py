@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clips import write_clip
 from duchenne import AUDetector, detection, weights
 from duchenne.detection import RunOptions, RunState, run_detection
 from duchenne.diagnosis import SAMPLE
@@ -96,7 +97,7 @@ class Interrupting:
     """A callback that is interrupted while it is told of a frame, after the frame's rows were written."""
 
     def __init__(self, at: int | None) -> None:
-        self.left, self.done_before = at, []
+        self.left, self.done_before, self.notes = at, [], []
 
     def begin(self, source, frames, done):
         self.done_before.append(done)
@@ -109,6 +110,9 @@ class Interrupting:
 
     def problem(self, error):
         pass
+
+    def note(self, source, note):
+        self.notes.append(note)
 
 
 def detect(sources: list[Source], output: Path, at: int | None = None) -> tuple[RunState, Interrupting]:
@@ -170,7 +174,7 @@ def test_a_run_of_another_version_is_refused_in_plain_words(clip, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         detect(source, output, at=1)
     path = tmp_path / "r.csv.part.journal"
-    path.write_text(path.read_text().replace("journal 4", "journal 2", 1))
+    path.write_text(path.read_text().replace("journal 5", "journal 2", 1))
     with pytest.raises(UsageError, match=r"begun by another version.*Finish it with that version.*--restart"):
         detect(source, output)
 
@@ -209,3 +213,38 @@ def test_a_full_disk_is_explained(clip, tmp_path, monkeypatch, capsys):
     err = capsys.readouterr().err
     assert "No space left" in err
     assert not (tmp_path / "r.csv").exists()
+
+
+def test_a_large_step_keeps_one_face_id_and_frames_without_a_face_leave_a_row(clip, tmp_path):
+    output = tmp_path / "r.csv"
+    subprocess.run(command(clip, output, "--step", "45", "--every-frame"), check=True, capture_output=True)
+    table = pd.read_csv(output)
+    assert table["frame"].tolist() == [0, 45, 90, 135]
+    assert set(table["face_id"]) == {0}
+    Image.new("RGB", (200, 200), "grey").save(tmp_path / "grey.png")
+    empty = tmp_path / "empty.csv"
+    subprocess.run(command(tmp_path / "grey.png", empty, "--every-frame"), check=True, capture_output=True)
+    row = pd.read_csv(empty)
+    assert (row["source"][0], row["frame"][0], row["timestamp_s"][0]) == (str(tmp_path / "grey.png"), 0, 0.0)
+    assert row.iloc[0].drop(["source", "frame", "timestamp_s"]).isna().all()
+
+
+def test_a_range_that_selects_nothing_is_said_and_fails(clip, tmp_path):
+    words = command(clip, tmp_path / "r.csv", "--start", "60")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no frame from 60 s" in done.stderr
+    assert not (tmp_path / "r.csv").exists()
+
+
+def test_what_was_mended_is_said_and_stands_in_the_record(tmp_path):
+    path = tmp_path / "joined.ts"
+    write_clip(path, 10)
+    path.write_bytes(path.read_bytes() * 2)
+    state, callback = detect([Source(str(path), SourceKind.VIDEO)], tmp_path / "r.csv")
+    assert [name for name, _ in state.notes] == [str(path)]
+    assert "2 recordings are joined" in state.notes[0][1]
+    assert callback.notes == [note for _, note in state.notes]
+    record = json.loads((tmp_path / "r.csv.json").read_text())
+    assert record["sources"][0]["notes"] == callback.notes
+    assert record["notes"] == [f"{path}: {note}" for note in callback.notes]

@@ -195,6 +195,26 @@ def test_a_checkpoint_costs_the_same_after_many_sources_as_after_few(tmp_path):
     assert max(sizes) == min(sizes) < 1000
 
 
+def test_frames_without_a_face_leave_rows_in_files_of_either_kind_and_again_from_the_record(pictures, tmp_path):
+    Image.new("RGB", (200, 200), "grey").save(pictures / "b.png")
+    words, out = ["detect", str(pictures), "--aus", "12", "--columns", "aus", "--quiet"], tmp_path / "each"
+    assert run([*words, "--every-frame", "--output", str(tmp_path / "all.csv")]) == 0
+    rows = (tmp_path / "all.csv").read_text().splitlines()
+    assert [row.split(",")[3:] == [""] * 5 for row in rows[1:]] == [False, True, False]
+    assert run([*words, "--every-frame", "--output-dir", str(out)]) == 0
+    assert (out / "b.csv").read_text().splitlines() == [rows[0], rows[2]]
+    assert run(["detect", "--like", str(tmp_path / "all.csv"), "--output", str(tmp_path / "again.csv")]) == 0
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "all.csv").read_bytes()
+
+
+@pytest.mark.parametrize("other", ["--every-frame", "--columns=aus"])
+def test_results_with_other_rows_or_columns_are_not_taken_for_those_asked_for(pictures, tmp_path, other, capsys):
+    words = ["detect", str(pictures / "a.png"), "--aus", "12", "--output-dir", str(tmp_path / "each")]
+    assert run(words) == 0
+    assert run([*words, other]) != 0
+    assert "made with other settings" in capsys.readouterr().err
+
+
 # What is noticed
 
 

@@ -22,6 +22,7 @@ from duchenne.faces import FaceBox
 from duchenne.facs import AU_NAMES
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
+from duchenne.media import Frame
 from duchenne.results import (
     FaceAUs,
     parquet_rows,
@@ -34,6 +35,7 @@ from duchenne.results import (
 )
 from duchenne.results.columns import Columns, parse_groups
 from duchenne.results.result_file import RESULT_ENDINGS, ResultFile
+from duchenne.study.results import read_results
 
 AUS = ("AU06", "AU12")
 COLUMNS = Columns(AUS, intensity=False)
@@ -435,6 +437,35 @@ def test_the_terminal_shows_present_aus_first_within_80_columns():
     order = [line.split("AU")[1][:2] for line in lines if "AU" in line][: len(AU_NAMES)]
     assert order == [name[2:] for name in reversed(AU_NAMES)]
     assert any("AU43" in line and "Eyes closed" in line and "0.99" in line for line in lines)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_frame_without_a_face_leaves_a_row_with_empty_cells_where_asked_for(tmp_path, ending):
+    path = tmp_path / f"r.{ending}"
+    with ResultFile.open(path, dataclasses.replace(COLUMNS, every_frame=True), {}) as file:
+        file.write([face(0)])
+        file.write_empty(Frame("clip.mp4", 1, 0.04, np.zeros((2, 2, 3), np.uint8)))
+        file.write([face(2)])
+        file.finish()
+    if ending == "csv":
+        assert path.read_text().splitlines()[2] == "clip.mp4,1,0.04" + "," * (len(COLUMNS.names) - 3)
+    table = read(path)
+    assert table["frame"].tolist() == [0, 1, 2]
+    assert table["timestamp_s"].tolist() == [0.0, 0.04, 0.08]
+    empty = table.iloc[1].drop(["source", "frame", "timestamp_s"])
+    assert (empty.isna() | (empty == "")).all()
+    assert table.iloc[[0, 2]].notna().all(axis=None)
+    assert int(table["face_id"].iloc[2]) == 0
+    faces = read_results(path)
+    assert (faces["frame"].tolist(), faces["face_id"].tolist()) == ([0, 2], [0, 0])
+    assert {str(faces[f"{name}_c"].dtype) for name in AUS} == {"uint8"}
+
+
+def test_frames_without_a_face_leave_nothing_unless_asked_for(tmp_path):
+    with ResultFile.open(tmp_path / "r.csv", COLUMNS, {}) as file:
+        file.write_empty(Frame("clip.mp4", 1, 0.04, np.zeros((2, 2, 3), np.uint8)))
+        file.finish()
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 1
 
 
 def test_a_table_has_only_the_columns_that_are_asked_for(tmp_path):

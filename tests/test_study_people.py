@@ -141,6 +141,23 @@ def test_the_command_adds_the_person_and_changes_nothing_else(tmp_path, capsys, 
     assert run(["people", str(before), "--table", str(tmp_path / "who.csv"), "--output", str(after)]) == 2
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+def test_rows_of_frames_without_a_face_are_left_out(tmp_path, ending):
+    whole = {name: {"int64": "Int64", "uint8": "UInt8"}.get(kind, kind) for name, kind in COLUMNS.types.items()}
+    bare = pd.DataFrame([{"source": "a.mp4", "frame": 4, "timestamp_s": 0.4}])
+    rows, path = pd.concat([two_videos().astype(whole), bare], ignore_index=True), tmp_path / f"result{ending}"
+    if ending == ".csv":
+        rows.to_csv(path, index=False)
+    elif ending == ".parquet":
+        rows.to_parquet(path)
+    else:
+        rows.to_json(path, orient="records", lines=True)
+    WHO.to_csv(tmp_path / "who.csv", index=False)
+    named = tmp_path / f"named{ending}"
+    assert run(["people", str(path), "--table", str(tmp_path / "who.csv"), "--output", str(named)]) == 0
+    assert list(read_results(named)["person"]) == ["anna"] * 4 + ["ben"] * 8 + ["anna"] * 4
+
+
 def test_the_command_leaves_out_faces_without_a_person(tmp_path, capsys):
     two_videos().to_csv(tmp_path / "result.csv", index=False)
     WHO.assign(person=["anna", "", "ben", "anna"]).to_csv(tmp_path / "who.csv", index=False)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox
-from duchenne.tracking import FaceTracker
+from duchenne.tracking import FaceTracker, look_of, patience_s
+from duchenne.tracking.tracker import LIKE_AT_ONCE
 
 FRAME_S = 1 / 30
 
@@ -89,7 +90,7 @@ def test_the_state_does_not_grow_with_time():
     assert len(tracker.to_dict()["tracks"]) <= 31
 
 
-@pytest.mark.parametrize("state", [{}, {"longest_loss_s": 1, "next_id": 1, "tracks": [{"face_id": 0}]}])
+@pytest.mark.parametrize("state", [{}, {"longest_loss_s": 1, "next_id": 1, "updated_s": 0, "tracks": [{"face_id": 0}]}])
 def test_a_foreign_state_is_refused(state):
     with pytest.raises(UsageError, match="not the state of a face tracker"):
         FaceTracker.from_dict(state)
@@ -98,3 +99,70 @@ def test_a_foreign_state_is_refused(state):
 def test_a_negative_loss_is_refused():
     with pytest.raises(UsageError, match="at least 0 s"):
         FaceTracker(-1.0)
+
+
+def patches(seed):
+    """A made-up face: smooth patches of the person's own."""
+    coarse = np.random.default_rng(seed).uniform(40, 215, (12, 12, 3))
+    return np.kron(coarse, np.ones((17, 17, 1)))[:200, :200]
+
+
+def person(seed, noise=0.0):
+    """The look of a made-up face, with a little noise of this sighting."""
+    fine = patches(seed)
+    fine = fine + noise * np.random.default_rng(1000 + seed).normal(size=fine.shape)
+    return look_of(np.clip(fine, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("gap_s", [FRAME_S, 0.5, 0.9])
+def test_another_person_in_the_same_place_gets_a_new_number(gap_s):
+    tracker = FaceTracker()
+    assert tracker.update([face(100, 100)], 0.0, [person(1)], 0) == [0]
+    assert tracker.update([face(100, 100)], FRAME_S, [person(1, 8)], 1) == [0]
+    assert tracker.update([face(100, 100)], FRAME_S + gap_s, [person(2)], 2) == [1]
+
+
+def test_another_person_who_appears_when_one_vanishes_gets_a_new_number():
+    tracker = FaceTracker()
+    assert tracker.update([face(100, 100), face(180, 100)], 0.0, [person(1), person(2)], 0) == [0, 1]
+    assert tracker.update([face(180, 100)], FRAME_S, [person(2)], 1) == [1]
+    assert tracker.update([face(110, 100)], 2 * FRAME_S, [person(3)], 2) == [2]
+
+
+def test_one_person_keeps_the_number_through_a_loss():
+    tracker = FaceTracker()
+    tracker.update([face(100, 100)], 0.0, [person(1)], 0)
+    tracker.update([], 0.4)
+    assert tracker.update([face(120, 100)], 0.8, [person(1, 8)], 2) == [0]
+
+
+@pytest.mark.parametrize("step", [1, 5, 45, 300])
+def test_patience_grows_with_the_step(step):
+    tracker = FaceTracker(patience_s(30.0, step))
+    ids = {tracker.update([face(100, 100)], k * step / 30, [person(1)], k * step)[0] for k in range(8)}
+    assert ids == {0}
+    assert patience_s(30.0, 1) == patience_s(30.0, 12) == patience_s(None, 1) == 1.0
+
+
+def test_looks_are_not_written_but_seen_again():
+    tracker = FaceTracker()
+    tracker.update([face(100, 100), face(500, 100)], 0.0, [person(1), person(2)], 0)
+    tracker.update([face(101, 100)], FRAME_S, [person(1)], 1)
+    text = json.dumps(tracker.to_dict())
+    assert len(text) < 700
+    again = FaceTracker.from_dict(json.loads(text))
+    assert again.frames_to_recall == {0, 1}
+    again.recall(0, [face(500, 100), face(100, 100)], [person(2), person(1)])
+    again.recall(1, [face(101, 100)], [person(1)])
+    assert not again.frames_to_recall
+    assert again.update([face(101, 100), face(500, 100)], 2 * FRAME_S, [person(3), person(2)], 2) == [2, 1]
+
+
+@pytest.mark.parametrize("hidden", [np.s_[110:], np.s_[:100], np.s_[:, :95]], ids=["mouth", "brows", "one side"])
+def test_a_hand_over_part_of_a_face_makes_no_other_person(hidden):
+    tracker, covered = FaceTracker(), patches(1).astype(np.uint8)
+    covered[hidden] = (190, 150, 130)
+    looks = [person(1), look_of(covered), person(1)]
+    assert looks[0].likeness(looks[1]) < LIKE_AT_ONCE
+    ids = [tracker.update([face(100, 100)], k * FRAME_S, [look], k) for k, look in enumerate(looks)]
+    assert ids == [[0], [0], [0]]

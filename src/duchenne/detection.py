@@ -5,7 +5,7 @@ once a second, so that an interrupted run goes on where it stopped and ends with
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from itertools import groupby
@@ -18,12 +18,13 @@ from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_v
 from duchenne.media.content import Content
 from duchenne.overlay import OverlayWriter
 from duchenne.results import FaceAUs
+from duchenne.results.columns import Columns
 from duchenne.results.destinations import Destination, FilePerSource, Nowhere, OneFile
 from duchenne.results.result_record import SourceRecord
 from duchenne.results.run_facts import Asked, changed_sources, content_or_none, facts_of, names_digest
 from duchenne.results.run_options import BETWEEN_VIDEOS, ProgressCallback, RunOptions, RunState
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import FaceTracker
+from duchenne.tracking import FaceTracker, patience_s
 
 __all__ = ["ProgressCallback", "RunOptions", "RunState", "asked_of", "run_detection"]
 
@@ -51,15 +52,15 @@ def run_detection(
             )
         run = _Run(detector, options, callback, destination, overlay)
         run.work(left)
-        return run.state
+        return replace(run.state, notes=_notes_of(destination.done.values()))
 
 
 def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOptions) -> Destination:
     """Return where faces go; what an interrupted run read is compared with what is there now."""
     if options.output is None and options.output_dir is None:
         return Nowhere()
-    columns = replace(detector.columns, groups=options.groups)
-    facts = facts_of(asked_of(detector), options.reading, options.command)
+    columns = replace(detector.columns, groups=options.groups, every_frame=options.every_frame)
+    facts = facts_of(asked_of(detector, columns), options.reading, options.command)
     if options.output_dir is not None:
         return FilePerSource(
             options.output_dir,
@@ -80,10 +81,10 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     return one
 
 
-def asked_of(detector: AUDetector) -> Asked:
-    """Return what a detector was asked for, and what it answers with."""
+def asked_of(detector: AUDetector, columns: Columns | None = None) -> Asked:
+    """Return what a detector was asked for, and what it answers with; its own columns unless others are given."""
     neutral = None if detector.neutral is None else detector.neutral.fingerprint
-    return Asked(asdict(detector.options), detector.thresholds, detector.columns, detector.weights, neutral)
+    return Asked(asdict(detector.options), detector.thresholds, columns or detector.columns, detector.weights, neutral)
 
 
 class _Run:
@@ -144,25 +145,35 @@ class _Run:
         else:
             kept = {**BETWEEN_VIDEOS, "current": source.name, "content": _plain(content_or_none(source))}
         self._advance(**kept)
-        first, problem = self.state.next_frame, None
-        tracker = FaceTracker.from_dict(self.state.tracker) if self.state.tracker else FaceTracker()
-        smoother = LandmarkSmoother.from_dict(self.state.smoother) if self.state.smoother else LandmarkSmoother()
+        tracker = FaceTracker.from_dict(self.state.tracker) if self.state.tracker else None
+        recalled = tracker.frames_to_recall if tracker is not None else frozenset()
+        notes: tuple[str, ...] = ()
+        problem = None
         try:
-            with self._open(source, first) as video:
-                self.callback.begin(source, _expected_frames(video, self.options), first // self.options.step)
-                for frame, faces in self.detector.detect_frames(video, tracker, smoother):
-                    self._take(source, frame, faces)
-                    after: dict[str, Any] = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
-                    after["source_frames"] = self.state.source_frames + 1
-                    after["source_faces"] = self.state.source_faces + len(faces)
-                    self._advance(faces, next_frame=frame.index + 1, **after)
+            with self._open(source, min([self.state.next_frame, *recalled])) as video:
+                try:
+                    self._frames_of(source, video, tracker or FaceTracker(patience_s(video.fps, self.options.step)))
+                finally:
+                    notes = video.notes
         except MediaError as error:
             self.callback.problem(error)
             problem = str(error)
         except KeyboardInterrupt:
             if source.kind is not SourceKind.CAMERA:
                 raise  # A camera has no end of its own: to stop it is to finish.
-        self._end_of_video(source, problem)
+        self._end_of_video(source, problem, notes)
+
+    def _frames_of(self, source: Source, video: Video, tracker: FaceTracker) -> None:
+        """Take the frames of a video that the state does not count yet."""
+        first = self.state.next_frame
+        smoother = LandmarkSmoother.from_dict(self.state.smoother) if self.state.smoother else LandmarkSmoother()
+        self.callback.begin(source, video.expected_frames, first // self.options.step)
+        for frame, faces in self.detector.detect_frames(self._from(first, video, tracker), tracker, smoother):
+            self._take(source, frame, faces)
+            after: dict[str, Any] = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
+            after["source_frames"] = self.state.source_frames + 1
+            after["source_faces"] = self.state.source_faces + len(faces)
+            self._advance(faces, next_frame=frame.index + 1, **after)
 
     def _check_unchanged(self, source: Source, content: dict[str, Any] | None) -> None:
         """Refuse to go on in the middle of a video that holds something else by now."""
@@ -174,12 +185,23 @@ class _Run:
                 "Bring the former back, choose another output, or begin anew with --restart."
             )
 
-    def _end_of_video(self, source: Source, problem: str | None) -> None:
+    def _end_of_video(self, source: Source, problem: str | None, notes: tuple[str, ...]) -> None:
+        for note in notes:
+            self.callback.note(source, note)
         state = self.state
         content = None if state.content is None else Content(**{**state.content, "seen": tuple(state.content["seen"])})
-        done = SourceRecord(source.name, source.kind.value, content, state.source_frames, state.source_faces, problem)
+        counts = state.source_frames, state.source_faces
+        done = SourceRecord(source.name, source.kind.value, content, *counts, problem, notes)
         read, problems = state.read + (state.source_frames > 0), state.problems + (problem is not None)
         self._advance(None, (source, done), **BETWEEN_VIDEOS, read=read, problems=problems)
+
+    def _from(self, first: int, video: Video, tracker: FaceTracker) -> Iterator[Frame]:
+        """Yield frames from `first` on; show those before to a tracker that goes on and must see them again."""
+        for frame in video:
+            if frame.index >= first:
+                yield frame
+            elif frame.index in tracker.frames_to_recall:
+                self.detector.recall(tracker, frame)
 
     def _open(self, source: Source, first_frame: int) -> Video:
         options = self.options
@@ -188,7 +210,7 @@ class _Run:
         return open_video(source.name, options.start_s, options.end_s, options.step, first_frame)
 
     def _take(self, source: Source, frame: Frame, faces: list[FaceAUs]) -> None:
-        self.destination.write(source, faces)
+        self.destination.write(source, frame, faces)
         if self.overlay is not None:
             self.overlay.add(source, frame, faces)
         self.callback.frame(source, frame, faces)
@@ -221,7 +243,7 @@ class _Run:
 def _first_state(destination: Destination) -> RunState:
     """Return the state of the run that is continued, or of one to whose results this run adds."""
     if destination.state is not None:
-        return RunState(**destination.state)
+        return RunState(**{**destination.state, "notes": ()})
     done = destination.done.values()
     return RunState(
         frames=sum(record.frames for record in done),
@@ -231,14 +253,9 @@ def _first_state(destination: Destination) -> RunState:
     )
 
 
+def _notes_of(done: Iterable[SourceRecord]) -> tuple[tuple[str, str], ...]:
+    return tuple((record.name, note) for record in done for note in record.notes)
+
+
 def _plain(content: Content | None) -> dict[str, Any] | None:
     return None if content is None else asdict(content)
-
-
-def _expected_frames(video: Video, options: RunOptions) -> int | None:
-    """Return how many frames a video will give in the chosen range, as well as its header lets one know."""
-    if video.frame_count is None:
-        return None
-    fps = video.fps or 25.0
-    last = video.frame_count if options.end_s is None else min(video.frame_count, int(options.end_s * fps) + 1)
-    return max(0, -(-(last - int((options.start_s or 0.0) * fps)) // options.step))

@@ -1,20 +1,18 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.alignment import align
+from duchenne.alignment import AlignedFace, align
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName, check_thresholds
 from duchenne.cropping import Picture
-from duchenne.errors import MediaError, UsageError
+from duchenne.errors import UsageError
 from duchenne.location import FaceLocator, LocatedFace, located
 from duchenne.media import Frame, frame_from_array, open_video, read_picture
 from duchenne.neutral_faces import NeutralFaces, neutral_shifts, read_neutral
@@ -22,11 +20,10 @@ from duchenne.recognition import AURecognizer, Recognized
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
 from duchenne.results.columns import Columns
+from duchenne.side_by_side import side_by_side
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import FaceTracker
+from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
 from duchenne.weights import LOCATION_FILES, weights_path
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -148,16 +145,16 @@ class AUDetector:
         if self.options.smooth:
             yield from self._smoothed(frames, tracker, smoother or LandmarkSmoother())
             return
-        for frame, faces in self.detect_pictures(frames):
-            ids = tracker.update([face.box for face in faces], frame.timestamp_s)
+        for frame, (faces, looks) in side_by_side(frames, self._detect_with_looks, self.workers):
+            ids = tracker.update([face.box for face in faces], frame.timestamp_s, looks, frame.index)
             yield frame, [replace(face, face_id=k) for face, k in zip(faces, ids, strict=True)]
 
     def _smoothed(
         self, frames: Iterable[Frame], tracker: FaceTracker, smoother: LandmarkSmoother
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """As `detect_frames`; what comes after the landmarks is done in the order of time."""
-        for frame, found in self._side_by_side(frames, lambda frame: self._locate(frame.pixels)):
-            ids = tracker.update([face.box for face in found], frame.timestamp_s)
+        for frame, (found, looks) in side_by_side(frames, self._locate_with_looks, self.workers):
+            ids = tracker.update([face.box for face in found], frame.timestamp_s, looks, frame.index)
             steady = [
                 (k, located(face.box, smoother.update(k, face.landmarks, frame.timestamp_s)))
                 for k, face in zip(ids, found, strict=True)
@@ -165,31 +162,27 @@ class AUDetector:
             kept = [(k, face) for k, face in steady if isinstance(face, LocatedFace)]
             yield frame, self._results(frame, [face for _, face in kept], [k for k, _ in kept])
 
+    def recall(self, tracker: FaceTracker, frame: Frame) -> None:
+        """Show a tracker an earlier frame again, which it needs to go on (`FaceTracker.frames_to_recall`)."""
+        found, looks = self._locate_with_looks(frame)
+        tracker.recall(frame.index, [face.box for face in found], looks)
+
+    def _locate_with_looks(self, frame: Frame) -> tuple[list[LocatedFace], list[FaceLook]]:
+        found = self._locate(frame.pixels)
+        return found, [look_of(align(frame.pixels, face.landmarks.points).pixels) for face in found]
+
+    def _detect_with_looks(self, frame: Frame) -> tuple[list[FaceAUs], list[FaceLook]]:
+        found = self._locate(frame.pixels)
+        aligned = [align(frame.pixels, face.landmarks.points) for face in found]
+        results = self._results(frame, found, range(len(found)), aligned)
+        return results, [look_of(face.pixels) for face in aligned]
+
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame with its faces, in order, `workers` of them in work at a time; no identity over time.
 
         Where `frames` breaks off with a MediaError, the frames before are given first.
         """
-        return self._side_by_side(frames, self.detect_frame)
-
-    def _side_by_side(self, frames: Iterable[Frame], work: Callable[[Frame], T]) -> Iterator[tuple[Frame, T]]:
-        waiting: deque[tuple[Frame, Future[T]]] = deque()
-        broken: list[MediaError] = []
-        with ThreadPoolExecutor(self.workers) as pool:
-            try:
-                for frame in _until_broken(frames, broken):
-                    waiting.append((frame, pool.submit(work, frame)))
-                    if len(waiting) > 2 * self.workers:
-                        first, done = waiting.popleft()
-                        yield first, done.result()
-                while waiting:
-                    first, done = waiting.popleft()
-                    yield first, done.result()
-                if broken:
-                    raise broken[0]
-            finally:
-                for _, unfinished in waiting:
-                    unfinished.cancel()
+        return side_by_side(frames, self.detect_frame, self.workers)
 
     def detect_video(
         self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
@@ -206,7 +199,7 @@ class AUDetector:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
         """
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
-            for _, faces in self.detect_frames(video):
+            for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
                 yield from faces
 
     def _choose_aus(self) -> tuple[str, ...]:
@@ -235,8 +228,10 @@ class AUDetector:
         by_au = dict(zip(known.aus, stored, strict=True)) | dict(numbers)
         return {name: float(by_au[name]) for name in self.aus}
 
-    def _recognize(self, pixels: Picture, faces: Sequence[LocatedFace]) -> Recognized:
-        aligned = [align(pixels, face.landmarks.points) for face in faces]
+    def _recognize(
+        self, pixels: Picture, faces: Sequence[LocatedFace], aligned: Sequence[AlignedFace] | None = None
+    ) -> Recognized:
+        aligned = aligned or [align(pixels, face.landmarks.points) for face in faces]
         return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
 
     def _shifted(self, found: Recognized, source: str) -> Recognized:
@@ -262,10 +257,16 @@ class AUDetector:
         faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
         return self._recognize(frame.pixels, _largest(faces)).probability
 
-    def _results(self, frame: Frame, faces: Sequence[LocatedFace], ids: Sequence[int]) -> list[FaceAUs]:
+    def _results(
+        self,
+        frame: Frame,
+        faces: Sequence[LocatedFace],
+        ids: Sequence[int],
+        aligned: Sequence[AlignedFace] | None = None,
+    ) -> list[FaceAUs]:
         if not faces:
             return []
-        found = self._shifted(self._recognize(frame.pixels, faces), frame.source)
+        found = self._shifted(self._recognize(frame.pixels, faces, aligned), frame.source)
         results = (self._result(frame, k, face, found) for k, face in enumerate(faces))
         return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
 
@@ -283,11 +284,3 @@ class AUDetector:
 def _largest(faces: list[LocatedFace]) -> list[LocatedFace]:
     """Return the largest face alone; nothing where there is none."""
     return sorted(faces, key=lambda face: face.area_px, reverse=True)[:1]
-
-
-def _until_broken(frames: Iterable[Frame], broken: list[MediaError]) -> Iterator[Frame]:
-    """Yield frames; put the error with which they break off, if any, into `broken`."""
-    try:
-        yield from frames
-    except MediaError as error:
-        broken.append(error)

@@ -26,6 +26,7 @@ def detect(
     step: int = 1,
     start: float | None = None,
     end: float | None = None,
+    every_frame: Annotated[bool, Parameter(negative=())] = False,
     largest_face: Annotated[bool, Parameter(negative=())] = False,
     min_face: float | None = None,
     sides: Annotated[bool, Parameter(negative=())] = False,
@@ -88,6 +89,8 @@ def detect(
         Leave out what comes before this second of a video.
     end
         Leave out what comes after this second of a video.
+    every_frame
+        Write a row for each frame without a face, too, in which all but source, frame and timestamp_s is empty.
     largest_face
         Keep only the largest face of each frame.
     min_face
@@ -124,7 +127,6 @@ def detect(
     from duchenne.detector import AUDetector, DetectionOptions
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
-    from duchenne.results.columns import GROUPS, parse_groups
 
     if not sources and like is None:
         raise UsageError(
@@ -134,37 +136,30 @@ def detect(
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     if abstain:
         warn_of_old_name("--abstain", "--unreliable blank")
-    if columns is not None and output is None and output_dir is None:
-        raise UsageError("--columns says what a file of results holds; name the file with --output.")
-    groups = GROUPS if columns is None else parse_groups(columns)
+    groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
     options = RunOptions(
-        output,
-        overlay,
-        start,
-        end,
-        step,
-        overwrite,
-        restart,
-        groups,
-        output_dir,
-        f".{output_format}",
-        COMMAND_LINE.get(),
-    )
+        output, overlay, start, end, step, overwrite, restart, groups, output_dir, f".{output_format}",
+        COMMAND_LINE.get(), every_frame,
+    )  # fmt: skip
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
-        names,
-        thresholds_from(thresholds, names or AU_NAMES),
-        largest_face,
-        min_face,
-        sides,
-        weights,
-        smooth,
-        "blank" if abstain else unreliable,
-        neutral,
-    )
+        names, thresholds_from(thresholds, names or AU_NAMES), largest_face, min_face, sides, weights, smooth,
+        "blank" if abstain else unreliable, neutral,
+    )  # fmt: skip
     if like is not None:
         return _run_like(like, chosen, workers, sources, options, quiet)
     return _run(AUDetector(chosen, workers), sources, options, quiet)
+
+
+def _chosen_groups(columns: str | None, every_frame: bool, *, has_output: bool) -> tuple[str, ...]:
+    """Return the groups of columns that are written; refuse to choose what a file holds where there is none."""
+    from duchenne.errors import UsageError
+    from duchenne.results.columns import GROUPS, parse_groups
+
+    for option, is_asked_for in (("--columns", columns is not None), ("--every-frame", every_frame)):
+        if is_asked_for and not has_output:
+            raise UsageError(f"{option} says what a file of results holds; name the file with --output.")
+    return GROUPS if columns is None else parse_groups(columns)
 
 
 def _run_like(

@@ -85,6 +85,11 @@ class Report:
         """Say what could not be read."""
         self._err.say(f"duchenne: {error}")
 
+    def note(self, source: Source, note: str) -> None:
+        """Say what was mended, lost or chosen."""
+        if not self._quiet:
+            self._err.say(f"{shown_name(source.name)}: {note}.")
+
     def remark(self, text: str) -> None:
         """Say what was left out, and the like."""
         if not self._quiet:

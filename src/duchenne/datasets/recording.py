@@ -169,7 +169,7 @@ class VideoFile:
                         yield SkipReason.MISSING
                     if wanted and wanted[0] == found.index + self.first:
                         wanted.pop(0)
-                        yield found.pixels
+                        yield SkipReason.BROKEN if found.damaged else found.pixels
                     if not wanted:
                         return
         except MediaError:

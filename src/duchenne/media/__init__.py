@@ -1,13 +1,16 @@
 """From files, folders, videos and cameras to frames."""
 
+from duchenne.media.camera import open_camera
+from duchenne.media.container import MAX_VIDEO_PIXELS, VIDEO_ENDINGS
 from duchenne.media.frame import Frame
 from duchenne.media.limits import MAX_PIXELS
 from duchenne.media.picture import PICTURE_ENDINGS, frame_from_array, read_picture, read_standard_input
 from duchenne.media.sources import Source, SourceKind, expand_sources, kind_of
-from duchenne.media.video import VIDEO_ENDINGS, Video, open_camera, open_video
+from duchenne.media.video import Video, open_video
 
 __all__ = [
     "MAX_PIXELS",
+    "MAX_VIDEO_PIXELS",
     "PICTURE_ENDINGS",
     "VIDEO_ENDINGS",
     "Frame",

@@ -18,12 +18,14 @@ class Frame:
         index: Counted from 0 in the source; 0 for a picture.
         timestamp_s: Presentation time; 0 for a picture.
         pixels: H x W x 3, RGB.
+        damaged: Whether the decoder of a video had to guess parts of it.
     """
 
     source: str
     index: int
     timestamp_s: float
     pixels: Picture
+    damaged: bool = False
 
 
 def check_readable(path: Path, expected: str) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+from duchenne.media.pixel_aspect import square_size, still_aspect
+
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused: the limit beyond which Pillow, too, suspects an attack. The largest cameras have 151
 million."""
@@ -26,6 +28,8 @@ _SUSPICIOUS_PIXELS = 4_000_000
 _DECODER_BYTES = {"WEBP": 16, "JPEG2000": 20, "AVIF": 10, "HEIF": 10, "JPEG": 7, "MPO": 7, "TIFF": 8}
 """By format, what a pixel takes at its peak until Pillow has it, measured on pictures of 16 million (16, 19.2, 9.5, 7
 with progressive scans); 4 for others."""
+_STRETCHED_BYTES = 7
+"""What a pixel takes in a picture whose pixels were not square and that was scaled: 4 for Pillow's, 3 for an array."""
 _WHOLE_IN_MEMORY = ("WEBP", "AVIF", "HEIF")
 
 
@@ -54,9 +58,11 @@ def fault_of(image: Image.Image, file_bytes: int) -> str | None:
 
 
 def decoding_bytes(image: Image.Image, file_bytes: int) -> int:
-    """Return the memory that decoding takes at most: the decoder's, then the steps to upright RGB."""
-    pixel = _DECODER_BYTES.get(image.format or "", 4) + _bytes_to_rgb(image)
-    return image.width * image.height * pixel + (2 * file_bytes if image.format in _WHOLE_IN_MEMORY else 0)
+    """Return the memory that decoding takes at most: the decoder's, then the steps to square pixels and upright RGB."""
+    pixel, stored = _DECODER_BYTES.get(image.format or "", 4) + _bytes_to_rgb(image), image.width * image.height
+    width, height = square_size(image.width, image.height, still_aspect(image))
+    stretched = 0 if (width, height) == image.size else width * height * _STRETCHED_BYTES
+    return stored * pixel + stretched + (2 * file_bytes if image.format in _WHOLE_IN_MEMORY else 0)
 
 
 def _bytes_to_rgb(image: Image.Image) -> int:

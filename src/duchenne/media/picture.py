@@ -19,6 +19,7 @@ from duchenne.media.limits import (
     decoding_bytes,
     fault_of,
 )
+from duchenne.media.pixel_aspect import square_size, still_aspect
 
 PICTURE_ENDINGS = frozenset(
     f".{name}"
@@ -148,6 +149,11 @@ def _decode_image(image: Image.Image, name: str) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         image.load()
+        size = square_size(*image.size, still_aspect(image))
+        if size[0] * size[1] > MAX_PIXELS:
+            raise MediaError(_too_large(name, f"{size[0]} x {size[1]}"))
+        if size != image.size:
+            image = image.resize(size, Image.Resampling.BICUBIC)
         upright = ImageOps.exif_transpose(image)
         return np.ascontiguousarray(np.asarray(_rgb(upright, name), np.uint8))
 

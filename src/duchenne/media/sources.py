@@ -11,10 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from duchenne.errors import DuchenneError, MediaError
+from duchenne.media.container import VIDEO_ENDINGS
 from duchenne.media.frame import missing, what_else
 from duchenne.media.own_pictures import is_own_overlay
 from duchenne.media.picture import PICTURE_ENDINGS, is_picture
-from duchenne.media.video import VIDEO_ENDINGS
 
 _ENDINGS = PICTURE_ENDINGS | VIDEO_ENDINGS
 _CAMERA = re.compile(r"(?:camera:)?(\d+)")

@@ -2,40 +2,35 @@
 
 import math
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 import av
-import numpy as np
 from av.container import InputContainer
-from av.stream import Disposition
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from duchenne.cropping import Picture
 from duchenne.errors import MediaError, UsageError
+from duchenne.media.container import check_size, open_container, seconds
+from duchenne.media.decoding import DecodedFrame, FrameDecoder
 from duchenne.media.frame import Frame, check_readable
+from duchenne.media.frame_clock import FrameClock
+from duchenne.media.notes import clock_notes, damage_notes, picture_notes
+from duchenne.media.upright import UprightPictures
+from duchenne.media.wholeness import is_whole, later_recordings
 
-VIDEO_ENDINGS = frozenset(
-    f".{name}"
-    for name in (
-        *("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "mts", "m2ts"),
-        *("ts", "wmv", "asf", "flv", "3gp", "ogv", "mxf", "dv", "vob"),
-    )
-)
 _BREAK_S = 0.5
-"""A video that ends this much before its own header says has been cut off."""
+"""A video that ends this much before its own header says has been cut off, where its structure does not say more."""
 _TIME_SLACK_S = 1e-6
-_CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "vfwcap"}
+_USUAL_FPS = 25.0
 
 
 class Video:
     """The frames of a video or a camera: a context manager and an iterator; memory does not grow with its length.
 
-    Frames are counted from 0 as they are decoded, whether given or left out, so that an index always means the same
-    picture. Times count from the start of the stream. Frames are turned upright by the rotation flag of the file.
+    Frames are counted from 0, whether given or left out, those that are too damaged to decode among them, so that an
+    index always means the same picture. Times count from the start of the file, as players show them, and never fall.
+    Frames are upright by the rotation flag of the file, have square pixels, and all have the size of the first.
 
     Attributes:
         name: As `Frame.source`.
@@ -44,6 +39,7 @@ class Video:
         fps: Mean frames per second as the file states; None where it does not.
         duration_s: Length as the file states; None where it does not, and for a camera.
         frame_count: Frames in the whole file, stated or reckoned from length and speed; None where unknown.
+        start_offset_s: By how much the pictures begin after the file, whose sound begins first; 0 for a camera.
     """
 
     def __init__(
@@ -59,24 +55,27 @@ class Video:
         live: bool = False,
     ) -> None:
         self.name = name
-        self._container, self._stream = container, stream
+        self._container, self._stream, self._live = container, stream, live
         self._start_s, self._end_s = start_s, end_s
         self._step, self._first_frame = step, first_frame
-        self._decoded = container.decode(stream)
         rate = stream.average_rate or stream.guessed_rate
         self.fps = float(rate) if rate else None
-        own_s = None if live else _stated_s(stream)
+        self._own_s = None if live else _stated_s(stream)
         whole_s = container.duration / av.time_base if container.duration and not live else None
-        self.duration_s = min((v for v in (own_s, whole_s) if v is not None), default=None)
-        self._due_s = self.duration_s if own_s is not None else None
+        self.duration_s = min((v for v in (self._own_s, whole_s) if v is not None), default=None)
         self.frame_count = None if live else self._estimate_count()
-        self._origin_s = None if live or stream.start_time is None else _seconds(stream, stream.start_time)
-        self._index, self._last_s = -1, 0.0
-        self._peeked = self._decode_next()
-        if self._peeked is None:
-            raise MediaError(f"{name}: not one frame can be decoded. Copy the video again, or convert it to MP4.")
-        size = (self._peeked.width, self._peeked.height)
-        self.width, self.height = size[::-1] if _quarter_turns(self._peeked) % 2 else size
+        self._clock = FrameClock(container, stream, 1 / (self.fps or _USUAL_FPS), live)
+        self._decoder = FrameDecoder(container, stream, self._clock)
+        self._index, self._last_s, self._given, self._ended = -1, 0.0, 0, False
+        self._damaged_s: list[float] = []
+        self._missing = 0
+        first = self._first()
+        self._peeked: DecodedFrame | None = first
+        self._pictures = UprightPictures(stream, first.picture)
+        self.width, self.height = self._pictures.width, self._pictures.height
+        check_size(name, self.width, self.height)
+        self.start_offset_s = first.time_s or 0.0
+        self._streams, self._stream_number = len(container.streams.video), stream.index
 
     def __enter__(self) -> "Video":
         return self
@@ -91,6 +90,24 @@ class Video:
         self._peeked = None
         self._container.close()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results should know of what was read so far: mended, lost, chosen."""
+        return (
+            *clock_notes(self._clock, self.start_offset_s),
+            *picture_notes(self._pictures, self._streams, self._stream_number),
+            *damage_notes(self._decoder, self._damaged_s, self._missing),
+        )
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames will be given in the chosen range, as well as the header lets one know; None if unknown."""
+        if self.frame_count is None:
+            return None
+        fps = self.fps or _USUAL_FPS
+        last = self.frame_count if self._end_s is None else min(self.frame_count, int(self._end_s * fps) + 1)
+        return max(0, -(-(last - int((self._start_s or 0.0) * fps)) // self._step))
+
     def __iter__(self) -> Iterator[Frame]:
         return self
 
@@ -98,45 +115,87 @@ class Video:
         """Return the next frame that is asked for.
 
         Raises:
-            MediaError: The video breaks off here; the frames before have been given.
+            MediaError: The video breaks off here, and the frames before have been given; or there is none in the range
+                that was asked for.
         """
-        while True:
-            decoded, self._peeked = self._peeked or self._decode_next(), None
+        while not self._ended:
+            decoded, self._peeked = self._peeked or next(self._decoder, None), None
             if decoded is None:
-                self._check_complete()
-                raise StopIteration
-            self._index += 1
+                self._end()
+                break
+            self._index += 1 + decoded.lost
             self._last_s = self._time_of(decoded)
             if self._end_s is not None and self._last_s > self._end_s + _TIME_SLACK_S:
-                self._decoded, self._due_s = iter(()), None
-                raise StopIteration
+                self._ended = True
+                self._check_given()
+                break
+            if decoded.damaged:
+                self._damaged_s.append(self._last_s)
             if self._is_wanted():
-                return Frame(self.name, self._index, self._last_s, _upright(decoded))
+                self._given += 1
+                pixels = self._pictures.pixels_of(decoded.picture)
+                return Frame(self.name, self._index, self._last_s, pixels, decoded.damaged)
+        raise StopIteration
+
+    def _first(self) -> DecodedFrame:
+        first = next(self._decoder, None)
+        if first is None:
+            cause = f" ({self._decoder.cause})" if self._decoder.cause else ""
+            raise MediaError(
+                f"{self.name}: not one frame can be decoded{cause}. Copy the video again, or convert it to MP4."
+            )
+        return first
 
     def _is_wanted(self) -> bool:
         late_enough = self._start_s is None or self._last_s >= self._start_s - _TIME_SLACK_S
         return late_enough and self._index >= self._first_frame and self._index % self._step == 0
 
-    def _decode_next(self) -> VideoFrame | None:
-        try:
-            return next(self._decoded, None)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(self._broken(f"its data is damaged ({_cause(error)})")) from None
-
-    def _time_of(self, decoded: VideoFrame) -> float:
+    def _time_of(self, decoded: DecodedFrame) -> float:
         """Return the frame's time; streams without time stamps (raw H.264) are timed by their frame rate."""
-        time_s = decoded.time
-        if time_s is None and self.fps is None:
+        if decoded.time_s is not None:
+            return decoded.time_s
+        if self.fps is None:
             raise MediaError(f"{self.name}: the video holds neither time stamps nor a frame rate. Convert it to MP4.")
-        if time_s is None:
-            return self._index / (self.fps or math.inf)
-        if self._origin_s is None:
-            self._origin_s = time_s
-        return time_s - self._origin_s
+        return self._index / self.fps
+
+    def _end(self) -> None:
+        """Raise MediaError if the video ends before it should, or nothing of it was asked for."""
+        self._ended = True
+        if self._container.format.name == "avi" and self._decoder.damage_seen:
+            self._missing = self._stream.frames - self._decoder.packets
+        if not self._live:
+            self._check_complete()
+        self._check_given()
 
     def _check_complete(self) -> None:
-        if self._due_s is not None and self._last_s + 1 / (self.fps or 1.0) + _BREAK_S < self._due_s:
+        path, kind, decoder = Path(self.name), self._container.format.name, self._decoder
+        if decoder.gave_up or decoder.trailing_s > _BREAK_S:
+            raise MediaError(self._broken(f"its data is damaged from there on ({decoder.cause})"))
+        whole = is_whole(path, kind)
+        if whole is False or self._lacks_frames() or (whole is None and (decoder.cut_off or self._ends_early())):
             raise MediaError(self._broken("the file ends early"))
+        if others := later_recordings(path, kind):
+            raise MediaError(
+                f"{self.name}: the file holds {others + 1} recordings that were joined byte by byte; players and this "
+                f"program see the first alone, {self._index + 1} frames. Join the videos with FFmpeg instead."
+            )
+
+    def _lacks_frames(self) -> bool:
+        """Return whether there are fewer frames than the index of an MP4 file lists."""
+        return "mp4" in self._container.format.name and self._decoder.packets < self._stream.frames
+
+    def _ends_early(self) -> bool:
+        frame_s = 1 / (self.fps or 1.0)
+        return self._own_s is not None and self._last_s + frame_s + _BREAK_S < self._own_s
+
+    def _check_given(self) -> None:
+        if self._given or self._first_frame:
+            return
+        start, end = self._start_s or 0.0, "the end" if self._end_s is None else f"{self._end_s:g} s"
+        raise MediaError(
+            f"{self.name}: no frame from {start:g} s to {end}, the range that was asked for; the video goes from "
+            f"{self.start_offset_s:.2f} to {self._last_s:.2f} s. Choose another --start or --end."
+        )
 
     def _broken(self, cause: str) -> str:
         length = f" of {self.duration_s:.2f} s" if self.duration_s else ""
@@ -170,46 +229,20 @@ def open_video(
 
     Raises:
         UsageError: `step`, `first_frame` or the time range makes no sense.
-        MediaError: The file is missing, empty, no video, or has no video stream.
+        MediaError: The file is missing, empty, no video, or has no video stream, or its frames are too large.
     """
-    _check_range(start_s, end_s, step, first_frame)
+    check_range(start_s, end_s, step, first_frame)
     check_readable(Path(path), "a video")
-    container, stream = _open(str(path), f"file:{path}", None, {"protocol_whitelist": "file"})
-    stream.thread_type = "AUTO"
-    return Video(container, stream, str(path), start_s=start_s, end_s=end_s, step=step, first_frame=first_frame)
+    container, stream = open_container(str(path), f"file:{path}")
+    try:
+        return Video(container, stream, str(path), start_s=start_s, end_s=end_s, step=step, first_frame=first_frame)
+    except MediaError:
+        container.close()
+        raise
 
 
-def open_camera(index: int = 0, step: int = 1, end_s: float | None = None) -> Video:
-    """Open a camera of this machine; its frames have the source "camera:INDEX" and count on until it is closed.
-
-    Raises:
-        UsageError: `index`, `step` or `end_s` makes no sense.
-        MediaError: There is no such camera, it is busy, or this platform has no way to it.
-    """
-    _check_range(None, end_s, step, 0)
-    if index < 0:
-        raise UsageError(f"The camera number is {index}; cameras count from 0: camera:0.")
-    name, format_name = f"camera:{index}", _CAMERA_FORMATS.get(sys.platform)
-    if format_name is None or format_name not in _device_formats():
-        raise MediaError(f"{name}: the video library here cannot read cameras on {sys.platform}. Record a video first.")
-    device = str(index)
-    if sys.platform == "linux":
-        device = f"/dev/video{index}"
-        present = sorted(str(found) for found in Path("/dev").glob("video*"))
-        if device not in present:
-            raise MediaError(
-                f"{name}: there is no {device}; cameras found: {', '.join(present) or 'none'}. "
-                "Plug one in, or name another by its number."
-            )
-    container, stream = _open(name, device, format_name, {})
-    return Video(container, stream, name, end_s=end_s, step=step, live=True)
-
-
-def _device_formats() -> set[str]:
-    return {part for name in av.formats_available for part in name.split(",")}
-
-
-def _check_range(start_s: float | None, end_s: float | None, step: int, first_frame: int) -> None:
+def check_range(start_s: float | None, end_s: float | None, step: int, first_frame: int) -> None:
+    """Raise UsageError where a choice of frames makes no sense."""
     if step < 1:
         raise UsageError(f"The frame step is {step}; it must be 1 (every frame) or more.")
     if first_frame < 0:
@@ -221,62 +254,12 @@ def _check_range(start_s: float | None, end_s: float | None, step: int, first_fr
         raise UsageError(f"The end, {end_s:g} s, does not lie after the start, {start_s or 0.0:g} s.")
 
 
-def _open(name: str, url: str, format_name: str | None, options: dict[str, str]) -> tuple[InputContainer, VideoStream]:
-    try:
-        container = av.open(url, format=format_name, options=options)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(_not_opened(name, _cause(error), format_name is not None)) from None
-    streams = [s for s in container.streams.video if not _is_cover(s)]
-    if container.format.name == "tty" or (not streams and not container.streams.audio):
-        container.close()
-        raise MediaError(_not_opened(name, "no video stream found", False))
-    if not streams:
-        container.close()
-        raise MediaError(
-            f"{name}: the file holds sound but no video stream. Expected a video; check which file the recorder wrote."
-        )
-    return container, streams[0]
-
-
-def _cause(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _not_opened(name: str, error: str, camera: bool) -> str:
-    if camera:
-        return f"{name}: the camera cannot be opened ({error}). Close other programs that use it; check permissions."
-    return (
-        f"{name}: the content is not that of a video or the file is damaged ({error}). "
-        "Expected MP4, MOV, MKV, WebM, AVI or the like; play it in a viewer, or copy it again."
-    )
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    """Return whether the stream is the cover picture of a sound file."""
-    return bool(stream.disposition & Disposition.attached_pic)
-
-
-def _seconds(stream: VideoStream, ticks: int) -> float:
-    return float(ticks * stream.time_base) if stream.time_base is not None else 0.0
-
-
 def _stated_s(stream: VideoStream) -> float | None:
     """Return the length of the video stream itself; Matroska keeps the time of its end in a tag like 00:00:02.400."""
     if stream.duration:
-        return _seconds(stream, stream.duration)
+        return seconds(stream, stream.duration)
     found = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
     if found is None:
         return None
     end_s = sum(float(v) * s for v, s in zip(found.groups(), (3600, 60, 1), strict=True))
-    return max(0.0, end_s - _seconds(stream, stream.start_time or 0))
-
-
-def _quarter_turns(decoded: VideoFrame) -> int:
-    """Return how many quarter turns counter-clockwise bring the frame upright."""
-    return round(decoded.rotation / 90) % 4
-
-
-def _upright(decoded: VideoFrame) -> Picture:
-    pixels = decoded.to_ndarray(format="rgb24")
-    turns = _quarter_turns(decoded)
-    return np.ascontiguousarray(np.rot90(pixels, turns) if turns else pixels)
+    return max(0.0, end_s - seconds(stream, stream.start_time or 0))

@@ -10,6 +10,8 @@ SIDES = ("L", "R")
 POINTS = range(1, LANDMARK_COUNT + 1)
 GROUPS = ("box", "pose", "aus", "landmarks")
 """What can be left out of a table; the columns before the box are always there."""
+FRAME_COLUMNS = ("source", "frame", "timestamp_s")
+"""What is said of a frame, whether it shows a face or not."""
 _LEADING_TYPES = {
     "source": "str",
     "frame": "int64",
@@ -48,12 +50,14 @@ class Columns:
         intensity: Whether each AU has its intensity beside probability and occurrence.
         sides: Whether AUs that FACS codes by side have probability and intensity of either side.
         groups: Which of `GROUPS` the table has.
+        every_frame: Whether frames without a face have a row, in which all but `FRAME_COLUMNS` is empty.
     """
 
     aus: tuple[str, ...] = AU_NAMES
     intensity: bool = True
     sides: bool = False
     groups: tuple[str, ...] = GROUPS
+    every_frame: bool = False
 
     @property
     def types(self) -> dict[str, str]:
@@ -81,6 +85,6 @@ class Columns:
         return tuple(self.types)
 
     def __str__(self) -> str:
-        known = [name for name in ("intensity", "sides") if getattr(self, name)]
+        known = [name.replace("_", " ") for name in ("intensity", "sides", "every_frame") if getattr(self, name)]
         shown = "" if self.groups == GROUPS else f" in the columns {', '.join(self.groups)}"
         return " ".join(self.aus) + (f" with {' and '.join(known)}" if known else "") + shown

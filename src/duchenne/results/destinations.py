@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from duchenne.errors import OutputError, UsageError
 from duchenne.files.whole_files import write_whole
-from duchenne.media import Source
+from duchenne.media import Frame, Source
 from duchenne.media.content import content_of
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
@@ -43,8 +43,8 @@ class Destination(Protocol):
     def begin(self, source: Source) -> Mapping[str, Any] | None:
         """Begin a video; return what an interrupted run recorded last, if that was in its middle."""
 
-    def write(self, source: Source, faces: Sequence[FaceAUs]) -> None:
-        """Take the faces of a frame."""
+    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
+        """Take the faces of a frame, which may have none."""
 
     @property
     def position(self) -> Position | None:
@@ -79,7 +79,7 @@ class Nowhere:
         """Begin anew."""
         return None
 
-    def write(self, source: Source, faces: Sequence[FaceAUs]) -> None:
+    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
         """Drop the faces."""
 
     def checkpoint(self, state: Mapping[str, Any], position: Position | None, sources: Sequence[SourceRecord]) -> None:
@@ -132,9 +132,11 @@ class OneFile(Nowhere):
         state = self.state
         return state if state is not None and state["current"] == source.name else None
 
-    def write(self, source: Source, faces: Sequence[FaceAUs]) -> None:
+    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
         """Append rows."""
         self.file.write(faces)
+        if not faces:
+            self.file.write_empty(frame)
 
     @property
     def position(self) -> Position | None:
@@ -212,9 +214,9 @@ class FilePerSource(Nowhere):
         """Begin the file of a video."""
         return self._file_of(source).begin(source)
 
-    def write(self, source: Source, faces: Sequence[FaceAUs]) -> None:
+    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
         """Append rows to the file of the source."""
-        self._file_of(source).write(source, faces)
+        self._file_of(source).write(source, frame, faces)
 
     @property
     def position(self) -> Position | None:
@@ -294,4 +296,5 @@ def _still_true(path: Path, source: Source, facts: RunFacts) -> SourceRecord | N
         return None
     if (told["name"], told["sha256"], record.sha256) != (source.name, content.sha256, written.sha256):
         return None
-    return SourceRecord(source.name, told["kind"], content, told["frames"], told["faces"], told["problem"])
+    kept = {name: told[name] for name in ("frames", "faces", "problem")}
+    return SourceRecord(source.name, told["kind"], content, **kept, notes=tuple(told["notes"]))

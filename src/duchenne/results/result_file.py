@@ -17,11 +17,12 @@ from typing import Any, BinaryIO
 
 from duchenne.errors import OutputError, UsageError
 from duchenne.files.whole_files import FULL_DISK, beside, put_in_place, write_all
+from duchenne.media import Frame
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
 from duchenne.results.output_path import check_output_path
 from duchenne.results.parquet_rows import ParquetRows
-from duchenne.results.rows import Row, check_columns, to_row
+from duchenne.results.rows import Row, check_columns, empty_row, to_row
 from duchenne.results.run_record import Checkpoint, Position, RunRecord
 
 RESULT_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
@@ -112,8 +113,20 @@ class ResultFile:
         """
         for face in faces:
             check_columns(face, self.columns)
-            self._pending += self._encode(to_row(face, self.columns.groups))
-            self.rows += 1
+            self._append(to_row(face, self.columns.groups))
+
+    def write_empty(self, frame: Frame) -> None:
+        """Append the row of a frame without a face, if the file has such rows (`Columns.every_frame`).
+
+        Raises:
+            OutputError: The disk is full or gone.
+        """
+        if self.columns.every_frame:
+            self._append(empty_row(frame, self.columns))
+
+    def _append(self, row: Row) -> None:
+        self._pending += self._encode(row)
+        self.rows += 1
         if len(self._pending) >= _BUFFER_BYTES:
             with _explained(self.path, self._kept()):
                 self._flush()

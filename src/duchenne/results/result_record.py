@@ -43,6 +43,7 @@ class SourceRecord:
         frames: Frames done.
         faces: Faces in them.
         problem: Why it could not be read, or not to its end.
+        notes: What was mended, lost or chosen while it was read.
     """
 
     name: str
@@ -51,6 +52,7 @@ class SourceRecord:
     frames: int = 0
     faces: int = 0
     problem: str | None = None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -61,7 +63,7 @@ class SourceRecord:
         """Return the record that `asdict` made."""
         content = stored["content"]
         kept = None if content is None else Content(content["sha256"], content["size_bytes"], tuple(content["seen"]))
-        return cls(**{**stored, "content": kept})
+        return cls(**{**stored, "content": kept, "notes": tuple(stored.get("notes", ()))})
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class ResultRecord:
         sources: What became of each source.
         counts: Of sources, frames, faces and problems.
         problems: What went wrong, in words.
+        notes: What was mended, lost or chosen while sources were read, in words; of which source, `sources` says.
         started: When the run, or its last continuation, began; ISO 8601, UTC.
         ended: When the result was whole.
         seconds: Between the two.
@@ -119,6 +122,7 @@ class ResultRecord:
     sources: list[dict[str, Any]]
     counts: dict[str, int]
     problems: list[str]
+    notes: list[str]
     started: str
     ended: str
     seconds: float
@@ -166,6 +170,7 @@ def make_record(
         sources=[_of_source(source) for source in sources],
         counts=counts,
         problems=[source.problem for source in sources if source.problem is not None],
+        notes=[f"{source.name}: {note}" for source in sources for note in source.notes],
         started=started.isoformat(timespec="seconds"),
         ended=ended.isoformat(timespec="seconds"),
         seconds=round((ended - started).total_seconds(), 1),
@@ -227,4 +232,5 @@ def _of_source(source: SourceRecord) -> dict[str, Any]:
         "frames": source.frames,
         "faces": source.faces,
         "problem": source.problem,
+        "notes": list(source.notes),
     }

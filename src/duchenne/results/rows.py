@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from duchenne.errors import UsageError
 from duchenne.extras import needed
 from duchenne.facs import AU_BY_NAME, UNKNOWN
+from duchenne.media import Frame
 from duchenne.results.columns import GROUPS, POINTS, SIDES, Columns
 from duchenne.results.face_aus import FaceAUs
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a formula of a cell: ASCII, and the full-width forms."""
 
-Row = dict[str, str | int | float]
-"""One face: a value under each of `Columns.names`."""
+Row = dict[str, str | int | float | None]
+"""One face: a value under each of `Columns.names`. A frame without a face: None but for `columns.FRAME_COLUMNS`."""
 
 _TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS, _INTENSITY_DECIMALS = 6, 4, 2, 2, 2
 
@@ -89,6 +90,16 @@ def written_source(source: str) -> str:
     return f"./{text}" if text.lstrip().startswith(_FORMULA_BEGINS) and text != "-" else text
 
 
+def empty_row(frame: Frame, columns: Columns) -> Row:
+    """Return the row of a frame that shows no face."""
+    row: Row = dict.fromkeys(columns.names)
+    return row | {
+        "source": written_source(frame.source),
+        "frame": int(frame.index),
+        "timestamp_s": _rounded(frame.timestamp_s, _TIME_DECIMALS),
+    }
+
+
 def _au_cells(face: FaceAUs, k: int, name: str) -> Row:
     cells: Row = {
         f"{name}_p": _rounded(face.probability[k], _PROBABILITY_DECIMALS),
@@ -129,7 +140,7 @@ def to_dataframe(results: Iterable[FaceAUs], columns: Columns | None = None) -> 
 
 def check_columns(face: FaceAUs, columns: Columns) -> None:
     """Raise a UsageError if a table of these columns cannot take the face."""
-    if replace(columns, groups=GROUPS) != face.columns:
+    if replace(columns, groups=GROUPS, every_frame=False) != face.columns:
         raise UsageError(
             f"The table holds {columns}, but {face.source} frame {face.frame} holds {face.columns}. "
             "Make one table for each choice of action units."

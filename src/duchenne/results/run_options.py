@@ -27,6 +27,7 @@ class RunOptions:
         output_dir: Folder for a file of results of each source; None for none.
         output_format: Ending of those files.
         command: The words of the command line, for the records of the results.
+        every_frame: Write a row for each frame that was looked at and shows no face.
     """
 
     output: Path | None = None
@@ -40,6 +41,7 @@ class RunOptions:
     output_dir: Path | None = None
     output_format: str = ".csv"
     command: str = ""
+    every_frame: bool = False
 
     def __post_init__(self) -> None:
         if self.output is not None and self.output_dir is not None:
@@ -74,6 +76,9 @@ class ProgressCallback(Protocol):
     def problem(self, error: MediaError) -> None:
         """A source could not be read, or not to its end."""
 
+    def note(self, source: Source, note: str) -> None:
+        """Something was mended, lost or chosen while a video was read."""
+
 
 @dataclass(frozen=True)
 class RunState:
@@ -91,6 +96,8 @@ class RunState:
         faces: Faces in them.
         read: Sources of which anything could be read.
         problems: Sources that could not be read, or not to their end.
+        notes: Names of sources, each with something that was mended, lost or chosen while it was read. Of a run that
+            has ended; until then they are kept with the sources that are done.
     """
 
     current: str | None = None
@@ -104,9 +111,12 @@ class RunState:
     faces: int = 0
     read: int = 0
     problems: int = 0
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 BETWEEN_VIDEOS: dict[str, Any] = {
-    field.name: field.default for field in fields(RunState) if field.name not in ("frames", "faces", "read", "problems")
+    field.name: field.default
+    for field in fields(RunState)
+    if field.name not in ("frames", "faces", "read", "problems", "notes")
 }
 """The state of a run that is not in the middle of a video."""

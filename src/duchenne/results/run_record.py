@@ -4,7 +4,7 @@ The record is a journal: entries are added at its end and none is written again,
 after a hundred thousand pictures as after ten. Each entry is a line with a checksum; one that an interruption cut
 short is dropped.
 
-    duchenne journal 4
+    duchenne journal 5
     1c2d3e4f {"fingerprint": {...}}
     5a6b7c8d {"bytes": 81234, "rows": 97, "state": {...}, "sources": [...]}
 """
@@ -22,7 +22,7 @@ from duchenne.errors import OutputError, UsageError
 from duchenne.files.whole_files import beside, create_new, open_again, write_all
 
 _MAGIC = b"duchenne journal "
-_VERSION = 4
+_VERSION = 5
 """Of what a journal holds; an unfinished run of another version is not continued."""
 
 

@@ -64,6 +64,7 @@ def _description(results: Sequence[Path], people: Path, output: Path) -> str:
 def _named(chunk: "pd.DataFrame", names: Mapping[tuple[str, int], str]) -> "pd.DataFrame":
     import numpy as np
 
+    chunk = chunk[chunk["face_id"].notna() & (chunk["face_id"] != "")]  # Others are frames without a face.
     keys = zip(chunk["source"].astype(str), chunk["face_id"].astype(int), strict=True)
     person = np.array([names.get(key, "") for key in keys], dtype=object)
     chunk = chunk.drop(columns=PERSON, errors="ignore")[person != ""].copy()

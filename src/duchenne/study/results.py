@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from duchenne.errors import StudyError, UsageError
 from duchenne.facs import AU_NAMES, UNKNOWN
-from duchenne.results.columns import SIDES
+from duchenne.results.columns import FRAME_COLUMNS, SIDES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,8 @@ POSE = ("yaw_deg", "pitch_deg", "roll_deg")
 BOX = ("left_px", "top_px", "width_px", "height_px")
 PERSON = "person"
 _TYPES = {"source": "category", "person": "category", "frame": "int64", "face_id": "int32", "timestamp_s": "float64"}
+_WHILE_EMPTY = {"int32": "Int32", "uint8": "UInt8"}
+"""Types of whole numbers as long as rows without a face are among them."""
 _JSON_LINES = (".jsonl", ".ndjson")
 _LINES_AT_ONCE = 20_000
 _RANGES = {"c": (0.0, 9.0), "p": (0.0, 1.0), "i": (0.0, 5.0)}
@@ -72,7 +74,9 @@ class Wanted:
 
 
 def read_results(paths: str | Path | Sequence[str | Path], wanted: Wanted | None = None) -> "pd.DataFrame":
-    """Return the rows of one or several result files as one data frame.
+    """Return the faces of one or several result files as one data frame.
+
+    Rows of frames without a face (`duchenne detect --every-frame`) are left out.
 
     Args:
         paths: Files of `duchenne detect`: .csv, .parquet, .jsonl or .ndjson.
@@ -99,7 +103,7 @@ def read_results(paths: str | Path | Sequence[str | Path], wanted: Wanted | None
     files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     if not files:
         raise UsageError("No result is named. Name one or more files that duchenne detect has written.")
-    tables = [_checked(_read(file, wanted or Wanted()), file) for file in files]
+    tables = [_faces_of(file, wanted or Wanted()) for file in files]
     if len(tables) == 1:
         return tables[0]
     _same_columns(tables, files)
@@ -154,11 +158,21 @@ def columns_in(path: Path) -> list[str]:
     )
 
 
-def _read(path: Path, wanted: Wanted) -> "pd.DataFrame":
+def _faces_of(path: Path, wanted: Wanted) -> "pd.DataFrame":
+    """Return the rows of a file that hold a face."""
+    columns = wanted.of(columns_in(path), str(path))
+    table = _read(path, columns)
+    without = table["face_id"].isna()
+    if without.any():
+        empty = table[without].drop(columns=list(FRAME_COLUMNS)).isna().all(axis=1)
+        table = table.drop(index=empty.index[empty])
+    return _checked(table, path).astype({name: _type_of(name) for name in columns}).reset_index(drop=True)
+
+
+def _read(path: Path, columns: list[str]) -> "pd.DataFrame":
     import pandas as pd
 
-    columns = wanted.of(columns_in(path), str(path))
-    types = {name: _type_of(name) for name in columns}
+    types = {name: _WHILE_EMPTY.get(kind := _type_of(name), kind) for name in columns}
     try:
         if path.suffix.lower() == ".csv":
             return pd.read_csv(path, usecols=columns, dtype=types, encoding="utf-8-sig")[columns]  # type: ignore[arg-type]
@@ -178,7 +192,7 @@ def _type_of(column: str) -> str:
 def _checked(table: "pd.DataFrame", path: Path) -> "pd.DataFrame":
     for column in table.columns:
         if table[column].isna().any():
-            row = int(table[column].isna().to_numpy().argmax()) + 1
+            row = int(table.index[int(table[column].isna().to_numpy().argmax())]) + 1
             raise StudyError(f"{path}, row {row}: {column} is empty; no cell of a result is (docs/columns.md).")
         kind = column.rpartition("_")[2] if column.startswith("AU") else ""
         if kind in _RANGES:
@@ -187,7 +201,9 @@ def _checked(table: "pd.DataFrame", path: Path) -> "pd.DataFrame":
             if not right.all():
                 row = int((~right).to_numpy().argmax())
                 expected = "0, 1 or 9" if kind == "c" else f"{low:g} to {high:g}"
-                raise StudyError(f"{path}, row {row + 1}: {column} is {values.iloc[row]:g}; expected {expected}.")
+                raise StudyError(
+                    f"{path}, row {table.index[row] + 1}: {column} is {values.iloc[row]:g}; expected {expected}."
+                )
     return table
 
 

@@ -1,0 +1,68 @@
+"""What a reader of the results should know of a video: what was mended, lost or chosen while it was read."""
+
+from duchenne.media.decoding import FrameDecoder
+from duchenne.media.frame_clock import FrameClock
+from duchenne.media.upright import UprightPictures
+
+
+def clock_notes(clock: FrameClock, start_offset_s: float) -> list[str]:
+    """Return what was done to the times."""
+    notes = []
+    if start_offset_s >= 0.0005:  # A millisecond, rounded.
+        notes.append(
+            f"its pictures begin {start_offset_s:.3f} s after the file (its sound); "
+            "times count from the start of the file, as players show them"
+        )
+    if clock.joins:
+        notes.append(f"{clock.joins + 1} recordings are joined in it; the times of each go on where the last one ends")
+    if clock.reordered:
+        notes.append("the times of its frames are out of order; they were sorted")
+    if clock.held:
+        notes.append(f"{clock.held} of its frames are not later than the one before; they have its time")
+    return notes
+
+
+def picture_notes(pictures: UprightPictures, streams: int, chosen: int) -> list[str]:
+    """Return what was done to the pictures.
+
+    Args:
+        pictures: That were read.
+        streams: How many video streams the file holds.
+        chosen: The one that was read, from 0.
+    """
+    size, notes = f"{pictures.width} x {pictures.height}", []
+    if pictures.stretched:
+        notes.append(f"its pixels are not square; it is read as players show it, as {size}")
+    if pictures.resized:
+        notes.append(f"its frames change in size; all are read as {size}, that of the first")
+    if streams > 1:
+        notes.append(f"it holds {streams} video streams; the one that players show is read (stream {chosen})")
+    return notes
+
+
+def damage_notes(decoder: FrameDecoder, damaged_s: list[float], listed: int = 0) -> list[str]:
+    """Return what was lost.
+
+    Args:
+        decoder: That read the video.
+        damaged_s: Times of frames that the decoder had to guess in part.
+        listed: Frames that the file lists beyond those that it holds.
+    """
+    notes = []
+    if decoder.lost:
+        cause = f" ({decoder.cause})" if decoder.cause else ""
+        notes.append(f"{decoder.lost} of its frames are too damaged to be read{cause}; the others were read")
+    if listed > 0:
+        notes.append(f"{listed} of the frames that it lists are not in it; later times and numbers may be too low")
+    if decoder.empty_s[1]:
+        notes.append(f"it has no frame between {decoder.empty_s[0]:.2f} and {decoder.empty_s[1]:.2f} s")
+    elif decoder.misses_few and not decoder.lost:
+        before_s, after_s = decoder.gap_s
+        notes.append(
+            f"its frames come evenly but for {decoder.long_steps} longer steps, the longest from {before_s:.2f} to "
+            f"{after_s:.2f} s; frames may be missing there"
+        )
+    if damaged_s:
+        first, last = min(damaged_s), max(damaged_s)
+        notes.append(f"{len(damaged_s)} of its frames between {first:.2f} and {last:.2f} s are damaged in part")
+    return notes
