@@ -40,7 +40,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/mypy
 
 # What detection rests on; these need no training library.
-CORE_TESTS := tests/test_geometry.py tests/test_media.py tests/test_tracking.py tests/test_detector.py \
+CORE_TESTS := tests/test_geometry.py tests/test_media.py tests/test_tracking.py tests/test_detection.py \
 	tests/test_results.py tests/test_commands_help.py
 
 lowest: $(VENV)/.core
