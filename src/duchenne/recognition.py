@@ -213,8 +213,8 @@ class AURecognizer:
             for start in range(0, len(faces), BATCH)
         ]
         if not parts:
-            parts = [[np.zeros((0, len(self.aus), *_BY_SIDE[name])) for name in self.outputs]]
-        return Recognized(**{name: np.concatenate(values) for name, *values in zip(self.outputs, *parts, strict=True)})
+            return Recognized(**{name: np.zeros((0, len(self.aus), *_BY_SIDE[name])) for name in self.outputs})
+        return Recognized(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in self.outputs})
 
     def run(
         self, windows: UInt8[np.ndarray, "n p s s 3"], shape: Float[np.ndarray, "n 49 3"] | None = None
@@ -229,12 +229,11 @@ class AURecognizer:
         found = run_network(self.path, self._session, self.outputs, inputs)
         return Recognized(**{name: np.asarray(v, float) for name, v in zip(self.outputs, found, strict=True)})
 
-    def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> list[np.ndarray]:
+    def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> Recognized:
         windows, shape = np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces]), None
         if self.reference is not None and depth is not None:
             shape = np.stack([_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)])
-        found = self.run(windows, shape)
-        return [getattr(found, name) for name in self.outputs]
+        return self.run(windows, shape)
 
 
 def _normalised(face: AlignedFace, depth: Float[np.ndarray, "49"], reference: Landmarks3D) -> Landmarks3D:

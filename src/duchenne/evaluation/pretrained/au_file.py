@@ -80,7 +80,7 @@ def measure_au_files(weights: Sequence[Path], heads: HeadStores, command: str) -
     """Return what each file reaches.
 
     Raises:
-        EvaluationError: No store is given, or two files have the same name.
+        EvaluationError: No store or file is given, or two files have the same name or different scales.
         WeightsError: A file is no AU network.
         DatasetError: A folder holds no store.
     """
@@ -91,7 +91,10 @@ def measure_au_files(weights: Sequence[Path], heads: HeadStores, command: str) -
     folders = {name: path for name, path in vars(heads).items() if path is not None}
     if not folders:
         raise EvaluationError("No store of rendered heads is given. Name --poses, --free or --prototypes.")
-    (reduction,) = {recognizer.layout.reduction for recognizer in recognizers}
+    reductions = {recognizer.layout.reduction for recognizer in recognizers}
+    if len(reductions) != 1:
+        raise EvaluationError("The files read faces at different scales, or there is none. Measure those apart.")
+    (reduction,) = reductions
     stores = {name: PreparedStore(path, reduction) for name, path in folders.items()}
     return AUFilesResult(
         command,
@@ -125,10 +128,7 @@ def _sides_known(recognizer: AURecognizer, found: Recognized) -> tuple[np.ndarra
 def _scores(recognizer: AURecognizer, stores: Mapping[str, PreparedStore]) -> FileScores:
     aus, found = recognizer.aus, {name: predict_from_file(recognizer, store) for name, store in stores.items()}
     poses, free, prototypes = (stores.get(name) for name in ("poses", "free", "prototypes"))
-    frontal, on_frontal = None, None
-    if poses is not None:
-        rows = (np.round(poses.pose_deg[:, :2]) == 0).all(1)
-        frontal, on_frontal = poses.subset(rows), found["poses"].of(rows)
+    frontal, on_frontal = au_scores.frontal_faces(poses, found["poses"]) if poses else (None, None)
     return FileScores(
         sha256=sha256_of(recognizer.path),
         frontal=au_scores.area_table(aus, frontal, on_frontal.probability) if frontal and on_frontal else None,

@@ -8,14 +8,12 @@ reported scores only.
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import numpy as np
-
 from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.splits import require_disjoint
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import TrainingError
 from duchenne.evaluation.pretrained import au_scores
-from duchenne.evaluation.pretrained.au_predictions import Predictions, RenderedStore, ordinal_network_of, predict
+from duchenne.evaluation.pretrained.au_predictions import RenderedStore, ordinal_network_of, predict
 from duchenne.evaluation.pretrained.au_prototypes import within_prototypes
 from duchenne.evaluation.pretrained.au_result import AUNetworkResult
 from duchenne.evaluation.pretrained.neutral_gain import neutral_gain
@@ -143,7 +141,7 @@ def _measured(
     aus, poses, free = system.aus, stores.poses, stores.free
     on_poses, in_pairs, in_free = (predict(system, store) for store in (poses, stores.pairs, free))
     in_prototypes = predict(system, stores.prototypes)
-    frontal, on_frontal = _frontal(poses, on_poses)
+    frontal, on_frontal = au_scores.frontal_faces(poses, on_poses)
     return AUNetworkResult(
         what=_WHAT,
         made_by=made_by,
@@ -170,8 +168,3 @@ def _measured(
         neutral=neutral_gain(system, rule, free, stores.free_neutral),
         within_prototypes=within_prototypes(aus, stores.prototypes, in_prototypes.probability),
     )
-
-
-def _frontal(poses: RenderedStore, predictions: Predictions) -> tuple[RenderedStore, Predictions]:
-    rows = (np.round(poses.pose_deg[:, :2]) == 0).all(1)
-    return poses.subset(rows), predictions.of(rows)

@@ -1,4 +1,4 @@
-"""What the AU network reaches on rendered faces, as results/au_real.json and au_rendered.json hold it.
+"""What the AU network reaches on rendered faces, as results/au_real.json holds it.
 
 Areas are under the ROC. None stands where a measure has no meaning for lack of a class. `mean_12` is the mean over the
 paper's AUs, `mean_all` that over all.

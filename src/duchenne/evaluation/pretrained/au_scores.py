@@ -70,6 +70,12 @@ def by_pose(aus: Sequence[str], store: RenderedStore, probability: Probability) 
     )
 
 
+def frontal_faces(store: RenderedStore, predictions: Predictions) -> tuple[RenderedStore, Predictions]:
+    """Return the faces of a grid of poses at yaw 0, pitch 0, and what is predicted for them."""
+    rows = (np.round(store.pose_deg[:, :2]) == 0).all(1)
+    return store.subset(rows), predictions.of(rows)
+
+
 def by_angle(aus: Sequence[str], store: RenderedStore, probability: Probability) -> dict[str, AreaTable]:
     """Return areas by the larger of yaw and pitch."""
     angle = np.abs(store.pose_deg[:, :2]).max(1)

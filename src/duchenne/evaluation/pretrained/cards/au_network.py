@@ -1,4 +1,4 @@
-"""The tables of the cards of the AU networks, docs/cards/au_real.md and au_rendered.md."""
+"""The tables of docs/cards/au_real.md on rendered heads."""
 
 from collections.abc import Mapping
 
