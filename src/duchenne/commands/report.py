@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
+
+from duchenne.commands.plain_console import PlainConsole
 
 
 def report(
@@ -61,10 +62,10 @@ def report(
     if not results:
         raise UsageError("Name the results to report: duchenne report RESULT. See its --help.")
     chosen = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = PlainConsole(stderr=True)
     options = ReportOptions(title, people, exclude, chosen, faces, agreement, pdf, overwrite)
     for remark in write_study_report(results, output, options):
-        console.print(f"duchenne: {remark}", markup=False)
+        console.say(f"duchenne: {remark}")
     written = f"{output} and {output.with_suffix('.pdf')}" if pdf else str(output)
-    console.print(f"wrote {written}", markup=False)
+    console.say(f"wrote {written}")
     return 0
