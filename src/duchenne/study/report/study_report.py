@@ -14,7 +14,7 @@ from duchenne.study.people_table import StudyWarning, by_person, with_people
 from duchenne.study.provenance import origin_of
 from duchenne.study.report.page import Study, page
 from duchenne.study.report.pdf import browser, write_pdf
-from duchenne.study.results import BOX, POSE, Wanted, columns_in, read_results
+from duchenne.study.results import BOX, POSE, Wanted, columns_in, joined_results, read_results
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _study(results: Sequence[Path], options: ReportOptions) -> tuple[Study, list
     optional = [name for name in (*BOX, *VISIBILITY) if all(name in names for names in held)]
     wanted = Wanted(others=("confidence", *POSE, *optional))
     parts = [read_results(path, wanted) for path in results]
-    table = parts[0] if len(parts) == 1 else read_results(results, wanted)
+    table = joined_results(parts, results)
     if not len(table):
         raise StudyError("The results hold no faces, so there is nothing to report.")
     with warnings.catch_warnings(record=True) as caught:
