@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from duchenne.errors import OutputError, StudyError
 from duchenne.results.output_path import check_output_path
 from duchenne.results.result_file import RESULT_ENDINGS
+from duchenne.results.result_record import package_version, record_path
 from duchenne.study.people_table import with_people
-from duchenne.study.provenance import description_beside, own_version, sha256_of
+from duchenne.study.provenance import description_beside
 from duchenne.study.results import BOX, PERSON, Wanted, columns_in, read_results
+from duchenne.weights import sha256_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +42,7 @@ def write_named(results: Sequence[Path], people: Path, output: Path, overwrite: 
     try:
         _WRITERS[ending](partial, (_named(chunk, names) for path in results for chunk in _chunks(path)))
         partial.replace(output)
-        output.with_name(output.name + ".json").write_text(_description(results, people, output), encoding="utf-8")
+        record_path(output).write_text(_description(results, people, output), encoding="utf-8")
     except (OSError, ValueError) as error:
         partial.unlink(missing_ok=True)
         raise OutputError(f"{output} cannot be written ({error}). Choose another place.") from error
@@ -56,7 +58,8 @@ def _description(results: Sequence[Path], people: Path, output: Path) -> str:
         sources.append({"result": path.name, "sha256": sha256_of(path), "run": run})
     said = {
         "format": "duchenne named result 1", "result": output.name, "sha256": sha256_of(output),
-        "version": own_version(), "people": {"table": people.name, "sha256": sha256_of(people)}, "named_from": sources,
+        "version": package_version(), "people": {"table": people.name, "sha256": sha256_of(people)},
+        "named_from": sources,
     }  # fmt: skip
     return json.dumps(said, indent=1) + "\n"
 
