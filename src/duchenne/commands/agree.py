@@ -93,18 +93,16 @@ def agree(
     overwrite
         Replace existing files.
     """
-    from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.measures.intervals import Bootstrap
     from duchenne.results.output_path import check_output_path
     from duchenne.study.agreement.advice import write_advice
     from duchenne.study.agreement.agreement_table import agree as agree_codes
     from duchenne.study.agreement.settings import AgreeSettings
-    from duchenne.study.exclusion import read_exclusion
+    from duchenne.study.exclusion import excluded_aus, read_exclusion
 
     for path in (output, advice):
         if path is not None:
             check_output_path(path, (".csv",), overwrite)
-    left_out = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
     shifts, find = _shifts(shift)
     settings = AgreeSettings(
         present_from,
@@ -112,7 +110,7 @@ def agree(
         overlap,
         over=over,
         bootstrap=Bootstrap(draws),
-        exclude=read_exclusion(exclude, left_out),
+        exclude=read_exclusion(exclude, excluded_aus(exclude_aus)),
         shifts=shifts,
         find_shifts=find,
         rule=rule,

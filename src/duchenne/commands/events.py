@@ -80,7 +80,7 @@ def events(
     from duchenne.results.output_path import check_output_path
     from duchenne.study.au_events import EventSettings
     from duchenne.study.event_files import write_boris_events, write_elan_events
-    from duchenne.study.exclusion import read_exclusion
+    from duchenne.study.exclusion import excluded_aus, read_exclusion
 
     for path, ending in ((output, ".csv"), (boris, ".boris")):
         if path is not None:
@@ -89,10 +89,10 @@ def events(
     chosen = thresholds_from(thresholds, named or AU_NAMES)
     if isinstance(chosen, str):
         raise UsageError(f"The set {chosen!r} belongs to weights; a result does not hold it. Name numbers or a file.")
-    left_out = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
+    exclusion = read_exclusion(exclude, excluded_aus(exclude_aus))
     settings = EventSettings(leave, min_duration, max_gap, chosen)
     console = PlainConsole(stderr=True)
-    table, found = _found(console, results, named, settings, read_exclusion(exclude, left_out), mark)
+    table, found = _found(console, results, named, settings, exclusion, mark)
     written = []
     if output is not None:
         found.to_csv(output, index=False, lineterminator="\n")

@@ -56,14 +56,13 @@ def report(
         Replace existing files.
     """
     from duchenne.errors import UsageError
-    from duchenne.facs import AU_NAMES, parse_aus
+    from duchenne.study.exclusion import excluded_aus
     from duchenne.study.report.study_report import ReportOptions, write_study_report
 
     if not results:
         raise UsageError("Name the results to report: duchenne report RESULT. See its --help.")
-    chosen = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
     console = PlainConsole(stderr=True)
-    options = ReportOptions(title, people, exclude, chosen, faces, agreement, pdf, overwrite)
+    options = ReportOptions(title, people, exclude, excluded_aus(exclude_aus), faces, agreement, pdf, overwrite)
     for remark in write_study_report(results, output, options):
         console.say(f"duchenne: {remark}")
     written = f"{output} and {output.with_suffix('.pdf')}" if pdf else str(output)
