@@ -79,7 +79,7 @@ def events(
     from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.results.output_path import check_output_path
     from duchenne.study.au_events import EventSettings
-    from duchenne.study.event_files import write_boris_events, write_elan_events
+    from duchenne.study.event_files import coding_of_events, write_coder_files
     from duchenne.study.exclusion import excluded_aus, read_exclusion
 
     for path, ending in ((output, ".csv"), (boris, ".boris")):
@@ -97,10 +97,8 @@ def events(
     if output is not None:
         found.to_csv(output, index=False, lineterminator="\n")
         written.append(str(output))
-    if elan is not None:
-        written += write_elan_events(found, table, elan, media, overwrite)
-    if boris is not None:
-        written += write_boris_events(found, table, boris, media)
+    if elan is not None or boris is not None:
+        written += write_coder_files(coding_of_events(found, table), elan, boris, media, overwrite)
     if not written:
         _print_summary(found)
     console.say(
