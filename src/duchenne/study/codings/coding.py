@@ -1,5 +1,6 @@
 """What one or several coders coded: events, and what was looked at, so that silence can be told from absence."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -7,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES
-from duchenne.study.codings.au_labels import AULabel
+from duchenne.study.codings.au_labels import LETTERS, NOT_SCORABLE, AULabel
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EVERYBODY = ""
 """As person: whoever is seen; the file names nobody."""
+CODED = "coded"
+"""As tier, behaviour or action unit: a stretch that was coded."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class CodedEvent:
     side: str = ""
     coder: str = ""
     scorable: bool = True
+
+    @property
+    def letter(self) -> str:
+        """The grade as coders write it, A to E; "ns" where it is not scorable, "" where only occurrence was coded."""
+        if not self.scorable:
+            return NOT_SCORABLE[0]
+        return "" if math.isnan(self.grade) else LETTERS[int(self.grade) - 1]
 
 
 @dataclass(frozen=True)
