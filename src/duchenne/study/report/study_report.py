@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duchenne.errors import OutputError, StudyError
+from duchenne.files.whole_files import write_whole
 from duchenne.results.output_path import check_output_path
 from duchenne.study.exclusion import read_exclusion
 from duchenne.study.judged import VISIBILITY
@@ -59,10 +60,8 @@ def write_study_report(results: Sequence[Path], output: Path, options: ReportOpt
             write_pdf(output, pdf)
     study, remarks = _study(results, options)
     text, problems = page(study)
-    partial = output.with_name(output.name + ".part")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(output)
+        write_whole(output, text.encode(), options.overwrite)
     except OSError as error:
         raise OutputError(f"{output} cannot be written ({error}). Choose another place.") from error
     if options.pdf:
