@@ -123,9 +123,16 @@ def joined_results(tables: Sequence["pd.DataFrame"], files: Sequence[Path]) -> "
     return pd.concat(tables, ignore_index=True)
 
 
-def aus_of(table: "pd.DataFrame") -> tuple[str, ...]:
-    """Return the AUs of which a table has a column, in FACS order."""
-    return tuple(name for name in AU_NAMES if any(f"{name}_{kind}" in table for kind in "pci"))
+def aus_of(table: "pd.DataFrame", kinds: str = "pci") -> tuple[str, ...]:
+    """Return the AUs of which a table has a column of one of these kinds (`Wanted.kinds`), in FACS order.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame(columns=["AU12_p", "AU06_p", "AU06_c"])
+        >>> aus_of(table), aus_of(table, "c")
+        (('AU06', 'AU12'), ('AU06',))
+    """
+    return tuple(name for name in AU_NAMES if any(f"{name}_{kind}" in table for kind in kinds))
 
 
 @lru_cache(maxsize=4096)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.facs import UNKNOWN
 from duchenne.study.codings.coding import EVERYBODY, Coding
 from duchenne.study.exclusion import inside, joined
-from duchenne.study.results import PERSON
+from duchenne.study.results import PERSON, aus_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class FrameTrack:
         self._table, self._rows = table, rows[order[first]]
         self.times_s: Moments = times[order[first]]
         self.frame_s = float(np.median(np.diff(self.times_s))) if len(self.times_s) > 1 else 0.0
-        self.aus = tuple(au for au in AU_NAMES if f"{au}_c" in table)
+        self.aus = aus_of(table, "c")
 
     def shifted(self, seconds: float) -> "FrameTrack":
         """Return the same frames, later by some seconds."""

@@ -21,7 +21,7 @@ from duchenne.study.presence_table import presence
 from duchenne.study.provenance import CITATIONS, Origin
 from duchenne.study.report.forest import INTENSITY, RATE, forest
 from duchenne.study.report.timelines import Timeline, data_address, timelines
-from duchenne.study.results import PERSON, file_name
+from duchenne.study.results import PERSON, aus_of, file_name
 from duchenne.study.summary_table import Blocks, summary
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _together(study: Study, found: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _not_judged(table: "pd.DataFrame", people: Sequence[str]) -> list[dict[str, str]]:
-    names = [au for au in AU_BY_NAME if f"{au}_c" in table]
+    names = aus_of(table, "c")
     unknown, away = ~judged(table, names), turned_away(table)
     rows = []
     for person in people:
