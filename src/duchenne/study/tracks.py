@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 
 Moments = Float[np.ndarray, " n"]
 _NEVER = np.zeros((0, 2))
+_NUMBERED = "face "
+
+
+def numbered_face(face_id: str) -> str:
+    """Return as what person a face counts of which only the number is known."""
+    return _NUMBERED + face_id
+
+
+def is_unnamed(person: str) -> bool:
+    """Return whether this is nobody's name, but a face's number or `EVERYBODY`: somebody else in each video.
+
+    Example:
+        >>> is_unnamed(numbered_face("0")), is_unnamed(EVERYBODY), is_unnamed("anna")
+        (True, True, False)
+    """
+    return person == EVERYBODY or person.startswith(_NUMBERED)
 
 
 @dataclass(frozen=True)
@@ -203,7 +219,7 @@ def frame_tracks(table: "pd.DataFrame") -> Iterator[tuple[str, str, FrameTrack]]
     for key, rows in groups.items():
         source, who = map(str, tuple(key))  # type: ignore[arg-type]
         if not named or who:
-            yield source, who if named else f"face {who}", FrameTrack(table, np.sort(rows))
+            yield source, who if named else numbered_face(who), FrameTrack(table, np.sort(rows))
 
 
 def event_tracks(coding: Coding, present_from: int = 2) -> Iterator[tuple[str, str, EventTrack]]:
