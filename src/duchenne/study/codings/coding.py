@@ -4,14 +4,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES
 from duchenne.study.codings.au_labels import LETTERS, NOT_SCORABLE, AULabel
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EVERYBODY = ""
 """As person: whoever is seen; the file names nobody."""
@@ -146,15 +142,6 @@ class Coding:
             events=tuple(replace(one, **later(one)) for one in self.events),  # type: ignore[arg-type]
             spans=tuple(replace(one, **later(one)) for one in self.spans),  # type: ignore[arg-type]
         )
-
-    def to_dataframe(self) -> "pd.DataFrame":
-        """Return the events as a table, in order of file, person, AU and onset."""
-        import pandas as pd
-
-        columns = list(CodedEvent.__dataclass_fields__)
-        rows = [[getattr(one, name) for name in columns] for one in self.events]
-        table = pd.DataFrame(rows, columns=columns)
-        return table.sort_values(["file", "person", "au", "onset_s"], ignore_index=True)
 
 
 def together(codings: Sequence[Coding]) -> Coding:
