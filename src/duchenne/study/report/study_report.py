@@ -14,7 +14,7 @@ from duchenne.study.judged import VISIBILITY
 from duchenne.study.people_table import StudyWarning, by_person, with_people
 from duchenne.study.provenance import origin_of
 from duchenne.study.report.page import Study, page
-from duchenne.study.report.pdf import browser, write_pdf
+from duchenne.study.report.pdf import needed_browser, write_pdf
 from duchenne.study.results import BOX, POSE, Wanted, columns_in, joined_results, read_results
 
 
@@ -56,8 +56,7 @@ def write_study_report(results: Sequence[Path], output: Path, options: ReportOpt
     pdf = output.with_suffix(".pdf")
     if options.pdf:
         check_output_path(pdf, [".pdf"], options.overwrite)
-        if browser() is None:
-            write_pdf(output, pdf)
+        needed_browser(output, pdf)
     study, remarks = _study(results, options)
     text, problems = page(study)
     try:
