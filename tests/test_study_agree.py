@@ -253,6 +253,15 @@ def test_events_go_to_elan_and_boris_and_come_back(tmp_path, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
 
+def test_names_in_the_table_of_events_are_shown_never_obeyed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    table = result_of(TRUTH, source="clips\\[red]an\x1b[2Jna.mp4")
+    table.assign(person="[bold]kim\x1b]0;title\x07").to_csv(tmp_path / "r.csv", index=False)
+    assert run(["events", str(tmp_path / "r.csv")]) == 0
+    first = capsys.readouterr().out.splitlines()[1]
+    assert first.split()[:2] == ["[red]an\\x1b[2Jna.mp4", "[bold]kim\\x1b]0;title\\x07"]
+
+
 def test_results_of_all_kinds_are_read_alike(tmp_path):
     table = result_of(TRUTH)
     table.to_csv(tmp_path / "r.csv", index=False)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from duchenne.commands import run
+from duchenne.study import results
 from duchenne.study.report import pdf
 from test_study_people import WHO, two_videos
 
@@ -152,6 +153,22 @@ def test_what_cannot_be_reported_is_named(named, capsys, monkeypatch, words, cod
     monkeypatch.chdir(named.parent)
     assert run(["report", *(str(named) if word == "STUDY" else word for word in words)]) == code
     assert message in capsys.readouterr().err
+
+
+def test_several_results_are_one_study_and_each_is_read_once(named, monkeypatch):
+    table, read, paths = pd.read_csv(named), [], []
+    for source, own in table.groupby("source"):
+        paths.append(named.with_name(f"{source}.csv"))
+        own.to_csv(paths[-1], index=False)
+    whole = written(named).rows
+    monkeypatch.setattr(
+        results, "_read", lambda path, columns, of=results._read: read.append(path) or of(path, columns)
+    )
+    apart = written(paths[0], str(paths[1])).rows
+    assert read == paths
+    judged = [row for row in whole if len(row) > 1 and row[1].startswith("AU")]
+    assert judged
+    assert [row for row in apart if len(row) > 1 and row[1].startswith("AU")] == judged
 
 
 def test_a_result_without_faces_is_refused(named, capsys):

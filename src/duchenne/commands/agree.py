@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from duchenne.commands.plain_console import PlainConsole
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -91,20 +93,16 @@ def agree(
     overwrite
         Replace existing files.
     """
-    from rich.console import Console
-
-    from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.measures.intervals import Bootstrap
     from duchenne.results.output_path import check_output_path
     from duchenne.study.agreement.advice import write_advice
     from duchenne.study.agreement.agreement_table import agree as agree_codes
     from duchenne.study.agreement.settings import AgreeSettings
-    from duchenne.study.exclusion import read_exclusion
+    from duchenne.study.exclusion import excluded_aus, read_exclusion
 
     for path in (output, advice):
         if path is not None:
             check_output_path(path, (".csv",), overwrite)
-    left_out = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
     shifts, find = _shifts(shift)
     settings = AgreeSettings(
         present_from,
@@ -112,23 +110,22 @@ def agree(
         overlap,
         over=over,
         bootstrap=Bootstrap(draws),
-        exclude=read_exclusion(exclude, left_out),
+        exclude=read_exclusion(exclude, excluded_aus(exclude_aus)),
         shifts=shifts,
         find_shifts=find,
         rule=rule,
     )
     first, second = _read(result, codes, (first_coder, coder), aus, fps)
     found = agree_codes(first, second, settings)
-    console = Console(highlight=False)
+    console, err = PlainConsole(), PlainConsole(stderr=True)
     for table in tables(found):
         console.print(table)
-    _remarks(found, settings)
-    err = Console(stderr=True, highlight=False, soft_wrap=True)
+    _remarks(err, found, settings)
     if output is not None:
         found.table.to_csv(output, index=False, lineterminator="\n", float_format="%.6g")
-        err.print(f"Wrote {output}: {len(found.table)} action units.", markup=False)
+        err.say(f"Wrote {output}: {len(found.table)} action units.")
     if advice is not None:
-        err.print(f"Wrote {advice}: {write_advice(found.thresholds, advice)} thresholds.", markup=False)
+        err.say(f"Wrote {advice}: {write_advice(found.thresholds, advice)} thresholds.")
     return 0
 
 
@@ -210,24 +207,19 @@ def tables(found: "Agreement") -> list["Table"]:
     return made
 
 
-def _remarks(found: "Agreement", settings: "AgreeSettings") -> None:
-    """Say on standard error what was not compared, and on what the numbers rest."""
-    from rich.console import Console
-
-    err = Console(stderr=True, highlight=False, soft_wrap=True)
+def _remarks(console: PlainConsole, found: "Agreement", settings: "AgreeSettings") -> None:
+    """Say what was not compared, and on what the numbers rest."""
     for note in found.notes:
-        err.print(note, markup=False)
+        console.say(note)
     rest = found.left_out
     if settings.exclude.tiers:
         out, whole = rest["left_out_s"].sum(), rest["left_out_s"].sum() + rest["compared_s"].sum()
         share = 100 * out / whole if whole else 0.0
-        err.print(
+        console.say(
             f"{', '.join(settings.exclude.tiers)}: left out of {' '.join(settings.exclude.aus)}, {out:.1f} of "
-            f"{whole:.1f} seconds of action units ({share:.0f}%).",
-            markup=False,
+            f"{whole:.1f} seconds of action units ({share:.0f}%)."
         )
-    err.print(
+    console.say(
         f"{found.units} {settings.over}s; present from {settings.present_from} on; events share {settings.overlap:.0%} "
-        f"of their time; onsets and offsets within {settings.tolerance_s:g} s. F1 is the positive agreement, too.",
-        markup=False,
+        f"of their time; onsets and offsets within {settings.tolerance_s:g} s. F1 is the positive agreement, too."
     )

@@ -54,7 +54,6 @@ def check(
 
 
 def _show(audit: "Audit") -> None:
-
     console = PlainConsole()
     of = f" of {audit.published_frames} in the whole release" if audit.published_frames else ""
     console.print(

@@ -19,7 +19,6 @@ def detection_options_like(record: ResultRecord, asked: DetectionOptions) -> Det
     stored = dict(record.options)
     for name in ("weights", "neutral"):
         stored[name] = None if stored.get(name) is None else Path(stored[name])
-    stored["aus"] = None if stored.get("aus") is None else tuple(stored["aus"])
     return _like(asked, stored)
 
 

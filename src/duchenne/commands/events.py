@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from duchenne.commands.plain_console import PlainConsole
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -77,8 +79,8 @@ def events(
     from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.results.output_path import check_output_path
     from duchenne.study.au_events import EventSettings
-    from duchenne.study.event_files import write_boris_events, write_elan_events
-    from duchenne.study.exclusion import read_exclusion
+    from duchenne.study.event_files import coding_of_events, write_coder_files
+    from duchenne.study.exclusion import excluded_aus, read_exclusion
 
     for path, ending in ((output, ".csv"), (boris, ".boris")):
         if path is not None:
@@ -87,20 +89,19 @@ def events(
     chosen = thresholds_from(thresholds, named or AU_NAMES)
     if isinstance(chosen, str):
         raise UsageError(f"The set {chosen!r} belongs to weights; a result does not hold it. Name numbers or a file.")
-    left_out = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
+    exclusion = read_exclusion(exclude, excluded_aus(exclude_aus))
     settings = EventSettings(leave, min_duration, max_gap, chosen)
-    table, found = _found(results, named, settings, read_exclusion(exclude, left_out), mark)
+    console = PlainConsole(stderr=True)
+    table, found = _found(console, results, named, settings, exclusion, mark)
     written = []
     if output is not None:
         found.to_csv(output, index=False, lineterminator="\n")
         written.append(str(output))
-    if elan is not None:
-        written += write_elan_events(found, table, elan, media, overwrite)
-    if boris is not None:
-        written += write_boris_events(found, table, boris, media)
+    if elan is not None or boris is not None:
+        written += write_coder_files(coding_of_events(found, table), elan, boris, media, overwrite)
     if not written:
         _print_summary(found)
-    _say(
+    console.say(
         f"{len(found)} events of {found['au'].nunique()} action units; at least {min_duration:g} s long, gaps up to "
         f"{max_gap:g} s closed" + (f"; wrote {', '.join(written)}." if written else ".")
     )
@@ -108,29 +109,24 @@ def events(
 
 
 def _found(
+    console: PlainConsole,
     results: Sequence[Path],
     aus: tuple[str, ...] | None,
     settings: "EventSettings",
     exclusion: "Exclusion",
     mark: bool,
 ) -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """Return the result and its events; what has none, and what is left out, is said on standard error."""
+    """Return the result and its events; what has none, and what is left out, is said."""
     from duchenne.study.au_events import events as find_events
     from duchenne.study.au_events import picture_sources
     from duchenne.study.results import Wanted, read_results
 
     table = read_results(results, Wanted(aus, others=("confidence",)))
     if pictures := picture_sources(table):
-        _say(f"{pictures} sources are single frames; pictures have no events.")
+        console.say(f"{pictures} sources are single frames; pictures have no events.")
     if exclusion.tiers:
-        _say(_excluded(table, exclusion, mark))
+        console.say(_excluded(table, exclusion, mark))
     return table, find_events(table, settings, exclusion, mark)
-
-
-def _say(text: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
 
 
 def _excluded(table: "pd.DataFrame", exclusion: "Exclusion", mark: bool) -> str:
@@ -147,10 +143,12 @@ def _excluded(table: "pd.DataFrame", exclusion: "Exclusion", mark: bool) -> str:
 
 def _print_summary(found: "pd.DataFrame") -> None:
     import math
-    from pathlib import PurePath
 
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from duchenne.files.shown_text import shown_name
+    from duchenne.study.results import file_name
 
     table = Table(box=None, pad_edge=False)
     for heading in ("source", "person", "AU", "events", "median duration", "mean peak"):
@@ -158,11 +156,11 @@ def _print_summary(found: "pd.DataFrame") -> None:
     for (source, person, au), group in found.groupby(["source", "person", "au"], sort=True):
         peak = group["peak_intensity"].mean()
         table.add_row(
-            PurePath(str(source)).name,
-            str(person),
+            Text(shown_name(file_name(str(source)))),
+            Text(shown_name(str(person))),
             str(au),
             str(len(group)),
             f"{group['duration_s'].median():.2f} s",
             "-" if math.isnan(peak) else f"{peak:.1f}",
         )
-    Console(highlight=False).print(table)
+    PlainConsole().print(table)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
+
+from duchenne.commands.plain_console import PlainConsole
 
 
 def people(
@@ -44,7 +45,7 @@ def people(
 
     if not results:
         raise UsageError("Name the results whose people are meant: duchenne people RESULT. See its --help.")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = PlainConsole(stderr=True)
     if table is None:
         return _template(console, results, output or results[0].with_name("people.csv"), sheet, overwrite)
     if output is None:
@@ -52,7 +53,7 @@ def people(
     return _named(console, results, table, output, overwrite)
 
 
-def _template(console: Console, results: Sequence[Path], path: Path, sheet: Path | None, overwrite: bool) -> int:
+def _template(console: PlainConsole, results: Sequence[Path], path: Path, sheet: Path | None, overwrite: bool) -> int:
     from duchenne.errors import OutputError
     from duchenne.results.output_path import check_output_path
     from duchenne.study.judged import VISIBILITY
@@ -71,17 +72,16 @@ def _template(console: Console, results: Sequence[Path], path: Path, sheet: Path
         raise OutputError(f"{path} cannot be written ({error}). Choose another place.") from error
     problems = write_contact_sheet(rows, sheet) if len(found) else []
     for problem in problems:
-        console.print(f"duchenne: {problem}", markup=False)
-    console.print(
+        console.say(f"duchenne: {problem}")
+    console.say(
         f"{len(found)} faces in {found['source'].nunique()} sources; wrote {path} and {sheet}. "
         f"Fill in the column person, then: duchenne people RESULT --table {path} --output NAMED_RESULT\n"
-        f"{sheet} shows faces: keep it as you keep the videos.",
-        markup=False,
+        f"{sheet} shows faces: keep it as you keep the videos."
     )
     return 1 if problems else 0
 
 
-def _named(console: Console, results: Sequence[Path], table: Path, output: Path, overwrite: bool) -> int:
+def _named(console: PlainConsole, results: Sequence[Path], table: Path, output: Path, overwrite: bool) -> int:
     import warnings
 
     from duchenne.study.named_results import write_named
@@ -90,8 +90,9 @@ def _named(console: Console, results: Sequence[Path], table: Path, output: Path,
         warnings.simplefilter("always")
         counts = write_named(results, table, output, overwrite)
     for warning in caught:
-        console.print(f"duchenne: {warning.message}", markup=False)
+        console.say(f"duchenne: {warning.message}")
+    out = PlainConsole()
     for person, rows in counts.items():
-        print(f"{person}: {rows} rows")
-    console.print(f"wrote {output}", markup=False)
+        out.say(f"{person}: {rows} rows")
+    console.say(f"wrote {output}")
     return 0

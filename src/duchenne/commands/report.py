@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
+
+from duchenne.commands.plain_console import PlainConsole
 
 
 def report(
@@ -55,16 +56,15 @@ def report(
         Replace existing files.
     """
     from duchenne.errors import UsageError
-    from duchenne.facs import AU_NAMES, parse_aus
+    from duchenne.study.exclusion import excluded_aus
     from duchenne.study.report.study_report import ReportOptions, write_study_report
 
     if not results:
         raise UsageError("Name the results to report: duchenne report RESULT. See its --help.")
-    chosen = None if exclude_aus is None else AU_NAMES if exclude_aus == "all" else parse_aus(exclude_aus)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    options = ReportOptions(title, people, exclude, chosen, faces, agreement, pdf, overwrite)
+    console = PlainConsole(stderr=True)
+    options = ReportOptions(title, people, exclude, excluded_aus(exclude_aus), faces, agreement, pdf, overwrite)
     for remark in write_study_report(results, output, options):
-        console.print(f"duchenne: {remark}", markup=False)
+        console.say(f"duchenne: {remark}")
     written = f"{output} and {output.with_suffix('.pdf')}" if pdf else str(output)
-    console.print(f"wrote {written}", markup=False)
+    console.say(f"wrote {written}")
     return 0

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from duchenne.commands.plain_console import PlainConsole
+
 
 def sample(
     *results: Path,
@@ -62,7 +64,6 @@ def sample(
     """
     import math
 
-    from rich.console import Console
     from rich.table import Table
 
     from duchenne.errors import UsageError
@@ -88,20 +89,18 @@ def sample(
     for au, rate, expected, full in found.table.itertuples(index=False):
         cells = ["-" if math.isinf(one) else f"{one:.2f}" for one in (expected, full)]
         shown.add_row(au, f"{100 * rate:.1f}%", *cells)
-    Console(highlight=False).print(shown)
-    err = Console(stderr=True, highlight=False, soft_wrap=True)
+    PlainConsole().print(shown)
+    console = PlainConsole(stderr=True)
     wide = [str(one) for one in found.table["au"][found.table["width_of_all"] > width]]
     if wide:
-        err.print(
+        console.say(
             f"{' '.join(wide)}: an interval of {width:g} is out of reach with these videos; code more {over}s with "
-            "them.",
-            markup=False,
+            "them."
         )
     paths = write_sample(found.coding, output, elan, boris, media, overwrite)
     spans = len(found.coding.spans)
-    err.print(
+    console.say(
         f"{spans} of {found.segments} segments, {spans * length / 60:.0f} minutes; expected at a kappa of {kappa:g}, "
-        f"if all {over}s agree alike: expect wider intervals where they do not. Wrote {', '.join(paths)}.",
-        markup=False,
+        f"if all {over}s agree alike: expect wider intervals where they do not. Wrote {', '.join(paths)}."
     )
     return 0

@@ -21,6 +21,7 @@ from duchenne.errors import UsageError
 from duchenne.measures.contingency import kappa
 from duchenne.study.codings.coding import CodedAU, CodedSpan, Coding
 from duchenne.study.segments import Segments, segments_of
+from duchenne.study.tracks import is_unnamed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +169,7 @@ def _units(segments: Segments, settings: SampleSettings) -> Int[np.ndarray, " n"
     if settings.over == "segment":
         return np.arange(len(segments))
     names = [
-        person if settings.over == "person" and not person.startswith("face ") else f"{source}\n{person}"
+        person if settings.over == "person" and not is_unnamed(person) else f"{source}\n{person}"
         for source, person in zip(segments.source, segments.person, strict=True)
     ]
     return np.unique(names, return_inverse=True)[1]

@@ -37,27 +37,29 @@ def coding_of_events(events: "pd.DataFrame", table: "pd.DataFrame") -> Coding:
     return Coding(tuple(found), tuple(coded))
 
 
-def write_elan_events(
-    events: "pd.DataFrame", table: "pd.DataFrame", folder: Path, media: Path | None, overwrite: bool
+def write_coder_files(
+    coding: Coding, elan: Path | None, boris: Path | None, media: Path | None, overwrite: bool
 ) -> list[str]:
-    """Write one .eaf a video into a folder, which is made if it is not there; return the paths.
+    """Write codes as coders open them, an .eaf for each video or a project, whichever is named; return the paths.
+
+    Args:
+        coding: Codes whose files are the sources of a result.
+        elan: Folder of the .eaf files, which is made if it is not there.
+        boris: The project, with an observation for each video.
+        media: Folder to which the videos have moved.
+        overwrite: Whether .eaf files that are there may be replaced; a project is, always.
 
     Raises:
-        UsageError: A file exists, or two videos have the same name.
+        UsageError: An .eaf file exists, or two videos have the same name.
         OutputError: The folder or a file cannot be written.
     """
-    return _write_elan(coding_of_events(events, table), folder, media, overwrite)
-
-
-def write_boris_events(events: "pd.DataFrame", table: "pd.DataFrame", path: Path, media: Path | None) -> list[str]:
-    """Write a project with an observation for each video; return the path.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    coding = coding_of_events(events, table)
-    write_boris(coding, {source: linked(source, media) for source in coding.files}, path)
-    return [str(path)]
+    written = []
+    if elan is not None:
+        written += _write_elan(coding, elan, media, overwrite)
+    if boris is not None:
+        write_boris(coding, {source: linked(source, media) for source in coding.files}, boris)
+        written.append(str(boris))
+    return written
 
 
 def write_sample(
@@ -70,13 +72,7 @@ def write_sample(
         OutputError: A file cannot be written.
     """
     write_code_table(Coding((), (), coding.spans), plan)
-    written = [str(plan)]
-    if elan is not None:
-        written += _write_elan(coding, elan, media, overwrite)
-    if boris is not None:
-        write_boris(coding, {source: linked(source, media) for source in coding.files}, boris)
-        written.append(str(boris))
-    return written
+    return [str(plan), *write_coder_files(coding, elan, boris, media, overwrite)]
 
 
 def _write_elan(coding: Coding, folder: Path, media: Path | None, overwrite: bool) -> list[str]:

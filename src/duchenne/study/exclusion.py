@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from duchenne.errors import StudyError, UsageError
-from duchenne.facs import ACTION_UNITS, Region
+from duchenne.facs import ACTION_UNITS, AU_NAMES, Region, parse_aus
 from duchenne.study.codings.boris import intervals_of, is_boris
 from duchenne.study.codings.delimited import Rows, read_delimited
 from duchenne.study.codings.elan import elan_intervals
@@ -89,6 +89,21 @@ def read_exclusion(words: Sequence[str], aus: tuple[str, ...] | None = None) -> 
             found.setdefault(file, []).append((start, end))
     spans = {file: joined(np.array(each, float)) for file, each in found.items()}
     return Exclusion(spans, LOWER_FACE if aus is None else aus, tuple(words))
+
+
+def excluded_aus(words: str | None) -> tuple[str, ...] | None:
+    """Return the action units that `--exclude-aus` names: all of them for "all", None where it is not given.
+
+    Raises:
+        UsageError: A name is not that of an action unit.
+
+    Example:
+        >>> excluded_aus("12, 25"), len(excluded_aus("all")) == len(AU_NAMES)
+        (('AU12', 'AU25'), True)
+    """
+    if words is None:
+        return None
+    return AU_NAMES if words == "all" else parse_aus(words)
 
 
 def _path_and_tier(word: str) -> tuple[Path, str]:

@@ -1,16 +1,20 @@
 """Results with their column `person`, written as they were read."""
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from duchenne.errors import OutputError, StudyError
+from duchenne.files.whole_files import whole_file, write_whole
 from duchenne.results.output_path import check_output_path
 from duchenne.results.result_file import RESULT_ENDINGS
+from duchenne.results.result_record import package_version, record_path
 from duchenne.study.people_table import with_people
-from duchenne.study.provenance import description_beside, own_version, sha256_of
+from duchenne.study.provenance import description_beside
 from duchenne.study.results import BOX, PERSON, Wanted, columns_in, read_results
+from duchenne.weights import sha256_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,13 +40,13 @@ def write_named(results: Sequence[Path], people: Path, output: Path, overwrite: 
     names = {(str(s), int(f)): str(p) for s, f, p in zip(keys["source"], keys["face_id"], keys[PERSON], strict=True)}
     if any(columns_in(path) != columns_in(results[0]) for path in results[1:]):
         raise StudyError("The results hold different columns. Run detect with the same options, or name them apart.")
-    partial = output.with_name(output.name + ".part")
     try:
-        _WRITERS[ending](partial, (_named(chunk, names) for path in results for chunk in _chunks(path)))
-        partial.replace(output)
-        output.with_name(output.name + ".json").write_text(_description(results, people, output), encoding="utf-8")
+        with whole_file(output, overwrite) as file:
+            buffered = io.BufferedWriter(cast(io.RawIOBase, file))
+            _WRITERS[ending](buffered, (_named(chunk, names) for path in results for chunk in _chunks(path)))
+            buffered.detach()
+        write_whole(record_path(output), _description(results, people, output).encode())
     except (OSError, ValueError) as error:
-        partial.unlink(missing_ok=True)
         raise OutputError(f"{output} cannot be written ({error}). Choose another place.") from error
     return counts
 
@@ -56,7 +60,8 @@ def _description(results: Sequence[Path], people: Path, output: Path) -> str:
         sources.append({"result": path.name, "sha256": sha256_of(path), "run": run})
     said = {
         "format": "duchenne named result 1", "result": output.name, "sha256": sha256_of(output),
-        "version": own_version(), "people": {"table": people.name, "sha256": sha256_of(people)}, "named_from": sources,
+        "version": package_version(), "people": {"table": people.name, "sha256": sha256_of(people)},
+        "named_from": sources,
     }  # fmt: skip
     return json.dumps(said, indent=1) + "\n"
 
@@ -90,27 +95,25 @@ def _chunks(path: Path) -> Iterator["pd.DataFrame"]:
             yield from parts
 
 
-def _write_csv(path: Path, chunks: Iterator["pd.DataFrame"]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for number, chunk in enumerate(chunks):
-            chunk.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+def _write_csv(file: BinaryIO, chunks: Iterator["pd.DataFrame"]) -> None:
+    for number, chunk in enumerate(chunks):
+        file.write(chunk.to_csv(index=False, header=number == 0, lineterminator="\n").encode())
 
 
-def _write_json_lines(path: Path, chunks: Iterator["pd.DataFrame"]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for chunk in chunks:
-            for row in _typed(chunk).to_dict("records"):
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+def _write_json_lines(file: BinaryIO, chunks: Iterator["pd.DataFrame"]) -> None:
+    for chunk in chunks:
+        for row in _typed(chunk).to_dict("records"):
+            file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
 
 
-def _write_parquet(path: Path, chunks: Iterator["pd.DataFrame"]) -> None:
+def _write_parquet(file: BinaryIO, chunks: Iterator["pd.DataFrame"]) -> None:
     import pyarrow
     import pyarrow.parquet
 
     writer = None
     for chunk in chunks:
         part = pyarrow.Table.from_pandas(_typed(chunk), preserve_index=False)
-        writer = writer or pyarrow.parquet.ParquetWriter(path, part.schema)
+        writer = writer or pyarrow.parquet.ParquetWriter(file, part.schema)
         writer.write_table(part.cast(writer.schema))
     if writer is not None:
         writer.close()

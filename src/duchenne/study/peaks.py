@@ -50,7 +50,7 @@ def peaks(table: "pd.DataFrame", most: int = 8, exclude: Exclusion | None = None
         >>> peaks(table)[0].time_s
         0.1
     """
-    names = [au for au in aus_of(table) if f"{au}_c" in table]
+    names = aus_of(table, "c")
     known, boxed = judged(table, names, exclude), set(BOX) <= set(table)
     found: list[Peak] = []
     for person, rows in table.groupby(PERSON, observed=True).indices.items():

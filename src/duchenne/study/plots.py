@@ -48,7 +48,7 @@ def plot_timeline(
     from matplotlib.figure import Figure
 
     own = by_person(_of_source(table, source))
-    names = list(aus) if aus else [au for au in aus_of(own) if f"{au}_c" in own and (own[f"{au}_c"] == 1).any()]
+    names = list(aus) if aus else [au for au in aus_of(own, "c") if (own[f"{au}_c"] == 1).any()]
     if not names:
         raise StudyError("No action unit occurs in this source. Say with aus which to draw.")
     figure = Figure(figsize=(_WIDTH_IN, _ROW_IN * len(names) + 0.8), layout="constrained")

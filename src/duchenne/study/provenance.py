@@ -1,14 +1,14 @@
 """What a report says of where its numbers come from: the result files, what lies beside them, and what to cite."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from duchenne.errors import StudyError
+from duchenne.results.result_record import record_path
+from duchenne.weights import sha256_of
 
 CITATIONS = (
     "The Duchenne authors: Duchenne: facial action units, from any angle. Software, version {version}.",
@@ -41,20 +41,6 @@ class Origin:
     frames: Mapping[str, int]
 
 
-def sha256_of(path: Path) -> str:
-    """Return the hash of a file's content, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def own_version() -> str:
-    """Return the version of the package."""
-    try:
-        return version("duchenne")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 def origin_of(path: Path, rows: int) -> Origin:
     """Return what is known of a result file.
 
@@ -73,7 +59,7 @@ def origin_of(path: Path, rows: int) -> Origin:
 
 def description_beside(path: Path) -> Path | None:
     """Return the JSON file beside a result that describes its run: RESULT.csv.json or RESULT.json."""
-    candidates = (path.with_name(path.name + ".json"), path.with_suffix(".json"))
+    candidates = (record_path(path), path.with_suffix(".json"))
     return next((found for found in candidates if found.is_file()), None)
 
 

@@ -98,12 +98,21 @@ def read_results(paths: str | Path | Sequence[str | Path], wanted: Wanted | None
         >>> float(read_results(file)["AU12_p"].iloc[0])
         0.75
     """
+    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    return joined_results([_faces_of(file, wanted or Wanted()) for file in files], files)
+
+
+def joined_results(tables: Sequence["pd.DataFrame"], files: Sequence[Path]) -> "pd.DataFrame":
+    """Return tables that `read_results` gave, one a file, as one; their categories become those of all.
+
+    Raises:
+        UsageError: There is none.
+        StudyError: They hold different columns.
+    """
     import pandas as pd
 
-    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     if not files:
         raise UsageError("No result is named. Name one or more files that duchenne detect has written.")
-    tables = [_faces_of(file, wanted or Wanted()) for file in files]
     if len(tables) == 1:
         return tables[0]
     _same_columns(tables, files)
@@ -114,9 +123,16 @@ def read_results(paths: str | Path | Sequence[str | Path], wanted: Wanted | None
     return pd.concat(tables, ignore_index=True)
 
 
-def aus_of(table: "pd.DataFrame") -> tuple[str, ...]:
-    """Return the AUs of which a table has a column, in FACS order."""
-    return tuple(name for name in AU_NAMES if any(f"{name}_{kind}" in table for kind in "pci"))
+def aus_of(table: "pd.DataFrame", kinds: str = "pci") -> tuple[str, ...]:
+    """Return the AUs of which a table has a column of one of these kinds (`Wanted.kinds`), in FACS order.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame(columns=["AU12_p", "AU06_p", "AU06_c"])
+        >>> aus_of(table), aus_of(table, "c")
+        (('AU06', 'AU12'), ('AU06',))
+    """
+    return tuple(name for name in AU_NAMES if any(f"{name}_{kind}" in table for kind in kinds))
 
 
 @lru_cache(maxsize=4096)

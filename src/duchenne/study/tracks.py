@@ -9,16 +9,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.facs import UNKNOWN
 from duchenne.study.codings.coding import EVERYBODY, Coding
 from duchenne.study.exclusion import inside, joined
-from duchenne.study.results import PERSON
+from duchenne.study.results import PERSON, aus_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Moments = Float[np.ndarray, " n"]
 _NEVER = np.zeros((0, 2))
+_NUMBERED = "face "
+
+
+def numbered_face(face_id: str) -> str:
+    """Return as what person a face counts of which only the number is known."""
+    return _NUMBERED + face_id
+
+
+def is_unnamed(person: str) -> bool:
+    """Return whether this is nobody's name, but a face's number or `EVERYBODY`: somebody else in each video.
+
+    Example:
+        >>> is_unnamed(numbered_face("0")), is_unnamed(EVERYBODY), is_unnamed("anna")
+        (True, True, False)
+    """
+    return person == EVERYBODY or person.startswith(_NUMBERED)
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ class FrameTrack:
         self._table, self._rows = table, rows[order[first]]
         self.times_s: Moments = times[order[first]]
         self.frame_s = float(np.median(np.diff(self.times_s))) if len(self.times_s) > 1 else 0.0
-        self.aus = tuple(au for au in AU_NAMES if f"{au}_c" in table)
+        self.aus = aus_of(table, "c")
 
     def shifted(self, seconds: float) -> "FrameTrack":
         """Return the same frames, later by some seconds."""
@@ -203,7 +219,7 @@ def frame_tracks(table: "pd.DataFrame") -> Iterator[tuple[str, str, FrameTrack]]
     for key, rows in groups.items():
         source, who = map(str, tuple(key))  # type: ignore[arg-type]
         if not named or who:
-            yield source, who if named else f"face {who}", FrameTrack(table, np.sort(rows))
+            yield source, who if named else numbered_face(who), FrameTrack(table, np.sort(rows))
 
 
 def event_tracks(coding: Coding, present_from: int = 2) -> Iterator[tuple[str, str, EventTrack]]:

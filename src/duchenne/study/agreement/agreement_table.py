@@ -29,6 +29,7 @@ from duchenne.study.agreement.settings import AgreeSettings
 from duchenne.study.codings.coding import Coding
 from duchenne.study.codings.reading import Codes
 from duchenne.study.results import file_name
+from duchenne.study.tracks import is_unnamed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,8 +155,7 @@ def _agreement(
 
 def _unit(pair: Pair, settings: AgreeSettings) -> str:
     """Return the unit to which a pair belongs; a face that has only a number is somebody else in each video."""
-    numbered = not pair.person or pair.person.startswith("face ")
-    if settings.over == "person" and not numbered:
+    if settings.over == "person" and not is_unnamed(pair.person):
         return pair.person
     return f"{pair.source}\n{pair.person}\n{pair.segment}"
 

@@ -2,22 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from duchenne.facs import AU_NAMES
 from duchenne.study.agreement.settings import AgreeSettings
-from duchenne.study.codings.coding import EVERYBODY, Coding
+from duchenne.study.codings.coding import Coding
 from duchenne.study.codings.reading import Codes
 from duchenne.study.exclusion import inside
 from duchenne.study.matched_files import match_files
 from duchenne.study.results import file_name
-from duchenne.study.tracks import EventTrack, FrameTrack, Sampled, event_tracks, frame_tracks
-
-if TYPE_CHECKING:
-    pass
+from duchenne.study.tracks import EventTrack, FrameTrack, Sampled, event_tracks, frame_tracks, is_unnamed
 
 Track = FrameTrack | EventTrack
 Tracks = Mapping[str, Mapping[str, Track]]
@@ -137,7 +133,7 @@ def _persons(
         if missed:
             notes.append(f"{file}: {', '.join(map(repr, missed))} in the codes only; left out.")
         return found
-    unnamed = any(name == EVERYBODY or name.startswith("face ") for name in (*first, *second))
+    unnamed = any(is_unnamed(name) for name in (*first, *second))
     if len(first) == len(second) == 1 and unnamed:
         (mine, one), (theirs, other) = next(iter(first.items())), next(iter(second.items()))
         return [(theirs or mine, one, other)]

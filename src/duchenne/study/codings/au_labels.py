@@ -58,7 +58,7 @@ def parse_labels(text: str) -> tuple[AULabel, ...]:
     if not found or not all(found):
         return ()
     return tuple(
-        AULabel(_name(match["number"]), grade_of(match["grade"] or ""), _side(match)) for match in found if match
+        AULabel(au_of_number(match["number"]), grade_of(match["grade"] or ""), _side(match)) for match in found if match
     )
 
 
@@ -74,7 +74,7 @@ def label_in_name(text: str) -> tuple[AULabel | None, str]:
     found = list(_IN_NAME.finditer(text))
     if len(found) == 1:
         rest = (text[: found[0].start()] + " " + text[found[0].end() :]).strip(" _-@:/.")
-        return AULabel(_name(found[0]["number"]), None, _side(found[0])), rest
+        return AULabel(au_of_number(found[0]["number"]), None, _side(found[0])), rest
     whole = parse_labels(text)
     return (AULabel(whole[0].au, None, whole[0].side), "") if len(whole) == 1 else (None, text.strip())
 
@@ -92,7 +92,13 @@ def grade_of(text: str) -> int | None:
     return int(word) if word in {"1", "2", "3", "4", "5"} else None
 
 
-def _name(number: str) -> str:
+def au_of_number(number: str) -> str:
+    """Return the name of a coder's number; AU45 (a blink) is AU43 while it lasts, as in results.
+
+    Example:
+        >>> au_of_number("6"), au_of_number("45")
+        ('AU06', 'AU43')
+    """
     return "AU43" if int(number) == 45 else f"AU{int(number):02d}"
 
 

@@ -17,11 +17,19 @@ from typing import Any
 from duchenne.errors import OutputError, StudyError
 from duchenne.facs import AU_BY_NAME, AU_NAMES
 from duchenne.study.codings.au_labels import LETTERS, NOT_SCORABLE, grade_of, parse_labels
-from duchenne.study.codings.coding import EVERYBODY, CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
+from duchenne.study.codings.coding import (
+    CODED,
+    EVERYBODY,
+    CodedAU,
+    CodedEvent,
+    CodedSpan,
+    Coding,
+    coding_from,
+    labelled,
+)
 from duchenne.study.codings.delimited import Rows
 from duchenne.study.results import file_name
 
-CODED_BEHAVIOUR = "coded"
 _NOBODY = ("no focal subject", "")
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
 _START, _STOP, _POINT = "START", "STOP", "POINT"
@@ -106,7 +114,7 @@ def write_boris(coding: Coding, media: dict[str, str], path: Path, name: str = "
         "project_description": "",
         "project_format_version": "7.0",
         "subjects_conf": {str(k): {"key": "", "name": person, "description": ""} for k, person in enumerate(persons)},
-        "behaviors_conf": {str(k): _behaviour(code) for k, code in enumerate([*aus, CODED_BEHAVIOUR])},
+        "behaviors_conf": {str(k): _behaviour(code) for k, code in enumerate([*aus, CODED])},
         "observations": {file: _observation(coding, file, media.get(file, file)) for file in coding.files},
         "behavioral_categories": [],
         "behavioral_categories_config": {},
@@ -122,7 +130,7 @@ def write_boris(coding: Coding, media: dict[str, str], path: Path, name: str = "
 
 
 def _behaviour(code: str) -> dict[str, Any]:
-    graded = code != CODED_BEHAVIOUR
+    graded = code != CODED
     sets = (("intensity", [*LETTERS, NOT_SCORABLE[0]]), ("side", ["L", "R"])) if graded else ()
     modifiers = {
         str(k): {"name": name, "description": "", "type": 0, "ask at stop": False, "values": values}
@@ -144,19 +152,12 @@ def _behaviour(code: str) -> dict[str, Any]:
 def _observation(coding: Coding, file: str, media: str) -> dict[str, Any]:
     events: list[list[Any]] = []
     for event in (one for one in coding.events if one.file == file):
-        grade = (
-            NOT_SCORABLE[0]
-            if not event.scorable
-            else ""
-            if event.grade != event.grade
-            else LETTERS[int(event.grade) - 1]
-        )
-        modifiers = f"{grade or 'None'}|{event.side or 'None'}"
+        modifiers = f"{event.letter or 'None'}|{event.side or 'None'}"
         for time in (event.onset_s, event.offset_s):
             events.append([round(time, 3), event.person, event.au, modifiers, ""])
     for span in (one for one in coding.spans if one.file == file):
         for time in (span.onset_s, span.offset_s):
-            events.append([round(time, 3), span.person, CODED_BEHAVIOUR, "", ""])
+            events.append([round(time, 3), span.person, CODED, "", ""])
     players = {str(k): [media] if k == 1 else [] for k in range(1, 9)}
     return {
         "file": players,
@@ -251,7 +252,7 @@ def _coding(bouts: list[_Bout], coded: list[CodedAU], path: Path, notes: list[st
             scorable=not any(word in NOT_SCORABLE for word in words),
         )
         labels = parse_labels(bout.behaviour)
-        if not labels and bout.behaviour.lower() != CODED_BEHAVIOUR:
+        if not labels and bout.behaviour.lower() != CODED:
             strange.add(bout.behaviour)
         events += [labelled(label, where) for label in labels]
     if strange:
@@ -259,7 +260,7 @@ def _coding(bouts: list[_Bout], coded: list[CodedAU], path: Path, notes: list[st
     spans = [
         CodedSpan(bout.file, bout.subject, bout.start_s, bout.stop_s)
         for bout in bouts
-        if bout.behaviour.lower() == CODED_BEHAVIOUR
+        if bout.behaviour.lower() == CODED
     ]
     return coding_from(events, coded, spans, notes)
 

@@ -10,17 +10,15 @@ are codes, too. A grade is A to E, or ns for not scorable.
 """
 
 import csv
-import math
 from pathlib import Path
 
 from duchenne.errors import OutputError
-from duchenne.study.codings.au_labels import LETTERS, NOT_SCORABLE, grade_of, parse_labels
-from duchenne.study.codings.coding import CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
+from duchenne.study.codings.au_labels import NOT_SCORABLE, grade_of, parse_labels
+from duchenne.study.codings.coding import CODED, CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
 from duchenne.study.codings.delimited import Rows
 from duchenne.study.results import file_name
 
 COLUMNS = ("file", "person", "au", "onset_s", "offset_s", "grade", "side", "coder")
-CODED = "coded"
 
 
 def is_code_table(columns: list[str]) -> bool:
@@ -75,6 +73,7 @@ def write_code_table(coding: Coding, path: Path) -> None:
         OutputError: It cannot be written.
     """
     weighted = any(span.weight != 1.0 for span in coding.spans)
+    no_weight = [""] if weighted else []
     rows: list[list[object]] = []
     for span in coding.spans:
         more = [f"{span.weight:.6g}"] if weighted else []
@@ -83,14 +82,10 @@ def write_code_table(coding: Coding, path: Path) -> None:
         if not any(
             (e.file, e.person, e.au, e.coder) == (one.file, one.person, one.au, one.coder) for e in coding.events
         ):
-            rows.append([one.file, one.person, one.au, "", "", "", "", one.coder, *([""] if weighted else [])])
+            rows.append([one.file, one.person, one.au, "", "", "", "", one.coder, *no_weight])
     for event in coding.events:
-        grade = "" if math.isnan(event.grade) else LETTERS[int(event.grade) - 1]
-        grade = grade if event.scorable else NOT_SCORABLE[0]
         times = [f"{event.onset_s:.3f}", f"{event.offset_s:.3f}"]
-        rows.append(
-            [event.file, event.person, event.au, *times, grade, event.side, event.coder, *([""] if weighted else [])]
-        )
+        rows.append([event.file, event.person, event.au, *times, event.letter, event.side, event.coder, *no_weight])
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([[*COLUMNS, *(["weight"] if weighted else [])], *rows])

@@ -1,19 +1,18 @@
 """What one or several coders coded: events, and what was looked at, so that silence can be told from absence."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES
-from duchenne.study.codings.au_labels import AULabel
-
-if TYPE_CHECKING:
-    import pandas as pd
+from duchenne.study.codings.au_labels import LETTERS, NOT_SCORABLE, AULabel
 
 EVERYBODY = ""
 """As person: whoever is seen; the file names nobody."""
+CODED = "coded"
+"""As tier, behaviour or action unit: a stretch that was coded."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,13 @@ class CodedEvent:
     side: str = ""
     coder: str = ""
     scorable: bool = True
+
+    @property
+    def letter(self) -> str:
+        """The grade as coders write it, A to E; "ns" where it is not scorable, "" where only occurrence was coded."""
+        if not self.scorable:
+            return NOT_SCORABLE[0]
+        return "" if math.isnan(self.grade) else LETTERS[int(self.grade) - 1]
 
 
 @dataclass(frozen=True)
@@ -136,15 +142,6 @@ class Coding:
             events=tuple(replace(one, **later(one)) for one in self.events),  # type: ignore[arg-type]
             spans=tuple(replace(one, **later(one)) for one in self.spans),  # type: ignore[arg-type]
         )
-
-    def to_dataframe(self) -> "pd.DataFrame":
-        """Return the events as a table, in order of file, person, AU and onset."""
-        import pandas as pd
-
-        columns = list(CodedEvent.__dataclass_fields__)
-        rows = [[getattr(one, name) for name in columns] for one in self.events]
-        table = pd.DataFrame(rows, columns=columns)
-        return table.sort_values(["file", "person", "au", "onset_s"], ignore_index=True)
 
 
 def together(codings: Sequence[Coding]) -> Coding:

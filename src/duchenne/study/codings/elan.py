@@ -10,7 +10,6 @@ Files are read by pympi. It writes version 2.8 with time slots in the order of t
 Source: EAF Annotation Format 3.0 (Max Planck Institute for Psycholinguistics).
 """
 
-import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -21,12 +20,10 @@ from urllib.parse import unquote
 
 from duchenne.errors import OutputError, StudyError
 from duchenne.facs import AU_NAMES
-from duchenne.study.codings.au_labels import LETTERS, NOT_SCORABLE, AULabel, grade_of, label_in_name, parse_labels
-from duchenne.study.codings.coding import CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
+from duchenne.study.codings.au_labels import NOT_SCORABLE, AULabel, grade_of, label_in_name, parse_labels
+from duchenne.study.codings.coding import CODED, CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
 from duchenne.study.results import file_name
 
-CODED_TIER = "coded"
-"""Of stretches that were coded."""
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _TYPE = "default-lt"
@@ -55,7 +52,7 @@ def read_elan(path: Path) -> Coding:
         ]
         if references and not aligned:
             notes.append(f"{path.name}: tier {name!r} has no times of its own; left out.")
-        elif label is None and name.lower().split()[-1:] == [CODED_TIER]:
+        elif label is None and name.lower().split()[-1:] == [CODED]:
             spans += [CodedSpan(file, person, one.onset_s, one.offset_s) for one, _ in found]
         elif label is not None:
             coded.append(CodedAU(file, person, label.au, where.coder))
@@ -186,7 +183,7 @@ def _tiers(coding: Coding, file: str) -> list[tuple[dict[str, str], list[_Annota
     spans = [one for one in coding.spans if one.file == file]
     tiers: list[tuple[dict[str, str], list[_Annotation]]] = []
     for person in sorted({one.person for one in spans}):
-        name = {"TIER_ID": f"{person} {CODED_TIER}".strip()} | ({"PARTICIPANT": person} if person else {})
+        name = {"TIER_ID": f"{person} {CODED}".strip()} | ({"PARTICIPANT": person} if person else {})
         own = [one for one in spans if one.person == person]
         tiers.append((name, [_annotation(one, str(number)) for number, one in enumerate(own, 1)]))
     for coded in sorted(
@@ -211,9 +208,7 @@ def _annotation(one: CodedEvent | CodedSpan, value: str) -> _Annotation:
 
 
 def _value(event: CodedEvent) -> str:
-    if not event.scorable:
-        return NOT_SCORABLE[0]
-    return event.side + ("" if math.isnan(event.grade) else LETTERS[int(event.grade) - 1])
+    return event.side + event.letter if event.scorable else event.letter
 
 
 def _media(media: str, path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.study.codings.au_labels import au_of_number
 from duchenne.study.results import file_name
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _measured(table: "pd.DataFrame") -> list[tuple[str, np.ndarray]]:
         match = _AU.match(name)
         if match is None:
             continue
-        au = "AU43" if int(match[1]) == 45 else f"AU{int(match[1]):02d}"
+        au = au_of_number(match[1])
         values = table[name].to_numpy(np.float32)
         unknown = np.isnan(values) | (values == UNKNOWN)
         if match[2] == "_c":

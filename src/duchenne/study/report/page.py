@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from duchenne.facs import AU_BY_NAME
+from duchenne.results.result_record import package_version
 from duchenne.study.colours import colour_of
 from duchenne.study.cooccurrence import cooccurrence
 from duchenne.study.exclusion import Exclusion
@@ -17,10 +18,10 @@ from duchenne.study.judged import judged, left_out, turned_away
 from duchenne.study.peaks import Peak, peaks
 from duchenne.study.pictures import cut_faces
 from duchenne.study.presence_table import presence
-from duchenne.study.provenance import CITATIONS, Origin, own_version
+from duchenne.study.provenance import CITATIONS, Origin
 from duchenne.study.report.forest import INTENSITY, RATE, forest
 from duchenne.study.report.timelines import Timeline, data_address, timelines
-from duchenne.study.results import PERSON, file_name
+from duchenne.study.results import PERSON, aus_of, file_name
 from duchenne.study.summary_table import Blocks, summary
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _content(study: Study) -> tuple[dict[str, Any], list[str]]:
     has_intensity = bool(found["intensity"].notna().any())
     content = {
         "title": study.title,
-        "version": own_version(),
+        "version": package_version(),
         "people": [{"name": name, "colour": colour_of(k)} for k, name in enumerate(people)],
         "sources": sorted({str(name) for name in table["source"].unique()}),
         "remarks": study.remarks,
@@ -106,7 +107,7 @@ def _content(study: Study) -> tuple[dict[str, Any], list[str]]:
         "left_out": _left_out(study),
         "tables": study.tables,
         "origins": study.origins,
-        "citations": [text.format(version=own_version()) for text in CITATIONS],
+        "citations": [text.format(version=package_version()) for text in CITATIONS],
     }
     return content, problems
 
@@ -209,7 +210,7 @@ def _together(study: Study, found: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _not_judged(table: "pd.DataFrame", people: Sequence[str]) -> list[dict[str, str]]:
-    names = [au for au in AU_BY_NAME if f"{au}_c" in table]
+    names = aus_of(table, "c")
     unknown, away = ~judged(table, names), turned_away(table)
     rows = []
     for person in people:

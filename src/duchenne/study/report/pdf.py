@@ -32,6 +32,21 @@ def browser() -> str | None:
     return found or next((path for path in _PLACES if Path(path).exists()), None)
 
 
+def needed_browser(page: Path, path: Path) -> str:
+    """Return the browser with which a page can be printed; asked before any work.
+
+    Raises:
+        StudyError: There is none.
+    """
+    program = browser()
+    if program is None:
+        raise StudyError(
+            f"{path}: no browser was found to print with; looked for {', '.join(BROWSERS[:4])} and Edge. "
+            f"Install Chromium, or open {page} and print it to PDF."
+        )
+    return program
+
+
 def _as_root() -> list[str]:
     """Return what Chromium needs to run as root, where it has no sandbox."""
     return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -44,12 +59,7 @@ def write_pdf(page: Path, path: Path) -> None:
         StudyError: There is no browser.
         OutputError: The browser wrote nothing.
     """
-    program = browser()
-    if program is None:
-        raise StudyError(
-            f"{path}: no browser was found to print with; looked for {', '.join(BROWSERS[:4])} and Edge. "
-            f"Install Chromium, or open {page} and print it to PDF."
-        )
+    program = needed_browser(page, path)
     with tempfile.TemporaryDirectory() as profile:
         command = [
             program, "--headless", "--disable-gpu", "--no-first-run", *_as_root(), f"--user-data-dir={profile}",

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duchenne.errors import OutputError, StudyError
+from duchenne.files.whole_files import write_whole
 from duchenne.results.output_path import check_output_path
 from duchenne.study.exclusion import read_exclusion
 from duchenne.study.judged import VISIBILITY
 from duchenne.study.people_table import StudyWarning, by_person, with_people
 from duchenne.study.provenance import origin_of
 from duchenne.study.report.page import Study, page
-from duchenne.study.report.pdf import browser, write_pdf
-from duchenne.study.results import BOX, POSE, Wanted, columns_in, read_results
+from duchenne.study.report.pdf import needed_browser, write_pdf
+from duchenne.study.results import BOX, POSE, Wanted, columns_in, joined_results, read_results
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,11 @@ def write_study_report(results: Sequence[Path], output: Path, options: ReportOpt
     pdf = output.with_suffix(".pdf")
     if options.pdf:
         check_output_path(pdf, [".pdf"], options.overwrite)
-        if browser() is None:
-            write_pdf(output, pdf)
+        needed_browser(output, pdf)
     study, remarks = _study(results, options)
     text, problems = page(study)
-    partial = output.with_name(output.name + ".part")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(output)
+        write_whole(output, text.encode(), options.overwrite)
     except OSError as error:
         raise OutputError(f"{output} cannot be written ({error}). Choose another place.") from error
     if options.pdf:
@@ -75,7 +73,7 @@ def _study(results: Sequence[Path], options: ReportOptions) -> tuple[Study, list
     optional = [name for name in (*BOX, *VISIBILITY) if all(name in names for names in held)]
     wanted = Wanted(others=("confidence", *POSE, *optional))
     parts = [read_results(path, wanted) for path in results]
-    table = parts[0] if len(parts) == 1 else read_results(results, wanted)
+    table = joined_results(parts, results)
     if not len(table):
         raise StudyError("The results hold no faces, so there is nothing to report.")
     with warnings.catch_warnings(record=True) as caught:

@@ -102,7 +102,7 @@ def timelines(table: "pd.DataFrame", exclude: Exclusion | None = None) -> list[T
         table: A result with `person`.
         exclude: Stretches that are shown as not judged.
     """
-    names = tuple(au for au in aus_of(table) if f"{au}_c" in table)
+    names = aus_of(table, "c")
     kind = "i" if all(f"{au}_i" in table for au in names) else "p"
     known = judged(table, names, exclude)
     strength = np.where(known, table[[f"{au}_{kind}" for au in names]].to_numpy(float), np.nan)
