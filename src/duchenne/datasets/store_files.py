@@ -29,6 +29,7 @@ import numpy as np
 
 from duchenne.errors import DatasetError
 from duchenne.files.whole_files import write_whole
+from duchenne.weights import sha256_of
 
 VERSION = 1
 SHARDS_NAME = "shards"
@@ -128,12 +129,6 @@ def _lengths(path: Path) -> np.ndarray:
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
     paths = sorted({path for pattern in STORE_FILES for path in folder.glob(pattern)})
     return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hash of a file of any size as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal_of(about: Mapping[str, Any]) -> str:
