@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from duchenne.errors import UsageError
 from duchenne.facs import AU_NAMES
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.networks.symmetric_config import SymmetricConfig
@@ -175,3 +176,9 @@ def test_without_graded_faces_batches_are_as_they_were():
     recipe = replace(RECIPES["compact"], batch=4)
     order = np.random.default_rng([recipe.seed, 1, 0]).permutation(16)
     assert (BatchSampler(recipe, store, np.zeros((49, 3)), 4).rows(1) == order[4:8]).all()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_share_of_graded_faces_that_is_none_is_refused(share):
+    with pytest.raises(UsageError, match=r"share of faces with mean grades is .*; it must be 0 to 1"):
+        replace(RECIPES["symmetric"], graded_share=share)

@@ -105,6 +105,8 @@ class DeepRecipe:
                 f"A recipe needs a batch of 2 or more, and epochs, learning rate and validate_every above 0; got "
                 f"{self.batch}, {self.epochs:g}, {self.optimiser.learning_rate:g} and {self.validate_every:g}."
             )
+        if not 0 <= self.graded_share <= 1:
+            raise UsageError(f"The share of faces with mean grades is {self.graded_share:g}; it must be 0 to 1.")
 
     @property
     def aus(self) -> tuple[str, ...]:
