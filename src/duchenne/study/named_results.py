@@ -77,7 +77,7 @@ def _named(chunk: "pd.DataFrame", names: Mapping[tuple[str, int], str]) -> "pd.D
     return chunk
 
 
-def _chunks(path: Path) -> Iterator["pd.DataFrame"]:
+def _chunks(path: Path) -> "Iterator[pd.DataFrame]":
     """Yield the rows of a result; the cells of text formats as they are written."""
     import pandas as pd
 
@@ -95,18 +95,18 @@ def _chunks(path: Path) -> Iterator["pd.DataFrame"]:
             yield from parts
 
 
-def _write_csv(file: BinaryIO, chunks: Iterator["pd.DataFrame"]) -> None:
+def _write_csv(file: BinaryIO, chunks: "Iterator[pd.DataFrame]") -> None:
     for number, chunk in enumerate(chunks):
         file.write(chunk.to_csv(index=False, header=number == 0, lineterminator="\n").encode())
 
 
-def _write_json_lines(file: BinaryIO, chunks: Iterator["pd.DataFrame"]) -> None:
+def _write_json_lines(file: BinaryIO, chunks: "Iterator[pd.DataFrame]") -> None:
     for chunk in chunks:
         for row in _typed(chunk).to_dict("records"):
             file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
 
 
-def _write_parquet(file: BinaryIO, chunks: Iterator["pd.DataFrame"]) -> None:
+def _write_parquet(file: BinaryIO, chunks: "Iterator[pd.DataFrame]") -> None:
     import pyarrow
     import pyarrow.parquet
 

@@ -102,7 +102,7 @@ def read_results(paths: str | Path | Sequence[str | Path], wanted: Wanted | None
     return joined_results([_faces_of(file, wanted or Wanted()) for file in files], files)
 
 
-def joined_results(tables: Sequence["pd.DataFrame"], files: Sequence[Path]) -> "pd.DataFrame":
+def joined_results(tables: "Sequence[pd.DataFrame]", files: Sequence[Path]) -> "pd.DataFrame":
     """Return tables that `read_results` gave, one a file, as one; their categories become those of all.
 
     Raises:
@@ -223,7 +223,7 @@ def _checked(table: "pd.DataFrame", path: Path) -> "pd.DataFrame":
     return table
 
 
-def _same_columns(tables: Iterable["pd.DataFrame"], files: Sequence[Path]) -> None:
+def _same_columns(tables: "Iterable[pd.DataFrame]", files: Sequence[Path]) -> None:
     first, *rest = (list(table.columns) for table in tables)
     for columns, file in zip(rest, files[1:], strict=True):
         if different := sorted(set(first) ^ set(columns)):
