@@ -27,6 +27,7 @@ def train(
     seed: int | None = None,
     sampling: Literal["all", "balanced"] | None = None,
     graded_share: float | None = None,
+    rest_times: int | None = None,
     start: Path | None = None,
     freeze: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     accelerator: str = "auto",
@@ -64,6 +65,9 @@ def train(
     graded_share
         Share of each batch that are faces with mean grades, where some faces have them and others do not; the recipe's
         own unless given.
+    rest_times
+        How often faces with mean grades but without any AU are seen for each time that the others are; the recipe's own
+        unless given.
     start
         What to begin from, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
         pretrained for the package's own network (recipe symmetric).
@@ -92,6 +96,7 @@ def train(
         seed=seed,
         sampling=sampling,
         graded_share=graded_share,
+        rest_times=rest_times,
         freeze=freeze or None,
     )
     train_faces, valid_faces = read_datasets(data, valid, valid_share, chosen.seed, chosen.reduction)

@@ -123,3 +123,12 @@ def labels_of(faces: Occurrence, au: str, among: Bool[np.ndarray, " n"] | None =
     if among is not None:
         known &= among
     return AULabels(known, np.array(faces.occurrence[known, column], bool))
+
+
+def at_rest(faces: Occurrence) -> Bool[np.ndarray, " n"]:
+    """Return which faces are without any AU: something is labelled, and nothing is present.
+
+    A grade between absent and present, and what could not be judged, do not count as an AU.
+    """
+    known = np.asarray(faces.known, bool)
+    return known.any(1) & ~(known & np.asarray(faces.occurrence, bool)).any(1)
