@@ -427,4 +427,4 @@ def test_the_rule_shifts_sides_and_grades_alike():
 def test_a_folder_without_a_store_is_named(system, tmp_path):
     system.save(tmp_path)
     with pytest.raises(DatasetError, match="no prepared store"):
-        au_network.release_au_network(tmp_path, au_network.StoreFolders(*[tmp_path] * 7), tmp_path / "w")
+        au_network.release_au_network(tmp_path, au_network.StoreFolders(*[tmp_path] * 8), tmp_path / "w")
