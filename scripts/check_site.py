@@ -2,7 +2,7 @@
 
     python scripts/check_site.py out/site
 
-Links to other hosts are allowed and are not followed; pictures, styles, scripts and fonts from other hosts are not allowed.
+Links to other hosts are allowed and not followed; pictures, styles, scripts and fonts from other hosts are not allowed.
 Ends with 1 and names page and address where something is wrong.
 """
 
