@@ -1,6 +1,7 @@
 # make demo   find action units in a rendered face; writes out/face_overlay.png
 # make test   run the whole test suite
 # make check  style and types
+# make docs   build the documentation into out/site; a dead link is an error
 # make lowest the core's tests with the lowest versions that pyproject.toml declares
 # make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
 # make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
@@ -14,7 +15,7 @@ CASES ?= 20000
 FIRST ?= 0
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lowest wheel fuzz kill notebooks full clean
+.PHONY: demo test check docs lowest wheel fuzz kill notebooks full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -38,6 +39,15 @@ check: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+$(VENV)/.docs: $(VENV)/.core
+	$(PIP) --editable '.[docs]'
+	touch $@
+
+docs: $(VENV)/.docs
+	$(VENV)/bin/python -m mkdocs build --strict --quiet
+	$(VENV)/bin/python scripts/check_site.py out/site
+	@echo "The documentation is in out/site/index.html"
 
 # What detection rests on; these need no training library.
 CORE_TESTS := tests/test_geometry.py tests/test_media.py tests/test_tracking.py tests/test_detection.py \

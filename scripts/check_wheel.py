@@ -1,6 +1,6 @@
 """Install a wheel into an environment of its own, away from the checkout, and see what it costs and whether it works.
 
-    python scripts/check_wheel.py dist/duchenne-0.1.0-py3-none-any.whl
+    python scripts/check_wheel.py dist/duchenne-0.2.0-py3-none-any.whl
 
 Fails if the core is larger than 330 MiB (as du counts, without pip), has more than 20 packages, or does not work.
 """

@@ -212,7 +212,7 @@ def test_from_nothing_to_the_report(reproduced):
     folder, calls = reproduced
     shown = {path.name for path in (folder / "report").iterdir()}
     figures = {f"figure{number}.{kind}" for number in (3, 5, 6, 7) for kind in ("png", "svg")}
-    assert figures | {"report.html", "report.md", "report.tex", "significance.json"} <= shown
+    assert figures | {"report.html", "report.md", "significance.json"} <= shown
     assert {f"table{name}.csv" for name in ("1", "2", "3", "4a", "4b", "4c", "4d", "4e")} <= shown
     drawn = [stage for stage in calls if stage.stage == RENDERED]
     assert drawn[-1].done == drawn[-1].total == 10 * 5 + 8 * 5 + 2 * 2 * 9

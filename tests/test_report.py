@@ -25,7 +25,7 @@ from duchenne.measures.intervals import Bootstrap
 from toy_store import toy_store
 
 EXPERIMENT = Path(__file__).parents[1] / "results" / "experiment"
-OLD_RUNS = sorted([*(EXPERIMENT / "runs").rglob("*-0.json"), *EXPERIMENT.glob("seven/runs/*/re*-0.json")])
+OLD_RUNS = sorted((EXPERIMENT / "runs").rglob("*-0.json"))
 COLUMNS = [AU_NAMES.index(name) for name in PAPER_AUS]
 
 
@@ -126,12 +126,6 @@ def test_the_page_needs_nothing_from_elsewhere(folder):
     assert "Toy faces." in page
 
 
-def test_latex_closes_what_it_opens(folder):
-    text = (folder / "report.tex").read_text()
-    assert text.count(r"\begin{") == text.count(r"\end{")
-    assert not re.search(r"(?<!\\)%(?!\n)", text)
-
-
 def test_runs_of_no_experiment_make_no_report(runs, tmp_path):
     with pytest.raises(EvaluationError, match="--role within"):
         write_report([replace(runs[0], origin=replace(runs[0].origin, role="other"))], tmp_path)
@@ -142,6 +136,11 @@ def test_the_report_in_results_follows_from_its_runs():
     tables = tables_of({role: _ordered(series, "region") for role, series in roles.items()})
     written = {path.stem: path.read_text(encoding="utf-8") for path in (EXPERIMENT / "report").glob("*.csv")}
     assert {table.name: table.csv() for table in tables} == written
+
+
+def test_results_stay_light():
+    assert sum(path.stat().st_size for path in EXPERIMENT.parent.rglob("*") if path.is_file()) < 6_000_000
+    assert not [path for path in EXPERIMENT.rglob("*.json") if '"by_subject"' in path.read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("path", OLD_RUNS, ids=lambda path: "-".join(path.relative_to(EXPERIMENT).parts))

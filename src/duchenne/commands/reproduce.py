@@ -39,7 +39,7 @@ def reproduce(
     """Train and test every system, and write the paper's tables and figures with its printed numbers beside them.
 
     What is done stays done: the same command goes on where it was stopped, and more seeds, systems or experiments can
-    be asked for later. Writes runs/ (one JSON each) and report/ (report.html, .md, .tex, tables as CSV, figures as PNG
+    be asked for later. Writes runs/ (one JSON each) and report/ (report.html, report.md, tables as CSV, figures as PNG
     and SVG). Needs the extras train, synthesis and report.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The pages of the report: tables and figures of runs as Markdown, CSV, LaTeX, PNG, SVG, and all in one page."""
+"""The pages of the report: tables and figures of runs as Markdown, CSV, PNG, SVG, and all in one page."""
 
 import base64
 import html
@@ -71,7 +71,6 @@ def write_report(runs: Iterable[Run], folder: Path, about: Iterable[str] = (), r
         shown = [name for name in CAPTIONS if (folder / f"{name}.svg").exists()]
         pages = {
             "report.md": _markdown(tables, shown, about),
-            "report.tex": _latex(tables, shown),
             "report.html": _page(tables, shown, about, folder),
         }
         for name, text in pages.items():
@@ -130,16 +129,6 @@ def _draw(roles: Mapping[Role, Series], folder: Path, region: str) -> None:
 def _markdown(tables: Iterable[Table], shown: Iterable[str], about: Iterable[str]) -> str:
     figures = [f"![{CAPTIONS[name]}]({name}.png)\n\n{CAPTIONS[name]}\n" for name in shown]
     return "\n".join(["# Report", "", *(f"{text}\n" for text in about), *(t.markdown() for t in tables), *figures])
-
-
-def _latex(tables: Iterable[Table], shown: Iterable[str]) -> str:
-    head = "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\usepackage[margin=2cm]{geometry}\n"
-    figures = [
-        f"\\begin{{figure}}\n\\includegraphics[width=\\linewidth]{{{name}.png}}\n\\caption{{{CAPTIONS[name]}}}\n\\end{{figure}}"
-        for name in shown
-    ]
-    body = "\n".join([*(table.latex() for table in tables), *figures])
-    return f"{head}\\begin{{document}}\n{body}\n\\end{{document}}\n"
 
 
 def _page(tables: Iterable[Table], shown: Iterable[str], about: Iterable[str], folder: Path) -> str:

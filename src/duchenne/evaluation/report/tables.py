@@ -1,4 +1,4 @@
-"""Tables of the report: ours from runs, printed numbers in columns of their own; as Markdown, CSV, LaTeX and HTML."""
+"""Tables of the report: ours from runs, printed numbers in columns of their own; as Markdown, CSV and HTML."""
 
 import csv
 import html
@@ -69,17 +69,6 @@ class Table:
         writer.writerow(self.columns)
         writer.writerows(["" if cell == NOTHING else cell for cell in row] for row in self.rows)
         return text.getvalue()
-
-    def latex(self) -> str:
-        """Return it for LaTeX with the booktabs package."""
-        body = " \\\\\n".join(" & ".join(map(_escaped, row)) for row in self.rows)
-        heads = " & ".join(map(_escaped, self.columns))
-        notes = "\n\n".join(f"\\footnotesize {_escaped(note)}" for note in self.notes)
-        return (
-            f"\\begin{{table}}\n\\centering\n\\caption{{{_escaped(self.title)}}}\n\\resizebox{{\\linewidth}}{{!}}{{%\n"
-            f"\\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}\n\\toprule\n{heads} \\\\\n\\midrule\n{body} \\\\\n"
-            f"\\bottomrule\n\\end{{tabular}}}}\n\n{notes}\n\\end{{table}}\n"
-        )
 
     def html(self) -> str:
         """Return it for a page."""
@@ -240,10 +229,3 @@ def _left_out(runs: Sequence[Run]) -> list[str]:
 
 def _bar(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _escaped(text: str) -> str:
-    plain = text.replace("\\", "\\textbackslash ").replace("–", "--").replace("±", "$\\pm$")
-    for sign in "%&_#":
-        plain = plain.replace(sign, f"\\{sign}")
-    return plain
