@@ -134,12 +134,12 @@ class GivenCodes(CoderCodes):
         super().__init__(coder)
         self._given, self._sources = given, sources
 
-    def coding(self, named=str, files=None) -> Coding:  # type: ignore[no-untyped-def] # noqa: ANN001
+    def coding(self, named=str, files=None) -> Coding:  # type: ignore[no-untyped-def]
         """Return them; agreement matches the videos by name."""
         return self._given
 
 
-def _named(found: ReviewVideo, video: ReviewVideo):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _named(found: ReviewVideo, video: ReviewVideo):  # type: ignore[no-untyped-def]
     """Return the rows of a result under the name that the review has for the video."""
     assert found.table is not None
     return found.table.assign(source=video.source).astype({"source": "category"})

@@ -108,7 +108,9 @@ class ReviewVideo:
         letters = [one.letter for one in coding_of_events(found, self.table).events]
         names = ("person", "au", "onset_s", "apex_s", "offset_s")
         rows = zip(*(found[name].tolist() for name in names), letters, strict=True)
-        return tuple(Proposal(f"{au}@{person}@{on:.3f}", person, au, on, apex, off, g) for person, au, on, apex, off, g in rows)
+        return tuple(
+            Proposal(f"{au}@{person}@{on:.3f}", person, au, on, apex, off, g) for person, au, on, apex, off, g in rows
+        )
 
     def landmarks(self, number: int, first: int, count: int) -> np.ndarray:
         """Return (k, 98) whole pixels, x before y, of some frames of a person; (0, 98) where the result has none."""

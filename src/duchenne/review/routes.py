@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from duchenne.errors import DuchenneError, StudyError, UsageError
+from duchenne.errors import DuchenneError, OutputError, StudyError
 from duchenne.facs import ACTION_UNITS
 from duchenne.review.changes import change_from, line_of
 from duchenne.review.coding_exports import FORMATS
@@ -72,7 +72,7 @@ async def _page(request: Request) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=422 if isinstance(error, StudyError | UsageError) else 500)
+    return JSONResponse({"error": str(error)}, status_code=500 if isinstance(error, OutputError) else 422)
 
 
 class _Answers:
@@ -102,7 +102,9 @@ class _Answers:
     async def events(self, request: Request) -> Response:
         """The detected events; none in a blind review."""
         video = self._video(request)
-        return await _json(lambda: [] if self.session.options.blind else [list(asdict(p).values()) for p in video.proposals()])
+        return await _json(
+            lambda: [] if self.session.options.blind else [list(asdict(p).values()) for p in video.proposals()]
+        )
 
     async def faces(self, request: Request) -> Response:
         """Times and boxes of a person."""
@@ -136,7 +138,9 @@ class _Answers:
         """What a coder coded in a video."""
         journal = self.session.coder(request.query_params.get("coder", ""))
         file = self._video(request).source
-        return await _json(lambda: {"notes": journal.notes, "changes": [line_of(c) for c in journal.codes.changes(file)]})
+        return await _json(
+            lambda: {"notes": journal.notes, "changes": [line_of(c) for c in journal.codes.changes(file)]}
+        )
 
     async def save(self, request: Request) -> Response:
         """Take changes of a coder; answers when they are on the disk."""
@@ -214,5 +218,3 @@ def _video(number: int, video: ReviewVideo) -> dict[str, Any]:
         "aus": list(video.aus),
         "segments": [[one.onset_s, one.offset_s, one.person, one.weight] for one in video.segments],
     }
-
-

@@ -49,5 +49,7 @@ def _listening(port: int) -> socket.socket:
         listener.listen(64)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise OutputError(f"Port {port} cannot be used ({error}). Choose another with --port, or leave it out.") from None
+        raise OutputError(
+            f"Port {port} cannot be used ({error}). Choose another with --port, or leave it out."
+        ) from None
     return listener

@@ -65,7 +65,7 @@ function refresh() {
   listAsked = setTimeout(refreshList, 30);
   const looked = state.coding.isMarked(person(), au());
   $("looked").setAttribute("aria-pressed", String(looked));
-  $("looked").textContent = `${au()} looked for`;
+  $("looked").textContent = `I looked for ${au()}`;
   refreshAgreement();
 }
 

@@ -83,7 +83,7 @@ export class Timeline extends EventTarget {
     this.row = Math.min(Math.max(0, row), this.model.aus.length - 1);
     const y = this.row * ROW, room = this.height - TOP;
     if (y < this.top) this.top = y;
-    if (y + ROW > this.top + room) this.top = y + ROW - room;
+    if (y + ROW > this.top + room) this.top = Math.ceil((y + ROW - room) / ROW) * ROW;
     this.dirty();
   }
 
@@ -113,7 +113,7 @@ export class Timeline extends EventTarget {
     const began = performance.now(), pen = this.rows.getContext("2d", { alpha: false });
     pen.fillStyle = "#fff";
     pen.fillRect(0, 0, this.width, this.height);
-    const most = Math.max(0, this.model.aus.length * ROW - (this.height - TOP));
+    const most = Math.max(0, Math.ceil((this.model.aus.length * ROW - (this.height - TOP)) / ROW) * ROW);
     this.top = Math.min(Math.max(0, this.top), most);
     pen.save();
     pen.beginPath(); pen.rect(0, TOP, this.width, this.height - TOP); pen.clip();
