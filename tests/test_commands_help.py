@@ -18,6 +18,7 @@ TAUGHT = {
     ("render",): "the same seed gives the same bytes",
     ("report",): "The page is one HTML file that works offline",
     ("reproduce",): "What is done stays done",
+    ("review",): "on the disk before the page says so",
     ("sample",): "nothing in them tells what the result says",
     ("train",): "A run that was stopped, or killed, goes on where it was",
     ("dev", "measure-movements"): "hundredths of the distance between the outer eye corners",

@@ -27,6 +27,7 @@ from duchenne.commands import (
     render,
     report,
     reproduce,
+    review,
     sample,
     train,
 )
@@ -66,6 +67,7 @@ for _verb in (
     render.render,
     report.report,
     reproduce.reproduce,
+    review.review,
     sample.sample,
     train.train,
     _data,
