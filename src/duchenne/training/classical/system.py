@@ -13,6 +13,8 @@ from duchenne.errors import TrainingError
 from duchenne.facs import au_columns
 from duchenne.training.classical.methods import METHODS, Arrays, Learning
 from duchenne.training.data.checks import require_trainable
+from duchenne.training.data.learnt_people import KEY as PEOPLE
+from duchenne.training.data.learnt_people import LearntPeople, people_in, people_record
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe
 from duchenne.training.recipes.stored import plain
 from duchenne.training.run.checkpoints import commit, identity_of, read_tensors, recipe_in, write_tensors
@@ -28,7 +30,7 @@ class ClassicalSystem:
     Attributes:
         recipe: How it was trained.
         arrays: What was learned, by name.
-        metadata: Data fingerprints, commit and number of faces.
+        metadata: Data fingerprints, people, commit and number of faces.
     """
 
     recipe: ClassicalRecipe
@@ -44,6 +46,11 @@ class ClassicalSystem:
     def aus(self) -> tuple[str, ...]:
         """The AUs that `scores` returns, in its order."""
         return self.recipe.aus
+
+    @property
+    def people(self) -> LearntPeople | None:
+        """The subjects whom it learnt from or who chose its settings; None if it does not remember."""
+        return people_in(self.metadata)
 
     def scores(self, store: FaceStore) -> Float[np.ndarray, "n a"]:
         """Return a score between 0 and 1 of each AU in each face."""
@@ -85,6 +92,7 @@ def fit_classical(
         "identity": identity,
         "data": train.fingerprint,
         "validation_data": valid.fingerprint,
+        PEOPLE: people_record(train, valid),
         "commit": commit(),
         "faces": len(rows),
     }
