@@ -31,6 +31,7 @@ class FaceDataset:
         self.intensity, self.intensity_known = self._joined("intensity"), self._joined("intensity_known")
         self.sides_known = self._joined("sides_known")
         self.subject, self.sequence = self._joined("subject"), self._joined("sequence")
+        self.in_time = self._joined("in_time")
         self.frame, self.pose_number, self.pose_deg = map(self._joined, ("frame", "pose_number", "pose_deg"))
         names = [set(part.extra_names) for part in self.parts]
         self.extra_names: tuple[str, ...] = tuple(sorted(set.intersection(*names)))
