@@ -177,6 +177,8 @@ def test_real_releases_give_three_settings_and_bp4ds_test_subjects_never_train(r
     for part in ("train", "valid"):
         assert set(fera17.train_set.part(part).pose_number) == {2, 3, 4, 5, 6, 8, 9}
     assert "trained under poses 2 3 4 5 6 8 9" in runs["poses"].origin.protocol
+    said = (tmp_path / "out" / "report" / "report.md").read_text(encoding="utf-8")
+    assert "sampling all, step 1, seed 1: BP4D 60 faces of 60 frames, FERA 2017 148 faces of 148 frames" in said
     tables = {path.stem for path in (tmp_path / "out" / "report").glob("*.csv")}
     assert {"table1", "table2", "table3", "table4a"} <= tables
 

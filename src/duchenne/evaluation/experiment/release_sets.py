@@ -10,6 +10,7 @@ from pathlib import Path
 from duchenne.datasets.loaders import load
 from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.splits import make_splits
+from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, folds_within, prepare_store, subjects_of
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
@@ -68,6 +69,24 @@ def release_settings(releases: Releases, folder: Path, workers: int, on_progress
         if bp4d is not None:
             settings.append(Setting("fera17-others", without(fera17, bp4d.split.test), {"across": bp4d}))
     return settings
+
+
+def about_frames(releases: Releases, folder: Path) -> str:
+    """Return how the prepared frames were chosen, and how many they are.
+
+    Args:
+        releases: Already prepared.
+        folder: Of the stores.
+    """
+    options, counts = releases.options, []
+    for name, kind, source in (("BP4D", "bp4d", releases.bp4d), ("FERA 2017", "fera17", releases.fera17)):
+        if source is not None:
+            report = PreparedStore(folder / f"{kind}.store").report
+            counts.append(f"{name} {report['kept']} faces of {report['labelled']} frames")
+    views = ""
+    if releases.fera17 is not None:
+        views = f" FERA 2017 trains under {options.poses} poses; its test set is not sampled and has all nine."
+    return f"Frames: sampling {options.sampling}, step {options.step}, seed {options.seed}: {', '.join(counts)}.{views}"
 
 
 def without(faces: FaceSet, subjects: tuple[str, ...]) -> FaceSet:

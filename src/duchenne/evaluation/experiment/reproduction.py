@@ -10,7 +10,7 @@ from duchenne.errors import DuchenneError, EvaluationError, UsageError
 from duchenne.evaluation.experiment.baselines import EXPLAINED, experiment_recipes
 from duchenne.evaluation.experiment.budget import budget_of
 from duchenne.evaluation.experiment.face_sets import Setting
-from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, release_settings
+from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, about_frames, release_settings
 from duchenne.evaluation.experiment.sizes import ExperimentSize
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.evaluation.experiment.trial import Trial
@@ -116,7 +116,8 @@ def reproduce_releases(experiment: Experiment, releases: Releases, on_progress: 
     """
     experiment.claim("releases", {"split": releases.split, "poses": releases.options.poses})
     settings = release_settings(releases, experiment.folder / "sets", experiment.workers, on_progress)
-    return run_experiment(experiment, settings, [ABOUT], on_progress)
+    about = [ABOUT, about_frames(releases, experiment.folder / "sets")]
+    return run_experiment(experiment, settings, about, on_progress)
 
 
 def run_experiment(
