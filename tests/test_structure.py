@@ -21,7 +21,7 @@ ORDER = (  # noqa: SIM905
 ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks",
     "training": "recipes run pictures data face_detector landmarks classical action_units systems",
-    "evaluation": "json_record relations runs scored_faces run_files evaluate evaluate_system "
+    "evaluation": "json_record relations runs scored_faces run_files evaluate tested_people evaluate_system "
     "report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""

@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from duchenne.commands import (
     agree,
+    cross_validate,
     data,
     detect,
     doctor,
@@ -56,6 +57,7 @@ _data = App(name="data", help="Look after data sets on disk.")
 _data.command(data.check)
 for _verb in (
     agree.agree,
+    cross_validate.cross_validate,
     detect.detect,
     doctor.doctor,
     evaluate.evaluate,

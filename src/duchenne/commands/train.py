@@ -21,6 +21,9 @@ def train(
     out: Path = Path("trained"),
     valid: list[Path] | None = None,
     valid_share: float = 0.2,
+    split: Literal["holdout", "three-fold", "leave-one-out", "fera17"] | None = None,
+    fold: int = 1,
+    subjects: str | None = None,
     aus: str | None = None,
     epochs: float | None = None,
     batch: int | None = None,
@@ -34,6 +37,7 @@ def train(
     devices: int = 1,
     nodes: int = 1,
     threads: int = 0,
+    precision: Literal["auto", "float32", "bf16"] = "auto",
 ) -> int:
     """Train a recipe on prepared faces.
 
@@ -52,6 +56,14 @@ def train(
         Folders with the faces that say when to stop; a share of the subjects in --data unless given.
     valid_share
         Share of the subjects that are kept for validation where --valid is not given.
+    split
+        Keep the subjects of one fold out for testing. holdout: 10 of 41. three-fold: the usual folds of BP4D, for other
+        data every third subject. leave-one-out: one. fera17: FERA 2017's own test set. Test them with: duchenne
+        evaluate --learnt-people leave-out.
+    fold
+        Which fold of the split, from 1.
+    subjects
+        Take the faces of these subjects alone, for example F001,M003.
     aus
         Action units to learn, for example 1,2,4; the recipe's own unless given.
     epochs
@@ -81,13 +93,19 @@ def train(
         Machines that train together.
     threads
         Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
+    precision
+        Of the layers. auto: bfloat16 where the recipe asks for it and the processor or card computes in it, otherwise
+        float32.
     """
+    from duchenne.commands.subject_names import names_in
     from duchenne.training.action_units.initialisation import Initialisation
-    from duchenne.training.data.dataset import read_datasets
+    from duchenne.training.data.checks import teachable
+    from duchenne.training.data.folds import FacesChoice, read_training_faces
     from duchenne.training.recipes.named import recipe_named, with_settings
     from duchenne.training.run.device import DeviceConfig
     from duchenne.training.systems import train_system
 
+    choice = FacesChoice(tuple(valid or ()), valid_share, split, fold, names_in(subjects))
     chosen = with_settings(
         recipe_named(recipe),
         aus,
@@ -99,11 +117,17 @@ def train(
         rest_times=rest_times,
         freeze=freeze or None,
     )
-    train_faces, valid_faces = read_datasets(data, valid, valid_share, chosen.seed, chosen.reduction)
     console = PlainConsole(stderr=True)
+    train_faces, valid_faces, test_subjects = read_training_faces(data, choice, chosen.seed, chosen.reduction)
+    if test_subjects:
+        console.say(f"{len(test_subjects)} subjects stay out for testing: {', '.join(test_subjects)}.")
+    if aus is None:
+        chosen, left_out = teachable(chosen, train_faces)
+        if left_out:
+            console.say(f"Left out, for lack of faces with and without them: {', '.join(left_out)}.")
     console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
     folder = out / chosen.name
-    device_config = DeviceConfig(accelerator, devices, nodes, threads=threads)
+    device_config = DeviceConfig(accelerator, devices, nodes, threads=threads, precision=precision)
     with training_progress(console) as report:
         train_system(
             chosen,

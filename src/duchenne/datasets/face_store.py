@@ -53,6 +53,10 @@ class FaceStore(Protocol):
         """In which recording; text."""
 
     @property
+    def in_time(self) -> Bool[np.ndarray, " n"]:
+        """Whether the frames of a sequence follow one another in time."""
+
+    @property
     def frame(self) -> Int[np.ndarray, " n"]:
         """The number of the frame in its recording, as the data set counts."""
 

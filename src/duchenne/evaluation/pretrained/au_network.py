@@ -23,6 +23,7 @@ from duchenne.training.action_units.export import ChoosingFaces, Exported, expor
 from duchenne.training.action_units.late_fusion import late_fusion_weights, with_late_fusion
 from duchenne.training.action_units.neutral import learn_rule
 from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.data.learnt_people import without_people
 from duchenne.training.systems import load_system
 
 _WHAT = (
@@ -152,7 +153,7 @@ def _measured(
         made_by=made_by,
         name=system.name,
         source=source,
-        training=system.metadata,
+        training=without_people(system.metadata),
         onnx_bytes=exported.size_bytes,
         onnx_against_torch_max_difference=exported.difference,
         late_fusion_weights=late_fusion_weights(ordinal_network_of(system)),
