@@ -143,7 +143,7 @@ class GivenCodes(CoderCodes):
         return self._given
 
 
-def _named(found: ReviewVideo, video: ReviewVideo):  # type: ignore[no-untyped-def]
+def _named(found: ReviewVideo, video: ReviewVideo) -> "pd.DataFrame":
     """Return the rows of a result under the name that the review has for the video."""
     assert found.table is not None
     return found.table.assign(source=video.source).astype({"source": "category"})
