@@ -6,6 +6,7 @@ Run by `make browsers`: needs playwright and a Chromium of this machine; AXE nam
 import os
 import shutil
 import statistics
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,15 +21,36 @@ PICTURES = Path(os.environ.get("PICTURES", "out/review"))
 HOURS_S = 7200.0
 
 
+def until(page, truth, most_s=60):
+    """Wait for a truth of the page; Playwright's own way needs eval, which the page forbids."""
+    began = time.monotonic()
+    while not page.evaluate(truth):
+        assert time.monotonic() - began < most_s, truth
+        page.wait_for_timeout(50)
+
+
 @pytest.fixture(scope="module")
-def browser():
+def browsers():
     sync_api = pytest.importorskip("playwright.sync_api")
     program = shutil.which("chromium") or shutil.which("google-chrome") or pytest.skip("no Chromium was found")
-    arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+    running_ones = []
+
+    def launch(*arguments):
+        chromium = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required", *arguments]
+        )
+        running_ones.append(chromium)
+        return chromium
+
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield chromium
-        chromium.close()
+        yield launch
+        for one in running_ones:
+            one.close()
+
+
+@pytest.fixture(scope="module")
+def browser(browsers):
+    return browsers()
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +77,10 @@ def opened(browser, folder, request):
         page.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
         page.on("request", lambda asked: page.hosts.add(urlsplit(asked.url).hostname))
         page.goto(address)
+        page.wait_for_selector("#coder[open]")
         page.keyboard.type(coder)
         page.keyboard.press("Enter")
-        page.wait_for_function(
-            "duchenneReview.player.film.readyState >= 2 && !document.querySelector('dialog[open]')", timeout=60000
-        )
+        until(page, "duchenneReview.player.film.readyState >= 2 && !document.querySelector('dialog[open]')")
         page.wait_for_timeout(300)
         page.address, page.out = address, folder / f"out_{request.node.name[:40]}"
         return page
@@ -70,7 +91,7 @@ def opened(browser, folder, request):
 
 
 def saved(page, name="kim"):
-    page.wait_for_function("!duchenneReview.state.coding.unsaved")
+    until(page, "!duchenneReview.state.coding.unsaved")
     return CoderJournal(page.out / f"{name}.codes.jsonl").codes
 
 
@@ -104,11 +125,13 @@ def test_every_control_is_reached_by_tab_and_shows_it(opened):
     for _ in range(60):
         page.keyboard.press("Tab")
         seen.append(page.evaluate(
-            "(() => { const one = document.activeElement, ring = one.matches('[type=radio]') ? one.nextElementSibling : one;"
+            "(() => { const one = document.activeElement;"
+            "const ring = one.matches('[type=radio]') ? one.nextElementSibling : one;"
             "return [one.id || one.name, getComputedStyle(ring).outlineStyle]; })()"
         ))  # fmt: skip
     names = {name for name, _ in seen}
-    assert {"videos", "person", "open-agreement", "open-export", "open-queue", "open-camera", "open-help", "play", "speed", "canvases", "looked", "filter", "list"} <= names  # fmt: skip
+    wanted = "videos person open-agreement open-export open-queue open-camera open-help play speed canvases looked list"
+    assert set(wanted.split()) <= names
     assert [name for name, ring in seen if name and ring == "none"] == []
 
 
@@ -118,10 +141,11 @@ def test_what_was_coded_is_there_after_a_reload(opened):
     page.keyboard.press("e")
     saved(page)
     page.goto(page.address)
+    page.wait_for_selector("#coder[open]")
     page.keyboard.type("kim")
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog[open]", state="hidden")
-    page.wait_for_function("duchenneReview.state.coding?.mine.size === 1")
+    until(page, "duchenneReview.state.coding?.mine.size === 1")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -171,26 +195,24 @@ def test_without_a_camera_the_page_says_so(opened):
     page = opened()
     page.click("#open-camera")
     page.click("#live-go")
-    page.wait_for_function("/camera/i.test(document.querySelector('#live-state').textContent) && !/Waiting/.test(document.querySelector('#live-state').textContent)")  # fmt: skip
+    until(page, "/No camera|cannot be used|gives pages/.test(document.querySelector('#live-state').textContent)")
     assert page.locator("#live-go").inner_text() == "Start"
     assert page.faults == []
 
 
-def test_the_camera_view_shows_faces(folder):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    arguments = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with sync_api.sync_playwright() as playwright, running(folder, "short.csv", "-o", "out_camera") as (address, _):
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
-        page = chromium.new_page()
+def test_the_camera_view_shows_faces(browsers, folder):
+    """The browser's own test picture, which has no face, stands for the camera."""
+    with running(folder, "short.csv", "-o", "out_camera") as (address, _):
+        page = browsers("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream").new_page()
         page.goto(address)
+        page.wait_for_selector("#coder[open]")
         page.keyboard.type("Kim")
         page.keyboard.press("Enter")
+        page.wait_for_selector("dialog[open]", state="hidden")
         page.click("#open-camera")
         page.click("#live-go")
-        page.wait_for_function(
-            "/pictures a second/.test(document.querySelector('#live-state').textContent)", timeout=60000
-        )
-        chromium.close()
+        until(page, "/faces, .* pictures a second/.test(document.querySelector('#live-state').textContent)")
+        page.close()
 
 
 def test_two_hours_scrub_without_stutter_and_10000_events_draw_at_once(opened, folder, capsys):
@@ -199,13 +221,14 @@ def test_two_hours_scrub_without_stutter_and_10000_events_draw_at_once(opened, f
     result_table("long.mp4", HOURS_S, every_s=8.0).to_parquet(folder / "long.parquet", index=False)
     page = opened("long.parquet")
     count = page.evaluate("duchenneReview.timeline.model.lanes.reduce((sum, lane) => sum + lane.ours.length, 0)")
-    page.wait_for_function("duchenneReview.state.levels.length === 23", timeout=60000)
+    until(page, "duchenneReview.state.levels.length === 23")
     page.evaluate("duchenneReview.timeline.view(0, 1e9)")
     draws = [page.evaluate("duchenneReview.timeline.drawNow()") for _ in range(20)]
     box = page.locator("#canvases").bounding_box()
     page.evaluate(
-        "globalThis.frames_ = []; globalThis.seeks_ = 0; duchenneReview.player.film.addEventListener('seeked', () => seeks_++);"
-        "let last = performance.now(); const next = (now) => { frames_.push(now - last); last = now; requestAnimationFrame(next); };"
+        "globalThis.frames_ = []; globalThis.seeks_ = 0;"
+        "duchenneReview.player.film.addEventListener('seeked', () => seeks_++); let last = performance.now();"
+        "const next = (now) => { frames_.push(now - last); last = now; requestAnimationFrame(next); };"
         "requestAnimationFrame(next)"
     )
     page.mouse.move(box["x"] + 200, box["y"] + 30)
@@ -215,9 +238,10 @@ def test_two_hours_scrub_without_stutter_and_10000_events_draw_at_once(opened, f
         page.wait_for_timeout(8)
     page.mouse.up()
     frames = sorted(page.evaluate("frames_")[5:])
+    late = frames[int(0.95 * len(frames))]
     told = (
-        f"{count} events; draw: median {statistics.median(draws):.1f} ms, most {max(draws):.1f} ms; scrubbing: {len(frames)} frames,"
-        f" median {statistics.median(frames):.1f} ms, 95% {frames[int(0.95 * len(frames))]:.1f} ms, most {frames[-1]:.1f} ms;"
+        f"{count} events; draw: median {statistics.median(draws):.1f} ms, most {max(draws):.1f} ms; scrubbing:"
+        f" {len(frames)} frames, median {statistics.median(frames):.1f} ms, 95% {late:.1f} ms, most {frames[-1]:.1f} ms;"
         f" {page.evaluate('seeks_')} seeks"
     )
     with capsys.disabled():
@@ -225,5 +249,5 @@ def test_two_hours_scrub_without_stutter_and_10000_events_draw_at_once(opened, f
     assert count > 10_000
     assert statistics.median(draws) < 100
     assert statistics.median(frames) < 34
-    assert frames[int(0.95 * len(frames))] < 100
+    assert late < 100
     assert page.evaluate("seeks_") > 10

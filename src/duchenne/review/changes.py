@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,7 @@ def change_from(line: Mapping[str, Any]) -> Change:
         >>> change_from({"do": "delete", "id": "e1"})
         Deleted(id='e1')
     """
-    kinds = {
+    kinds: Mapping[str, Callable[[Mapping[str, Any]], Change]] = {
         "event": _placed,
         "delete": lambda one: Deleted(_id(one)),
         "reject": lambda one: Rejected(_text(one, "file"), _text(one, "proposal"), _flag(one, "done", True)),

@@ -1,9 +1,10 @@
 """Everything that one `duchenne review` holds: videos, coders' journals, queue; the page asks it, and nothing else."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from duchenne.errors import StudyError, UsageError
 from duchenne.review.camera_faces import CameraFaces
@@ -14,6 +15,9 @@ from duchenne.review.detection_queue import DetectionQueue
 from duchenne.review.review_videos import ReviewVideo, review_videos, videos_of
 from duchenne.study.codings.coding import Coding, together
 from duchenne.study.codings.reading import read_codes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class ReviewSession:
             return self.coder(name).codes
         known = "" if name == "(no name)" else name
         if known in self.given.coders:
-            return GivenCodes(known, self.given.by(known), [one.source for one in self.videos])
+            return GivenCodes(known, self.given.by(known))
         raise UsageError(f"There is no coder {name!r}.")
 
     def export(self, coder: str, formats: tuple[str, ...]) -> list[str]:
@@ -130,16 +134,16 @@ class ReviewSession:
 class GivenCodes(CoderCodes):
     """Codes that were read from files of others."""
 
-    def __init__(self, coder: str, given: Coding, sources: Sequence[str]) -> None:
+    def __init__(self, coder: str, given: Coding) -> None:
         super().__init__(coder)
-        self._given, self._sources = given, sources
+        self._given = given
 
-    def coding(self, named=str, files=None) -> Coding:  # type: ignore[no-untyped-def]
+    def coding(self, named: Callable[[str], str] = str, files: Iterable[str] | None = None) -> Coding:
         """Return them; agreement matches the videos by name."""
         return self._given
 
 
-def _named(found: ReviewVideo, video: ReviewVideo):  # type: ignore[no-untyped-def]
+def _named(found: ReviewVideo, video: ReviewVideo) -> "pd.DataFrame":
     """Return the rows of a result under the name that the review has for the video."""
     assert found.table is not None
     return found.table.assign(source=video.source).astype({"source": "category"})

@@ -81,7 +81,7 @@ class _Answers:
 
     async def state(self, request: Request) -> Response:
         """Videos, vocabulary, coders, and whether the review is blind."""
-        return await _json(lambda: self._state())
+        return await _json(self._state)
 
     def _state(self) -> dict[str, Any]:
         vocabulary = [{"name": one.name, "title": one.title, "sided": one.sided} for one in ACTION_UNITS]
