@@ -82,13 +82,13 @@ $(VENV)/.notebooks: $(VENV)/.core
 	$(PIP) --editable '.[study,train,synthesis,notebooks]'
 	touch $@
 
-full: $(VENV)/.full
+notebooks: $(VENV)/.notebooks
 	@mkdir -p out/notebooks
 	cp docs/notebooks/*.ipynb docs/study.R out/notebooks/
 	cd out/notebooks && $(abspath $(VENV))/bin/jupyter execute --inplace --timeout=-1 study.ipynb dyads.ipynb fine_tuning.ipynb
 	cd out/notebooks && if command -v Rscript; then Rscript study.R; else echo "R is not installed: study.R was not run."; fi
 
-full: demo check test lowest wheel fuzz kill notebooks
+full: demo check docs test wheel lowest fuzz kill notebooks
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist
