@@ -45,7 +45,7 @@ $(VENV)/.docs: $(VENV)/.core
 	touch $@
 
 docs: $(VENV)/.docs
-	$(VENV)/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
 	$(VENV)/bin/python scripts/check_site.py out/site
 	@echo "The documentation is in out/site/index.html"
 
