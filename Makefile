@@ -46,7 +46,7 @@ $(VENV)/.docs: $(VENV)/.core
 	touch $@
 
 docs: $(VENV)/.docs
-	$(VENV)/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
 	$(VENV)/bin/python scripts/check_site.py out/site
 	@echo "The documentation is in out/site/index.html"
 
@@ -83,7 +83,7 @@ $(VENV)/.notebooks: $(VENV)/.core
 	$(PIP) --editable '.[study,train,synthesis,notebooks]'
 	touch $@
 
-full: $(VENV)/.full
+notebooks: $(VENV)/.notebooks
 	@mkdir -p out/notebooks
 	cp docs/notebooks/*.ipynb docs/study.R out/notebooks/
 	cd out/notebooks && $(abspath $(VENV))/bin/jupyter execute --inplace --timeout=-1 study.ipynb dyads.ipynb fine_tuning.ipynb
@@ -96,7 +96,8 @@ browsers: $(VENV)/.test
 		AXE="$$axe/node_modules/axe-core/axe.min.js" $(VENV)/bin/python -m pytest -m browser tests/test_review_browser.py; \
 		code=$$?; rm -rf "$$axe"; exit $$code
 
-full: demo check test lowest wheel fuzz kill notebooks browsers
+
+full: demo check docs test wheel lowest fuzz kill notebooks browsers
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist

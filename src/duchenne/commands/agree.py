@@ -39,8 +39,8 @@ def agree(
 ) -> int:
     """Compare a result with human codes, or one coder with another: kappa and more, by action unit, with intervals.
 
-    Codes are matched by the name of the video, by time and by person. What cannot be matched is named, and the rest is
-    compared. Moments count where both know of the face; stretches that were not coded are left out. Examples:
+    Codes are matched by name of the video, time and person. Whatever cannot be matched is named, and the rest is
+    compared. Only times that both have judged count; stretches that were not coded are left out. Examples:
 
     `duchenne agree interviews.csv codes/*.eaf --output agreement.csv`
 
@@ -51,45 +51,45 @@ def agree(
     Parameters
     ----------
     result
-        A result of duchenne detect (.csv, .parquet, .jsonl), or codes: what is judged.
+        A result of duchenne detect (.csv, .parquet, .jsonl), or codes, to be compared.
     codes
-        What it is judged by: ELAN (.eaf), BORIS (.boris, or exports of tabular or aggregated events), tables of codes
+        The reference: ELAN (.eaf), BORIS (.boris, or exports of tabular or aggregated events), tables of codes
         (docs/study.md), tables with one row a frame (OpenFace, py-feat), results; or a folder of them.
     output
         Write the table to this .csv file: one row for each action unit, every measure with its interval.
     advice
-        Write the probabilities from which action units should count, by these codes, to this .csv file, which
-        detect --thresholds reads. Only those that were better on the sequences from which they were not chosen.
+        Write thresholds that fit these codes to this .csv file, for detect --thresholds. Only those are written that
+        gave a better agreement on sequences that they were not chosen on.
     rule
-        By which a threshold is chosen: the best balanced accuracy, or the best F1.
+        How thresholds are chosen: best balanced accuracy, or best F1.
     aus
         Which action units were coded, for codes that name only those that were found (exports of BORIS, labels such as
         12C+6B on one tier). Others are left out.
     coder
-        Take only the codes of this coder; needed where a file holds several.
+        Use only the codes of this coder; needed if a file holds several.
     first_coder
-        The same for RESULT, where it is codes, too.
+        The same for RESULT, if that is codes too.
     present_from
         Lowest letter that counts as present. Results count from B on.
     tolerance
-        Seconds that two onsets, or two offsets, may be apart.
+        Largest difference between two matching onsets, or offsets, in seconds.
     overlap
-        Part of their common time that two events must share to be the same event.
+        Share of their common time that two events must overlap to match.
     over
-        What is resampled for the intervals: a person in one video, a person in all of them, or each stretch that was
-        coded (duchenne sample); the last holds for these persons alone.
+        Unit that is resampled for the intervals: a person in one video (sequence), a person in all videos, or a coded
+        stretch (segment; see duchenne sample), which gives intervals for these persons only.
     draws
-        Resamplings for the intervals; 0 makes none.
+        Number of resamplings for the intervals; 0: no intervals.
     exclude
-        Leave out what lies in the stretches of FILE:TIER, such as speech: a tier of ELAN, a behaviour of BORIS, or rows
-        of a table with onset_s and offset_s. May be given several times.
+        Leave out the stretches of FILE:TIER, such as speech: a tier of an ELAN file, a behaviour of BORIS, or rows of a
+        table with onset_s and offset_s. May be given several times.
     exclude_aus
-        Of which action units they are left out: those of mouth and chin unless given, or all.
+        Action units for which these stretches are left out, or all; default: those of mouth and chin.
     shift
-        Seconds by which the codes are moved before they are compared: -2.4 for all, anna.mp4=-2.4 for one video, auto
-        for what is found. A constant difference of the clocks is looked for in any case, and told.
+        Seconds by which the codes are shifted before they are compared: -2.4 for all, anna.mp4=-2.4 for one video, auto
+        for the difference that is found. A constant difference of the clocks is always looked for and reported.
     fps
-        Frames a second, for tables of frames without a time.
+        Frames per second, for tables of frames without times.
     overwrite
         Replace existing files.
     """

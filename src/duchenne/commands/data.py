@@ -18,16 +18,16 @@ def check(
     data: Literal["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills", "generic"] | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
-    """Audit data sets: label counts and skew beside the published ones, and all that is missing.
+    """Audit data sets: label counts and skew beside the published ones, and whatever is missing.
 
-    Ends with 1 if anything is missing or damaged; the rest can be prepared all the same.
+    The exit code is 1 if anything is missing or damaged; the rest can still be prepared.
 
     Parameters
     ----------
     sources
         Folders of data sets, or a CSV file of your own.
     data
-        What the sources are; recognised by their folders otherwise.
+        Kind of the sources; default: recognised by their folders.
     json_output
         Print JSON instead of tables.
     """

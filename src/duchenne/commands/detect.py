@@ -42,8 +42,8 @@ def detect(
 ) -> int:
     """Find faces and their action units in pictures, videos or a camera.
 
-    Without `--output` a photo's action units are printed as a table, and of a video how often each occurred. Nothing
-    leaves this machine. Examples:
+    Without `--output` prints a table: for a picture the action units of each face, for a video how often each occurred.
+    Nothing leaves this machine. Examples:
 
     `duchenne detect portrait.jpg`
 
@@ -57,69 +57,68 @@ def detect(
         Pictures, videos, folders (everything in them), quoted patterns such as "clips/*.mp4", a camera (camera:0), or
         `-` for a picture on standard input. Linked folders are followed; overlays that duchenne has drawn are left out.
     output
-        Write a row for each face and frame to this .csv, .parquet or .jsonl file; docs/columns.md explains the columns.
-        A run that was interrupted goes on where it stopped when the same command is given again. Parquet needs
-        pip install 'duchenne[parquet]'. FILE.json beside it says how it was made: version, options, hashes of weights
-        and sources, counts, problems, what to cite.
+        Write one row for each face in each frame to this .csv, .parquet or .jsonl file; docs/columns.md explains the
+        columns. The same command continues an interrupted run. Parquet needs pip install 'duchenne[parquet]'. A record
+        beside it (FILE.json) holds version, options, hashes of weights and sources, counts, problems, what to cite.
     output_dir
-        Write a file for each source into this folder instead, each with its record. What an earlier run like this one
-        has finished there stays and counts as done.
+        Write one file for each source into this folder instead, each with its record. Files that an earlier run with
+        the same options has finished are kept and not made again.
     output_format
-        Of the files in `--output-dir`.
+        Format of the files in `--output-dir`.
     like
-        Take the options of an earlier result from the record beside it (FILE.json); options that are given win. Without
-        sources its own are taken, which must hold what they held.
+        Use the options of an earlier result, from its record (FILE.json); options given on the command line take
+        precedence. Without sources, run again on those of the record, whose content must be unchanged.
     overlay
         Draw box, landmarks, pose and action units into this picture or video; for several pictures, into this folder.
         With an overlay an interrupted run starts from the beginning.
     columns
-        Write only these groups of columns, for example aus,pose: box, pose, aus, landmarks; all otherwise. Source,
-        frame, time, face_id and confidence are always there.
+        Write only these groups of columns, for example aus,pose. Groups: box, pose, aus, landmarks; default: all.
+        source, frame, timestamp_s, face_id and confidence are always written.
     aus
         Report only these action units, for example 6,12 or AU06,AU12.
     thresholds
-        Probability from which an action unit counts as present. balanced: for the best balanced accuracy, but on at
-        most 8% of faces without any action unit. f1: for the best F1. Both were chosen on faces that the network was
-        not trained on (see the model card); balanced is the default where the weights hold both. Or your own: a .csv or
-        .json with au and threshold, AU12=0.6,AU06=0.5 for some, 0.4 for all; may be given several times, and what is
-        said of one action unit wins. docs/columns.md shows the file.
+        Probability from which an action unit counts as present. balanced: best balanced accuracy, with each action unit
+        reported on at most 8% of the faces without any. f1: best F1. Both were chosen on faces that the network was not
+        trained on (see the model card); balanced is the default if the weights hold both. Or your own: a .csv or .json
+        file with au and threshold (docs/columns.md), AU12=0.6,AU06=0.5 for some action units, 0.4 for all. May be given
+        several times; a value for one action unit takes precedence.
     step
-        Take every step-th frame of a video.
+        Use every step-th frame of a video.
     start
-        Leave out what comes before this second of a video.
+        Start at this second of a video.
     end
-        Leave out what comes after this second of a video.
+        Stop at this second of a video.
     every_frame
-        Write a row for each frame without a face, too, in which all but source, frame and timestamp_s is empty.
+        Also write a row for each frame without a face, in which only source, frame and timestamp_s are filled.
     largest_face
         Keep only the largest face of each frame.
     min_face
-        Smallest face to look for, in pixels; smaller values cost time.
+        Smallest face to look for, in pixels; smaller values are slower.
     sides
-        Write probability and intensity of the subject's left and right, too, of action units that FACS codes by side.
+        Also write probability and intensity of the subject's left and right, for action units that FACS codes by side.
     weights
-        The action unit network. real: the package's own, learnt from real and rendered faces. rendered: the package's
-        other one, learnt from rendered faces alone. Or a file that `duchenne export` has written. [default: real]
+        The action unit network. real: trained on real and rendered faces. rendered: trained on rendered faces only. Or
+        a file written by `duchenne export`. [default: real]
     smooth
-        Steady the landmarks of videos over time; fast movements are followed at once. Pictures stay as they are.
+        Smooth the landmarks of videos over time, without delaying fast movements. Pictures are not changed.
     unreliable
         What to write for the occurrence of an action unit whose region is hidden, or of a head turned beyond what was
-        tested (60 degrees of yaw, 45 of pitch). keep: what was found. blank: 9.
+        tested (60 degrees of yaw, 45 of pitch). keep: the result as found. blank: 9.
     abstain
         The former name of --unreliable blank.
     neutral
-        A picture or a video of the neutral face of the one person whom the sources show. Of several people: a folder
-        with a picture named after each person (anna.jpg for clips/anna_2.mp4), or a .csv with person or source, and
-        picture (docs/columns.md). It shifts the scores of those action units for which that helped on people whom
-        it was learnt on (see the model card).
+        The neutral face of the person in the sources, as a picture or a video. For several people: a folder with a
+        picture named after each person (anna.jpg for clips/anna_2.mp4), or a .csv with person or source, and picture
+        (docs/columns.md). It corrects the scores of those action units for which this improved the results (see the
+        model card).
     workers
-        Frames worked on side by side; one per core otherwise.
+        Number of frames processed in parallel; default: one per core.
     overwrite
         Replace existing output files.
     restart
-        Throw an interrupted run away instead of going on with it.
+        Discard an interrupted run instead of continuing it.
     quiet
-        No progress and no remarks, only errors.
+        Print only errors, no progress and no remarks.
     """
     from duchenne.chosen_thresholds import thresholds_from
     from duchenne.commands.renamed_options import warn_of_old_name
@@ -130,7 +129,7 @@ def detect(
 
     if not sources and like is None:
         raise UsageError(
-            "Nothing to detect in. Name a picture, a video, a folder or camera:0; see duchenne detect --help."
+            "There is no source. Name a picture, a video, a folder or camera:0; see duchenne detect --help."
         )
     if workers is not None and workers < 1:
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")

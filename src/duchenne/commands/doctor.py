@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 def doctor() -> int:
-    """Say what is installed and check that detection works here.
+    """List what is installed and check that detection works.
 
-    Prints the versions of Python and of each library, the hash of each weights file against the one the package was
-    built with, which extras are there, and finds the action units of a rendered face whose truth is known. Nothing is
-    sent anywhere. Exit code 1 when a check fails.
+    Prints the versions of Python and of each library, compares the hash of each weights file with that of the package,
+    lists the extras, and finds the action units of a rendered face whose truth is known. Nothing is sent anywhere. The
+    exit code is 1 if a check fails.
     """
     from duchenne.commands.plain_console import PlainConsole
     from duchenne.diagnosis import diagnose

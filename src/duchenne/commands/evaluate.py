@@ -31,27 +31,28 @@ def evaluate(
         Folder of a trained system (`duchenne train`), or a CSV or Parquet file with a column AU01_p, ... for each
         action unit and one row for each face, in the order of the faces.
     data
-        Folders that `duchenne prepare` has written; to make one set of several, give --data again for each.
+        Folder written by `duchenne prepare`; give --data several times to join several.
     out
-        The JSON file.
+        JSON file to write.
     valid
-        Prepared faces of other subjects on which thresholds are chosen. Without them the third rule is left out; for
-        a file of scores there is no such rule.
+        Prepared faces of other subjects on which thresholds are chosen. Without them, and for a file of scores, scores
+        at validation thresholds are left out.
     name
-        Of the data, as "train to test" or one name for both; the folders' names unless given.
+        Name of the data: "train to test", or one name for both; default: the names of the folders.
     protocol
-        How faces were split and sampled, in words, to be kept with the numbers.
+        How faces were split and sampled, in words; stored with the numbers.
     role
-        Which table of the report it belongs to: within (Table 2), across (Table 3), poses (Table 4, Figures 6 and 7).
+        Table of the report to which the run belongs: within (Table 2), across (Table 3), poses (Table 4, Figures 6 and
+        7).
     subjects
-        Test these people alone, for example F001,M003.
+        Test only these subjects, for example F001,M003.
     learnt_people
-        What becomes of people whom the system learnt from, or whose faces said when to stop. refuse: nothing is tested.
-        leave-out: the others are tested. mark: all are tested, and the run says so.
+        What to do with subjects of the system's training or validation. refuse: nothing is tested. leave-out: only the
+        others are tested. mark: all are tested, and the run says so.
     draws
-        Resamplings of the subjects for the intervals; 0 makes none.
+        Number of resamplings of the subjects for the intervals; 0: no intervals.
     seed
-        Of the system's training, to be kept with the numbers.
+        Seed of the system's training; stored with the numbers.
     """
     from duchenne.commands.subject_names import names_in
     from duchenne.evaluation.evaluate_system import evaluate_scores, evaluate_system

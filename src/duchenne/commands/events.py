@@ -33,8 +33,8 @@ def events(
 ) -> int:
     """Turn results into events: onset, apex, offset, duration and intensity of each action unit of each person.
 
-    An event begins where an action unit counts as present, and lasts until its probability falls below a share of what
-    counts. Without a file to write, a table of how many there are is printed. Examples:
+    An event begins when an action unit counts as present, and ends when its probability falls below a share of the
+    lowest probability that counts. Without a file to write, prints the number of events. Examples:
 
     `duchenne events interviews.csv --output events.csv`
 
@@ -55,22 +55,22 @@ def events(
     aus
         Only these action units, for example 6,12.
     thresholds
-        Probability from which an action unit counts, as detect takes them; what the result says unless given.
+        Probability from which an action unit counts, in the form that detect takes; default: those of the result.
     leave
-        An event lasts while the probability stays above this share of the lowest that counts; 1 for no hysteresis.
+        An event lasts while the probability stays above this share of the lowest that counts; 1: no hysteresis.
     min_duration
         Drop events shorter than this, in seconds.
     max_gap
-        Join events no further apart than this, in seconds; longer times without a face end an event.
+        Join events that are no further apart than this, in seconds. A longer time without a face ends an event.
     exclude
-        Leave out what lies in the stretches of FILE:TIER, such as speech: a tier of ELAN, a behaviour of BORIS, or rows
-        of a table with onset_s and offset_s. May be given several times.
+        Leave out the stretches of FILE:TIER, such as speech: a tier of an ELAN file, a behaviour of BORIS, or rows of a
+        table with onset_s and offset_s. May be given several times.
     exclude_aus
-        Of which action units they are left out: those of mouth and chin unless given, or all.
+        Action units for which these stretches are left out, or all; default: those of mouth and chin.
     mark
-        Keep events whole; excluded_share tells which part of each lies in those stretches.
+        Keep events whole; excluded_share is the share of each that lies in those stretches.
     media
-        Folder of the videos to which .eaf and .boris link, where they have moved since detection.
+        Folder of the videos to which .eaf and .boris link, if they have been moved since detection.
     overwrite
         Replace existing files.
     """

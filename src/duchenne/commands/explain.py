@@ -8,10 +8,10 @@ from duchenne.commands.plain_console import PlainConsole
 
 
 def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000) -> int:
-    """Show which patches of a region network each action unit's score rests on.
+    """Show which patches of a region network each action unit's score depends on.
 
-    One patch at a time is silenced; the map shows how far each score changes in the mean. It is checked on other
-    subjects: scores without the most significant patches must fall further than without the least significant. Writes
+    Each patch in turn is set to zero; the map shows the mean change of each score. It is checked on other subjects:
+    removing the most significant patches must lower the scores more than removing the least significant. Writes
     figure3.png, figure3.svg and significance.json. Needs the extras train, report and synthesis.
 
     Parameters
@@ -19,11 +19,11 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
     system
         Folder of a trained region network, for example one with all 49 patches.
     data
-        Folders that `duchenne prepare` has written; to make one set of several, give --data again for each.
+        Folder written by `duchenne prepare`; give --data several times to join several.
     out
         Folder for the map.
     faces
-        At most so many make the map, and as many of other subjects check it.
+        Largest number of faces for the map, and for its check on other subjects.
     """
     from duchenne.datasets.store import PreparedStore
     from duchenne.evaluation.explain.significance_files import explain_system

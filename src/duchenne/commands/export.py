@@ -16,23 +16,23 @@ def export(
 ) -> int:
     """Write a trained region network as an ONNX file for `duchenne detect --weights`.
 
-    Its metadata name the AUs, the windows that are read, two sets of probabilities from which an AU counts as present
-    (`duchenne detect --thresholds balanced` or `f1`), and the training data. It is compared with the network that was
-    trained before it is kept.
+    The file also holds the names of the AUs, the layout of the windows, two sets of thresholds (`duchenne detect
+    --thresholds balanced` or `f1`) and the fingerprint of the training data. Before it is kept, its output is compared
+    with that of the trained network.
 
     Parameters
     ----------
     system
-        Folder that `duchenne train` has written.
+        Folder written by `duchenne train`.
     valid
-        Folders of `duchenne prepare` whose faces choose the thresholds: none trained on, none that will test.
+        Folders of `duchenne prepare` on whose faces thresholds are chosen; neither training nor test faces.
     rendered
-        The same of rendered faces: they choose for action units that fewer than 25 of the others are known to have.
+        Rendered faces for the same purpose, used for action units that fewer than 25 of the other faces show.
     neutral_heads
-        The same of rendered heads without any action unit: on at most 8% of them, as of such faces in the others, is an
-        action unit called. Those among the rendered faces otherwise.
+        Rendered heads without any action unit; each action unit is reported on at most 8% of them, and of such faces
+        in the others. Default: those among the rendered faces.
     out
-        The file to write.
+        ONNX file to write.
     """
     from duchenne.datasets.store import PreparedStore
     from duchenne.training.action_units.export import ChoosingFaces, export_system

@@ -16,11 +16,11 @@ def people(
     sheet: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Say who is who: face_id begins anew in each video, a person does not.
+    """Assign the faces of several videos to people, since face_id starts again in each video.
 
-    First without `--table`: writes people.csv, a table with a row for each face of each source, and people.jpg, a
-    contact sheet with the best picture of each. Fill in the column person; where it stays empty, the face is left out.
-    Then with `--table`: writes the result with a column `person`. Nobody is recognised: you say who it is. Examples:
+    First run it without `--table`. It writes people.csv, with one row for each face of each source, and people.jpg, a
+    contact sheet with the best picture of each. Fill in the column person; faces without a person are left out. Then
+    run it with `--table` to write the result with a column `person`. The program recognises nobody. Examples:
 
     `duchenne people study.csv`
 
@@ -29,27 +29,27 @@ def people(
     Parameters
     ----------
     results
-        Files that `duchenne detect` has written.
+        Files written by `duchenne detect`.
     table
-        A table of people that is filled in: source, person, and face_id or side (left or right half of the picture).
-        source may be a pattern, such as session1/* or *.
+        The completed table: source, person, and face_id or side (left or right half of the picture). source may be a
+        pattern, such as session1/* or *.
     output
-        Where the table goes (.csv; people.csv beside the first result otherwise), or with --table the result with its
+        The table to write (.csv; default: people.csv beside the first result), or with --table the result with its
         column person (.csv, .parquet or .jsonl).
     sheet
-        Where the contact sheet goes (.jpg or .png); beside the table, with its name, otherwise.
+        The contact sheet to write (.jpg or .png); default: beside the table, with its name.
     overwrite
         Replace existing files.
     """
     from duchenne.errors import UsageError
 
     if not results:
-        raise UsageError("Name the results whose people are meant: duchenne people RESULT. See its --help.")
+        raise UsageError("There is no result. Name one or more: duchenne people RESULT. See its --help.")
     console = PlainConsole(stderr=True)
     if table is None:
         return _template(console, results, output or results[0].with_name("people.csv"), sheet, overwrite)
     if output is None:
-        raise UsageError("Say with --output where the result with the column person shall go.")
+        raise UsageError("--table needs --output: the file for the result with the column person.")
     return _named(console, results, table, output, overwrite)
 
 

@@ -27,37 +27,37 @@ def prepare(
 ) -> int:
     """Find, align and crop every labelled frame once, into a store that training and evaluation read.
 
-    Frames go the way that detection goes. A preparation that was stopped goes on where it stopped when the same
-    command is given again, and ends with the same bytes, whatever the workers. Frames that give no face are counted by
-    reason, subject and pose in STORE/report.json. docs/datasets.md shows how each data set must lie on disk.
+    Frames are processed as in detection. The same command continues an interrupted preparation; the result is the same
+    for any number of workers. Frames without a usable face are counted by reason, subject and pose in
+    STORE/report.json. docs/datasets.md shows the layout of each data set on disk.
 
     Parameters
     ----------
     sources
         Folders of data sets; also a CSV file of your own (path, subject, AU columns).
     out
-        Folder of the store.
+        Folder for the store.
     data
-        What the sources are; recognised by their folders otherwise.
+        Kind of the sources; default: recognised by their folders.
     part
-        Of a CSV with parts of persons, this one alone; all of them otherwise.
+        Use only this part of a CSV that has parts; default: all.
     landmarks
-        detector: what detection will see. exact: what the renderer knows (rendered stills alone; for studies).
+        detector: landmarks as in detection. exact: landmarks of the renderer (rendered stills only; for studies).
     sampling
         all: every labelled frame. paper: the sampling behind the paper's Table 1, for BP4D or FERA 2017. drml: up to
         100 frames with and 200 without each AU in each sequence. FERA 2017's test set is never sampled.
     step
-        Of these, take every step-th.
+        Of these frames, use every step-th.
     seed
-        Of the sampling.
+        Seed of the sampling.
     prefix
-        Put before the names of subjects, to tell apart sets that name other people alike.
+        Prefix for the names of subjects, if several sets use the same names for different people.
     poses
-        Of FERA 2017's training set. seven: without 1 and 7, as in the paper. nine: all. Its test set has all nine.
+        Poses of FERA 2017's training set. seven: without 1 and 7, as in the paper. nine: all. Its test set has nine.
     workers
-        Processes side by side; one per core is best.
+        Number of processes; one per core is best.
     restart
-        Throw away what an earlier preparation left in the folder.
+        Discard an earlier preparation in the folder.
     """
     from rich.progress import (
         BarColumn,

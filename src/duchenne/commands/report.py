@@ -22,8 +22,8 @@ def report(
 ) -> int:
     """Show a video or a whole study on one page: who was seen, how often and how strongly each action unit occurred.
 
-    The page is one HTML file that works offline: time lines, rates and intensities by person with intervals, action
-    units that occur together, what was not judged, where the numbers come from and how to cite. Needs the extra
+    The page is one HTML file that works offline. It shows time lines, rates and intensities by person with intervals,
+    action units that occur together, what was not judged, the origin of the numbers and how to cite. Needs the extra
     study. For example:
 
     `duchenne report interview.csv`
@@ -33,25 +33,24 @@ def report(
     Parameters
     ----------
     results
-        Files that `duchenne detect` has written, with a column person where they hold several sources
-        (`duchenne people`).
+        Files written by `duchenne detect`, with a column person (`duchenne people`) if they hold several sources.
     output
-        The page, .html.
+        The page to write, .html.
     people
-        A table of people that is filled in, instead of a column person; see `duchenne people`.
+        A completed table of people (see `duchenne people`), instead of a column person.
     title
-        Above the page; the names of the results otherwise.
+        Title of the page; default: the names of the results.
     exclude
         Leave these stretches out of the action units of mouth and chin, such as speech: FILE:TIER of an ELAN file, a
         BORIS export or a table with onset_s and offset_s; may be given several times.
     exclude_aus
-        Of which action units they are left out: those of mouth and chin unless given, or all.
+        Action units for which these stretches are left out, or all; default: those of mouth and chin.
     agreement
-        A table that `duchenne agree` has written, to be shown; may be given several times.
+        Also show this table of `duchenne agree`; may be given several times.
     faces
-        Show pictures of the faces at the strongest moments. Without it the page holds no picture of anybody.
+        Show pictures of the faces at the strongest moments. Without this the page contains no picture of anybody.
     pdf
-        Print the page to a PDF beside it, by a browser of this machine (Chromium, Chrome or Edge).
+        Also print the page to a PDF beside it, with Chromium, Chrome or Edge of this machine.
     overwrite
         Replace existing files.
     """

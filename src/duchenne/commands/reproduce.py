@@ -41,9 +41,9 @@ def reproduce(
 ) -> int:
     """Train and test every system, and write the paper's tables and figures with its printed numbers beside them.
 
-    What is done stays done: the same command goes on where it was stopped, and more seeds, systems or experiments can
-    be asked for later. Writes runs/ (one JSON each) and report/ (report.html, report.md, tables as CSV, figures as PNG
-    and SVG). Needs the extras train, synthesis and report.
+    The same command continues an interrupted run; seeds, systems and experiments can be added later. Writes runs/ (one
+    JSON each) and report/ (report.html, report.md, tables as CSV, figures as PNG and SVG). Needs the extras train,
+    synthesis and report.
 
     Parameters
     ----------
@@ -64,27 +64,27 @@ def reproduce(
         Under which of FERA 2017's nine poses systems train. seven: without 1 and 7, as in the paper. All nine are
         tested, and the tables have the means over the seven and over the nine.
     step
-        Of these, every step-th.
+        Of these frames, every step-th.
     quick
-        Small sets and little training: shows that everything runs, decides nothing.
+        Small sets and little training, to see that everything runs; its numbers mean nothing.
     seeds
-        How often every system is trained.
+        Number of trainings of every system.
     systems
-        Those that take part, such as region convnet; all unless given.
+        Systems to train, such as region convnet; default: all.
     experiments
         within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7.
     people
         Rendered people in each set (a quarter as many test in nine poses).
     epochs
-        Times that each network sees each face.
+        Passes of each network over the faces.
     size
-        Of the networks. compact: for a processor. paper: as the paper has them, with the settings of their own recipes;
-        needs a graphics card.
+        Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; needs a
+        graphics card.
     precision
-        Of the layers. auto: bfloat16 where the recipe asks for it and the processor or card computes in it, otherwise
-        float32.
+        Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
+        otherwise float32.
     workers
-        Processes side by side; one per core is best.
+        Number of processes; one per core is best.
     """
     from duchenne.errors import UsageError
     from duchenne.evaluation.experiment.reproduction import Experiment, reproduce_releases, reproduce_rendered

@@ -22,10 +22,10 @@ def sample(
     media: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Say which segments to code by hand, and how many, for intervals of kappa of a stated width.
+    """Choose segments to code by hand, as many as an interval of kappa of a given width needs.
 
-    Segments are drawn by person, by head pose and by the rarest action unit that the result calls in them, so that rare
-    ones are coded, too. Coders get files with the segments and empty tiers; nothing in them tells what the result says.
+    Segments are drawn by person, by head pose and by the rarest action unit that the result reports in them, so that
+    rare ones are coded too. Coders get files with the segments and empty tiers, without anything of the result.
     Example:
 
     `duchenne sample interviews.csv --output plan.csv --elan to_code/ --boris to_code.boris`, and when they are coded
@@ -37,28 +37,28 @@ def sample(
     results
         Results of duchenne detect: .csv, .parquet or .jsonl.
     output
-        Write the plan to this .csv file: the segments and their weights. Name it to agree beside the codes; do not give
-        it to coders, since weights tell of calls.
+        Write the plan to this .csv file: the segments and their weights. Pass it to agree together with the codes. Do
+        not show it to coders, since the weights reveal results.
     elan
         Write an .eaf file for each video into this folder: a tier "coded" with the segments, an empty tier for each
         person and action unit.
     boris
         Write a project for BORIS: a state "coded" over each segment, the action units as behaviours.
     width
-        Of the 95% interval of kappa, from end to end.
+        Width of the 95% interval of kappa, from end to end.
     kappa
-        That you expect.
+        Kappa that you expect.
     length
-        Of a segment, in seconds.
+        Length of a segment, in seconds.
     over
-        What agree will resample: a person in one video, a person in all of them, or a segment. With few persons only
-        segments give narrow intervals, which then hold for these persons alone.
+        Unit that agree will resample: a person in one video (sequence), a person in all videos, or a segment. With few
+        persons only segments give narrow intervals, which then apply to these persons only.
     aus
-        Only these action units will be coded, for example 6,12.
+        Action units that will be coded, for example 6,12; default: all.
     seed
-        Another number draws other segments.
+        Seed of the random choice of segments.
     media
-        Folder of the videos, where they have moved since detection.
+        Folder of the videos, if they have been moved since detection.
     overwrite
         Replace existing files.
     """

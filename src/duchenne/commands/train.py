@@ -41,21 +41,21 @@ def train(
 ) -> int:
     """Train a recipe on prepared faces.
 
-    A run that was stopped, or killed, goes on where it was when the same command is given again, to the same weights.
-    The log folder can be read by TensorBoard. Validation never shares a subject with training.
+    The same command continues an interrupted run and reaches the same weights. TensorBoard can read the log folder.
+    Validation never shares a subject with training.
 
     Parameters
     ----------
     recipe
-        What is trained, and how.
+        Network or method, with its settings.
     data
-        Folders that `duchenne prepare` has written; to make one set of several, give --data again for each.
+        Folder written by `duchenne prepare`; give --data several times to join several.
     out
-        Folder for the trained system, its checkpoint and its log; the recipe's name is added.
+        Folder for the trained system, its checkpoint and its log, in a subfolder named after the recipe.
     valid
-        Folders with the faces that say when to stop; a share of the subjects in --data unless given.
+        Folders with the validation faces; default: a share of the subjects in --data.
     valid_share
-        Share of the subjects that are kept for validation where --valid is not given.
+        Share of the subjects for validation, without --valid.
     split
         Keep the subjects of one fold out for testing. holdout: 10 of 41. three-fold: the usual folds of BP4D, for other
         data every third subject. leave-one-out: one. fera17: FERA 2017's own test set. Test them with: duchenne
@@ -63,39 +63,38 @@ def train(
     fold
         Which fold of the split, from 1.
     subjects
-        Take the faces of these subjects alone, for example F001,M003.
+        Use only these subjects, for example F001,M003.
     aus
-        Action units to learn, for example 1,2,4; the recipe's own unless given.
+        Action units to learn, for example 1,2,4; default: the recipe's.
     epochs
-        Times that each face is seen, at most; the recipe's own unless given.
+        Largest number of passes over the faces; default: the recipe's.
     batch
-        Faces in a step; the recipe's own unless given.
+        Faces in a batch; default: the recipe's.
     seed
-        Of every random choice; the recipe's own unless given.
+        Seed of every random choice; default: the recipe's.
     sampling
-        all: each face once an epoch. balanced: faces with rare action units more often.
+        all: each face once in an epoch. balanced: faces with rare action units more often.
     graded_share
-        Share of each batch that are faces with mean grades, where some faces have them and others do not; the recipe's
-        own unless given.
+        Share of faces with mean grades in each batch, if only some faces have them; default: the recipe's.
     rest_times
-        How often faces with mean grades but without any AU are seen for each time that the others are; the recipe's own
-        unless given.
+        How often faces with mean grades and without any AU are used for each time that the others are; default: the
+        recipe's.
     start
-        What to begin from, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
+        Initial weights, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
         pretrained for the package's own network (recipe symmetric).
     freeze
-        Beginnings of names of parameters that do not learn, for example patch_layers.
+        Keep the parameters whose names begin like this, for example patch_layers.
     accelerator
         auto, cpu, cuda or mps, as Lightning Fabric names them.
     devices
-        Processes on this machine, one device each.
+        Number of devices of this machine, one process each.
     nodes
-        Machines that train together.
+        Number of machines.
     threads
-        Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
+        Threads of torch in each process; 0: as in the run that is continued, else torch's default.
     precision
-        Of the layers. auto: bfloat16 where the recipe asks for it and the processor or card computes in it, otherwise
-        float32.
+        Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
+        otherwise float32.
     """
     from duchenne.commands.subject_names import names_in
     from duchenne.training.action_units.initialisation import Initialisation
