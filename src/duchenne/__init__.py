@@ -6,14 +6,13 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from duchenne.detector import AUDetector, DetectionOptions
+    from duchenne.detector import AUDetector
     from duchenne.results import FaceAUs, to_dataframe, write_table
 
-__all__ = ["AUDetector", "DetectionOptions", "FaceAUs", "to_dataframe", "write_table"]
+__all__ = ["AUDetector", "FaceAUs", "to_dataframe", "write_table"]
 
 _HOMES = {
     "AUDetector": "duchenne.detector",
-    "DetectionOptions": "duchenne.detector",
     "FaceAUs": "duchenne.results",
     "to_dataframe": "duchenne.results",
     "write_table": "duchenne.results",
