@@ -6,15 +6,17 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from duchenne import errors
     from duchenne.detector import AUDetector
-    from duchenne.results import FaceAUs, to_dataframe, write_table
+    from duchenne.results import FaceAUs, to_dataframe, to_row, write_table
 
-__all__ = ["AUDetector", "FaceAUs", "to_dataframe", "write_table"]
+__all__ = ["AUDetector", "FaceAUs", "errors", "to_dataframe", "to_row", "write_table"]
 
 _HOMES = {
     "AUDetector": "duchenne.detector",
     "FaceAUs": "duchenne.results",
     "to_dataframe": "duchenne.results",
+    "to_row": "duchenne.results",
     "write_table": "duchenne.results",
 }
 _TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
@@ -33,8 +35,17 @@ os.environ[_TELEMETRY_OFF] = "1"
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are first asked for, so that `--help` stays quick."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'duchenne' has no attribute {name!r}")
     import importlib
 
+    if name == "__version__":
+        return importlib.import_module("duchenne.results.result_record").package_version()
+    if name == "errors":
+        return importlib.import_module("duchenne.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'duchenne' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return what there is, whether it was imported already or not."""
+    return sorted({*globals(), *__all__, "__version__"})
