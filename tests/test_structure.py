@@ -19,9 +19,9 @@ ORDER = (  # noqa: SIM905
     "detector overlay diagnosis synthesis datasets networks training evaluation detection study commands __main__"
 ).split()
 ROOMS = {
-    "synthesis": "rig raster person skin head scene sets checks",
-    "training": "recipes run pictures data face_detector landmarks classical action_units systems",
-    "evaluation": "json_record relations runs scored_faces run_files evaluate evaluate_system "
+    "synthesis": "rig raster person skin head scene sets checks rendering",
+    "training": "recipes run pictures data face_detector landmarks classical action_units systems trained_system",
+    "evaluation": "json_record relations runs scored_faces run_files evaluate evaluate_system evaluated_run "
     "report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""

@@ -7,16 +7,43 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duchenne import errors
+    from duchenne.datasets.source_preparation import prepare
     from duchenne.detector import AUDetector
+    from duchenne.evaluation.evaluated_run import evaluate
     from duchenne.results import FaceAUs, to_dataframe, to_row, write_table
+    from duchenne.synthesis.rendering import render
+    from duchenne.training.recipes.named import RECIPES
+    from duchenne.training.trained_system import load_system, train
 
-__all__ = ["AUDetector", "FaceAUs", "errors", "to_dataframe", "to_row", "write_table"]
+    __version__: str
+
+__all__ = [
+    "RECIPES",
+    "AUDetector",
+    "FaceAUs",
+    "__version__",
+    "errors",
+    "evaluate",
+    "load_system",
+    "prepare",
+    "render",
+    "to_dataframe",
+    "to_row",
+    "train",
+    "write_table",
+]
 
 _HOMES = {
+    "RECIPES": "duchenne.training.recipes.named",
     "AUDetector": "duchenne.detector",
     "FaceAUs": "duchenne.results",
+    "evaluate": "duchenne.evaluation.evaluated_run",
+    "load_system": "duchenne.training.trained_system",
+    "prepare": "duchenne.datasets.source_preparation",
+    "render": "duchenne.synthesis.rendering",
     "to_dataframe": "duchenne.results",
     "to_row": "duchenne.results",
+    "train": "duchenne.training.trained_system",
     "write_table": "duchenne.results",
 }
 _TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
@@ -48,4 +75,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return what there is, whether it was imported already or not."""
-    return sorted({*globals(), *__all__, "__version__"})
+    return sorted({*globals(), *__all__})

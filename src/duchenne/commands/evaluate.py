@@ -46,19 +46,23 @@ def evaluate(
     seed
         Of the system's training, to be kept with the numbers.
     """
-    from duchenne.evaluation.evaluate_system import evaluate_scores, evaluate_system
-    from duchenne.evaluation.run_files import commit_here, write_run
-    from duchenne.evaluation.runs import MEASURES, RunOrigin
-    from duchenne.measures.intervals import Bootstrap
+    from duchenne.evaluation import evaluated_run
+    from duchenne.evaluation.runs import MEASURES
 
     console = PlainConsole(stderr=True)
-    named = name or " + ".join(folder.name for folder in data)
-    command = shlex.join(["duchenne", *sys.argv[1:]])
-    origin = RunOrigin(system.stem, named, protocol, role, seed, command, commit_here())
     with console.status("scoring and evaluating"):
-        evaluate_one = evaluate_system if system.is_dir() else evaluate_scores
-        run = evaluate_one(system, data, valid or [], origin, Bootstrap(draws))
-    write_run(run, out)
+        run = evaluated_run.evaluate(
+            system,
+            data=data,
+            out=out,
+            valid=valid,
+            name=name,
+            protocol=protocol,
+            role=role,
+            draws=draws,
+            seed=seed,
+            command=shlex.join(["duchenne", *sys.argv[1:]]),
+        )
     console.say(f"Wrote {out}: {run.faces} faces of {run.subjects} subjects.")
     for left_out in run.mean.left_out:
         console.say(f"{left_out} is not in the means: {run.aus[left_out].missing}.")

@@ -82,39 +82,37 @@ def train(
     threads
         Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
     """
-    from duchenne.training.action_units.initialisation import Initialisation
-    from duchenne.training.data.dataset import read_datasets
-    from duchenne.training.recipes.named import recipe_named, with_settings
-    from duchenne.training.run.device import DeviceConfig
-    from duchenne.training.systems import train_system
+    from duchenne.training import trained_system
 
-    chosen = with_settings(
-        recipe_named(recipe),
-        aus,
-        epochs=epochs,
-        batch=batch,
-        seed=seed,
-        sampling=sampling,
-        graded_share=graded_share,
-        rest_times=rest_times,
-        freeze=freeze or None,
-    )
-    train_faces, valid_faces = read_datasets(data, valid, valid_share, chosen.seed, chosen.reduction)
     console = PlainConsole(stderr=True)
-    console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
-    folder = out / chosen.name
-    device_config = DeviceConfig(accelerator, devices, nodes, threads=threads)
+
+    def say_faces(train_faces: int, valid_faces: int) -> None:
+        console.print(f"{train_faces} faces to learn from, {valid_faces} to say when to stop.")
+
     with training_progress(console) as report:
-        train_system(
-            chosen,
-            train_faces,
-            valid_faces,
-            folder,
-            report,
-            device_config,
-            Initialisation(with_new_name(start)) if start else None,
+        trained_system.train(
+            recipe,
+            data=data,
+            out=out,
+            valid=valid,
+            valid_share=valid_share,
+            aus=aus,
+            epochs=epochs,
+            batch=batch,
+            seed=seed,
+            sampling=sampling,
+            graded_share=graded_share,
+            rest_times=rest_times,
+            start=None if start is None else with_new_name(start),
+            freeze=freeze,
+            accelerator=accelerator,
+            devices=devices,
+            nodes=nodes,
+            threads=threads,
+            on_faces=say_faces,
+            on_progress=report,
         )
-    print(folder)
+    print(out / recipe)
     return 0
 
 
