@@ -147,8 +147,8 @@ def test_bytes_and_standard_input(monkeypatch):
 def test_arrays_are_checked():
     np.testing.assert_array_equal(frame_from_array(corners()).pixels, corners())
     assert frame_from_array(np.zeros((4, 5), np.uint8)).pixels.shape == (4, 5, 3)
-    with pytest.raises(MediaError, match="float64, expected uint8"):
-        frame_from_array(np.zeros((4, 5, 3)))
+    with pytest.raises(MediaError, match="int64, expected uint8"):
+        frame_from_array(np.zeros((4, 5, 3), np.int64))
     for shape in ((4, 5, 4), (2, 4, 5, 3), (0, 5, 3)):
         with pytest.raises(MediaError, match="expected height x width x 3"):
             frame_from_array(np.zeros(shape, np.uint8))

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from duchenne import AUDetector, DetectionOptions
+from duchenne import AUDetector
 from duchenne.commands import run
 from duchenne.detection import RunOptions, asked_of
 from duchenne.diagnosis import SAMPLE
@@ -244,6 +244,6 @@ def test_a_run_is_refused_before_it_starts(tmp_path, weights, capsys):
 def test_a_picture_that_was_exchanged_makes_another_run(tmp_path, weights):
     seen = set()
     for make in (picture, picture, darker):
-        detector = AUDetector(DetectionOptions(weights=weights, neutral=make(tmp_path / "neutral.png")))
+        detector = AUDetector(weights=weights).with_neutral(make(tmp_path / "neutral.png"))
         seen.add(facts_of(asked_of(detector), RunOptions().reading, "").digest)
     assert len(seen) == 2

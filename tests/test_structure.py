@@ -13,16 +13,17 @@ import duchenne
 
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
-    "errors extras files facs chosen_thresholds geometry poses published workers measures pose_normalisation weights "
-    "onnx_network cropping colour media faces tracking landmarks smoothing reliability alignment location patches "
-    "recognition neutral_faces results side_by_side detector overlay diagnosis synthesis datasets networks training "
-    "evaluation detection study review commands __main__"
+    "errors extras files array_values facs chosen_thresholds geometry poses published workers measures "
+    "pose_normalisation weights onnx_network cropping colour media faces tracking landmarks smoothing reliability "
+    "alignment location patches recognition neutral_faces results side_by_side detection_options au_reading "
+    "detector overlay diagnosis synthesis datasets networks training evaluation detection study review commands "
+    "__main__"
 ).split()
 ROOMS = {
-    "synthesis": "rig raster person skin head scene sets checks",
-    "training": "recipes run pictures data face_detector landmarks classical action_units systems",
+    "synthesis": "rig raster person skin head scene sets checks rendering",
+    "training": "recipes run pictures data face_detector landmarks classical action_units systems trained_system",
     "evaluation": "json_record relations runs scored_faces run_files evaluate tested_people evaluate_system "
-    "report explain experiment pretrained",
+    "evaluated_run report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""
 HEAVY = {"torch", "cv2", "numba", "scipy", "sklearn", "matplotlib", "onnx"}

@@ -6,16 +6,44 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from duchenne.detector import AUDetector, DetectionOptions
-    from duchenne.results import FaceAUs, to_dataframe, write_table
+    from duchenne import errors
+    from duchenne.datasets.source_preparation import prepare
+    from duchenne.detector import AUDetector
+    from duchenne.evaluation.evaluated_run import evaluate
+    from duchenne.results import FaceAUs, to_dataframe, to_row, write_table
+    from duchenne.synthesis.rendering import render
+    from duchenne.training.recipes.named import RECIPES
+    from duchenne.training.trained_system import load_system, train
 
-__all__ = ["AUDetector", "DetectionOptions", "FaceAUs", "to_dataframe", "write_table"]
+    __version__: str
+
+__all__ = [
+    "RECIPES",
+    "AUDetector",
+    "FaceAUs",
+    "__version__",
+    "errors",
+    "evaluate",
+    "load_system",
+    "prepare",
+    "render",
+    "to_dataframe",
+    "to_row",
+    "train",
+    "write_table",
+]
 
 _HOMES = {
+    "RECIPES": "duchenne.training.recipes.named",
     "AUDetector": "duchenne.detector",
-    "DetectionOptions": "duchenne.detector",
     "FaceAUs": "duchenne.results",
+    "evaluate": "duchenne.evaluation.evaluated_run",
+    "load_system": "duchenne.training.trained_system",
+    "prepare": "duchenne.datasets.source_preparation",
+    "render": "duchenne.synthesis.rendering",
     "to_dataframe": "duchenne.results",
+    "to_row": "duchenne.results",
+    "train": "duchenne.training.trained_system",
     "write_table": "duchenne.results",
 }
 _TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
@@ -34,8 +62,17 @@ os.environ[_TELEMETRY_OFF] = "1"
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are first asked for, so that `--help` stays quick."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'duchenne' has no attribute {name!r}")
     import importlib
 
+    if name == "__version__":
+        return importlib.import_module("duchenne.results.result_record").package_version()
+    if name == "errors":
+        return importlib.import_module("duchenne.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'duchenne' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return what there is, whether it was imported already or not."""
+    return sorted({*globals(), *__all__})

@@ -22,13 +22,56 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from duchenne.errors import UsageError
-from duchenne.facs import AU_NAMES, parse_aus
+from duchenne.facs import AU_NAMES, au_name, parse_aus
 
 ThresholdSetName = Literal["balanced", "f1"]
 """The sets that weights may hold: of the best balanced accuracy, held back on faces without any AU; of the best F1."""
 SET_NAMES: tuple[str, ...] = get_args(ThresholdSetName)
+AskedThresholds = str | float | Path | Mapping[str, float] | Mapping[int, float] | Sequence[str]
+"""What Python may name: all that the command line takes, a number for all, or numbers by AU."""
 FILE_ENDINGS = (".csv", ".json")
 _AU, _THRESHOLD = "au", "threshold"
+
+
+def asked_thresholds(
+    asked: AskedThresholds | None, aus: Sequence[str]
+) -> Mapping[str, float] | ThresholdSetName | None:
+    """Return what Python asks for: the name of a set, thresholds by AU, or None.
+
+    Args:
+        asked: A number for all `aus`; numbers by AU; a file; a word such as "f1" or "AU12=0.6", or several.
+        aus: For which a number for all counts.
+
+    Example:
+        >>> asked_thresholds({12: 0.6, "au6": 0.5}, ("AU06", "AU12"))
+        {'AU12': 0.6, 'AU06': 0.5}
+        >>> asked_thresholds(0.4, ("AU06", "AU12"))
+        {'AU06': 0.4, 'AU12': 0.4}
+
+    Raises:
+        UsageError: As `thresholds_from`; or an AU is named twice, or has no number.
+    """
+    if asked is None or isinstance(asked, str | Path):
+        return None if asked is None else thresholds_from([str(asked)], aus)
+    if isinstance(asked, Mapping):
+        return _by_name(asked)
+    if isinstance(asked, Sequence):
+        return thresholds_from(asked, aus)
+    return _by_name(dict.fromkeys(aus, asked))
+
+
+def _by_name(numbers: Mapping[Any, Any]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for au, number in numbers.items():
+        name = au_name(au)
+        if name in found:
+            raise UsageError(f"{name} has two thresholds; give each action unit one.")
+        try:
+            found[name] = float(number)
+        except (TypeError, ValueError, OverflowError):
+            raise UsageError(f"The threshold {number!r} of {name} is no number.") from None
+    check_thresholds(found)
+    return found
 
 
 def thresholds_from(words: Sequence[str], aus: Sequence[str]) -> Mapping[str, float] | ThresholdSetName | None:

@@ -83,8 +83,10 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
 
 def asked_of(detector: AUDetector, columns: Columns | None = None) -> Asked:
     """Return what a detector was asked for, and what it answers with; its own columns unless others are given."""
-    neutral = None if detector.neutral is None else detector.neutral.fingerprint
-    return Asked(asdict(detector.options), detector.thresholds, columns or detector.columns, detector.weights, neutral)
+    neutral = detector.neutral
+    options = {**asdict(detector.options), "neutral": None if neutral is None else neutral.path}
+    digest = None if neutral is None else neutral.fingerprint
+    return Asked(options, detector.thresholds, columns or detector.columns, detector.weights, digest)
 
 
 class _Run:

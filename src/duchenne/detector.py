@@ -1,127 +1,191 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from duchenne.alignment import AlignedFace, align
-from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName, check_thresholds
+from duchenne.au_reading import AUReader
+from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
 from duchenne.cropping import Picture
+from duchenne.detection_options import DetectionOptions
 from duchenne.errors import UsageError
+from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import FaceLocator, LocatedFace, located
-from duchenne.media import Frame, frame_from_array, open_video, read_picture
-from duchenne.neutral_faces import NeutralFaces, neutral_shifts, read_neutral
-from duchenne.recognition import AURecognizer, Recognized
+from duchenne.media import Frame, PictureLike, frame_of, open_video
+from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
-from duchenne.results.columns import Columns
 from duchenne.side_by_side import side_by_side
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
-from duchenne.weights import LOCATION_FILES, weights_path
-
-
-@dataclass(frozen=True)
-class DetectionOptions:
-    """What to look for.
-
-    Attributes:
-        aus: Names to report, in the order of `facs.AU_NAMES`; None for all that the weights know.
-        thresholds: The name of one of the weights' sets ("balanced", "f1"), or thresholds by AU name that replace those
-            of the weights, each 0-1 (`chosen_thresholds.read_thresholds` reads a file); None for what the weights take.
-        largest_face: Keep only the largest face of each frame.
-        min_face_px: Smallest face to look for; None for the face detector's rule.
-        sides: Report the subject's left and right, too.
-        weights: "real" or "rendered", the package's networks by what they learnt from; or a file that `duchenne export`
-            has written. None for "real".
-        smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
-        neutral: Neutral faces, which shift the scores of those AUs for which that helped: a picture or video of the one
-            person whom the sources show, or a folder or table of several people's (`neutral_faces`).
-        unreliable: What tables do with the occurrence of AUs that are not `FaceAUs.reliable`: "keep" it, or write 9 for
-            it ("blank").
-    """
-
-    aus: tuple[str, ...] | None = None
-    thresholds: Mapping[str, float] | ThresholdSetName | None = None
-    largest_face: bool = False
-    min_face_px: float | None = None
-    sides: bool = False
-    weights: str | Path | None = None
-    smooth: bool = False
-    unreliable: Unreliable = "keep"
-    neutral: Path | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.thresholds, Mapping):
-            check_thresholds(self.thresholds)
-        elif self.thresholds is not None and self.thresholds not in SET_NAMES:
-            raise UsageError(f"There are no thresholds {self.thresholds!r}; take {' or '.join(SET_NAMES)}, or numbers.")
-        if self.min_face_px is not None and not self.min_face_px >= 1:
-            raise UsageError(f"The smallest face is {self.min_face_px:g} px; it must be at least 1 px.")
-        if self.unreliable not in get_args(Unreliable):
-            raise UsageError(f"Unreliable occurrences can be kept or blanked; {self.unreliable!r} is neither.")
+from duchenne.weights import AU_NETWORKS, LOCATION_FILES, weights_path
 
 
 class AUDetector:
     """Find faces and their action units in pictures and videos.
 
+    A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
+    gives the same numbers. Two are equal if they are asked for the same and rest on the same files.
+
     Example:
-        >>> detector = AUDetector()
-        >>> faces = detector.detect("portrait.jpg")
-        >>> faces[0].probability_of("AU12"), faces[0].intensity_of("AU12")
+        >>> from duchenne.diagnosis import SAMPLE
+        >>> detector = AUDetector(aus=[6, 12], sides=True)
+        >>> detector
+        AUDetector(aus=('AU06', 'AU12'), sides=True)
+        >>> [face] = detector.detect(SAMPLE)
+        >>> face[12].occurs, face["au12"].letter in "BCDE"
+        (True, True)
 
     Attributes:
+        options: What it looks for.
         aus: What is reported, in order.
         thresholds: By AU name.
         columns: Of a table of the faces; `to_dataframe` takes it where there may be none.
-        neutral: Whose neutral face belongs to which source; None where the options name none.
 
     Args:
-        options: What to look for; the defaults report everything but sides.
+        aus: To report, as numbers or names: `[6, 12]`, `"6,12"`, `"AU12"`; None for all that the weights know.
+        thresholds: Probability from which an AU occurs: a set of the weights ("balanced", "f1"), a number for all,
+            numbers by AU (`{12: 0.6}`), a .csv or .json file; None for what the weights take.
+        largest_face: Keep only the largest face of each frame.
+        min_face_px: Smallest face to look for, pixels; None for the face detector's rule.
+        sides: Report the subject's left and right, too.
+        weights: "real" or "rendered", the package's networks by what they learnt from; or a file that `duchenne export`
+            has written. None for "real".
+        smooth: Steady the landmarks of videos over time; single pictures stay as they are.
+        unreliable: What tables do with the occurrence of AUs that are not `FaceAUs.reliable`: "keep" it, or write 9 for
+            it ("blank").
         workers: Frames of a video that are worked on side by side; None for one per core.
 
     Raises:
-        UsageError: An option names an AU that the weights do not know, asks for sides that they do not tell apart or
-            for thresholds that they do not hold; or a neutral face cannot be used.
-        MediaError: A neutral picture cannot be read.
+        UsageError: An option makes no sense, names an AU that the weights do not know, or asks for sides that they do
+            not tell apart or for thresholds that they do not hold.
         WeightsError: The weights are missing or altered.
     """
 
-    def __init__(self, options: DetectionOptions | None = None, workers: int | None = None) -> None:
-        self.options = options or DetectionOptions()
+    def __init__(
+        self,
+        *,
+        aus: str | int | Iterable[str | int] | None = None,
+        thresholds: AskedThresholds | None = None,
+        largest_face: bool = False,
+        min_face_px: float | None = None,
+        sides: bool = False,
+        weights: str | Path | None = None,
+        smooth: bool = False,
+        unreliable: Unreliable = "keep",
+        workers: int | None = None,
+    ) -> None:
+        names = None if aus is None else parse_aus(aus)
+        asked = asked_thresholds(thresholds, names or AU_NAMES)
+        others = (largest_face, min_face_px, sides, weights, smooth, unreliable)
+        self._open(DetectionOptions(names, asked, *others), workers)
+
+    @classmethod
+    def from_options(cls, options: DetectionOptions, workers: int | None = None) -> "AUDetector":
+        """Return a detector with the options of another, or of the record of a result.
+
+        Example:
+            >>> AUDetector.from_options(AUDetector(aus=12).options).aus
+            ('AU12',)
+        """
+        detector = cls.__new__(cls)
+        detector._open(options, workers)
+        return detector
+
+    def _open(self, options: DetectionOptions, workers: int | None) -> None:
+        if workers is not None and workers < 1:
+            raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
+        self.options = options
         self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
         self._locator = FaceLocator()
-        self._recognizer = AURecognizer(self.options.weights)
-        self.aus = self._choose_aus()
-        self.columns = self._choose_columns()
-        self._kept = [self._recognizer.aus.index(name) for name in self.aus]
-        self.thresholds: dict[str, float] = self._choose_thresholds()
-        self.neutral: NeutralFaces | None = None
-        self._shifts: dict[str, Float[np.ndarray, " a"]] = {}
-        if self.options.neutral is not None:
-            self._shifts = self._read_neutral(self.options.neutral)
+        self._reader = AUReader(options)
+        self.aus, self.columns, self.thresholds = self._reader.aus, self._reader.columns, self._reader.thresholds
+
+    def with_neutral(self, path: str | Path) -> "AUDetector":
+        """Return this detector with neutral faces, which shift the scores of those AUs for which that helped.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> AUDetector().with_neutral(SAMPLE).neutral.path.name
+            'face.jpg'
+
+        Args:
+            path: A picture or video of the one person whom all sources show; of several people a folder or a table
+                (`neutral_faces`).
+
+        Raises:
+            UsageError: The weights know no rule for it, or no neutral faces that can be used are named.
+            MediaError: The one picture cannot be read.
+        """
+        told = AUDetector.__new__(AUDetector)
+        told.__dict__.update(self.__dict__)  # The networks are shared.
+        told._reader = self._reader.with_neutral(Path(path), self._probability_of_largest)
+        return told
+
+    def __repr__(self) -> str:
+        options = self.options
+        words = [
+            f"{field.name}={getattr(options, field.name)!r}"
+            for field in fields(options)
+            if getattr(options, field.name) != field.default
+        ]
+        told = "" if self.neutral is None else f".with_neutral({str(self.neutral.path)!r})"
+        return f"AUDetector({', '.join(words)}){told}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AUDetector):
+            return NotImplemented
+        return (self._portable_options(), self.neutral) == (other._portable_options(), other.neutral)
+
+    def __hash__(self) -> int:
+        return hash((self._portable_options(), None if self.neutral is None else self.neutral.path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {"options": self._portable_options(), "workers": self.workers}
+        return {**kept, "neutral": self.neutral, "shifts": self._reader.shifts}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._open(state["options"], state["workers"])
+        self._reader.neutral, self._reader.shifts = state["neutral"], state["shifts"]
+
+    def _portable_options(self) -> DetectionOptions:
+        """Return the options with the place of the weights in full, for processes that work in another folder."""
+        named = self.options.weights
+        own = named is None or str(named) in AU_NETWORKS
+        return self.options if own else replace(self.options, weights=self._reader.path.absolute())
 
     @property
     def weights(self) -> tuple[Path, ...]:
         """The files in use: networks, mean face and pose correction."""
-        return *map(weights_path, LOCATION_FILES), self._recognizer.path
+        return *map(weights_path, LOCATION_FILES), self._reader.path
 
-    def detect(self, image: str | Path | np.ndarray) -> list[FaceAUs]:
+    @property
+    def neutral(self) -> NeutralFaces | None:
+        """Whose neutral face belongs to which source; None unless `with_neutral` was told."""
+        return self._reader.neutral
+
+    def detect(self, image: PictureLike) -> list[FaceAUs]:
         """Return the faces of one picture, the most certain first; an empty list when there is none.
 
+        Example:
+            >>> from PIL import Image
+            >>> AUDetector().detect(Image.new("RGB", (64, 64)))
+            []
+
         Args:
-            image: A path, or an array of H x W x 3 RGB (H x W grey), uint8.
+            image: A path, an open binary file, its bytes, a Pillow image, an array of H x W x 3 RGB or H x W grey, or a
+                torch tensor of 3 x H x W; uint8 of 0-255, or floats of 0-1.
 
         Raises:
-            MediaError: The picture cannot be read.
+            MediaError: The picture cannot be read, or is none of these.
         """
-        frame = frame_from_array(image) if isinstance(image, np.ndarray) else read_picture(image)
-        return self.detect_frame(frame)
+        return self.detect_frame(frame_of(image))
 
     def detect_frame(self, frame: Frame) -> list[FaceAUs]:
         """Return the faces of one frame; `face_id` counts them in order of confidence."""
@@ -202,60 +266,9 @@ class AUDetector:
             for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
                 yield from faces
 
-    def _choose_aus(self) -> tuple[str, ...]:
-        wanted = self.options.aus if self.options.aus is not None else tuple(self._recognizer.aus)
-        unknown = [name for name in wanted if name not in self._recognizer.aus]
-        if unknown:
-            raise UsageError(
-                f"The weights do not know {' '.join(unknown)}. They know: {' '.join(self._recognizer.aus)}."
-            )
-        return tuple(wanted)
-
     def _locate(self, pixels: Picture) -> list[LocatedFace]:
         found, _ = self._locator.locate(pixels, self.options.min_face_px)
         return _largest(found) if self.options.largest_face else found
-
-    def _choose_columns(self) -> Columns:
-        known, sides = self._recognizer.outputs, self.options.sides
-        if sides and not {"side_probability", "side_intensity"} <= set(known):
-            raise UsageError(f"{self._recognizer.path.name} does not tell left from right. Leave sides out.")
-        return Columns(self.aus, "intensity" in known, sides)
-
-    def _choose_thresholds(self) -> dict[str, float]:
-        chosen, known = self.options.thresholds or {}, self._recognizer
-        numbers = chosen if isinstance(chosen, Mapping) else {}
-        stored = known.thresholds if isinstance(chosen, Mapping) else known.thresholds_of(chosen)
-        by_au = dict(zip(known.aus, stored, strict=True)) | dict(numbers)
-        return {name: float(by_au[name]) for name in self.aus}
-
-    def _recognize(
-        self, pixels: Picture, faces: Sequence[LocatedFace], aligned: Sequence[AlignedFace] | None = None
-    ) -> Recognized:
-        aligned = aligned or [align(pixels, face.landmarks.points) for face in faces]
-        return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
-
-    def _shifted(self, found: Recognized, source: str) -> Recognized:
-        """Return the predictions for the faces of a source once its person's neutral face is taken off."""
-        if self.neutral is None or self._recognizer.neutral is None:
-            return found
-        return self._recognizer.neutral.apply(found, self._shifts[self.neutral.person_of(source)])
-
-    def _read_neutral(self, path: Path) -> dict[str, Float[np.ndarray, " a"]]:
-        """Return what each person's neutral pictures take off.
-
-        Raises:
-            UsageError: The weights know no rule for it, or `path` names no neutral faces that can be used.
-            MediaError: The one picture cannot be read.
-        """
-        rule = self._recognizer.neutral
-        if rule is None:
-            raise UsageError(f"{self._recognizer.path.name} has no rule for neutral faces. Leave the neutral face out.")
-        self.neutral = read_neutral(path)
-        return neutral_shifts(self.neutral, rule, self._probability_of_largest)
-
-    def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
-        faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
-        return self._recognize(frame.pixels, _largest(faces)).probability
 
     def _results(
         self,
@@ -264,21 +277,11 @@ class AUDetector:
         ids: Sequence[int],
         aligned: Sequence[AlignedFace] | None = None,
     ) -> list[FaceAUs]:
-        if not faces:
-            return []
-        found = self._shifted(self._recognize(frame.pixels, faces, aligned), frame.source)
-        results = (self._result(frame, k, face, found) for k, face in enumerate(faces))
-        return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
+        return self._reader.read(frame, faces, ids, aligned)
 
-    def _result(self, frame: Frame, k: int, face: LocatedFace, found: Recognized) -> FaceAUs:
-        probability = found.probability[k, self._kept]
-        occurrence = probability >= np.array([self.thresholds[name] for name in self.aus])
-        sides = (found.side_probability, found.side_intensity) if self.columns.sides else (None, None)
-        graded, left_right, sided = (None if v is None else v[k, self._kept] for v in (found.intensity, *sides))
-        return FaceAUs(
-            frame.source, frame.index, frame.timestamp_s, k, face.box, face.landmarks, face.pose,
-            self.aus, probability, occurrence, graded, left_right, sided, self.options.unreliable,
-        )  # fmt: skip
+    def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
+        faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
+        return self._reader.recognize(frame.pixels, _largest(faces)).probability
 
 
 def _largest(faces: list[LocatedFace]) -> list[LocatedFace]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from duchenne.array_values import ArrayValues
 from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import (
     INNER_EYE_IMAGE_LEFT,
@@ -46,8 +47,8 @@ _MERGE_IOU = 0.35
 _SWALLOWED_SHARE = 0.7
 
 
-@dataclass(frozen=True)
-class FaceBox:
+@dataclass(frozen=True, eq=False)
+class FaceBox(ArrayValues):
     """A face in a frame.
 
     Attributes:
@@ -59,6 +60,11 @@ class FaceBox:
     box: Float[np.ndarray, "4"]
     confidence: float
     keypoints: Float[np.ndarray, "5 2"]
+
+    def __repr__(self) -> str:
+        left, top, width, height = self.box
+        place = f"{width:.0f} x {height:.0f} px at ({left:.0f}, {top:.0f})"
+        return f"<FaceBox {place}, confidence {self.confidence:.2f}>"
 
 
 def keypoints_from_landmarks(landmarks: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "5 2"]:

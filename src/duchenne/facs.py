@@ -132,22 +132,40 @@ def au_columns(names: Iterable[str]) -> list[int]:
     return [AU_NAMES.index(name) for name in chosen]
 
 
-def parse_aus(text: str) -> tuple[str, ...]:
-    """Return AU names in FACS order from a list like "12, AU6 6,25".
+def au_name(au: str | int) -> str:
+    """Return the name of one AU, of which the number will do, or a name in any spelling.
+
+    Example:
+        >>> au_name(12), au_name("au6"), au_name("AU06"), au_name("25")
+        ('AU12', 'AU06', 'AU06', 'AU25')
 
     Raises:
-        UsageError: A name is not one of `AU_NAMES`.
+        UsageError: There is no such AU.
     """
-    wanted = set()
-    for word in text.replace(",", " ").split():
-        digits = word.upper().removeprefix("AU")
-        name = f"AU{int(digits):02d}" if digits.isdecimal() and len(digits) < 4 else word
-        if name not in AU_BY_NAME:
-            raise UsageError(
-                f"There is no action unit {word!r} here. Known: {' '.join(AU_NAMES)}. "
-                "Write numbers or names, separated by commas: 6,12 or AU06,AU12."
-            )
-        wanted.add(name)
+    word = str(au).strip()
+    digits = word.upper().removeprefix("AU")
+    name = f"AU{int(digits):02d}" if digits.isdecimal() and len(digits) < 4 else word
+    if name not in AU_BY_NAME or isinstance(au, bool):
+        raise UsageError(
+            f"There is no action unit {au!r} here. Known: {' '.join(AU_NAMES)}. "
+            "Write numbers or names, separated by commas: 6,12 or AU06,AU12."
+        )
+    return name
+
+
+def parse_aus(aus: str | int | Iterable[str | int]) -> tuple[str, ...]:
+    """Return AU names in FACS order from a list such as "12, AU6 6,25", from numbers or from names.
+
+    Example:
+        >>> parse_aus("12,6"), parse_aus([12, "au6"]), parse_aus(25)
+        (('AU06', 'AU12'), ('AU06', 'AU12'), ('AU25',))
+
+    Raises:
+        UsageError: There is no such AU, or none is named.
+    """
+    listed = [aus] if isinstance(aus, str | int) else aus
+    words = [word for one in listed for word in (one.replace(",", " ").split() if isinstance(one, str) else [one])]
+    wanted = {au_name(word) for word in words}
     if not wanted:
         raise UsageError("The list of action units is empty. Write numbers or names, separated by commas: 6,12.")
     return tuple(name for name in AU_NAMES if name in wanted)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from duchenne.array_values import ArrayValues
 from duchenne.cropping import cut
 from duchenne.errors import LandmarkError, UsageError, WeightsError
 from duchenne.faces import FaceBox, box_from_landmarks
@@ -62,8 +63,8 @@ MOST_CORRECTION_DEG = 15.0
 """No deviation of a face from the mean face explains a larger error of the pose."""
 
 
-@dataclass(frozen=True)
-class FaceLandmarks:
+@dataclass(frozen=True, eq=False)
+class FaceLandmarks(ArrayValues):
     """The 49 landmarks of a face, in the order of `facs`.
 
     Attributes:
@@ -77,6 +78,9 @@ class FaceLandmarks:
     depth: Float[np.ndarray, "49"]
     visibility: Float[np.ndarray, "49"]
     confidence: float
+
+    def __repr__(self) -> str:
+        return f"<FaceLandmarks {len(self.points)} points, confidence {self.confidence:.2f}>"
 
 
 @dataclass(frozen=True)

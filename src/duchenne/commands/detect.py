@@ -10,7 +10,8 @@ from duchenne.commands.plain_console import COMMAND_LINE
 
 if TYPE_CHECKING:
     from duchenne.detection import RunOptions
-    from duchenne.detector import AUDetector, DetectionOptions
+    from duchenne.detection_options import DetectionOptions
+    from duchenne.detector import AUDetector
 
 
 def detect(
@@ -123,7 +124,7 @@ def detect(
     from duchenne.chosen_thresholds import thresholds_from
     from duchenne.commands.renamed_options import warn_of_old_name
     from duchenne.detection import RunOptions
-    from duchenne.detector import AUDetector, DetectionOptions
+    from duchenne.detection_options import DetectionOptions
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
 
@@ -131,8 +132,6 @@ def detect(
         raise UsageError(
             "There is no source. Name a picture, a video, a folder or camera:0; see duchenne detect --help."
         )
-    if workers is not None and workers < 1:
-        raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
     if abstain:
         warn_of_old_name("--abstain", "--unreliable blank")
     groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
@@ -143,11 +142,18 @@ def detect(
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names, thresholds_from(thresholds, names or AU_NAMES), largest_face, min_face, sides, weights, smooth,
-        "blank" if abstain else unreliable, neutral,
+        "blank" if abstain else unreliable,
     )  # fmt: skip
     if like is not None:
-        return _run_like(like, chosen, workers, sources, options, quiet)
-    return _run(AUDetector(chosen, workers), sources, options, quiet)
+        return _run_like(like, (chosen, neutral, workers), sources, options, quiet)
+    return _run(_detector(chosen, neutral, workers), sources, options, quiet)
+
+
+def _detector(options: "DetectionOptions", neutral: Path | None, workers: int | None) -> "AUDetector":
+    from duchenne.detector import AUDetector
+
+    detector = AUDetector.from_options(options, workers)
+    return detector if neutral is None else detector.with_neutral(neutral)
 
 
 def _chosen_groups(columns: str | None, every_frame: bool, *, has_output: bool) -> tuple[str, ...]:
@@ -163,20 +169,18 @@ def _chosen_groups(columns: str | None, every_frame: bool, *, has_output: bool) 
 
 def _run_like(
     like: Path,
-    chosen: "DetectionOptions",
-    workers: int | None,
+    asked: tuple["DetectionOptions", Path | None, int | None],
     words: Sequence[str],
     options: "RunOptions",
     quiet: bool,
 ) -> int:
-    from duchenne.commands.detect_like import check_like, detection_options_like, run_options_like, sources_like
-    from duchenne.detector import AUDetector
+    from duchenne.commands import detect_like as of
     from duchenne.results.result_record import read_record
 
-    record = read_record(like)
-    detector = AUDetector(detection_options_like(record, chosen), workers)
-    remarks = check_like(record, detector)
-    return _run(detector, words or sources_like(record), run_options_like(record, options), quiet, remarks)
+    record, (chosen, neutral, workers) = read_record(like), asked
+    detector = _detector(of.detection_options_like(record, chosen), of.neutral_like(record, neutral), workers)
+    remarks = of.check_like(record, detector)
+    return _run(detector, words or of.sources_like(record), of.run_options_like(record, options), quiet, remarks)
 
 
 def _run(

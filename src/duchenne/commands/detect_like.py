@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from duchenne.detection import RunOptions
-from duchenne.detector import AUDetector, DetectionOptions
+from duchenne.detection_options import DetectionOptions
+from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
 from duchenne.media.content import content_of
 from duchenne.results.result_record import ResultRecord, package_version
@@ -17,9 +18,14 @@ Options = TypeVar("Options", DetectionOptions, RunOptions)
 def detection_options_like(record: ResultRecord, asked: DetectionOptions) -> DetectionOptions:
     """Return the options of the record, with what was asked for otherwise."""
     stored = dict(record.options)
-    for name in ("weights", "neutral"):
-        stored[name] = None if stored.get(name) is None else Path(stored[name])
+    stored["weights"] = None if stored.get("weights") is None else Path(stored["weights"])
     return _like(asked, stored)
+
+
+def neutral_like(record: ResultRecord, asked: Path | None) -> Path | None:
+    """Return the neutral faces that were asked for, or those of the record."""
+    stored = record.options.get("neutral")
+    return asked if asked is not None or stored is None else Path(stored)
 
 
 def run_options_like(record: ResultRecord, asked: RunOptions) -> RunOptions:
@@ -57,10 +63,10 @@ def check_like(record: ResultRecord, detector: AUDetector) -> list[str]:
             f"{record.result} was made with other weights ({', '.join(other)}). Install version {record.version} of "
             "duchenne, or name the weights with --weights."
         )
-    digest = None if detector.neutral is None else detector.neutral.fingerprint
-    same_path = str(detector.options.neutral) == str(record.options.get("neutral"))
-    if same_path and digest != record.options.get("neutral_sha256"):
-        raise UsageError(f"{detector.options.neutral} holds other neutral faces than when {record.result} was made.")
+    neutral, stored = detector.neutral, record.options
+    named_again = neutral is not None and str(neutral.path) == stored.get("neutral")
+    if neutral is not None and named_again and neutral.fingerprint != stored.get("neutral_sha256"):
+        raise UsageError(f"{neutral.path} holds other neutral faces than when {record.result} was made.")
     if package_version() != record.version:
         return [f"{record.result} was made with version {record.version} of duchenne; this is {package_version()}."]
     return []

@@ -55,21 +55,25 @@ def evaluate(
         Seed of the system's training; stored with the numbers.
     """
     from duchenne.commands.subject_names import names_in
-    from duchenne.evaluation.evaluate_system import evaluate_scores, evaluate_system
-    from duchenne.evaluation.run_files import commit_here, write_run
-    from duchenne.evaluation.runs import MEASURES, RunOrigin
-    from duchenne.evaluation.tested_people import PeopleChoice
-    from duchenne.measures.intervals import Bootstrap
+    from duchenne.evaluation import evaluated_run
+    from duchenne.evaluation.runs import MEASURES
 
-    asked = PeopleChoice(names_in(subjects), learnt_people)
     console = PlainConsole(stderr=True)
-    named = name or " + ".join(folder.name for folder in data)
-    command = shlex.join(["duchenne", *sys.argv[1:]])
-    origin = RunOrigin(system.stem, named, protocol, role, seed, command, commit_here())
     with console.status("scoring and evaluating"):
-        evaluate_one = evaluate_system if system.is_dir() else evaluate_scores
-        run = evaluate_one(system, data, valid or [], origin, Bootstrap(draws), asked)
-    write_run(run, out)
+        run = evaluated_run.evaluate(
+            system,
+            data=data,
+            out=out,
+            valid=valid,
+            name=name,
+            protocol=protocol,
+            role=role,
+            subjects=names_in(subjects),
+            learnt_people=learnt_people,
+            draws=draws,
+            seed=seed,
+            command=shlex.join(["duchenne", *sys.argv[1:]]),
+        )
     console.say(f"Wrote {out}: {run.faces} faces of {run.subjects} subjects.")
     if run.origin.learnt_from is None and system.is_dir():
         console.say(f"{system} does not say whom it learnt from; whether these are others nobody has checked.")

@@ -1,11 +1,14 @@
 """`duchenne prepare`: data sets to a store of aligned faces."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from duchenne.commands.plain_console import PlainConsole
+from duchenne.commands.progress_bar import counted
+from duchenne.datasets.source_preparation import DataName, LandmarksName, PartName, SamplingName
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,10 +17,10 @@ if TYPE_CHECKING:
 def prepare(
     *sources: str,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
-    data: Literal["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills", "generic"] | None = None,
-    part: Literal["teach", "choose", "judge"] | None = None,
-    landmarks: Literal["detector", "exact"] = "detector",
-    sampling: Literal["all", "paper", "drml"] = "all",
+    data: DataName | None = None,
+    part: PartName | None = None,
+    landmarks: LandmarksName = "detector",
+    sampling: SamplingName = "all",
     step: int = 1,
     seed: int = 1,
     prefix: str = "",
@@ -59,45 +62,33 @@ def prepare(
     restart
         Discard an earlier preparation in the folder.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from duchenne.datasets import source_preparation
 
-    from duchenne.datasets.loaders import load_all
-    from duchenne.datasets.person_split import Part
-    from duchenne.datasets.prepare import PrepareOptions, done_frames
-    from duchenne.datasets.prepare import prepare as prepare_store
-    from duchenne.errors import UsageError
-
-    if not sources:
-        raise UsageError("Nothing to prepare. Name the folder of a data set; see duchenne prepare --help.")
-    if workers < 1:
-        raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
-    options = PrepareOptions(landmarks, sampling, step, seed, prefix, poses)
     console = PlainConsole(stderr=True)
-    with console.status("Reading labels"):
-        releases = load_all(sources, data, None if part is None else Part(part))
-        done, total = (0, None) if restart else done_frames(releases, out, options)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        task = progress.add_task("frames", total=total, completed=done)
-        report = prepare_store(
-            releases, out, options, workers=workers, restart=restart, on_frames=lambda n: progress.advance(task, n)
+    with counted(console, "frames") as tell:
+        done = source_preparation.prepare(
+            *sources,
+            out=out,
+            data=data,
+            part=part,
+            landmarks=landmarks,
+            sampling=sampling,
+            step=step,
+            seed=seed,
+            prefix=prefix,
+            poses=poses,
+            workers=workers,
+            restart=restart,
+            on_progress=tell,
         )
-    problems = [problem for problem in report["problems"] if problem["severe"]]
-    for problem in problems:
-        console.say(f"duchenne: {problem['where']}: {problem['what']}")
-    PlainConsole().print(_table(report))
-    console.say(f"{report['kept']} faces of {report['labelled']} frames in {out}")
-    return 1 if problems else 0
+    for problem in done.problems:
+        console.say(f"duchenne: {problem}")
+    PlainConsole().print(_table(done.report))
+    console.say(f"{done.kept} faces of {done.labelled} frames in {out}")
+    return 1 if done.problems else 0
 
 
-def _table(report: dict[str, Any]) -> "Table":
+def _table(report: Mapping[str, Any]) -> "Table":
     """Return what was lost: in all, by pose where there are poses, and for the subjects that lost most."""
     from rich.table import Table
 

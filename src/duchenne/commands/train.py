@@ -97,47 +97,37 @@ def train(
         otherwise float32.
     """
     from duchenne.commands.subject_names import names_in
-    from duchenne.training.action_units.initialisation import Initialisation
-    from duchenne.training.data.checks import teachable
-    from duchenne.training.data.folds import FacesChoice, read_training_faces
-    from duchenne.training.recipes.named import recipe_named, with_settings
-    from duchenne.training.run.device import DeviceConfig
-    from duchenne.training.systems import train_system
+    from duchenne.training import trained_system
 
-    choice = FacesChoice(tuple(valid or ()), valid_share, split, fold, names_in(subjects))
-    chosen = with_settings(
-        recipe_named(recipe),
-        aus,
-        epochs=epochs,
-        batch=batch,
-        seed=seed,
-        sampling=sampling,
-        graded_share=graded_share,
-        rest_times=rest_times,
-        freeze=freeze or None,
-    )
     console = PlainConsole(stderr=True)
-    train_faces, valid_faces, test_subjects = read_training_faces(data, choice, chosen.seed, chosen.reduction)
-    if test_subjects:
-        console.say(f"{len(test_subjects)} subjects stay out for testing: {', '.join(test_subjects)}.")
-    if aus is None:
-        chosen, left_out = teachable(chosen, train_faces)
-        if left_out:
-            console.say(f"Left out, for lack of faces with and without them: {', '.join(left_out)}.")
-    console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
-    folder = out / chosen.name
-    device_config = DeviceConfig(accelerator, devices, nodes, threads=threads, precision=precision)
     with training_progress(console) as report:
-        train_system(
-            chosen,
-            train_faces,
-            valid_faces,
-            folder,
-            report,
-            device_config,
-            Initialisation(with_new_name(start)) if start else None,
+        trained_system.train(
+            recipe,
+            data=data,
+            out=out,
+            valid=valid,
+            valid_share=valid_share,
+            split=split,
+            fold=fold,
+            subjects=names_in(subjects),
+            aus=aus,
+            epochs=epochs,
+            batch=batch,
+            seed=seed,
+            sampling=sampling,
+            graded_share=graded_share,
+            rest_times=rest_times,
+            start=None if start is None else with_new_name(start),
+            freeze=freeze,
+            accelerator=accelerator,
+            devices=devices,
+            nodes=nodes,
+            threads=threads,
+            precision=precision,
+            on_note=console.say,
+            on_progress=report,
         )
-    print(folder)
+    print(out / recipe)
     return 0
 
 

@@ -1,6 +1,8 @@
 """Libraries that only some of the work needs, and which extra of the package brings each."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from duchenne.errors import MissingExtraError
@@ -52,6 +54,29 @@ def needed(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(missing(error.name or module)) from None
+
+
+@contextmanager
+def extras_named() -> Iterator[None]:
+    """Name the extra where what the block does lacks a library.
+
+    Example:
+        >>> try:
+        ...     with extras_named():
+        ...         raise ModuleNotFoundError("No module named 'torch'", name="torch")
+        ... except MissingExtraError as error:
+        ...     print(str(error)[-30:])
+        pip install 'duchenne[train]'.
+
+    Raises:
+        MissingExtraError: A library is not installed; the message names the extra.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA_OF:
+            raise
+        raise MissingExtraError(missing(error.name or "")) from None
 
 
 def missing(module: str) -> str:

@@ -5,12 +5,13 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from duchenne.array_values import ArrayValues
 from duchenne.cropping import Picture
 from duchenne.errors import MediaError
 
 
-@dataclass(frozen=True)
-class Frame:
+@dataclass(frozen=True, eq=False)
+class Frame(ArrayValues):
     """One picture of a source.
 
     Attributes:
@@ -26,6 +27,11 @@ class Frame:
     timestamp_s: float
     pixels: Picture
     damaged: bool = False
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        damaged = ", damaged" if self.damaged else ""
+        return f"<Frame {self.index} of {self.source!r} at {self.timestamp_s:g} s, {width} x {height} px{damaged}>"
 
 
 def check_readable(path: Path, expected: str) -> None:

@@ -4,6 +4,8 @@ import io
 import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,19 +35,22 @@ _STDIN = "-"
 _BUDGET = DecodingBudget()
 
 
-def read_picture(picture: str | Path | bytes) -> Frame:
+def read_picture(picture: str | Path | bytes, name: str = _STDIN) -> Frame:
     """Return a picture as a frame: upright by its EXIF orientation, alpha laid over white, the first of an animation.
 
     Args:
-        picture: A path, or the bytes of a file; bytes have the source "-".
+        picture: A path, or the bytes of a file.
+        name: Of bytes, as the frame's source; "-" for those of standard input.
 
     Raises:
         MediaError: It is missing, no picture, broken, or beyond the limits of `limits`.
     """
     if isinstance(picture, bytes):
-        if not picture:
+        if not picture and name == _STDIN:
             raise MediaError("-: standard input was empty; expected the bytes of one picture: cat face.jpg | ... -")
-        return Frame(_STDIN, 0, 0.0, _decode(io.BytesIO(picture), _STDIN, len(picture)))
+        if not picture:
+            raise MediaError(f"{name}: there is nothing in it; expected the bytes of one picture.")
+        return Frame(name, 0, 0.0, _decode(io.BytesIO(picture), name, len(picture)))
     path = Path(picture)
     check_readable(path, "a picture")
     if (size := path.stat().st_size) > MAX_FILE_BYTES:
@@ -65,28 +70,19 @@ def read_standard_input() -> Frame:
     return read_picture(data)
 
 
-def frame_from_array(array: np.ndarray) -> Frame:
-    """Return an array as a frame of the source "array".
-
-    Args:
-        array: H x W x 3 RGB or H x W grey, uint8.
+def frame_from_image(image: Image.Image) -> Frame:
+    """Return a Pillow image as a frame, made upright and opaque as `read_picture` does; its file's name is the source.
 
     Raises:
-        MediaError: The array has another shape or type, or no pixels.
+        MediaError: It cannot be decoded, is closed, or has more than `MAX_PIXELS`.
     """
-    if array.dtype != np.uint8:
-        raise MediaError(
-            f"array: the picture is of {array.dtype}, expected uint8 with values 0-255. "
-            "Scale and convert it first, for example (255 * image).round().astype(np.uint8)."
-        )
-    if array.ndim == 2:
-        array = np.repeat(array[:, :, None], 3, axis=2)
-    if array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise MediaError(
-            f"array: the picture has the shape {array.shape}, expected height x width x 3 (RGB) or height x width. "
-            "Drop an alpha channel with image[:, :, :3]; give the frames of a batch one by one."
-        )
-    return Frame("array", 0, 0.0, np.ascontiguousarray(array))
+    name = str(getattr(image, "filename", "") or "image")
+    if image.width * image.height > MAX_PIXELS:
+        raise MediaError(_too_large(name, f"{image.width} x {image.height}"))
+    if not image.width * image.height:
+        raise MediaError(f"{name}: the image has no pixels; expected at least one.")
+    with _named_errors(name):
+        return Frame(name, 0, 0.0, _decode_image(image, name))
 
 
 def is_picture(path: Path) -> bool:
@@ -110,13 +106,19 @@ def _quiet_open(file: Path | io.BytesIO) -> Image.Image:
 
 
 def _decode(file: Path | io.BytesIO, name: str, file_bytes: int) -> np.ndarray:
-    """Return the RGB pixels; Pillow's decoders raise errors of many types on broken files, all become MediaError."""
+    """Return the RGB pixels."""
+    with _named_errors(name), _quiet_open(file) as image:
+        if fault := fault_of(image, file_bytes):
+            raise MediaError(f"{name}: {fault}")
+        with _BUDGET.reserved(decoding_bytes(image, file_bytes)):
+            return _decode_image(image, name)
+
+
+@contextmanager
+def _named_errors(name: str) -> Iterator[None]:
+    """Make a MediaError of whatever Pillow's decoders raise on broken pictures, which is of many types."""
     try:
-        with _quiet_open(file) as image:
-            if fault := fault_of(image, file_bytes):
-                raise MediaError(f"{name}: {fault}")
-            with _BUDGET.reserved(decoding_bytes(image, file_bytes)):
-                return _decode_image(image, name)
+        yield
     except MediaError:
         raise
     except Image.DecompressionBombError as error:

@@ -18,7 +18,7 @@ class Asked:
     """What a detector was asked for, and what it answers with.
 
     Attributes:
-        options: By the names of `DetectionOptions`.
+        options: By the names of `DetectionOptions`, and `neutral`, the path of neutral faces.
         thresholds: By AU name.
         columns: Of a table of its faces.
         weights: The files in use.

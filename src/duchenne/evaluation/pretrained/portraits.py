@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from duchenne.detector import AUDetector, DetectionOptions
+from duchenne.detector import AUDetector
 from duchenne.errors import EvaluationError
 from duchenne.measures.ranking import area_under_roc
 
@@ -69,7 +69,7 @@ def check_portraits(folder: Path) -> PortraitCheck:
 
 
 def _separation(folder: Path, pictures: pd.DataFrame) -> PortraitCheck:
-    detector = AUDetector(DetectionOptions(largest_face=True))
+    detector = AUDetector(largest_face=True)
     found = [
         (emotion, faces[0].probability)
         for file, emotion in zip(pictures["file"], pictures["emotion"], strict=True)

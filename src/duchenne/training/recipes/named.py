@@ -4,6 +4,7 @@ A recipe is a frozen dataclass; `dataclasses.replace` makes a variant of one. `d
 source, command, hardware, time and score as measured.
 """
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -147,7 +148,7 @@ def recipe_named(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def with_settings(recipe: Recipe, aus: str | None = None, **settings: Any) -> Recipe:
+def with_settings(recipe: Recipe, aus: str | int | Iterable[str | int] | None = None, **settings: Any) -> Recipe:
     """Return the recipe with other AUs and other settings; those that are None stay.
 
     Raises:

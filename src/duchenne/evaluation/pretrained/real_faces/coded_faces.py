@@ -11,7 +11,7 @@ from duchenne.alignment import eye_span_px
 from duchenne.colour import is_grey
 from duchenne.datasets.recording import SkipReason
 from duchenne.datasets.stills import load_stills
-from duchenne.detector import AUDetector, DetectionOptions
+from duchenne.detector import AUDetector
 from duchenne.errors import EvaluationError
 from duchenne.evaluation.pretrained.real_faces.coded_pictures import CodedPictures
 from duchenne.facs import AU_NAMES
@@ -78,7 +78,7 @@ def detector_for(weights: Path | None) -> AUDetector:
         WeightsError: The weights are missing or none.
     """
     sides = set(AURecognizer(weights).outputs) >= _SIDES
-    return AUDetector(DetectionOptions(largest_face=True, sides=sides, weights=weights), workers=1)
+    return AUDetector(largest_face=True, sides=sides, weights=weights, workers=1)
 
 
 def coded_faces(

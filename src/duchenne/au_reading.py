@@ -1,0 +1,134 @@
+"""From located faces to their action units, as the options ask for them: occurrence, sides, a person's neutral face."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from duchenne.alignment import AlignedFace, align
+from duchenne.cropping import Picture
+from duchenne.detection_options import DetectionOptions
+from duchenne.errors import UsageError
+from duchenne.location import LocatedFace
+from duchenne.media import Frame
+from duchenne.neutral_faces import NeutralFaces, ProbabilityOf, neutral_shifts, read_neutral
+from duchenne.recognition import AURecognizer, Recognized
+from duchenne.results import FaceAUs
+from duchenne.results.columns import Columns
+
+
+class AUReader:
+    """Reads the action units of faces whose landmarks are known.
+
+    A reader may be used from several threads at once.
+
+    Attributes:
+        path: The AU network.
+        aus: What is reported, in order.
+        thresholds: By AU name.
+        columns: Of a table of the faces.
+        neutral: Whose neutral face belongs to which source; None without them.
+        shifts: What the neutral face of each person takes off.
+
+    Raises:
+        UsageError: The options name an AU that the weights do not know, ask for sides that they do not tell apart or
+            for thresholds that they do not hold.
+        WeightsError: The weights are missing or altered.
+    """
+
+    def __init__(self, options: DetectionOptions) -> None:
+        self._options = options
+        self._recognizer = AURecognizer(options.weights)
+        self.path = self._recognizer.path
+        self.aus = self._choose_aus()
+        self.columns = self._choose_columns()
+        self._kept = [self._recognizer.aus.index(name) for name in self.aus]
+        self.thresholds: dict[str, float] = self._choose_thresholds()
+        self.neutral: NeutralFaces | None = None
+        self.shifts: dict[str, Float[np.ndarray, " a"]] = {}
+
+    def with_neutral(self, path: Path, probability_of: ProbabilityOf) -> "AUReader":
+        """Return this reader with the neutral faces that `path` names; the network is shared.
+
+        Args:
+            path: As `neutral_faces.read_neutral` takes it.
+            probability_of: The largest face's.
+
+        Raises:
+            UsageError: The weights know no rule for it, or `path` names no neutral faces that can be used.
+            MediaError: The one picture cannot be read.
+        """
+        rule = self._recognizer.neutral
+        if rule is None:
+            raise UsageError(f"{self.path.name} has no rule for neutral faces. Leave the neutral face out.")
+        told = AUReader.__new__(AUReader)
+        told.__dict__.update(self.__dict__)
+        told.neutral = read_neutral(path)
+        told.shifts = neutral_shifts(told.neutral, rule, probability_of)
+        return told
+
+    def recognize(
+        self, pixels: Picture, faces: Sequence[LocatedFace], aligned: Sequence[AlignedFace] | None = None
+    ) -> Recognized:
+        """Return what the network says of the faces of a picture, by its own AUs."""
+        aligned = aligned or [align(pixels, face.landmarks.points) for face in faces]
+        return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
+
+    def read(
+        self,
+        frame: Frame,
+        faces: Sequence[LocatedFace],
+        ids: Sequence[int],
+        aligned: Sequence[AlignedFace] | None = None,
+    ) -> list[FaceAUs]:
+        """Return the results for faces of a frame.
+
+        Args:
+            frame: The frame.
+            faces: In it.
+            ids: The `face_id` of each.
+            aligned: The same faces, where they are aligned already.
+        """
+        if not faces:
+            return []
+        found = self._shifted(self.recognize(frame.pixels, faces, aligned), frame.source)
+        results = (self._result(frame, k, face, found) for k, face in enumerate(faces))
+        return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
+
+    def _choose_aus(self) -> tuple[str, ...]:
+        known = self._recognizer.aus
+        wanted = known if self._options.aus is None else self._options.aus
+        if unknown := [name for name in wanted if name not in known]:
+            raise UsageError(f"The weights do not know {' '.join(unknown)}. They know: {' '.join(known)}.")
+        return tuple(wanted)
+
+    def _choose_columns(self) -> Columns:
+        known, sides = self._recognizer.outputs, self._options.sides
+        if sides and not {"side_probability", "side_intensity"} <= set(known):
+            raise UsageError(f"{self.path.name} does not tell left from right. Leave sides out.")
+        return Columns(self.aus, "intensity" in known, sides)
+
+    def _choose_thresholds(self) -> dict[str, float]:
+        chosen, known = self._options.thresholds or {}, self._recognizer
+        numbers = chosen if isinstance(chosen, Mapping) else {}
+        stored = known.thresholds if isinstance(chosen, Mapping) else known.thresholds_of(chosen)
+        by_au = dict(zip(known.aus, stored, strict=True)) | dict(numbers)
+        return {name: float(by_au[name]) for name in self.aus}
+
+    def _shifted(self, found: Recognized, source: str) -> Recognized:
+        """Return the predictions for the faces of a source once its person's neutral face is taken off."""
+        if self.neutral is None or self._recognizer.neutral is None:
+            return found
+        return self._recognizer.neutral.apply(found, self.shifts[self.neutral.person_of(source)])
+
+    def _result(self, frame: Frame, k: int, face: LocatedFace, found: Recognized) -> FaceAUs:
+        probability = found.probability[k, self._kept]
+        occurrence = probability >= np.array([self.thresholds[name] for name in self.aus])
+        sides = (found.side_probability, found.side_intensity) if self.columns.sides else (None, None)
+        graded, left_right, sided = (None if v is None else v[k, self._kept] for v in (found.intensity, *sides))
+        return FaceAUs(
+            frame.source, frame.index, frame.timestamp_s, k, face.box, face.landmarks, face.pose,
+            self.aus, probability, occurrence, graded, left_right, sided, self._options.unreliable,
+        )  # fmt: skip
