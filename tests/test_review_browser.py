@@ -241,8 +241,8 @@ def test_two_hours_scrub_without_stutter_and_10000_events_draw_at_once(opened, f
     late = frames[int(0.95 * len(frames))]
     told = (
         f"{count} events; draw: median {statistics.median(draws):.1f} ms, most {max(draws):.1f} ms; scrubbing:"
-        f" {len(frames)} frames, median {statistics.median(frames):.1f} ms, 95% {late:.1f} ms, most {frames[-1]:.1f} ms;"
-        f" {page.evaluate('seeks_')} seeks"
+        f" {len(frames)} frames, median {statistics.median(frames):.1f} ms, 95% {late:.1f} ms,"
+        f" most {frames[-1]:.1f} ms; {page.evaluate('seeks_')} seeks"
     )
     with capsys.disabled():
         print(f"\n{told}")
