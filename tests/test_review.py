@@ -99,7 +99,8 @@ def test_a_change_needs_an_origin_json_and_a_length(opened):
 
 @pytest.mark.parametrize(
     "path", ["../secret.txt", "..%2fsecret.txt", "%2e%2e/%2e%2e/secret.txt", "api/videos/../../secret.txt",
-             "secret.txt", "review.css/../../access.py", "..%5csecret.txt", "api/videos/-1/media", "api/videos/1e9/media"],
+             "secret.txt",
+             "review.css/../../access.py", "..%5csecret.txt", "api/videos/-1/media", "api/videos/1e9/media"],
 )  # fmt: skip
 def test_nothing_but_the_page_and_the_videos_is_served(opened, path):
     answer = opened().get(f"http://{HOST}/{TOKEN}/{path}")

@@ -131,7 +131,7 @@ class CoderJournal:
                 self.codes.coder = str(told.get("coder", ""))
                 return
             self.codes.apply(change_from(told))
-        except (ValueError, AttributeError, StudyError) as error:
+        except (ValueError, AttributeError, RecursionError, StudyError) as error:
             raise StudyError(
                 f"{self.path}, line {self._number}: {error}. The file is damaged; bring back a copy of it."
             ) from None

@@ -178,7 +178,7 @@ function goEvent(by, filter = state.filter) {
   if (!all.length) { say("No events."); return; }
   const here = state.selected ? all.indexOf(state.selected) : -1;
   let k = here + by;
-  if (here < 0) { const after = lowerBound(all, state.selected ? times(state.selected)[0] + 1e-6 : player.time + 2e-3, (one) => times(one)[0]); k = by > 0 ? after : after - 1; }
+  if (here < 0) { const after = lowerBound(all, state.selected ? times(state.selected)[0] + 1e-6 : player.time - 2e-3, (one) => times(one)[0]); k = by > 0 ? after : after - 1; }
   if (k < 0 || k >= all.length) { say(by > 0 ? "That was the last event." : "That was the first event."); return; }
   select(all[k], true);
 }
