@@ -1,6 +1,7 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from duchenne.alignment import AlignedFace, align
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName, check_thresholds
 from duchenne.cropping import Picture
-from duchenne.errors import UsageError
+from duchenne.errors import PictureWarning, UsageError
 from duchenne.location import FaceLocator, LocatedFace, located
 from duchenne.media import Frame, frame_from_array, open_video, read_picture
 from duchenne.neutral_faces import NeutralFaces, neutral_shifts, read_neutral
@@ -119,8 +120,13 @@ class AUDetector:
 
         Raises:
             MediaError: The picture cannot be read.
+
+        Warns:
+            PictureWarning: The file holds further pictures, looks empty, or the like (`Frame.notes`).
         """
         frame = frame_from_array(image) if isinstance(image, np.ndarray) else read_picture(image)
+        for note in frame.notes:
+            warnings.warn(f"{frame.source}: {note}.", PictureWarning, stacklevel=2)
         return self.detect_frame(frame)
 
     def detect_frame(self, frame: Frame) -> list[FaceAUs]:

@@ -19,6 +19,7 @@ class Frame:
         timestamp_s: Presentation time; 0 for a picture.
         pixels: H x W x 3, RGB.
         damaged: Whether the decoder of a video had to guess parts of it.
+        notes: Of a picture: what a reader of the results should know of how it was read and searched.
     """
 
     source: str
@@ -26,6 +27,7 @@ class Frame:
     timestamp_s: float
     pixels: Picture
     damaged: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def check_readable(path: Path, expected: str) -> None:
