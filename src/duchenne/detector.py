@@ -36,7 +36,7 @@ class DetectionOptions:
         thresholds: The name of one of the weights' sets ("balanced", "f1"), or thresholds by AU name that replace those
             of the weights, each 0-1 (`chosen_thresholds.read_thresholds` reads a file); None for what the weights take.
         largest_face: Keep only the largest face of each frame.
-        min_face_px: Smallest face to look for; None for the face detector's rule.
+        min_face_px: Smallest face to look for; None for 1/60 of a picture's shorter side and 1/20 of a video's.
         sides: Report the subject's left and right, too.
         weights: "real" or "rendered", the package's networks by what they learnt from; or a file that `duchenne export`
             has written. None for "real".
@@ -125,14 +125,14 @@ class AUDetector:
             PictureWarning: The file holds further pictures, looks empty, or the like (`Frame.notes`).
         """
         frame = frame_from_array(image) if isinstance(image, np.ndarray) else read_picture(image)
-        for note in frame.notes:
+        faces, notes = self._detect_still(frame)
+        for note in notes:
             warnings.warn(f"{frame.source}: {note}.", PictureWarning, stacklevel=2)
-        return self.detect_frame(frame)
+        return faces
 
     def detect_frame(self, frame: Frame) -> list[FaceAUs]:
-        """Return the faces of one frame; `face_id` counts them in order of confidence."""
-        found = self._locate(frame.pixels)
-        return self._results(frame, found, range(len(found)))
+        """Return the faces of one still picture; `face_id` counts them in order of confidence."""
+        return self._detect_still(frame)[0]
 
     def detect_frames(
         self, frames: Iterable[Frame], tracker: FaceTracker | None = None, smoother: LandmarkSmoother | None = None
@@ -184,11 +184,12 @@ class AUDetector:
         return results, [look_of(face.pixels) for face in aligned]
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
-        """Yield each frame with its faces, in order, `workers` of them in work at a time; no identity over time.
+        """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
 
-        Where `frames` breaks off with a MediaError, the frames before are given first.
+        The frames come with what the search adds to their notes; before a MediaError those before it are given.
         """
-        return side_by_side(frames, self.detect_frame, self.workers)
+        for frame, (faces, notes) in side_by_side(frames, self._detect_still, self.workers):
+            yield replace(frame, notes=notes), faces
 
     def detect_video(
         self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
@@ -218,8 +219,15 @@ class AUDetector:
         return tuple(wanted)
 
     def _locate(self, pixels: Picture) -> list[LocatedFace]:
-        found, _ = self._locator.locate(pixels, self.options.min_face_px)
+        """Return the faces of a frame of a video."""
+        found = self._locator.locate(pixels, self.options.min_face_px).faces
         return _largest(found) if self.options.largest_face else found
+
+    def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
+        """Return the faces of a picture, and what to note of it."""
+        there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
+        found = _largest(there.faces) if self.options.largest_face else there.faces
+        return self._results(frame, found, range(len(found))), (*frame.notes, *there.notes)
 
     def _choose_columns(self) -> Columns:
         known, sides = self._recognizer.outputs, self.options.sides
@@ -260,7 +268,7 @@ class AUDetector:
         return neutral_shifts(self.neutral, rule, self._probability_of_largest)
 
     def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
-        faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
+        faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces
         return self._recognize(frame.pixels, _largest(faces)).probability
 
     def _results(
