@@ -73,7 +73,7 @@ class TestSmallFaces:
         command = [sys.executable, "-m", "duchenne", "detect", "--help"]
         told = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "1/60 of the shorter side" in " ".join(told.stdout.replace("│", " ").split())
-        assert [smallest_face_px(height, 2 * height) for height in (1200, 1440, 3000, 9000)] == [24, 24, 50, 150]
+        assert [smallest_face_px(height, 2 * height) for height in (1200, 1440, 3000, 9000)] == [32, 32, 50, 150]
         assert smallest_face_px(300, 400) == 15
 
     def test_a_large_face_is_found_beside_small_ones(self, heads, locator):

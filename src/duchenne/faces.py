@@ -42,8 +42,8 @@ DEFAULT_INPUT_PX = 112 * 1024
 """Bound of the network's input when no smallest face is asked for: a 1280 x 720 frame takes 427 x 240 of it."""
 LARGEST_INPUT_PX = 4 * 1024 * 1024
 """Bound of the network's input in any case, so that a huge picture cannot fill the memory."""
-PICTURE_SHARE, PICTURE_FACE_PX = 60, 24.0
-"""In pictures the smallest face that is looked for is 1/60 of the shorter side, or 24 px where that is more."""
+PICTURE_SHARE, PICTURE_FACE_PX = 60, 32.0
+"""In pictures the smallest face that is looked for is 1/60 of the shorter side, or 32 px where that is more."""
 VIDEO_SHARE = 20
 """In videos it is 1/20 of the shorter side, or 12 px where that is more; likewise in the first look at a picture."""
 _TINY_PX, _TINY_CONFIDENCE = 16.0, 0.3

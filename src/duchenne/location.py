@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+from PIL import Image
 
 from duchenne.alignment import crop_transform
 from duchenne.cropping import Picture
@@ -165,10 +166,14 @@ class FaceLocator:
         """
         left, top, right, bottom = _window(around, pixels)
         window, least_px = pixels[top:bottom, left:right], None if around is None else _AGAIN * float(around.box[2])
+        shrunk = max(1, int(0.5 / input_scale(bottom - top, right - left, None))) if around is None else 1
+        window = np.asarray(Image.fromarray(window).reduce(shrunk)) if shrunk > 1 else window
         faces = []
         for quarters in (1, 2, 3):
             turned = np.ascontiguousarray(np.rot90(window, quarters))
-            boxes = [_turned_back(box, quarters, window, left, top) for box in self._find_turned(turned, least_px)]
+            boxes = [
+                _turned_back(box, quarters, window, (left, top), shrunk) for box in self._find_turned(turned, least_px)
+            ]
             faces += self._located_among(pixels, boxes, known, Counter())
         return faces
 
@@ -213,11 +218,19 @@ def _window(around: FaceBox | None, pixels: Picture) -> tuple[int, int, int, int
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
-def _turned_back(box: FaceBox, quarters: int, window: Picture, left: int, top: int) -> FaceBox:
-    """Return a face of a window that was turned counter-clockwise by quarters, in the picture that it was cut from."""
-    height, width = float(window.shape[0]), float(window.shape[1])
+def _turned_back(box: FaceBox, quarters: int, window: Picture, corner: tuple[int, int], shrunk: int) -> FaceBox:
+    """Return a face of a window that was turned counter-clockwise by quarters, in the picture that it was cut from.
+
+    Args:
+        box: In the turned window.
+        quarters: By which it was turned.
+        window: Before it was turned.
+        corner: Where its left and top lie in the picture.
+        shrunk: How many pixels of the picture one of the window's is wide.
+    """
+    height, width = float(window.shape[0] * shrunk), float(window.shape[1] * shrunk)
     shifts = {1: (width, 0.0), 2: (width, height), 3: (0.0, height)}
-    back = shift(left, top) @ similarity(1.0, 90.0 * quarters, shifts[quarters])
+    back = shift(*corner) @ similarity(float(shrunk), 90.0 * quarters, shifts[quarters])
     corners = transform_points(back, np.array([box.box[:2], box.box[:2] + box.box[2:]]))
     low = corners.min(0)
     return FaceBox(np.array([*low, *(corners.max(0) - low)]), box.confidence, transform_points(back, box.keypoints))

@@ -95,7 +95,7 @@ def detect(
         Keep only the largest face of each frame.
     min_face
         Smallest face to look for, in pixels of its box; smaller values cost time. Without it, in pictures 1/60 of the
-        shorter side (50 px of 3000) or 24 px, whichever is larger; in videos 1/20 of it (54 px of 1080) or 12 px, for
+        shorter side (50 px of 3000) or 32 px, whichever is larger; in videos 1/20 of it (54 px of 1080) or 12 px, for
         speed. A remark says where smaller ones are likely in a picture.
     sides
         Write probability and intensity of the subject's left and right, too, of action units that FACS codes by side.

@@ -13,7 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from duchenne.media.container import MAX_VIDEO_PIXELS
 
 _BITS = (8, 10, 12, 14, 16)
-_LOOKED_AT = 65536
+_LOOKED_AT = 8192
 _LEAST_CONTRAST = 16
 _DARK = 64
 _WHITE_IS_ZERO = 0
