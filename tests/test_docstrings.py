@@ -62,7 +62,7 @@ def called_by_users():
             continue
         yield name, value
         if inspect.isclass(value):
-            methods = inspect.getmembers(value, lambda member: inspect.isroutine(member))
+            methods = inspect.getmembers(value, inspect.isroutine)
             yield from ((f"{name}.{one}", member) for one, member in methods if not one.startswith("_"))
 
 

@@ -127,7 +127,10 @@ class _Run:
         for frame, faces in self.detector.detect_pictures(self._read_all(sources)):
             source = by_name[frame.source]
             self._take(source, frame, faces)
-            done = SourceRecord(source.name, source.kind.value, content_or_none(source, frame), 1, len(faces))
+            content = content_or_none(source, frame)
+            done = SourceRecord(source.name, source.kind.value, content, 1, len(faces), notes=frame.notes)
+            for note in frame.notes:
+                self.callback.note(source, note)
             self._advance(faces, (source, done), read=self.state.read + 1)
 
     def _read_all(self, sources: list[Source]) -> Iterator[Frame]:

@@ -19,7 +19,7 @@ class DetectionOptions:
         thresholds: The name of one of the weights' sets ("balanced", "f1"), or thresholds by AU name that replace those
             of the weights, each 0-1; None for what the weights take.
         largest_face: Keep only the largest face of each frame.
-        min_face_px: Smallest face to look for; None for the face detector's rule.
+        min_face_px: Smallest face to look for; None for 1/60 of a picture's shorter side and 1/20 of a video's.
         sides: Report the subject's left and right, too.
         weights: "real" or "rendered", the package's networks by what they learnt from; or a file that `duchenne export`
             has written. None for "real".

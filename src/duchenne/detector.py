@@ -1,6 +1,7 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from duchenne.au_reading import AUReader
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
 from duchenne.cropping import Picture
 from duchenne.detection_options import DetectionOptions
-from duchenne.errors import UsageError
+from duchenne.errors import PictureWarning, UsageError
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import FaceLocator, LocatedFace, located
 from duchenne.media import Frame, PictureLike, frame_of, open_video
@@ -184,13 +185,19 @@ class AUDetector:
 
         Raises:
             MediaError: The picture cannot be read, or is none of these.
+
+        Warns:
+            PictureWarning: The file holds further pictures, looks empty, or the like (`Frame.notes`).
         """
-        return self.detect_frame(frame_of(image))
+        frame = frame_of(image)
+        faces, notes = self._detect_still(frame)
+        for note in notes:
+            warnings.warn(f"{frame.source}: {note}.", PictureWarning, stacklevel=2)
+        return faces
 
     def detect_frame(self, frame: Frame) -> list[FaceAUs]:
-        """Return the faces of one frame; `face_id` counts them in order of confidence."""
-        found = self._locate(frame.pixels)
-        return self._results(frame, found, range(len(found)))
+        """Return the faces of one still picture; `face_id` counts them in order of confidence."""
+        return self._detect_still(frame)[0]
 
     def detect_frames(
         self, frames: Iterable[Frame], tracker: FaceTracker | None = None, smoother: LandmarkSmoother | None = None
@@ -242,11 +249,12 @@ class AUDetector:
         return results, [look_of(face.pixels) for face in aligned]
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
-        """Yield each frame with its faces, in order, `workers` of them in work at a time; no identity over time.
+        """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
 
-        Where `frames` breaks off with a MediaError, the frames before are given first.
+        The frames come with what the search adds to their notes; before a MediaError those before it are given.
         """
-        return side_by_side(frames, self.detect_frame, self.workers)
+        for frame, (faces, notes) in side_by_side(frames, self._detect_still, self.workers):
+            yield replace(frame, notes=notes), faces
 
     def detect_video(
         self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
@@ -267,8 +275,15 @@ class AUDetector:
                 yield from faces
 
     def _locate(self, pixels: Picture) -> list[LocatedFace]:
-        found, _ = self._locator.locate(pixels, self.options.min_face_px)
+        """Return the faces of a frame of a video."""
+        found = self._locator.locate(pixels, self.options.min_face_px).faces
         return _largest(found) if self.options.largest_face else found
+
+    def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
+        """Return the faces of a picture, and what to note of it."""
+        there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
+        found = _largest(there.faces) if self.options.largest_face else there.faces
+        return self._results(frame, found, range(len(found))), (*frame.notes, *there.notes)
 
     def _results(
         self,
@@ -280,7 +295,7 @@ class AUDetector:
         return self._reader.read(frame, faces, ids, aligned)
 
     def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
-        faces, _ = self._locator.locate(frame.pixels, self.options.min_face_px)
+        faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces
         return self._reader.recognize(frame.pixels, _largest(faces)).probability
 
 

@@ -34,6 +34,10 @@ class MediaError(DuchenneError):
     """A picture, a video or a camera cannot be read."""
 
 
+class PictureWarning(UserWarning):
+    """What a reader of the numbers should know of how a picture was read and searched; `Frame.notes` in warnings."""
+
+
 class OutputError(DuchenneError):
     """A result cannot be written."""
 

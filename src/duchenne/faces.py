@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
 from duchenne.array_values import ArrayValues
@@ -43,6 +43,11 @@ DEFAULT_INPUT_PX = 112 * 1024
 """Bound of the network's input when no smallest face is asked for: a 1280 x 720 frame takes 427 x 240 of it."""
 LARGEST_INPUT_PX = 4 * 1024 * 1024
 """Bound of the network's input in any case, so that a huge picture cannot fill the memory."""
+PICTURE_SHARE, PICTURE_FACE_PX = 60, 32.0
+"""In pictures the smallest face that is looked for is 1/60 of the shorter side, or 32 px where that is more."""
+VIDEO_SHARE = 20
+"""In videos it is 1/20 of the shorter side, or 12 px where that is more; likewise in the first look at a picture."""
+_TINY_PX, _TINY_CONFIDENCE = 16.0, 0.3
 _MERGE_IOU = 0.35
 _SWALLOWED_SHARE = 0.7
 
@@ -65,6 +70,22 @@ class FaceBox(ArrayValues):
         left, top, width, height = self.box
         place = f"{width:.0f} x {height:.0f} px at ({left:.0f}, {top:.0f})"
         return f"<FaceBox {place}, confidence {self.confidence:.2f}>"
+
+
+@dataclass(frozen=True)
+class FaceSearch:
+    """What one look at a picture found.
+
+    Attributes:
+        faces: The most certain first.
+        tiny: How many places look like faces at the lower end of what the network sees, uncertain ones among them;
+            where there are several, smaller faces are likely.
+        network_from_picture: Scale of the network's input.
+    """
+
+    faces: list[FaceBox]
+    tiny: int
+    network_from_picture: float
 
 
 def keypoints_from_landmarks(landmarks: Float[np.ndarray, "49 2"]) -> Float[np.ndarray, "5 2"]:
@@ -141,26 +162,45 @@ def merge_boxes(
     left = np.argsort(-scores, kind="stable")
     while len(left):
         best = left[0]
-        iou = overlap(boxes[best], boxes[left])
-        smaller = np.minimum(boxes[best, 2:].prod(), boxes[left, 2:].prod(1))
-        swallowed = _shared_area(boxes[best], boxes[left]) / np.maximum(smaller, 1e-9) > _SWALLOWED_SHARE
-        averaged = left[(iou > 0.5) | (left == best)]
+        averaged = left[(overlap(boxes[best], boxes[left]) > 0.5) | (left == best)]
         weights = scores[averaged] / scores[averaged].sum()
         box = weights @ boxes[averaged]
         points = np.tensordot(weights, keypoints[averaged], 1)
         faces.append(FaceBox(box, float(scores[best]), points))
-        left = left[~((iou > _MERGE_IOU) | swallowed | (left == best))]
+        left = left[~(is_same_face(boxes[best], boxes[left]) | (left == best))]
     return faces
 
 
-def input_scale(height: int, width: int, min_face_px: float | None) -> float:
-    """Return the factor from picture to network input.
+def is_same_face(box: Float[np.ndarray, "4"], others: Float[np.ndarray, "n 4"]) -> Bool[np.ndarray, " n"]:
+    """Return whether a box and others mark one face: they overlap much, or one holds most of the other."""
+    smaller = np.minimum(box[2:].prod(), others[:, 2:].prod(1))
+    swallowed = _shared_area(box, others) / np.maximum(smaller, 1e-9) > _SWALLOWED_SHARE
+    return (overlap(box, others) > _MERGE_IOU) | swallowed
 
-    A face of `min_face_px` gets `NETWORK_FACE_PX`, at most 2 x enlarged. Without a wish the smallest face is 1/20 of
-    the picture's shorter side or 12 px, whichever is larger, and the input holds at most `DEFAULT_INPUT_PX`.
+
+def smallest_face_px(height: int, width: int) -> float:
+    """Return the smallest face that is looked for in a picture unless asked otherwise.
+
+    Ours: faces of 95 px in 4000 x 3000 are 23 px to the network then.
+
+    Example:
+        >>> smallest_face_px(3000, 4000), smallest_face_px(480, 640)
+        (50.0, 24.0)
+    """
+    return min(_video_face_px(height, width), max(PICTURE_FACE_PX, min(height, width) / PICTURE_SHARE))
+
+
+def _video_face_px(height: int, width: int) -> float:
+    return max(NETWORK_FACE_PX, min(height, width) / VIDEO_SHARE)
+
+
+def input_scale(height: int, width: int, min_face_px: float | None) -> float:
+    """Return the factor from picture to network input; a face of `min_face_px` gets `NETWORK_FACE_PX`, at most doubled.
+
+    Without a wish the smallest face is that of `VIDEO_SHARE`, and the input holds at most `DEFAULT_INPUT_PX`.
     """
     if min_face_px is None:
-        smallest, bound = max(NETWORK_FACE_PX, min(height, width) / 20), DEFAULT_INPUT_PX
+        smallest, bound = _video_face_px(height, width), DEFAULT_INPUT_PX
     else:
         smallest, bound = min_face_px, LARGEST_INPUT_PX
     return min(2.0, NETWORK_FACE_PX / smallest, float(np.sqrt(bound / (height * width))))
@@ -202,7 +242,13 @@ class FaceDetector:
     def find(
         self, pixels: UInt8[np.ndarray, "h w 3"], min_face_px: float | None = None, confidence: float | None = None
     ) -> list[FaceBox]:
-        """Return the faces of a picture, the most certain first.
+        """Return the faces that `search` finds."""
+        return self.search(pixels, min_face_px, confidence).faces
+
+    def search(
+        self, pixels: UInt8[np.ndarray, "h w 3"], min_face_px: float | None = None, confidence: float | None = None
+    ) -> FaceSearch:
+        """Return what one look at a picture finds.
 
         Args:
             pixels: RGB.
@@ -224,9 +270,23 @@ class FaceDetector:
         scale = input_scale(pixels.shape[0], pixels.shape[1], min_face_px)
         canvas, scale_xy, offset = _network_input(pixels, scale)
         maps = self._maps(canvas)
-        scores, boxes, keypoints = decode_maps([m[0] for m in maps], threshold)
+        maps = [m[0] for m in maps]
+        scores, boxes, keypoints = decode_maps(maps, threshold)
         boxes = np.hstack([boxes[:, :2] - offset, boxes[:, 2:]]) / np.tile(scale_xy, 2)
-        return merge_boxes(scores, boxes, (keypoints - offset) / scale_xy)
+        faces = merge_boxes(scores, boxes, (keypoints - offset) / scale_xy)
+        return FaceSearch(faces, _tiny_faces(maps), float(scale_xy.min()))
+
+
+def is_known(box: FaceBox, known: Sequence[FaceBox]) -> bool:
+    """Return whether a box marks one of the known faces."""
+    return bool(known) and bool(is_same_face(box.box, np.array([face.box for face in known])).any())
+
+
+def _tiny_faces(maps: Sequence[Float[np.ndarray, "_ _ 14"]]) -> int:
+    """Return how many places look like faces that are hardly large enough for the network."""
+    scores, boxes, keypoints = decode_maps(maps, _TINY_CONFIDENCE)
+    small = boxes[:, 2] < _TINY_PX
+    return len(merge_boxes(scores[small], boxes[small], keypoints[small]))
 
 
 def _network_input(pixels: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

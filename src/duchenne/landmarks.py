@@ -1,7 +1,7 @@
 """From a face in a frame to its 49 landmarks with depth, and from these to the pose of the head."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -71,13 +71,17 @@ class FaceLandmarks(ArrayValues):
         points: (49, 2), image pixels.
         depth: (49,), in the same unit, 0 at the mean, positive away from the camera (weak perspective).
         visibility: (49,), probability 0-1 that the point is neither outside the picture nor hidden.
-        confidence: 0-1, how much the crop looks like a face to the landmarker.
+        confidence: 0-1, how much the crop looks like a face to the landmarker; of a `location.LocatedFace` its
+            `plausibility`, how sure it is that the points make a face.
+        mirror_gap: RMS distance between the points that were found in the crop and in its mirror image, as a share of
+            the crop's side; 0 where there was no such crop.
     """
 
     points: Float[np.ndarray, "49 2"]
     depth: Float[np.ndarray, "49"]
     visibility: Float[np.ndarray, "49"]
     confidence: float
+    mirror_gap: float = 0.0
 
     def __repr__(self) -> str:
         return f"<FaceLandmarks {len(self.points)} points, confidence {self.confidence:.2f}>"
@@ -202,7 +206,9 @@ class Landmarker:
         points, visibility, presence = self.run(np.stack([crop, crop[:, ::-1]]))
         points[1] = points[1][MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [self.rule.side_px, 0.0, 0.0]
         visibility[1] = visibility[1][MIRROR_LANDMARKS]
-        return _in_picture(points.mean(0), visibility.mean(0), float(presence.mean()), crop_from_image)
+        gap = float(np.sqrt(((points[0, :, :2] - points[1, :, :2]) ** 2).sum(1).mean())) / self.rule.side_px
+        found = _in_picture(points.mean(0), visibility.mean(0), float(presence.mean()), crop_from_image)
+        return replace(found, mirror_gap=gap)
 
     def run(
         self, crops: UInt8[np.ndarray, "n s s 3"]

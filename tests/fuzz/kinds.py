@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 import duchenne
+from heic import tiled_heic
 from miniature_releases import (
     write_bp4d,
     write_ck_plus,
@@ -81,6 +82,7 @@ def _make_pictures(folder: Path) -> None:
     face.save(folder / "l.bmp")
     face.save(folder / "m.jp2")
     face.save(folder / "n.avif", speed=10)
+    (folder / "o.heic").write_bytes(tiled_heic(np.asarray(face)))
     face.save(folder / "o.ppm")
 
 

@@ -121,7 +121,8 @@ def _faces(recording: Recording, row: int, pixels: Picture, landmarks: str) -> t
     if landmarks == "exact" and truth is not None:
         face = _known_face(truth.points[row])
         return ([], SkipReason.TOO_SMALL) if isinstance(face, Refusal) else ([face], SkipReason.NO_FACE)
-    faces, refused = _locator().locate(pixels)
+    found = _locator().locate(pixels)
+    faces, refused = found.faces, found.refused
     reason = SkipReason(refused.most_common(1)[0][0].value) if refused else SkipReason.NO_FACE
     if truth is None or not faces:
         return faces, reason

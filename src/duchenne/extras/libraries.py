@@ -8,6 +8,7 @@ from types import ModuleType
 from duchenne.errors import MissingExtraError
 
 EXTRA_OF = {
+    "pi_heif": "heif",
     "pyarrow": "parquet",
     "pandas": "pandas",
     "numba": "synthesis",
@@ -29,6 +30,7 @@ EXTRA_OF = {
 }
 """The smallest extra with a library, by the name under which it is imported."""
 PURPOSE_OF = {
+    "heif": "HEIC pictures",
     "parquet": "Parquet files",
     "pandas": "tables in pandas",
     "synthesis": "rendered heads",

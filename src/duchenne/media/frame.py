@@ -20,6 +20,7 @@ class Frame(ArrayValues):
         timestamp_s: Presentation time; 0 for a picture.
         pixels: H x W x 3, RGB.
         damaged: Whether the decoder of a video had to guess parts of it.
+        notes: Of a picture: what a reader of the results should know of how it was read and searched.
     """
 
     source: str
@@ -27,6 +28,7 @@ class Frame(ArrayValues):
     timestamp_s: float
     pixels: Picture
     damaged: bool = False
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape[:2]

@@ -67,7 +67,7 @@ def decoding_bytes(image: Image.Image, file_bytes: int) -> int:
 
 def _bytes_to_rgb(image: Image.Image) -> int:
     """Return what a pixel takes from Pillow's picture to an array: 3 for the array, 4 for each picture between."""
-    if image.mode.startswith("I"):
+    if image.mode == "F" or image.mode.startswith("I"):
         return 24
     if image.has_transparency_data:
         return 19

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from duchenne.errors import MediaError
 from duchenne.media.frame import Frame, check_readable
+from duchenne.media.heif import head_of, is_heif, lacking
 from duchenne.media.limits import (
     MAX_FILE_BYTES,
     MAX_PIXELS,
@@ -22,40 +23,49 @@ from duchenne.media.limits import (
     fault_of,
 )
 from duchenne.media.pixel_aspect import square_size, still_aspect
+from duchenne.media.sample_range import emptiness, in_bytes
 
 PICTURE_ENDINGS = frozenset(
     f".{name}"
     for name in (
         *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "bmp"),
-        *("gif", "tif", "tiff", "jp2", "avif", "ppm", "pgm", "pnm"),
+        *("gif", "tif", "tiff", "jp2", "j2k", "avif", "heic", "heif", "hif", "ppm", "pgm", "pnm"),
     )
 )
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "AVIF", "PPM")
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "AVIF", "HEIF", "PPM")
+_ONE_OF_SEVERAL = (
+    "it holds several pictures, of which the first alone was read; save the others as files, or an animation as a video"
+)
 _STDIN = "-"
 _BUDGET = DecodingBudget()
 
 
 def read_picture(picture: str | Path | bytes, name: str = _STDIN) -> Frame:
-    """Return a picture as a frame: upright by its EXIF orientation, alpha laid over white, the first of an animation.
+    """Return a picture as a frame: upright by its EXIF orientation, alpha laid over white, the first of several.
+
+    `Frame.notes` says where a file holds several pictures, what was taken for white where samples are no bytes, and
+    where nothing can be seen.
 
     Args:
         picture: A path, or the bytes of a file.
         name: Of bytes, as the frame's source; "-" for those of standard input.
 
     Raises:
-        MediaError: It is missing, no picture, broken, or beyond the limits of `limits`.
+        MediaError: It is missing, no picture, broken, beyond the limits of `limits`, or HEIC without the extra `heif`.
     """
     if isinstance(picture, bytes):
         if not picture and name == _STDIN:
             raise MediaError("-: standard input was empty; expected the bytes of one picture: cat face.jpg | ... -")
         if not picture:
             raise MediaError(f"{name}: there is nothing in it; expected the bytes of one picture.")
-        return Frame(name, 0, 0.0, _decode(io.BytesIO(picture), name, len(picture)))
+        pixels, notes = _decode(io.BytesIO(picture), name, len(picture))
+        return Frame(name, 0, 0.0, pixels, notes=notes)
     path = Path(picture)
     check_readable(path, "a picture")
     if (size := path.stat().st_size) > MAX_FILE_BYTES:
         raise MediaError(_too_many_bytes(str(picture), size, MAX_FILE_BYTES))
-    return Frame(str(picture), 0, 0.0, _decode(path, str(picture), size))
+    pixels, notes = _decode(path, str(picture), size)
+    return Frame(str(picture), 0, 0.0, pixels, notes=notes)
 
 
 def read_standard_input() -> Frame:
@@ -82,12 +92,15 @@ def frame_from_image(image: Image.Image) -> Frame:
     if not image.width * image.height:
         raise MediaError(f"{name}: the image has no pixels; expected at least one.")
     with _named_errors(name):
-        return Frame(name, 0, 0.0, _decode_image(image, name))
+        pixels, notes = _decode_image(image, None, name)
+        return Frame(name, 0, 0.0, pixels, notes=notes)
 
 
 def is_picture(path: Path) -> bool:
     """Return whether the file's header is that of a picture format read here."""
     try:
+        if is_heif(head_of(path)):
+            return True
         with _quiet_open(path):
             return True
     except Image.DecompressionBombError:
@@ -105,13 +118,16 @@ def _quiet_open(file: Path | io.BytesIO) -> Image.Image:
         return Image.open(file, formats=formats)
 
 
-def _decode(file: Path | io.BytesIO, name: str, file_bytes: int) -> np.ndarray:
-    """Return the RGB pixels."""
-    with _named_errors(name), _quiet_open(file) as image:
-        if fault := fault_of(image, file_bytes):
-            raise MediaError(f"{name}: {fault}")
-        with _BUDGET.reserved(decoding_bytes(image, file_bytes)):
-            return _decode_image(image, name)
+def _decode(file: Path | io.BytesIO, name: str, file_bytes: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return RGB pixels and notes."""
+    with _named_errors(name):
+        if absent := lacking(head_of(file)):
+            raise MediaError(f"{name}: {absent}")
+        with _quiet_open(file) as image:
+            if fault := fault_of(image, file_bytes):
+                raise MediaError(f"{name}: {fault}")
+            with _BUDGET.reserved(decoding_bytes(image, file_bytes)):
+                return _decode_image(image, file, name)
 
 
 @contextmanager
@@ -147,34 +163,37 @@ def _too_large(name: str, size: str) -> str:
     return f"{name}: {size} pixels; the limit is {MAX_PIXELS // 10**6} million. Scale the picture down first."
 
 
-def _decode_image(image: Image.Image, name: str) -> np.ndarray:
+def _decode_image(image: Image.Image, file: Path | io.BytesIO | None, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image.load()
-        size = square_size(*image.size, still_aspect(image))
+        several, aspect = _holds_several(image), still_aspect(image)
+        image, note = in_bytes(image, file)
+        size = square_size(*image.size, aspect)
         if size[0] * size[1] > MAX_PIXELS:
             raise MediaError(_too_large(name, f"{size[0]} x {size[1]}"))
         if size != image.size:
             image = image.resize(size, Image.Resampling.BICUBIC)
         upright = ImageOps.exif_transpose(image)
-        return np.ascontiguousarray(np.asarray(_rgb(upright, name), np.uint8))
+        pixels = np.ascontiguousarray(np.asarray(_rgb(upright), np.uint8))
+    notes = (_ONE_OF_SEVERAL if several else None, note, emptiness(pixels))
+    return pixels, tuple(note for note in notes if note)
 
 
-def _rgb(image: Image.Image, name: str) -> Image.Image:
+def _holds_several(image: Image.Image) -> bool:
+    """Return whether a file holds further pictures; those that cameras put beside a JPEG (MPO) are no others."""
+    try:
+        return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+    except Exception:  # What follows the first picture is broken.
+        return True
+
+
+def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode == "F":
-        raise MediaError(f"{name}: the samples are 32-bit floats, of unknown range. Save it with 8 bits a channel.")
-    if image.mode.startswith("I"):
-        return _from_16_bits(image, name)
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
-
-
-def _from_16_bits(image: Image.Image, name: str) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise MediaError(f"{name}: the samples have 32 bits, of unknown range. Save it with 8 or 16 bits a channel.")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")

@@ -8,6 +8,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -200,8 +201,11 @@ def read_record(path: Path) -> ResultRecord:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages on which numbers rest."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _NUMBERS_REST_ON}}
+    """Return the versions of Python and of the packages on which numbers rest, those of extras where they are."""
+    found = {"python": platform.python_version(), **{name: version(name) for name in _NUMBERS_REST_ON}}
+    with suppress(PackageNotFoundError):
+        found["pi-heif"] = version("pi-heif")
+    return found
 
 
 def package_version() -> str:
