@@ -7,6 +7,7 @@
 # make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
 # make kill   kill -9 and full disks at 40 places of a folder run, a video and a training (hours)
 # make notebooks  those of docs/notebooks and, where R is installed, docs/study.R, on rendered faces, in out/notebooks
+# make browsers  the review page in Chromium, with axe-core of npm in a temporary folder; screenshots in out/review
 # make full   all of these
 # They make their own environment in .venv; PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
@@ -15,7 +16,7 @@ CASES ?= 20000
 FIRST ?= 0
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check docs lowest wheel fuzz kill notebooks full clean
+.PHONY: demo test check docs lowest wheel fuzz kill notebooks browsers full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -88,7 +89,15 @@ notebooks: $(VENV)/.notebooks
 	cd out/notebooks && $(abspath $(VENV))/bin/jupyter execute --inplace --timeout=-1 study.ipynb dyads.ipynb fine_tuning.ipynb
 	cd out/notebooks && if command -v Rscript; then Rscript study.R; else echo "R is not installed: study.R was not run."; fi
 
-full: demo check docs test wheel lowest fuzz kill notebooks
+browsers: $(VENV)/.test
+	$(PIP) playwright
+	@mkdir -p out
+	axe=$$(mktemp -d) && npm install --silent --no-save --prefix "$$axe" axe-core && \
+		AXE="$$axe/node_modules/axe-core/axe.min.js" $(VENV)/bin/python -m pytest -m browser tests/test_review_browser.py; \
+		code=$$?; rm -rf "$$axe"; exit $$code
+
+
+full: demo check docs test wheel lowest fuzz kill notebooks browsers
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist

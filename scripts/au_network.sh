@@ -20,8 +20,12 @@ draw() { # name, seed, count, further options
 draw faint 1044 14000 --cooccurrence training --grades faint
 draw even 1045 10000 --cooccurrence training --grades uniform
 draw tilted 1047 6000 --cooccurrence training --poses tilted
+draw rest 1051 5000 --cooccurrence neutral
+draw further 1052 12000 --cooccurrence training \
+    --shares prototype-pairs=.3,independent=.15,single=.1,neutral=.02
 draw choose 1041 2500 --cooccurrence training --grades uniform
 draw choose_neutral 1041 1000 --cooccurrence neutral --poses frontal
+draw choose_rest 1041 1000 --cooccurrence neutral
 draw poses 42 3000 --cooccurrence independent --poses grid
 draw pairs 43 2000 --cooccurrence pairs --poses frontal
 draw free 45 1500 --cooccurrence independent
@@ -35,15 +39,17 @@ done
 learn() { # name, epochs, further options
     name=$1 epochs=$2
     shift 2
-    duchenne train symmetric --data "$work/faint.store" --data "$work/even.store" --data "$work/tilted.store" \
+    duchenne train symmetric --data "$work/faint.store" --data "$work/even.store" --data "$work/tilted.store" "$@" \
         --data "$work/real_teach.store" --valid "$work/real_choose.store" --epochs "$epochs" --threads 1 \
-        --out "$work/$name" "$@"
+        --out "$work/$name"
 }
 learn first 5 --seed "$seed"
-learn further 10 --seed "$((seed + 1))" --graded-share 0.25 --start "$work/first/symmetric"
-duchenne dev release-au-network "$work/further/symmetric" --choose "$work/choose.store" --poses "$work/poses.store" \
+learn last 16 --data "$work/rest.store" --data "$work/further.store" --seed "$((seed + 1))" --graded-share 0.25 \
+    --rest-times 4 --start "$work/first/symmetric"
+duchenne dev release-au-network "$work/last/symmetric" --choose "$work/choose.store" --poses "$work/poses.store" \
     --pairs "$work/pairs.store" --free "$work/free.store" --prototypes "$work/prototypes.store" \
-    --choose-neutral "$work/choose_neutral.store" --free-neutral "$work/free_neutral.store" \
+    --choose-neutral "$work/choose_neutral.store" --choose-rest "$work/choose_rest.store" \
+    --free-neutral "$work/free_neutral.store" \
     --real-choose "$work/real_choose.store" --real-teach "$work/real_teach.store" \
     --weights "$work/au_real.onnx" --result "$work/au_real.json"
 duchenne dev real-faces "$faces/codes.csv" --weights "$work/au_real.onnx" --labels "$labels" \

@@ -289,6 +289,7 @@ def test_the_release_writes_weights_and_says_what_they_reach(system, tmp_path):
     stores = {"choose": measured(toy_store(120, 6, "c")), "poses": grid, "pairs": pairs}
     stores |= {"free": measured(toy_store(60, 9, "g"))}
     stores |= {"prototypes": measured(toy_store(60, 14, "h"), [{"prototype": "joy", "differs": []}] * 60)}
+    stores |= {"choose_rest": resting(toy_store(240, 12, "c"))}
     stores |= {"choose_neutral": resting(toy_store(240, 10, "c")), "free_neutral": measured(toy_store(60, 11, "g"))}
     found = au_network.release(system, au_network.Stores(**stores), tmp_path / "x.onnx")
     assert from_json(AUNetworkResult, json.loads(json.dumps(to_json(found)))) == found
@@ -426,4 +427,4 @@ def test_the_rule_shifts_sides_and_grades_alike():
 def test_a_folder_without_a_store_is_named(system, tmp_path):
     system.save(tmp_path)
     with pytest.raises(DatasetError, match="no prepared store"):
-        au_network.release_au_network(tmp_path, au_network.StoreFolders(*[tmp_path] * 7), tmp_path / "w")
+        au_network.release_au_network(tmp_path, au_network.StoreFolders(*[tmp_path] * 8), tmp_path / "w")

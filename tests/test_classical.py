@@ -11,7 +11,7 @@ from skimage.feature import local_binary_pattern
 from duchenne.errors import TrainingError, UsageError
 from duchenne.measures.ranking import area_under_roc
 from duchenne.training.action_units.initialisation import Initialisation
-from duchenne.training.classical.chain import chains, geometry
+from duchenne.training.classical.chain import chains, geometry, videos_of
 from duchenne.training.classical.descriptors import gradient_histograms, grey_of, pattern_histograms
 from duchenne.training.classical.joint import marginals, related_pairs
 from duchenne.training.recipes.named import RECIPES
@@ -51,14 +51,35 @@ def test_a_step_edge_points_one_way_and_turning_it_turns_the_histogram():
 
 def test_geometry_forgets_place_and_size():
     points = RNG.uniform(50, 150, (6, 49, 2))
-    sequence = np.array(["a", "a", "a", "b", "b", "b"])
-    assert_allclose(geometry(points * 2 + 7, sequence), geometry(points, sequence), atol=1e-9)
+    video, frame = np.array([0, 0, 0, 1, 1, 1]), np.arange(6)
+    assert_allclose(geometry(points * 2 + 7, video, frame), geometry(points, video, frame), atol=1e-9)
 
 
-def test_chains_follow_time_and_break_where_a_label_is_unknown():
-    sequence, frame = np.array(list("abaaab")), np.array([3, 1, 1, 2, 4, 0])
-    use = np.array([True, True, True, False, True, True])
-    assert [part.tolist() for part in chains(sequence, frame, use)] == [[2], [0, 4], [5, 1]]
+def test_differences_are_those_to_the_frame_before_in_eye_spans_a_frame():
+    points = np.zeros((5, 49, 2))
+    points[:, 28, 0] = 100.0  # the outer corner of the other eye; the first is at 0
+    points[:, 34, 1] = [0, 10, 40, 7, 9]  # middle of the upper lip
+    video, frame = np.array([0, 0, 0, 1, 1]), np.array([1, 2, 4, 1, 90])
+    change = geometry(points, video, frame)[:, 98:196].reshape(5, 49, 2)
+    assert_allclose(change[:, 34, 1], [0, 0.1, 0.15, 0, 0], atol=1e-12)
+    assert np.count_nonzero(change) == 2
+
+
+def test_chains_follow_time_and_break_where_a_label_is_unknown_or_frames_are_missing():
+    video, frame = np.array([0, 1, 0, 0, 0, 1, 1]), np.array([3, 1, 1, 2, 4, 0, 27])
+    use = np.array([True, True, True, False, True, True, True])
+    assert [part.tolist() for part in chains(video, frame, use)] == [[2], [0, 4], [5, 1], [6]]
+
+
+def test_each_view_is_a_video_and_each_still_stands_alone():
+    store = toy_store(8)
+    store.sequence = np.array(["a"] * 8)
+    store.subject = np.array(["p"] * 4 + ["q"] * 4)
+    store.pose_number = np.array([1, 1, 2, 2, 1, 1, 1, 1])
+    store.in_time[6:] = False
+    videos = videos_of(store).tolist()
+    assert [videos.count(number) for number in dict.fromkeys(videos)] == [2, 2, 2, 1, 1]
+    assert videos[0] == videos[1] != videos[2] == videos[3]
 
 
 def test_pairs_pull_related_aus_and_none_leaves_the_logits_alone():

@@ -17,6 +17,7 @@ TAUGHT = {
     ("prepare",): "Frames are processed as in detection",
     ("render",): "the same seed gives the same files, byte for byte",
     ("report",): "The page is one HTML file that works offline",
+    ("review",): "on the disk before the page says so",
     ("reproduce",): "seeds, systems and experiments can be added later",
     ("sample",): "without anything of the result",
     ("train",): "The same command continues an interrupted run",

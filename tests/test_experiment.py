@@ -154,7 +154,7 @@ def releases(tmp_path, monkeypatch):
         random_labels(path, BP4D_HEADER, rng)
     for path in (tmp_path / "fera17").glob("*_Occ/*.csv"):
         random_labels(path, (0, 1, 4, 6, 7, 10, 12, 14, 15, 17, 23), rng)
-    return Releases(tmp_path / "bp4d", tmp_path / "fera17", PrepareOptions())
+    return Releases(tmp_path / "bp4d", tmp_path / "fera17", PrepareOptions(poses="seven"))
 
 
 def test_real_releases_give_three_settings_and_bp4ds_test_subjects_never_train(releases, tmp_path):
@@ -173,13 +173,32 @@ def test_real_releases_give_three_settings_and_bp4ds_test_subjects_never_train(r
     assert runs["across"].origin.training.left_out == ("AU02", "AU24")
     assert set(runs["across"].by_subject) == tested
     assert list(runs["poses"].by_pose.poses) == list(range(1, 10))
+    assert runs["poses"].origin.learnt_from == ()
+    for part in ("train", "valid"):
+        assert set(fera17.train_set.part(part).pose_number) == {2, 3, 4, 5, 6, 8, 9}
+    assert "trained under poses 2 3 4 5 6 8 9" in runs["poses"].origin.protocol
+    said = (tmp_path / "out" / "report" / "report.md").read_text(encoding="utf-8")
+    assert "sampling all, step 1, seed 1: BP4D 60 faces of 60 frames, FERA 2017 148 faces of 148 frames" in said
     tables = {path.stem for path in (tmp_path / "out" / "report").glob("*.csv")}
     assert {"table1", "table2", "table3", "table4a"} <= tables
+
+
+def test_three_folds_of_bp4d_test_everybody_and_go_into_one_run(releases, tmp_path):
+    size = replace(resized(SIZES["quick"], None, 1.0), systems=("svm",), draws=0)
+    asked = Experiment(size, tmp_path / "out")
+    folds = replace(releases, fera17=None, split="three-fold")
+    assert reproduce_releases(asked, folds, lambda stage: None).failures == ()
+    (run,) = read_runs(tmp_path / "out" / "runs")
+    assert set(run.by_subject) == {"F001", "F002", "M001", "M002", "M003"}
+    assert "three-fold 1 and three-fold 2 and three-fold 3: 5 test subjects" in run.origin.protocol
+    with pytest.raises(UsageError, match=r"it differs in split"):
+        reproduce_releases(asked, replace(folds, split="holdout"), lambda stage: None)
 
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
+        (["--split", "three-fold"], 2, "add --data releases"),
         (["--data", "releases"], 2, "--bp4d DIR gives Table 2"),
         (["--bp4d", "x"], 2, "add --data releases"),
         (["--data", "releases", "--bp4d", "nowhere"], 1, "nowhere: there is no such file or folder"),

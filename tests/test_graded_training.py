@@ -182,3 +182,17 @@ def test_without_graded_faces_batches_are_as_they_were():
 def test_a_share_of_graded_faces_that_is_none_is_refused(share):
     with pytest.raises(UsageError, match=r"share of faces with mean grades is .*; it must be 0 to 1"):
         replace(RECIPES["symmetric"], graded_share=share)
+
+
+def test_graded_faces_without_any_au_come_as_often_as_asked_for(mixed):
+    mixed.occurrence[:12], mixed.known[:12] = True, True
+    mixed.occurrence[[2, 7, 15]] = False
+    recipe = replace(RECIPES["symmetric"], batch=8, rest_times=3, network=SymmetricConfig())
+    rows = np.concatenate([BatchSampler(recipe, mixed, np.zeros((49, 3)), 4).rows(step) for step in range(4)])
+    times = np.bincount(rows[rows < 12], minlength=12)
+    assert times.tolist() == [1, 1, 3, 1, 1, 1, 1, 3, 1, 1, 1, 1]
+
+
+def test_faces_without_any_au_cannot_be_left_out():
+    with pytest.raises(UsageError, match="dealt 0 times; it must be 1 or more"):
+        replace(RECIPES["symmetric"], rest_times=0)

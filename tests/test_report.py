@@ -16,7 +16,7 @@ from duchenne.evaluation.evaluate import evaluate_faces
 from duchenne.evaluation.json_record import json_text
 from duchenne.evaluation.report.claims import claims_table, verdict
 from duchenne.evaluation.report.pages import _ordered, tables_of, write_report
-from duchenne.evaluation.report.tables import by_role, comparison_table, system_table
+from duchenne.evaluation.report.tables import by_role, poses_table, system_table
 from duchenne.evaluation.run_files import FORMAT, read_run, read_runs
 from duchenne.evaluation.runs import RunOrigin, TrainingRecord
 from duchenne.evaluation.scored_faces import scored_faces, thresholds_on
@@ -80,8 +80,29 @@ def test_table_2_has_ours_and_the_papers_numbers_in_columns_of_their_own(runs):
     assert float(rows["AU12"]["all-positive F1"]) == pytest.approx(2 / (2 + mine[0].aus["AU12"].skew), abs=1e-3)
 
 
+def test_table_3_leaves_out_the_papers_column_of_an_au_that_fera_2017_does_not_label(runs):
+    rows = rows_of(system_table("table3", "Table 3", "across", by_role(runs)["across"]["region"]))
+    assert [rows["AU02"][head] for head in ("F1, printed", "AROC, printed", "skew, printed")] == ["", "", ""]
+    assert rows["AU04"]["F1, printed"] == "0.640"
+    assert rows["AU02"]["F1"]
+
+
+def test_table_4_is_the_mean_over_seven_poses_with_nine_beside_it(runs):
+    series = by_role(runs)["poses"]
+    rows = rows_of(poses_table("t", "t", "aroc", series))
+    by_pose = [
+        [run.by_pose.poses[pose].aus["AU12"].curve.aroc for pose in (2, 3, 4, 5, 6, 8, 9)] for run in series["drml"]
+    ]
+    assert rows["AU12"]["drml"] == f"{np.mean(by_pose):.3f}"
+    nine = [[pose.mean.curve.aroc for pose in run.by_pose.poses.values()] for run in series["region"]]
+    assert float(rows["mean, nine poses"]["region"].split(" ±")[0]) == pytest.approx(np.mean(nine), abs=6e-4)
+    assert rows["mean, seven poses"]["region"] != rows["mean, nine poses"]["region"]
+    assert rows["AU01"]["skew, printed"] == "9.6"
+    assert rows["AU12"]["skew"] == f"{series['region'][0].aus['AU12'].skew:.1f}"
+
+
 def test_table_4_shows_what_was_lost_as_missing(runs):
-    rows = rows_of(comparison_table("t", "t", "poses", "f1", by_role(runs)["poses"]))
+    rows = rows_of(poses_table("t", "t", "f1", by_role(runs)["poses"]))
     assert rows["AU01"]["fera17, printed"] == "0.150"
     assert rows["AU01"]["convnet, printed"] == "0.500"
     assert rows["AU23"]["paper, printed"] == ""

@@ -37,7 +37,7 @@ class ReadsOnePatch(torch.nn.Module):
 class NoPatches:
     """A trained system that is no region network."""
 
-    recipe, name, aus = RECIPES["convnet"], "convnet", ("AU12",)
+    recipe, name, aus, people = RECIPES["convnet"], "convnet", ("AU12",), None
 
     def scores(self, store):
         return np.zeros((len(store), 1))

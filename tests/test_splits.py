@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from duchenne.datasets.loaders import load
+from duchenne.datasets.prepare import PrepareOptions, make_batches
 from duchenne.datasets.releases import releases
-from duchenne.datasets.samplings import SAMPLINGS, sample_frames
+from duchenne.datasets.samplings import SAMPLINGS, fera17_chance, sample_frames
 from duchenne.datasets.splits import SPLITS, Split, make_splits
 from duchenne.errors import DatasetError, UsageError
 from duchenne.facs import AU_NAMES
@@ -196,3 +197,30 @@ def test_unknown_labels_do_not_count_as_rare():
     assert kept.mean() == pytest.approx(0.15, abs=0.02)
     with pytest.raises(UsageError, match="no sampling 'most'"):
         sample_frames("most", occurrence, occurrence, 1, "a")
+
+
+def test_fera_2017s_training_frames_are_kept_by_the_chances_of_docs_method():
+    """The first has no AU, the others AU 1 and 23, AU 6, and everything: computed by hand from the weights."""
+    occurrence = np.zeros((4, len(AU_NAMES)), bool)
+    occurrence[1, [AU_NAMES.index("AU01"), AU_NAMES.index("AU23")]] = True
+    occurrence[2, AU_NAMES.index("AU06")] = True
+    occurrence[3] = True
+    known = np.ones_like(occurrence)
+    assert fera17_chance(occurrence, known, "seven") == pytest.approx([0.07808, 0.93239, 0.05670, 1.0], abs=1e-4)
+    assert fera17_chance(occurrence, known, "nine") == pytest.approx([0.07413, 0.56440, 0.05659, 1.0], abs=1e-4)
+    assert fera17_chance(occurrence, ~known, "nine") == pytest.approx([0.07413] * 4, abs=1e-4)
+    many = occurrence[[1]].repeat(20_000, 0)
+    assert sample_frames("fera17-nine", many, many, 1, "a").mean() == pytest.approx(0.5644, abs=0.01)
+
+
+def test_fera_2017s_test_set_is_never_sampled_and_poses_1_and_7_do_not_train(tmp_path):
+    write_fera17(tmp_path, ("F001",), frames=8)
+    write_fera17(tmp_path, ("F001",), "Valid", frames=8)
+    batches = make_batches([load(tmp_path)], PrepareOptions(sampling="paper", poses="seven"))
+    frames = {(r.subject, r.pose_number): len(r) for batch in batches for r in batch.recordings}
+    assert {pose: frames["VA_F001", pose] for pose in range(1, 10)} == dict.fromkeys(range(1, 10), 8)
+    train = {pose: count for (subject, pose), count in frames.items() if subject == "F001"}
+    assert set(train) <= {2, 3, 4, 5, 6, 8, 9}
+    assert all(count < 8 for count in train.values())
+    every = make_batches([load(tmp_path)], PrepareOptions(poses="seven"))
+    assert sum(batch.frames for batch in every) == 8 * (7 + 9)

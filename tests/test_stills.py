@@ -157,3 +157,13 @@ def test_impossible_plans_are_refused():
     with pytest.raises(UsageError, match="people in a file"):
         StillsPlan(people_per_file=0)
     assert (StillsPlan(count=1).files, StillsPlan().per_file) == (1, 250)
+
+
+def test_a_plan_that_is_there_is_not_written_anew(tmp_path):
+    """Cut short in its middle, it would leave a folder that can neither go on nor be read."""
+    plan = StillsPlan(count=1, people_per_file=1)
+    write_stills(plan, tmp_path)
+    before = (tmp_path / "plan.json").stat()
+    write_stills(plan, tmp_path)
+    after = (tmp_path / "plan.json").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)

@@ -16,12 +16,12 @@ ORDER = (  # noqa: SIM905
     "errors extras files facs chosen_thresholds geometry poses published workers measures pose_normalisation weights "
     "onnx_network cropping colour media faces tracking landmarks smoothing reliability alignment location patches "
     "recognition neutral_faces results side_by_side detector overlay diagnosis synthesis datasets networks training "
-    "evaluation detection study commands __main__"
+    "evaluation detection study review commands __main__"
 ).split()
 ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks",
     "training": "recipes run pictures data face_detector landmarks classical action_units systems",
-    "evaluation": "json_record relations runs scored_faces run_files evaluate evaluate_system "
+    "evaluation": "json_record relations runs scored_faces run_files evaluate tested_people evaluate_system "
     "report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""

@@ -23,6 +23,7 @@ from duchenne.training.landmarks.pool import empty_sample, face_sample, write_pa
 from duchenne.training.landmarks.train import LandmarkParts, LandmarksOptions, fit_landmarks, train_landmarks
 from duchenne.training.recipes.face_detector import FaceDetectorRecipe
 from duchenne.training.recipes.landmarks import LandmarkerRecipe
+from duchenne.training.run.bf16 import computes_bf16
 from duchenne.training.run.checkpoints import read_tensors
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.progress import silent
@@ -31,6 +32,7 @@ from duchenne.training.run.trainer import BEST_FILE, CHECKPOINT_FILE, Trainer
 from toy_faces import picture_of
 
 CPU = DeviceConfig("cpu", threads=1)
+HALF = dataclasses.replace(CPU, precision="bf16")
 
 
 class Stopped(Exception):
@@ -101,8 +103,8 @@ class TestTrainer:
         states(line_task(), tmp_path)
         with pytest.raises(TrainingError, match="another recipe or with other data"):
             Trainer(tmp_path, CPU).train(line_task(identity="curve"))
-        with pytest.raises(TrainingError, match="another recipe or with other data"):
-            Trainer(tmp_path, CPU, bf16=True).train(line_task())
+        with pytest.raises(TrainingError, match=r"made in float32\. Go on with --precision float32"):
+            Trainer(tmp_path, HALF).train(line_task())
 
     def test_the_best_weights_come_back_after_patience_is_over(self, tmp_path):
         """The score falls after the third validation; by hand, the weights of that moment must come back."""
@@ -181,7 +183,7 @@ class TestTrainer:
         loss = Noting()
         x = torch.tensor([[200.3]])
         optimiser = torch.optim.SGD(loss.network.parameters(), lr=0.1)
-        Trainer(tmp_path, CPU, bf16=True).train(Task(loss.network, loss, optimiser, 1, lambda _: (x,), 1, "x"))
+        Trainer(tmp_path, HALF, bf16=True).train(Task(loss.network, loss, optimiser, 1, lambda _: (x,), 1, "x"))
         assert torch.equal(seen["batch"], x)
         assert seen["layer"].dtype == torch.bfloat16
         Trainer(tmp_path / "f", dataclasses.replace(CPU, precision="float32"), bf16=True).train(
@@ -347,3 +349,34 @@ class TestLandmarks:
         two = dataclasses.replace(landmark_options(tmp_path), device=DeviceConfig("cpu", nodes=2))
         with pytest.raises(UsageError, match="The landmark network is trained by one process, got 2"):
             train_landmarks(two)
+
+
+X86 = "processor\t: 0\nflags\t\t: fpu avx2 {}\n\nprocessor\t: 1\nflags\t\t: fpu avx2 {}\n"
+
+
+@pytest.mark.parametrize(
+    ("info", "computes"),
+    [
+        (X86.format("", ""), False),
+        (X86.format("avx512f avx512_vnni", ""), False),
+        (X86.format("avx512f avx512_bf16", ""), True),
+        ("Features\t: fp asimd sve\n", False),
+        ("Features\t: fp asimd bf16 i8mm\n", True),
+        ("", False),
+    ],
+)
+def test_bfloat16_is_taken_where_the_processor_has_instructions_for_it(info, computes, tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text(info)
+    monkeypatch.setattr("duchenne.training.run.bf16.CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("duchenne.training.run.bf16.platform.system", lambda: "Linux")
+    computes_bf16.cache_clear()
+    try:
+        assert DeviceConfig("cpu").uses_bf16(recipe_bf16=True) == computes
+        assert not DeviceConfig("cpu").uses_bf16(recipe_bf16=False)
+        assert DeviceConfig("cpu", precision="bf16").uses_bf16(recipe_bf16=True)
+        said = []
+        assert Trainer(tmp_path, DeviceConfig("cpu"), said.append, bf16=True).bf16 == computes
+        remarks = [progress.remark for progress in said]
+        assert remarks == ([] if computes else ["float32: the cpu has no instructions for bfloat16"])
+    finally:
+        computes_bf16.cache_clear()

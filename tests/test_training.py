@@ -61,6 +61,8 @@ def test_training_learns_and_the_loaded_system_says_the_same(stores, trained):
     metadata = read_tensors(folder / "network.safetensors")[1]
     assert metadata["data"] == stores[0].fingerprint
     assert metadata["steps"] == 180
+    assert loaded.people.train == set(stores[0].subject)
+    assert loaded.people.valid == set(stores[1].subject)
     assert any((folder / "log").iterdir())
 
 
@@ -304,8 +306,9 @@ def test_settings_of_the_command_line_change_a_recipe_and_nonsense_is_named():
 
 
 def test_bfloat16_trains_too(stores, tmp_path):
-    system = train_au_network(dataclasses.replace(RECIPE, bf16=True, epochs=1), *stores, tmp_path, silent, CPU)
-    assert system.metadata["steps"] == 6
+    half = dataclasses.replace(CPU, precision="bf16")
+    system = train_au_network(dataclasses.replace(RECIPE, epochs=1), *stores, tmp_path, silent, half)
+    assert (system.metadata["steps"], system.metadata["precision"]) == (6, "bf16")
     assert next(system.network.parameters()).dtype == torch.float32
 
 

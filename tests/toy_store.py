@@ -31,6 +31,7 @@ class ToyStore:
         self.sides_known = np.ones(len(self.pixels), bool)
         self.sequence, self.frame = self.subject, np.arange(len(self.pixels))
         self.pose_number = np.zeros(len(self.pixels), int)
+        self.in_time = np.ones(len(self.pixels), bool)
         self.crop_from_stored = shift(-MARGIN_PX, -MARGIN_PX) @ np.diag([REDUCTION, REDUCTION, 1.0])
 
     def __len__(self):

@@ -10,6 +10,8 @@ FERA17_POSES = {number: ((-40, -20, 0)[(number - 1) % 3], (-40, 0, 40)[(number -
 """Pitch and yaw in degrees; 6 is frontal."""
 KEPT_POSES = (2, 3, 4, 5, 6, 8, 9)
 """The seven that the paper keeps."""
+POSE_SETS = {"seven": KEPT_POSES, "nine": tuple(FERA17_POSES)}
+"""By name, as options of the command line have it."""
 KEPT_POSES_DEG = tuple(FERA17_POSES[number][::-1] for number in KEPT_POSES)
 """Yaw and pitch of these, in degrees, for sets whose poses have angles and no numbers."""
 

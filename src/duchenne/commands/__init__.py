@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from duchenne.commands import (
     agree,
+    cross_validate,
     data,
     detect,
     doctor,
@@ -27,6 +28,7 @@ from duchenne.commands import (
     render,
     report,
     reproduce,
+    review,
     sample,
     train,
 )
@@ -55,6 +57,7 @@ _data = App(name="data", help="Look after data sets on disk.")
 _data.command(data.check)
 for _verb in (
     agree.agree,
+    cross_validate.cross_validate,
     detect.detect,
     doctor.doctor,
     evaluate.evaluate,
@@ -66,6 +69,7 @@ for _verb in (
     render.render,
     report.report,
     reproduce.reproduce,
+    review.review,
     sample.sample,
     train.train,
     _data,

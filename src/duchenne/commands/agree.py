@@ -99,6 +99,7 @@ def agree(
     from duchenne.study.agreement.agreement_table import agree as agree_codes
     from duchenne.study.agreement.settings import AgreeSettings
     from duchenne.study.exclusion import excluded_aus, read_exclusion
+    from duchenne.study.writing import write_text
 
     for path in (output, advice):
         if path is not None:
@@ -122,7 +123,7 @@ def agree(
         console.print(table)
     _remarks(err, found, settings)
     if output is not None:
-        found.table.to_csv(output, index=False, lineterminator="\n", float_format="%.6g")
+        write_text(output, found.table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
         err.say(f"Wrote {output}: {len(found.table)} action units.")
     if advice is not None:
         err.say(f"Wrote {advice}: {write_advice(found.thresholds, advice)} thresholds.")

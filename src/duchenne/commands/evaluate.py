@@ -18,6 +18,8 @@ def evaluate(
     name: str | None = None,
     protocol: str = "all faces of the set",
     role: Literal["within", "across", "poses", "other"] = "other",
+    subjects: str | None = None,
+    learnt_people: Literal["refuse", "leave-out", "mark"] = "refuse",
     draws: int = 1000,
     seed: int | None = None,
 ) -> int:
@@ -42,25 +44,37 @@ def evaluate(
     role
         Table of the report to which the run belongs: within (Table 2), across (Table 3), poses (Table 4, Figures 6 and
         7).
+    subjects
+        Test only these subjects, for example F001,M003.
+    learnt_people
+        What to do with subjects of the system's training or validation. refuse: nothing is tested. leave-out: only the
+        others are tested. mark: all are tested, and the run says so.
     draws
         Number of resamplings of the subjects for the intervals; 0: no intervals.
     seed
         Seed of the system's training; stored with the numbers.
     """
+    from duchenne.commands.subject_names import names_in
     from duchenne.evaluation.evaluate_system import evaluate_scores, evaluate_system
     from duchenne.evaluation.run_files import commit_here, write_run
     from duchenne.evaluation.runs import MEASURES, RunOrigin
+    from duchenne.evaluation.tested_people import PeopleChoice
     from duchenne.measures.intervals import Bootstrap
 
+    asked = PeopleChoice(names_in(subjects), learnt_people)
     console = PlainConsole(stderr=True)
     named = name or " + ".join(folder.name for folder in data)
     command = shlex.join(["duchenne", *sys.argv[1:]])
     origin = RunOrigin(system.stem, named, protocol, role, seed, command, commit_here())
     with console.status("scoring and evaluating"):
         evaluate_one = evaluate_system if system.is_dir() else evaluate_scores
-        run = evaluate_one(system, data, valid or [], origin, Bootstrap(draws))
+        run = evaluate_one(system, data, valid or [], origin, Bootstrap(draws), asked)
     write_run(run, out)
     console.say(f"Wrote {out}: {run.faces} faces of {run.subjects} subjects.")
+    if run.origin.learnt_from is None and system.is_dir():
+        console.say(f"{system} does not say whom it learnt from; whether these are others nobody has checked.")
+    elif run.origin.learnt_from:
+        console.say(f"{run.origin.system} learnt from {len(run.origin.learnt_from)} of them: scores are too high.")
     for left_out in run.mean.left_out:
         console.say(f"{left_out} is not in the means: {run.aus[left_out].missing}.")
     means = {measure: run.mean.curve.of(measure) for measure in MEASURES}

@@ -81,6 +81,7 @@ def events(
     from duchenne.study.au_events import EventSettings
     from duchenne.study.event_files import coding_of_events, write_coder_files
     from duchenne.study.exclusion import excluded_aus, read_exclusion
+    from duchenne.study.writing import write_text
 
     for path, ending in ((output, ".csv"), (boris, ".boris")):
         if path is not None:
@@ -95,7 +96,7 @@ def events(
     table, found = _found(console, results, named, settings, exclusion, mark)
     written = []
     if output is not None:
-        found.to_csv(output, index=False, lineterminator="\n")
+        write_text(output, found.to_csv(index=False, lineterminator="\n"))
         written.append(str(output))
     if elan is not None or boris is not None:
         written += write_coder_files(coding_of_events(found, table), elan, boris, media, overwrite)

@@ -54,22 +54,19 @@ def people(
 
 
 def _template(console: PlainConsole, results: Sequence[Path], path: Path, sheet: Path | None, overwrite: bool) -> int:
-    from duchenne.errors import OutputError
     from duchenne.results.output_path import check_output_path
     from duchenne.study.judged import VISIBILITY
     from duchenne.study.people_table import people
     from duchenne.study.pictures import write_contact_sheet
     from duchenne.study.results import BOX, POSE, Wanted, read_results
+    from duchenne.study.writing import write_text
 
     sheet = sheet or path.with_suffix(".jpg")
     check_output_path(path, [".csv"], overwrite)
     check_output_path(sheet, [".jpg", ".jpeg", ".png"], overwrite)
     rows = read_results(results, Wanted(kinds="c", others=("confidence", *POSE, *BOX, *VISIBILITY)))
     found = people(rows)
-    try:
-        found.to_csv(path, index=False)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}). Choose another place.") from error
+    write_text(path, found.to_csv(index=False, lineterminator="\n"))
     problems = write_contact_sheet(rows, sheet) if len(found) else []
     for problem in problems:
         console.say(f"duchenne: {problem}")

@@ -21,6 +21,7 @@ def prepare(
     step: int = 1,
     seed: int = 1,
     prefix: str = "",
+    poses: Literal["seven", "nine"] = "nine",
     workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 1,
     restart: bool = False,
 ) -> int:
@@ -43,14 +44,16 @@ def prepare(
     landmarks
         detector: landmarks as in detection. exact: landmarks of the renderer (rendered stills only; for studies).
     sampling
-        all: every labelled frame. paper: the sampling behind the paper's Table 1. drml: up to 100 frames with and 200
-        without each AU in each sequence.
+        all: every labelled frame. paper: the sampling behind the paper's Table 1, for BP4D or FERA 2017. drml: up to
+        100 frames with and 200 without each AU in each sequence. FERA 2017's test set is never sampled.
     step
         Of these frames, use every step-th.
     seed
         Seed of the sampling.
     prefix
         Prefix for the names of subjects, if several sets use the same names for different people.
+    poses
+        Poses of FERA 2017's training set. seven: without 1 and 7, as in the paper. nine: all. Its test set has nine.
     workers
         Number of processes; one per core is best.
     restart
@@ -75,7 +78,7 @@ def prepare(
         raise UsageError("Nothing to prepare. Name the folder of a data set; see duchenne prepare --help.")
     if workers < 1:
         raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
-    options = PrepareOptions(landmarks, sampling, step, seed, prefix)
+    options = PrepareOptions(landmarks, sampling, step, seed, prefix, poses)
     console = PlainConsole(stderr=True)
     with console.status("Reading labels"):
         releases = load_all(sources, data, None if part is None else Part(part))

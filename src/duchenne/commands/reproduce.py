@@ -26,6 +26,8 @@ def reproduce(
     bp4d: Path | None = None,
     fera17: Path | None = None,
     sampling: Literal["paper", "all", "drml"] = "paper",
+    split: Literal["holdout", "three-fold", "leave-one-out"] = "holdout",
+    poses: Literal["seven", "nine"] = "seven",
     step: int = 1,
     quick: bool = False,
     seeds: int = 1,
@@ -34,6 +36,7 @@ def reproduce(
     people: int | None = None,
     epochs: float | None = None,
     size: Literal["compact", "paper"] = "compact",
+    precision: Literal["auto", "float32", "bf16"] = "auto",
     workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 2,
 ) -> int:
     """Train and test every system, and write the paper's tables and figures with its printed numbers beside them.
@@ -54,6 +57,12 @@ def reproduce(
         Folder of FERA 2017: Table 4 and Figures 6 and 7; with --bp4d also Table 3.
     sampling
         Which labelled frames of the releases are used: those of the paper's Table 1, all, or DRML's.
+    split
+        Of BP4D, for Table 2. holdout: 31 subjects and 10, as in the paper. three-fold: the usual folds, everybody
+        tested once; with --sampling drml it is DRML's protocol. leave-one-out: one subject at a time.
+    poses
+        Under which of FERA 2017's nine poses systems train. seven: without 1 and 7, as in the paper. All nine are
+        tested, and the tables have the means over the seven and over the nine.
     step
         Of these frames, every step-th.
     quick
@@ -71,6 +80,9 @@ def reproduce(
     size
         Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; needs a
         graphics card.
+    precision
+        Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
+        otherwise float32.
     workers
         Number of processes; one per core is best.
     """
@@ -78,11 +90,18 @@ def reproduce(
     from duchenne.evaluation.experiment.reproduction import Experiment, reproduce_releases, reproduce_rendered
     from duchenne.evaluation.experiment.sizes import SIZES, resized
 
-    if data == "rendered" and (bp4d or fera17):
-        raise UsageError("--bp4d and --fera17 are for real data: add --data releases.")
+    if data == "rendered" and (bp4d or fera17 or split != "holdout"):
+        raise UsageError("--bp4d, --fera17 and --split are for real data: add --data releases.")
     chosen = resized(SIZES["quick" if quick else "full"], people, epochs, size)
     experiment = Experiment(
-        replace(chosen, systems=systems), out, seeds, workers, experiments, shlex.join(["duchenne", *sys.argv[1:]])
+        replace(chosen, systems=systems),
+        out,
+        seeds,
+        workers,
+        experiments,
+        shlex.join(["duchenne", *sys.argv[1:]]),
+        poses,
+        precision,
     )
     console = PlainConsole(stderr=True)
     with _progress(console) as on_progress:
@@ -92,8 +111,8 @@ def reproduce(
             from duchenne.datasets.prepare import PrepareOptions
             from duchenne.evaluation.experiment.release_sets import Releases
 
-            options = PrepareOptions(sampling=sampling, step=step)
-            outcome = reproduce_releases(experiment, Releases(bp4d, fera17, options), on_progress)
+            options = PrepareOptions(sampling=sampling, step=step, poses=poses)
+            outcome = reproduce_releases(experiment, Releases(bp4d, fera17, options, split=split), on_progress)
     for failure in outcome.failures:
         console.say(f"duchenne: {failure}.")
     for page in outcome.pages:

@@ -21,18 +21,23 @@ def train(
     out: Path = Path("trained"),
     valid: list[Path] | None = None,
     valid_share: float = 0.2,
+    split: Literal["holdout", "three-fold", "leave-one-out", "fera17"] | None = None,
+    fold: int = 1,
+    subjects: str | None = None,
     aus: str | None = None,
     epochs: float | None = None,
     batch: int | None = None,
     seed: int | None = None,
     sampling: Literal["all", "balanced"] | None = None,
     graded_share: float | None = None,
+    rest_times: int | None = None,
     start: Path | None = None,
     freeze: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     accelerator: str = "auto",
     devices: int = 1,
     nodes: int = 1,
     threads: int = 0,
+    precision: Literal["auto", "float32", "bf16"] = "auto",
 ) -> int:
     """Train a recipe on prepared faces.
 
@@ -51,6 +56,14 @@ def train(
         Folders with the validation faces; default: a share of the subjects in --data.
     valid_share
         Share of the subjects for validation, without --valid.
+    split
+        Keep the subjects of one fold out for testing. holdout: 10 of 41. three-fold: the usual folds of BP4D, for other
+        data every third subject. leave-one-out: one. fera17: FERA 2017's own test set. Test them with: duchenne
+        evaluate --learnt-people leave-out.
+    fold
+        Which fold of the split, from 1.
+    subjects
+        Use only these subjects, for example F001,M003.
     aus
         Action units to learn, for example 1,2,4; default: the recipe's.
     epochs
@@ -63,6 +76,9 @@ def train(
         all: each face once in an epoch. balanced: faces with rare action units more often.
     graded_share
         Share of faces with mean grades in each batch, if only some faces have them; default: the recipe's.
+    rest_times
+        How often faces with mean grades and without any AU are used for each time that the others are; default: the
+        recipe's.
     start
         Initial weights, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
         pretrained for the package's own network (recipe symmetric).
@@ -76,13 +92,19 @@ def train(
         Number of machines.
     threads
         Threads of torch in each process; 0: as in the run that is continued, else torch's default.
+    precision
+        Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
+        otherwise float32.
     """
+    from duchenne.commands.subject_names import names_in
     from duchenne.training.action_units.initialisation import Initialisation
-    from duchenne.training.data.dataset import read_datasets
+    from duchenne.training.data.checks import teachable
+    from duchenne.training.data.folds import FacesChoice, read_training_faces
     from duchenne.training.recipes.named import recipe_named, with_settings
     from duchenne.training.run.device import DeviceConfig
     from duchenne.training.systems import train_system
 
+    choice = FacesChoice(tuple(valid or ()), valid_share, split, fold, names_in(subjects))
     chosen = with_settings(
         recipe_named(recipe),
         aus,
@@ -91,13 +113,20 @@ def train(
         seed=seed,
         sampling=sampling,
         graded_share=graded_share,
+        rest_times=rest_times,
         freeze=freeze or None,
     )
-    train_faces, valid_faces = read_datasets(data, valid, valid_share, chosen.seed, chosen.reduction)
     console = PlainConsole(stderr=True)
+    train_faces, valid_faces, test_subjects = read_training_faces(data, choice, chosen.seed, chosen.reduction)
+    if test_subjects:
+        console.say(f"{len(test_subjects)} subjects stay out for testing: {', '.join(test_subjects)}.")
+    if aus is None:
+        chosen, left_out = teachable(chosen, train_faces)
+        if left_out:
+            console.say(f"Left out, for lack of faces with and without them: {', '.join(left_out)}.")
     console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
     folder = out / chosen.name
-    device_config = DeviceConfig(accelerator, devices, nodes, threads=threads)
+    device_config = DeviceConfig(accelerator, devices, nodes, threads=threads, precision=precision)
     with training_progress(console) as report:
         train_system(
             chosen,

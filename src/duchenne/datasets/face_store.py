@@ -53,6 +53,10 @@ class FaceStore(Protocol):
         """In which recording; text."""
 
     @property
+    def in_time(self) -> Bool[np.ndarray, " n"]:
+        """Whether the frames of a sequence follow one another in time."""
+
+    @property
     def frame(self) -> Int[np.ndarray, " n"]:
         """The number of the frame in its recording, as the data set counts."""
 
@@ -123,3 +127,12 @@ def labels_of(faces: Occurrence, au: str, among: Bool[np.ndarray, " n"] | None =
     if among is not None:
         known &= among
     return AULabels(known, np.array(faces.occurrence[known, column], bool))
+
+
+def at_rest(faces: Occurrence) -> Bool[np.ndarray, " n"]:
+    """Return which faces are without any AU: something is labelled, and nothing is present.
+
+    A grade between absent and present, and what could not be judged, do not count as an AU.
+    """
+    known = np.asarray(faces.known, bool)
+    return known.any(1) & ~(known & np.asarray(faces.occurrence, bool)).any(1)

@@ -20,7 +20,8 @@ import numpy as np
 from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, into_crop, prepare_recording
 from duchenne.datasets.prepare_report import make_report, row_of
 from duchenne.datasets.recording import Recording, Release
-from duchenne.datasets.samplings import SAMPLINGS, sample_frames
+from duchenne.datasets.samplings import SAMPLINGS, Views, sample_frames
+from duchenne.datasets.splits import VALIDATION_PREFIX
 from duchenne.datasets.store import read_store_json
 from duchenne.datasets.store_files import (
     REPORT_NAME,
@@ -32,6 +33,7 @@ from duchenne.datasets.store_files import (
     write_shard,
 )
 from duchenne.errors import DatasetError, OutputError, UsageError
+from duchenne.poses import POSE_SETS
 from duchenne.weights import LOCATION_FILES, sha256_of, weights_path
 from duchenne.workers import end_with_parent
 
@@ -49,6 +51,8 @@ class PrepareOptions:
         sampling: Which labelled frames are looked at; one of `samplings.SAMPLINGS`.
         step: Of these, every step-th.
         seed: Of the sampling.
+        poses: "seven" leaves poses 1 and 7 of FERA 2017's training set out, as the paper does; "nine" takes all. Its
+            test set has all nine always.
         prefix: Put before each subject's name, to tell apart sets that use the same names for other people.
     """
 
@@ -57,6 +61,7 @@ class PrepareOptions:
     step: int = 1
     seed: int = 1
     prefix: str = ""
+    poses: Views = "nine"
 
     def __post_init__(self) -> None:
         if self.landmarks not in LANDMARK_SOURCES:
@@ -93,7 +98,7 @@ def make_batches(releases: Sequence[Release], options: PrepareOptions) -> list[B
     groups: list[list[Recording]] = [[]]
     for release in releases:
         for recording in release.recordings:
-            if not len(chosen := _chosen(recording, options)):
+            if not len(chosen := _chosen(release.name, recording, options)):
                 continue
             if sum(map(len, groups[-1])) >= BATCH_FRAMES:
                 groups.append([])
@@ -103,9 +108,15 @@ def make_batches(releases: Sequence[Release], options: PrepareOptions) -> list[B
     return [Batch(index, tuple(group)) for index, group in enumerate(groups)]
 
 
-def _chosen(recording: Recording, options: PrepareOptions) -> Recording:
-    labels = recording.labels
-    kept = sample_frames(options.sampling, labels.occurrence, labels.known, options.seed, recording.sequence)
+def _chosen(data: str, recording: Recording, options: PrepareOptions) -> Recording:
+    """Return the frames of a recording that are looked at; a test set is never resampled, only thinned by the step."""
+    labels, sampling = recording.labels, options.sampling
+    if data == "fera17":
+        tests = recording.subject.startswith(VALIDATION_PREFIX)
+        if not tests and recording.pose_number not in POSE_SETS[options.poses]:
+            return recording.subset(np.zeros(len(recording), bool))
+        sampling = "all" if tests else {"paper": f"fera17-{options.poses}"}.get(sampling, sampling)
+    kept = sample_frames(sampling, labels.occurrence, labels.known, options.seed, recording.sequence)
     rows = np.flatnonzero(kept)[:: options.step]
     return recording if len(rows) == len(recording) else recording.subset(rows)
 
@@ -180,8 +191,7 @@ def _claim(folder: Path, plan: dict[str, Any], batches: int, restart: bool) -> b
 
 
 def _compare(folder: Path, found: Any, wanted: dict[str, Any]) -> None:
-    if not isinstance(found, dict):
-        found = {}
+    found = asdict(PrepareOptions()) | (found if isinstance(found, dict) else {})  # Of options that came later.
     if changed := sorted(key for key in wanted if found.get(key) != wanted[key]):
         raise UsageError(
             f"{folder} holds another preparation (it differs in {', '.join(changed)}). Name another --out, repeat the "

@@ -2,28 +2,43 @@
 
     all     every labelled frame
     paper   every frame with any of AU 1 2 4 15 23 24; 35 % of those whose only rare AU is 17; 15 % of the rest
+    fera17-seven, fera17-nine
+            the same for FERA 2017's training set, seen from seven or nine views
     drml    up to 100 frames with and 200 without each of the paper's AUs in each sequence
 
-Source: `paper` is derived from Table 1 (docs/method.md); `drml` is Zhao, Chu and Zhang, CVPR 2016, section 4. Ours: for
-`drml` the numbers hold for each AU apart, and the frames of all AUs are joined. Draws depend on the seed and the
-sequence's name alone, so that the nine views of a FERA 2017 sequence keep the same frames.
+Source: `paper` and those of FERA 2017 are derived from Table 1 (docs/method.md); `drml` is Zhao, Chu and Zhang, CVPR
+2016, section 4. Ours: for `drml` the numbers hold for each AU apart, and the frames of all AUs are joined. Draws depend
+on the seed and the sequence's name alone, so that the views of a FERA 2017 sequence keep the same frames.
 """
 
 import zlib
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from duchenne.errors import UsageError
 from duchenne.facs import PAPER_AUS, au_columns
 
 Occurring = Bool[np.ndarray, "k 23"]
+Views = Literal["seven", "nine"]
+"""Of FERA 2017: those that the paper keeps, or all."""
 
 _RARE = au_columns(["AU01", "AU02", "AU04", "AU15", "AU23", "AU24"])
 (_CHIN,) = au_columns(["AU17"])
 _PAPER = au_columns(PAPER_AUS)
 CHIN_SHARE, REST_SHARE = 0.35, 0.15
+FERA17_AUS = ("AU01", "AU04", "AU06", "AU07", "AU10", "AU12", "AU14", "AU15", "AU17", "AU23")
+FERA17_LOG_CHANCE = {
+    "seven": (-2.550, (1.08, 0.59, -0.32, 0.07, 0.12, 0.37, -0.11, 1.14, 0.28, 1.40)),
+    "nine": (-2.602, (0.92, 0.46, -0.27, 0.06, 0.10, 0.29, -0.09, 0.91, 0.25, 1.11)),
+}
+"""By number of views: logarithm of a frame's chance to be kept when it has no AU, and what each of `FERA17_AUS` adds.
+
+Source: fitted to the FERA17 row of Table 1 and the paper's 300,000 frames; all views of a frame have the same labels.
+"""
 DRML_POSITIVES, DRML_NEGATIVES = 100, 200
 
 
@@ -58,6 +73,23 @@ def _paper(occurrence: Occurring, known: Occurring, rng: np.random.Generator) ->
     return rare | (rng.random(len(rare)) < np.where(chin, CHIN_SHARE, REST_SHARE))
 
 
+def fera17_chance(occurrence: Occurring, known: Occurring, views: Views) -> Float[np.ndarray, " k"]:
+    """Return the chance of each frame to be kept, in all its views or in none.
+
+    Args:
+        occurrence: Labels.
+        known: Where they hold; an AU that is not known adds nothing.
+        views: How many of the nine are used.
+    """
+    start, added = FERA17_LOG_CHANCE[views]
+    present = (occurrence & known)[:, au_columns(FERA17_AUS)]
+    return np.minimum(1.0, np.exp(start + present @ np.array(added)))
+
+
+def _fera17(views: Views, occurrence: Occurring, known: Occurring, rng: np.random.Generator) -> Bool[np.ndarray, " k"]:
+    return rng.random(len(occurrence)) < fera17_chance(occurrence, known, views)
+
+
 def _drml(occurrence: Occurring, known: Occurring, rng: np.random.Generator) -> Bool[np.ndarray, " k"]:
     kept = np.zeros(len(occurrence), bool)
     for column in _PAPER:
@@ -70,5 +102,7 @@ def _drml(occurrence: Occurring, known: Occurring, rng: np.random.Generator) -> 
 SAMPLINGS: dict[str, Callable[[Occurring, Occurring, np.random.Generator], Bool[np.ndarray, " k"]]] = {
     "all": _all,
     "paper": _paper,
+    "fera17-seven": partial(_fera17, "seven"),
+    "fera17-nine": partial(_fera17, "nine"),
     "drml": _drml,
 }

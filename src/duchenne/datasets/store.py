@@ -28,6 +28,8 @@ from duchenne.datasets.store_files import (
 from duchenne.errors import DatasetError, UsageError
 from duchenne.geometry import Transform, shift
 
+STILL_DATA = {"stills", "ck+"}
+"""Loaders of pictures that do not follow one another in time."""
 REDUCTIONS = (1, 2, 4, 8)
 """What the JPEG decoder can shrink by while it decodes."""
 
@@ -116,6 +118,18 @@ class PreparedStore:
     def sequence(self) -> Shaped[np.ndarray, " n"]:
         """In which recording; text."""
         return self._column("sequence")
+
+    @cached_property
+    def in_time(self) -> Bool[np.ndarray, " n"]:
+        """Whether the frames of a sequence follow one another.
+
+        Nothing does in a store that has stills or CK+'s peaks; of a CSV of one's own, what has a sequence does.
+        """
+        plan = self._about.get("plan", {})
+        data = set(plan.get("data", []))
+        if "generic" in data and not STILL_DATA & data:
+            return np.char.add(str(plan.get("prefix", "")), self.sequence) != self.subject
+        return np.full(len(self), not STILL_DATA & data)
 
     @cached_property
     def frame(self) -> Int[np.ndarray, " n"]:

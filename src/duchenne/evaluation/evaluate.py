@@ -26,7 +26,9 @@ from duchenne.measures.intervals import CURVE_MEASURES, Bootstrap, interval, res
 from duchenne.measures.ranking import all_positive_f1, best_threshold, counts_at, curve_of, or_none
 from duchenne.poses import KEPT_POSES
 
-Thresholds = Mapping[str, float | None]
+Threshold = float | np.ndarray
+"""One for all faces, or one for each where folds of a cross-validation are measured together."""
+Thresholds = Mapping[str, Threshold | None]
 Draws = Mapping[str, np.ndarray]
 """Each measure of one AU in each resampling."""
 
@@ -44,7 +46,8 @@ def evaluate_faces(
         faces: Scores and labels of the test faces.
         origin: Where they come from.
         fingerprint: Of the test faces.
-        thresholds: Chosen on validation subjects (`thresholds_on`); without them that rule's scores are None.
+        thresholds: Chosen on validation subjects (`thresholds_on`), one for all faces or one for each; without them
+            that rule's scores are None.
         bootstrap: How intervals are made; by default as `Bootstrap` does.
     """
     chosen, resampling = thresholds or {}, bootstrap or Bootstrap()
@@ -80,7 +83,7 @@ def _draws_by_au(faces: ScoredFaces, bootstrap: Bootstrap) -> dict[str, Draws]:
     return found
 
 
-def _au_scores(faces: ScoredFaces, place: int, chosen: float | None, intervals: Intervals | None) -> AUScores:
+def _au_scores(faces: ScoredFaces, place: int, chosen: Threshold | None, intervals: Intervals | None) -> AUScores:
     truth, score = faces.column(place)
     subset, unknown = _subset_au_scores(truth, score), int((~faces.known[:, place]).sum())
     if subset.missing is not None:
@@ -88,7 +91,7 @@ def _au_scores(faces: ScoredFaces, place: int, chosen: float | None, intervals: 
     rules = ThresholdRules(
         _threshold_scores(truth, score, best_threshold(truth, score)),
         _threshold_scores(truth, score, 0.5),
-        None if chosen is None else _threshold_scores(truth, score, chosen),
+        None if chosen is None else _threshold_scores(truth, score, _of_known(chosen, faces.known[:, place])),
     )
     return AUScores(
         **vars(subset),
@@ -100,10 +103,14 @@ def _au_scores(faces: ScoredFaces, place: int, chosen: float | None, intervals: 
     )
 
 
-def _threshold_scores(truth: np.ndarray, score: np.ndarray, threshold: float) -> ThresholdScores:
+def _of_known(chosen: Threshold, known: np.ndarray) -> Threshold:
+    return chosen[known] if isinstance(chosen, np.ndarray) else chosen
+
+
+def _threshold_scores(truth: np.ndarray, score: np.ndarray, threshold: Threshold) -> ThresholdScores:
     counts = counts_at(truth, score >= threshold)
     return ThresholdScores(
-        round(float(threshold), 6),
+        round(float(np.mean(threshold)), 6),
         int(counts.true_positive),
         int(counts.false_positive),
         int(counts.false_negative),
@@ -182,10 +189,13 @@ def _deviation(values: Sequence[float | None]) -> float | None:
 
 
 def _relation_scores(faces: ScoredFaces, chosen: Thresholds) -> RelationScores:
-    thresholds = np.array([0.5 if chosen.get(name) is None else chosen[name] for name in faces.aus], float)
-    related = relate(faces.aus, faces.truth, faces.known, faces.score >= thresholds)
-    labels, calls = (tuple(map(tuple, matrix.round(4).tolist())) for matrix in (related.labels, related.calls))
-    return RelationScores(related.aus, related.left_out, related.faces, labels, calls, _rounded(related.distance))
+    calls = np.empty_like(faces.truth)
+    for place, name in enumerate(faces.aus):
+        threshold = chosen.get(name)
+        calls[:, place] = faces.score[:, place] >= (0.5 if threshold is None else threshold)
+    related = relate(faces.aus, faces.truth, faces.known, calls)
+    labels, called = (tuple(map(tuple, matrix.round(4).tolist())) for matrix in (related.labels, related.calls))
+    return RelationScores(related.aus, related.left_out, related.faces, labels, called, _rounded(related.distance))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,38 +17,64 @@ from duchenne.extras.parquet import column_names, read_parquet
 from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 
+if TYPE_CHECKING:
+    from duchenne.evaluation.tested_people import PeopleChoice
+
 SUFFIX = "_p"
 """Of the columns of a file of scores, as in the files of `duchenne detect`."""
 
 
 def evaluate_system(
-    folder: Path, data: Sequence[Path], valid: Sequence[Path], origin: RunOrigin, bootstrap: Bootstrap
+    folder: Path,
+    data: Sequence[Path],
+    valid: Sequence[Path],
+    origin: RunOrigin,
+    bootstrap: Bootstrap,
+    people: "PeopleChoice | None" = None,
 ) -> Run:
     """Return the run of a trained system.
 
+    Args:
+        folder: Of the system.
+        data: Stores of the faces to test on.
+        valid: Stores of the faces that choose thresholds.
+        origin: To be kept in the run; whom the system learnt from is added.
+        bootstrap: How intervals are made.
+        people: Who is tested; everybody whom the system did not learn from unless given.
+
     Raises:
+        EvaluationError: The system learnt from people of the test, and these are refused.
         DuchenneError: The system or a set of faces cannot be read, or validation and test share a subject.
     """
-    from duchenne.datasets.store import PreparedStore
-    from duchenne.training.data.dataset import FaceDataset
+    from duchenne.evaluation.tested_people import PeopleChoice, known_to, strangers
+    from duchenne.training.data.folds import read_faces
     from duchenne.training.systems import load_system
 
     system = load_system(folder)
     scale = system.recipe.reduction
-    test = FaceDataset([PreparedStore(part, scale) for part in data])
+    asked = people or PeopleChoice()
+    test = read_faces(data, scale, asked.subjects)
+    test, marked = strangers(test, known_to(system.people), asked.learnt)
     thresholds = None
     if valid:
-        choosing = FaceDataset([PreparedStore(part, scale) for part in valid])
+        trained = frozenset() if system.people is None else system.people.train
+        choosing, _ = strangers(read_faces(valid, scale), trained, asked.learnt, "validation")
         require_disjoint({"validation": choosing.subject.tolist(), "test": test.subject.tolist()})
         thresholds = thresholds_on(scored_faces(system.scores(choosing), system.aus, choosing))
     faces = scored_faces(system.scores(test), system.aus, test)
-    return evaluate_faces(faces, replace(origin, system=system.name), test.fingerprint, thresholds, bootstrap)
+    origin = replace(origin, system=system.name, learnt_from=None if system.people is None else marked)
+    return evaluate_faces(faces, origin, test.fingerprint, thresholds, bootstrap)
 
 
 def evaluate_scores(
-    path: Path, data: Sequence[Path], valid: Sequence[Path], origin: RunOrigin, bootstrap: Bootstrap
+    path: Path,
+    data: Sequence[Path],
+    valid: Sequence[Path],
+    origin: RunOrigin,
+    bootstrap: Bootstrap,
+    people: "PeopleChoice | None" = None,
 ) -> Run:
-    """Return the run of a file of scores.
+    """Return the run of a file of scores; nothing tells whom these come from.
 
     Raises:
         DuchenneError: The file or a set of faces cannot be read, or they do not fit each other.
@@ -55,8 +82,11 @@ def evaluate_scores(
     from duchenne.datasets.store import PreparedStore
     from duchenne.training.data.dataset import FaceDataset
 
-    if valid:
-        raise EvaluationError("A file of scores has none for validation faces; leave --valid out.")
+    if valid or (people is not None and people.subjects):
+        raise EvaluationError(
+            "A file of scores has one row for each face of --data, so it goes with neither --valid nor --subjects; "
+            "leave --valid out, and score those faces alone that are to be tested."
+        )
     test = FaceDataset([PreparedStore(part) for part in data])
     aus, scores = read_scores(path)
     return evaluate_faces(scored_faces(scores, aus, test), origin, test.fingerprint, None, bootstrap)

@@ -61,6 +61,8 @@ class RunOrigin:
         command: That made the run.
         commit: Of the code; None outside a checkout.
         training: None where nothing is known of it.
+        learnt_from: People of the test whom the system learnt from or who said when to stop, so that scores are too
+            high; None where that is not known.
     """
 
     system: str
@@ -71,6 +73,7 @@ class RunOrigin:
     command: str = ""
     commit: str | None = None
     training: TrainingRecord | None = field(default=None, metadata=EMPTY_OBJECT)
+    learnt_from: tuple[str, ...] | None = field(default=None, kw_only=True, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class ThresholdScores:
     """Counts and scores of one AU at one threshold.
 
     Attributes:
-        threshold: A face whose score is as high or higher is called positive.
+        threshold: A face whose score is as high or higher is called positive; the mean where each fold has its own.
         true_positive: Present and called present.
         false_positive: Absent and called present.
         false_negative: Present and called absent.

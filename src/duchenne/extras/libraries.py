@@ -22,6 +22,8 @@ EXTRA_OF = {
     "pycrfsuite": "baselines",
     "matplotlib": "report",
     "ai_edge_litert": "teachers",
+    "starlette": "review",
+    "uvicorn": "review",
 }
 """The smallest extra with a library, by the name under which it is imported."""
 PURPOSE_OF = {
@@ -32,6 +34,7 @@ PURPOSE_OF = {
     "baselines": "the baselines of the paper's experiment",
     "report": "figures",
     "teachers": "labels by other networks",
+    "review": "the page to review and code",
 }
 
 

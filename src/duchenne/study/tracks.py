@@ -89,6 +89,11 @@ class FrameTrack:
     def __len__(self) -> int:
         return len(self.times_s)
 
+    @property
+    def rows(self) -> Int[np.ndarray, " n"]:
+        """Numbers of the rows of these frames in their table, from 0."""
+        return self._rows
+
     def column(self, name: str) -> np.ndarray | None:
         """Return a column of the frames; None if the table has no such column."""
         return self._table[name].to_numpy()[self._rows] if name in self._table else None

@@ -12,6 +12,7 @@ from duchenne.training.action_units.initialisation import Initialisation
 from duchenne.training.action_units.system import load_deep
 from duchenne.training.action_units.train import train_au_network
 from duchenne.training.classical.system import SYSTEM_FILE, fit_classical, load_classical
+from duchenne.training.data.learnt_people import LearntPeople
 from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.recipes.named import Recipe
 from duchenne.training.run.device import DeviceConfig
@@ -36,6 +37,10 @@ class System(Protocol):
     @property
     def aus(self) -> tuple[str, ...]:
         """The AUs that `scores` returns, in its order."""
+
+    @property
+    def people(self) -> LearntPeople | None:
+        """The subjects whom it learnt from or who said when to stop; None if it does not remember."""
 
     def scores(self, store: FaceStore) -> Float[np.ndarray, "n a"]:
         """Return a probability, or a score between 0 and 1, of each AU in each face."""

@@ -39,6 +39,7 @@ def release_au_network(
     free: Path,
     prototypes: Path,
     choose_neutral: Path,
+    choose_rest: Path,
     free_neutral: Path,
     weights: Path,
     result: Path,
@@ -68,6 +69,8 @@ def release_au_network(
         Store of stills of emotion prototypes in free poses.
     choose_neutral
         Store of neutral frontal stills of people of the first.
+    choose_rest
+        Store of neutral stills of the same people in free poses; thresholds call each action unit on few of them.
     free_neutral
         Store of neutral frontal stills of people of the free one.
     weights
@@ -89,7 +92,7 @@ def release_au_network(
     from duchenne.evaluation.pretrained.au_result import summary_of
     from duchenne.evaluation.pretrained.result_json import write_result
 
-    stores = au_network.StoreFolders(choose, poses, pairs, free, prototypes, choose_neutral, free_neutral)
+    stores = au_network.StoreFolders(choose, poses, pairs, free, prototypes, choose_neutral, choose_rest, free_neutral)
     if (real_choose is None) != (real_teach is None):
         raise UsageError("Only one store of real people was named; give --real-choose and --real-teach, or neither.")
     real = au_network.RealFolders(real_choose, real_teach) if real_choose and real_teach else None

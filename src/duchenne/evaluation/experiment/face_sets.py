@@ -1,7 +1,7 @@
 """Prepared faces with their split, and which of them train and test: the settings of the paper's experiment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,17 +27,22 @@ class FaceSet:
         folders: Of its stores.
         split: Who trains, validates and tests.
         exact_poses: Whether poses are a renderer's, so that numbers of poses follow from angles.
+        train_poses: Numbers of the poses that train and validate; empty for all faces, those without number too.
     """
 
     name: str
     folders: tuple[Path, ...]
     split: Split
     exact_poses: bool = False
+    train_poses: tuple[int, ...] = ()
 
     def part(self, which: str, reduction: int = 1) -> FaceDataset:
         """Return the faces that "train", "valid" or "test"; crops stay in memory once they were read."""
         store = FaceDataset([PreparedStore(folder, reduction) for folder in self.folders])
-        return store.subset(self.split.rows(store.subject)[which])
+        rows = self.split.rows(store.subject)[which]
+        if self.train_poses and which != "test":
+            rows = rows & np.isin(self.pose_numbers(store), self.train_poses)
+        return store.subset(rows)
 
     def pose_numbers(self, faces: FaceStore) -> Int[np.ndarray, " n"]:
         """Return FERA 2017's number of each face's pose, or 0."""
@@ -52,11 +57,33 @@ class Setting:
         name: Of the folders of its systems.
         train_set: Its train and valid parts are used.
         test_sets: By role; their test parts are used.
+        further: Further folds of a cross-validation: a system each, all their scores in one run.
     """
 
     name: str
     train_set: FaceSet
     test_sets: Mapping[Role, FaceSet]
+    further: tuple["Setting", ...] = ()
+
+    @property
+    def folds(self) -> tuple["Setting", ...]:
+        """The first fold and the further ones."""
+        return (self, *self.further)
+
+
+def folds_within(name: str, faces: FaceSet, splits: Sequence[Split]) -> Setting:
+    """Return the setting that trains and tests within a set, one fold for each split.
+
+    Args:
+        name: Of the folders of its systems; the number of the fold is added where there are several.
+        faces: The set; its own split is not used.
+        splits: At least one.
+    """
+    folds = []
+    for number, split in enumerate(splits, 1):
+        part = replace(faces, split=split)
+        folds.append(Setting(name if len(splits) == 1 else f"{name}-fold{number}", part, {"within": part}))
+    return replace(folds[0], further=tuple(folds[1:]))
 
 
 def subjects_of(folders: tuple[Path, ...]) -> list[str]:

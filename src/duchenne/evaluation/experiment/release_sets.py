@@ -10,9 +10,11 @@ from pathlib import Path
 from duchenne.datasets.loaders import load
 from duchenne.datasets.prepare import PrepareOptions
 from duchenne.datasets.splits import make_splits
+from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
-from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_store, subjects_of
+from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, folds_within, prepare_store, subjects_of
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
+from duchenne.poses import POSE_SETS
 
 ABOUT = (
     "BP4D: subjects drawn by seed, 31 of 41 train and validate, 10 are tested on; the paper does not list its "
@@ -31,12 +33,14 @@ class Releases:
         fera17: Folder of FERA 2017.
         options: How frames become faces; the paper's sampling by default.
         split_seed: Draws BP4D's test subjects, and who validates.
+        split: Of BP4D within the set; one of `splits.SPLITS`. Across sets it is always the holdout.
     """
 
     bp4d: Path | None = None
     fera17: Path | None = None
-    options: PrepareOptions = field(default_factory=lambda: PrepareOptions(sampling="paper"))
+    options: PrepareOptions = field(default_factory=lambda: PrepareOptions(sampling="paper", poses="seven"))
     split_seed: int = 1
+    split: str = "holdout"
 
     def __post_init__(self) -> None:
         if self.bp4d is None and self.fera17 is None:
@@ -56,14 +60,33 @@ def release_settings(releases: Releases, folder: Path, workers: int, on_progress
     if releases.bp4d is not None:
         store = (_prepared("bp4d", releases.bp4d, releases.options, folder, workers, on_progress),)
         bp4d = FaceSet("BP4D", store, make_splits("holdout", subjects_of(store), seed)[0])
-        settings.append(Setting("bp4d", bp4d, {"within": bp4d}))
+        settings.append(folds_within("bp4d", bp4d, make_splits(releases.split, subjects_of(store), seed)))
     if releases.fera17 is not None:
         store = (_prepared("fera17", releases.fera17, releases.options, folder, workers, on_progress),)
-        fera17 = FaceSet("FERA17", store, make_splits("fera17", subjects_of(store), seed)[0])
+        split = make_splits("fera17", subjects_of(store), seed)[0]
+        fera17 = FaceSet("FERA17", store, split, train_poses=POSE_SETS[releases.options.poses])
         settings.append(Setting("fera17", fera17, {"poses": fera17}))
         if bp4d is not None:
             settings.append(Setting("fera17-others", without(fera17, bp4d.split.test), {"across": bp4d}))
     return settings
+
+
+def about_frames(releases: Releases, folder: Path) -> str:
+    """Return how the prepared frames were chosen, and how many they are.
+
+    Args:
+        releases: Already prepared.
+        folder: Of the stores.
+    """
+    options, counts = releases.options, []
+    for name, kind, source in (("BP4D", "bp4d", releases.bp4d), ("FERA 2017", "fera17", releases.fera17)):
+        if source is not None:
+            report = PreparedStore(folder / f"{kind}.store").report
+            counts.append(f"{name} {report['kept']} faces of {report['labelled']} frames")
+    views = ""
+    if releases.fera17 is not None:
+        views = f" FERA 2017 trains under {options.poses} poses; its test set is not sampled and has all nine."
+    return f"Frames: sampling {options.sampling}, step {options.step}, seed {options.seed}: {', '.join(counts)}.{views}"
 
 
 def without(faces: FaceSet, subjects: tuple[str, ...]) -> FaceSet:

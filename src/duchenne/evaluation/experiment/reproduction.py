@@ -1,15 +1,16 @@
 """The paper's experiment: train and test every system, write the report; goes on where it stopped."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from duchenne.datasets.samplings import Views
 from duchenne.errors import DuchenneError, EvaluationError, UsageError
 from duchenne.evaluation.experiment.baselines import EXPLAINED, experiment_recipes
 from duchenne.evaluation.experiment.budget import budget_of
 from duchenne.evaluation.experiment.face_sets import Setting
-from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, release_settings
+from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, about_frames, release_settings
 from duchenne.evaluation.experiment.sizes import ExperimentSize
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.evaluation.experiment.trial import Trial
@@ -18,10 +19,13 @@ from duchenne.evaluation.explain.significance_files import explain_system
 from duchenne.evaluation.report.pages import write_report
 from duchenne.evaluation.run_files import commit_here, read_runs
 from duchenne.evaluation.runs import Role
+from duchenne.training.run.device import Precision
 from duchenne.training.systems import load_system
 
 EXPLAINED_FACES = 2000
 NOTE = "experiment.json"
+FORMER_PROTOCOL = {"split": "holdout", "poses": "nine"}
+"""Of folders whose note does not say."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Experiment:
         workers: Processes side by side.
         roles: Experiments of the paper that are made: within, across, poses.
         command: To be kept in the runs.
+        precision: Of networks' layers, as `DeviceConfig` has it.
+        poses: Under which poses rendered faces train; of releases, their own options say it.
     """
 
     size: ExperimentSize
@@ -56,20 +62,26 @@ class Experiment:
     workers: int = 1
     roles: tuple[Role, ...] = ("within", "across", "poses")
     command: str = ""
+    poses: Views = "seven"
+    precision: Precision = "auto"
 
-    def claim(self, data: str) -> None:
+    def claim(self, data: str, protocol: Mapping[str, str] | None = None) -> None:
         """Take the folder for this experiment.
+
+        Args:
+            data: "rendered" or "releases".
+            protocol: How faces are split and chosen; what an earlier note does not name is as in `FORMER_PROTOCOL`.
 
         Raises:
             UsageError: It holds one of another size or of other data, or a system is asked for that takes no part.
             EvaluationError: It cannot be written.
         """
         experiment_recipes(self.size, 0)
-        note, wanted = self.folder / NOTE, {"data": data, **self.size.settled()}
+        note, wanted = self.folder / NOTE, {"data": data, **self.size.settled(), **(protocol or {})}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if note.exists():
-                found = json.loads(note.read_text(encoding="utf-8"))
+                found = FORMER_PROTOCOL | json.loads(note.read_text(encoding="utf-8"))
                 if changed := sorted(key for key in wanted if found.get(key) != wanted[key]):
                     raise UsageError(
                         f"{self.folder} holds another experiment (it differs in {', '.join(changed)}). Name another "
@@ -89,8 +101,10 @@ def reproduce_rendered(experiment: Experiment, on_progress: ProgressCallback) ->
     from duchenne.evaluation.experiment.rendered_sets import ABOUT as RENDERED
     from duchenne.evaluation.experiment.rendered_sets import rendered_settings
 
-    experiment.claim("rendered")
-    settings = rendered_settings(experiment.size, experiment.folder / "sets", experiment.workers, on_progress)
+    experiment.claim("rendered", {"poses": experiment.poses})
+    settings = rendered_settings(
+        experiment.size, experiment.folder / "sets", experiment.workers, on_progress, experiment.poses
+    )
     return run_experiment(experiment, settings, [RENDERED], on_progress)
 
 
@@ -100,9 +114,10 @@ def reproduce_releases(experiment: Experiment, releases: Releases, on_progress: 
     Raises:
         DuchenneError: A folder is not the release that it should be, or the experiment's folder cannot be used.
     """
-    experiment.claim("releases")
+    experiment.claim("releases", {"split": releases.split, "poses": releases.options.poses})
     settings = release_settings(releases, experiment.folder / "sets", experiment.workers, on_progress)
-    return run_experiment(experiment, settings, [ABOUT], on_progress)
+    about = [ABOUT, about_frames(releases, experiment.folder / "sets")]
+    return run_experiment(experiment, settings, about, on_progress)
 
 
 def run_experiment(
@@ -136,7 +151,16 @@ def trials_of(experiment: Experiment, settings: Sequence[Setting]) -> list[Trial
         for setting in settings
     ]
     return [
-        Trial(recipe, setting, experiment.folder, experiment.size.draws, experiment.command, commit, threads)
+        Trial(
+            recipe,
+            setting,
+            experiment.folder,
+            experiment.size.draws,
+            experiment.command,
+            commit,
+            threads,
+            experiment.precision,
+        )
         for seed in range(experiment.seeds)
         for recipe in experiment_recipes(experiment.size, seed).values()
         for setting in wanted

@@ -3,7 +3,9 @@
 import json
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.splits import require_disjoint
 from duchenne.evaluation.evaluate import evaluate_faces
+from duchenne.evaluation.experiment.cross_validation import TestedFold, joined, joined_training
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting
 from duchenne.evaluation.experiment.stage_progress import FractionCallback
 from duchenne.evaluation.run_files import write_run
@@ -20,10 +23,10 @@ from duchenne.evaluation.scored_faces import ScoredFaces, scored_faces, threshol
 from duchenne.facs import au_columns
 from duchenne.measures.intervals import Bootstrap
 from duchenne.training.action_units.system import DeepSystem
-from duchenne.training.recipes.classical import ClassicalRecipe
+from duchenne.training.data.checks import teachable
 from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.recipes.named import Recipe
-from duchenne.training.run.device import DeviceConfig
+from duchenne.training.run.device import DeviceConfig, Precision
 from duchenne.training.run.progress import Progress
 from duchenne.training.systems import System, train_system
 
@@ -40,6 +43,7 @@ class Trial:
         command: To be kept in the runs.
         commit: Likewise.
         threads: Of torch; 0 leaves the choice to torch.
+        precision: Of the layers, as `DeviceConfig` has it.
     """
 
     recipe: Recipe
@@ -49,6 +53,7 @@ class Trial:
     command: str = ""
     commit: str | None = None
     threads: int = 0
+    precision: Precision = "auto"
 
     @property
     def name(self) -> str:
@@ -57,8 +62,12 @@ class Trial:
 
     @property
     def system_folder(self) -> Path:
-        """Where the trained system lies."""
-        return self.folder / "systems" / f"{self.name}-{self.setting.name}"
+        """Where the trained system lies; of several folds, the first."""
+        return self.folder_of(self.setting)
+
+    def folder_of(self, fold: Setting) -> Path:
+        """Return where the trained system of a fold lies."""
+        return self.folder / "systems" / f"{self.name}-{fold.name}"
 
     def run_path(self, role: Role) -> Path:
         """Return where a run is kept."""
@@ -76,36 +85,46 @@ def run_trial(trial: Trial, on_progress: FractionCallback) -> str:
     Raises:
         DuchenneError: The faces cannot teach the system, a subject is on both sides, or the folder cannot be written.
     """
-    train_set, reduction = trial.setting.train_set, trial.recipe.reduction
+    folds, count = [], len(trial.setting.folds)
+    for number, setting in enumerate(trial.setting.folds):
+        folds.append(_run_fold(trial, setting, partial(_part_done, on_progress, number, count)))
+    training = joined_training([fold.training for fold in folds])
+    areas = []
+    for role in trial.setting.test_sets:
+        tested = joined([fold.tested[role] for fold in folds])
+        run = evaluate_faces(
+            tested.faces, _origin(trial, role, training), tested.fingerprint, tested.thresholds, Bootstrap(trial.draws)
+        )
+        write_run(run, trial.run_path(role))
+        areas.append(f"{role} AROC {run.mean.curve.aroc}")
+    return f"{trial.recipe.name}, seed {trial.recipe.seed}: {', '.join(areas)}"
+
+
+def _part_done(on_progress: FractionCallback, number: int, count: int, share: float) -> None:
+    on_progress((number + share) / count)
+
+
+@dataclass(frozen=True)
+class _Fold:
+    training: TrainingRecord
+    tested: Mapping[Role, TestedFold]
+
+
+def _run_fold(trial: Trial, setting: Setting, on_progress: FractionCallback) -> _Fold:
+    """Train on one fold and score those whom it tests."""
+    train_set, reduction = setting.train_set, trial.recipe.reduction
     train, valid = train_set.part("train", reduction), train_set.part("valid", reduction)
     recipe, left_out = teachable(trial.recipe, train)
-    system, training = _trained(trial, recipe, train, valid, on_progress)
-    training = replace(training, left_out=left_out)
+    system, training = _trained(trial, setting, recipe, train, valid, on_progress)
     thresholds = thresholds_on(scored_faces(system.scores(valid), system.aus, valid))
-    areas = []
-    for role, test_set in trial.setting.test_sets.items():
+    tested = {}
+    for role, test_set in setting.test_sets.items():
         test = test_set.part("test", reduction)
         learnt = np.unique([*train.subject, *valid.subject]).tolist()
         require_disjoint({"training": learnt, "test": np.unique(test.subject).tolist()})
         faces = _with_poses(scored_faces(system.scores(test), system.aus, test), role, test_set, test)
-        origin = _origin(trial, role, training)
-        run = evaluate_faces(faces, origin, test.fingerprint, thresholds, Bootstrap(trial.draws))
-        write_run(run, trial.run_path(role))
-        areas.append(f"{role} AROC {run.mean.curve.aroc}")
-    return f"{recipe.name}, seed {recipe.seed}: {', '.join(areas)}"
-
-
-def teachable(recipe: Recipe, train: FaceStore) -> tuple[Recipe, tuple[str, ...]]:
-    """Return the recipe for the AUs that some training faces show and others do not, and the AUs that were left out."""
-    known = np.asarray(train.known)
-    both = (train.occurrence & known).any(0) & (~train.occurrence & known).any(0)
-    aus = tuple(name for name, teaches in zip(recipe.aus, both[au_columns(recipe.aus)], strict=True) if teaches)
-    left_out = tuple(name for name in recipe.aus if name not in aus)
-    if not left_out or not aus:
-        return recipe, ()
-    if isinstance(recipe, ClassicalRecipe):
-        return replace(recipe, aus=aus), left_out
-    return replace(recipe, network=replace(recipe.network, aus=aus)), left_out
+        tested[role] = TestedFold(faces, thresholds, test.fingerprint)
+    return _Fold(replace(training, left_out=left_out), tested)
 
 
 class _TrainingLog:
@@ -135,17 +154,24 @@ class _TrainingLog:
 
 
 def _trained(
-    trial: Trial, recipe: Recipe, train: FaceStore, valid: FaceStore, on_progress: FractionCallback
+    trial: Trial,
+    setting: Setting,
+    recipe: Recipe,
+    train: FaceStore,
+    valid: FaceStore,
+    on_progress: FractionCallback,
 ) -> tuple[System, TrainingRecord]:
     """Return the system and what is known of its training."""
-    log = _TrainingLog(trial.system_folder / "training.json")
+    folder = trial.folder_of(setting)
+    log = _TrainingLog(folder / "training.json")
 
     def report(progress: Progress) -> None:
         log.note(progress)
         on_progress(0.9 * progress.step / max(progress.steps, 1))
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # It announces its precision each time.
-    system = train_system(recipe, train, valid, trial.system_folder, report, DeviceConfig(threads=trial.threads))
+    device = DeviceConfig(threads=trial.threads, precision=trial.precision)
+    system = train_system(recipe, train, valid, folder, report, device)
     if isinstance(system, DeepSystem):  # The last validation comes after the last report.
         log.scores[system.metadata["steps"]] = system.metadata["validation_score"]
     log.write()
@@ -171,9 +197,23 @@ def _skew(faces: FaceStore, aus: tuple[str, ...]) -> dict[str, float]:
 def _origin(trial: Trial, role: Role, training: TrainingRecord) -> RunOrigin:
     train_set, test_set = trial.setting.train_set, trial.setting.test_sets[role]
     data = train_set.name if test_set.name == train_set.name else f"{train_set.name} to {test_set.name}"
-    split = test_set.split
-    protocol = f"split {split.name}: {len(split.test)} test subjects, who did not train or validate"
-    return RunOrigin(trial.recipe.name, data, protocol, role, trial.recipe.seed, trial.command, trial.commit, training)
+    splits = [fold.test_sets[role].split for fold in trial.setting.folds]
+    names = " and ".join(split.name for split in splits) if len(splits) < 4 else f"{splits[0].name} to {len(splits)}"
+    poses = trial.setting.train_set.train_poses
+    trained = f"; trained under poses {' '.join(map(str, poses))}" if poses else ""
+    count = sum(len(split.test) for split in splits)
+    protocol = f"split {names}: {count} test subjects, who did not train or validate the system that they test{trained}"
+    return RunOrigin(
+        trial.recipe.name,
+        data,
+        protocol,
+        role,
+        trial.recipe.seed,
+        trial.command,
+        trial.commit,
+        training,
+        learnt_from=(),
+    )
 
 
 def _with_poses(faces: ScoredFaces, role: Role, test_set: FaceSet, test: FaceStore) -> ScoredFaces:

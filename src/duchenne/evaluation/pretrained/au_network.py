@@ -23,6 +23,7 @@ from duchenne.training.action_units.export import ChoosingFaces, Exported, expor
 from duchenne.training.action_units.late_fusion import late_fusion_weights, with_late_fusion
 from duchenne.training.action_units.neutral import learn_rule
 from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.data.learnt_people import without_people
 from duchenne.training.systems import load_system
 
 _WHAT = (
@@ -30,6 +31,8 @@ _WHAT = (
     "Faces and landmarks as duchenne prepare finds them."
 )
 _REAL_SOURCE = "coded pictures of real people and rendered heads (duchenne.synthesis)"
+_SAME_PEOPLE = ("choose_neutral", "choose_rest", "free_neutral")
+"""Stores that show people of another one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class StoreFolders:
         free: Independent AUs, free poses.
         prototypes: AUs by emotion prototypes, free poses.
         choose_neutral: Neutral frontal stills of people of `choose`.
+        choose_rest: Neutral stills of the same people in free poses, on which thresholds must call few AUs.
         free_neutral: Neutral frontal stills of people of `free`.
     """
 
@@ -52,6 +56,7 @@ class StoreFolders:
     free: Path
     prototypes: Path
     choose_neutral: Path
+    choose_rest: Path
     free_neutral: Path
 
 
@@ -65,6 +70,7 @@ class Stores:
     free: RenderedStore
     prototypes: RenderedStore
     choose_neutral: RenderedStore
+    choose_rest: RenderedStore
     free_neutral: RenderedStore
 
     def by_name(self) -> dict[str, RenderedStore]:
@@ -113,7 +119,7 @@ def release_au_network(
     if not isinstance(system, DeepSystem):
         raise TrainingError(f"{folder} holds no network but the classical system {system.name}; it has no ONNX form.")
     opened = Stores(*(PreparedStore(getattr(stores, one.name), system.recipe.reduction) for one in fields(stores)))
-    people = {name: store.subject.tolist() for name, store in opened.by_name().items() if "neutral" not in name}
+    people = {name: store.subject.tolist() for name, store in opened.by_name().items() if name not in _SAME_PEOPLE}
     on_people = None
     if real is not None:
         on_people = RealFaces(*(PreparedStore(one, system.recipe.reduction) for one in (real.choose, real.teach)))
@@ -129,7 +135,7 @@ def release(
     choose, teach = (None, None) if real is None else (real.choose, real.teach)
     system = calibrated(with_late_fusion(system, stores.choose), stores.choose, choose)
     rule = learn_rule(system, stores.choose, stores.choose_neutral, teach)
-    chosen_on = ChoosingFaces(choose, stores.choose, stores.choose_neutral)
+    chosen_on = ChoosingFaces(choose, stores.choose, stores.choose_rest)
     exported = export_system(system, chosen_on, weights, rule)
     source = "rendered heads (duchenne.synthesis) alone" if real is None else _REAL_SOURCE
     return _measured(system, rule, exported, stores, source, made_by)
@@ -147,7 +153,7 @@ def _measured(
         made_by=made_by,
         name=system.name,
         source=source,
-        training=system.metadata,
+        training=without_people(system.metadata),
         onnx_bytes=exported.size_bytes,
         onnx_against_torch_max_difference=exported.difference,
         late_fusion_weights=late_fusion_weights(ordinal_network_of(system)),

@@ -19,7 +19,7 @@ from duchenne.evaluation.report.tables import (
     Series,
     Table,
     by_role,
-    comparison_table,
+    poses_table,
     skew_table,
     system_table,
     systems_table,
@@ -96,7 +96,7 @@ def tables_of(roles: Mapping[Role, Series], region: str = REGION) -> list[Table]
         main = {name: runs for name, runs in roles["poses"].items() if not name.endswith(_ABLATIONS)}
         for letter, (measure, title) in zip("abcde", MEASURE_TITLES.items(), strict=True):
             found.append(
-                comparison_table(f"table4{letter}", f"Table 4{letter}. Nine poses: {title}", "poses", measure, main)
+                poses_table(f"table4{letter}", f"Table 4{letter}. Mean over seven poses: {title}", measure, main)
             )
     return found + [systems_table(role, roles[role]) for role in TABLE_ROLES if role in roles]
 

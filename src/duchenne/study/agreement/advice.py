@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.errors import OutputError
 from duchenne.measures.contingency import kappa
 from duchenne.measures.ranking import best_threshold_of, curve_of_counts, or_none
 from duchenne.study.agreement.counting import Added
+from duchenne.study.writing import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,10 +82,8 @@ def write_advice(advice: "pd.DataFrame", path: Path) -> int:
         OutputError: It cannot be written.
     """
     advised = advice[advice["advised"]]
-    try:
-        advised[["au", "threshold", "kappa_now", "kappa_held_out"]].to_csv(path, index=False, lineterminator="\n")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}).") from None
+    columns = ["au", "threshold", "kappa_now", "kappa_held_out"]
+    write_text(path, advised[columns].to_csv(index=False, lineterminator="\n"))
     return len(advised)
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from duchenne.errors import OutputError, StudyError
+from duchenne.errors import StudyError
 from duchenne.facs import AU_BY_NAME, AU_NAMES
 from duchenne.study.codings.au_labels import LETTERS, NOT_SCORABLE, grade_of, parse_labels
 from duchenne.study.codings.coding import (
@@ -29,6 +29,7 @@ from duchenne.study.codings.coding import (
 )
 from duchenne.study.codings.delimited import Rows
 from duchenne.study.results import file_name
+from duchenne.study.writing import write_text
 
 _NOBODY = ("no focal subject", "")
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
@@ -123,10 +124,7 @@ def write_boris(coding: Coding, media: dict[str, str], path: Path, name: str = "
         "behaviors_coding_map": [],
         "converters": {},
     }
-    try:
-        path.write_text(json.dumps(project, indent=1, ensure_ascii=False), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}).") from None
+    write_text(path, json.dumps(project, indent=1, ensure_ascii=False))
 
 
 def _behaviour(code: str) -> dict[str, Any]:

@@ -10,13 +10,14 @@ are codes, too. A grade is A to E, or ns for not scorable.
 """
 
 import csv
+import io
 from pathlib import Path
 
-from duchenne.errors import OutputError
 from duchenne.study.codings.au_labels import NOT_SCORABLE, grade_of, parse_labels
 from duchenne.study.codings.coding import CODED, CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
 from duchenne.study.codings.delimited import Rows
 from duchenne.study.results import file_name
+from duchenne.study.writing import write_text
 
 COLUMNS = ("file", "person", "au", "onset_s", "offset_s", "grade", "side", "coder")
 
@@ -86,8 +87,6 @@ def write_code_table(coding: Coding, path: Path) -> None:
     for event in coding.events:
         times = [f"{event.onset_s:.3f}", f"{event.offset_s:.3f}"]
         rows.append([event.file, event.person, event.au, *times, event.letter, event.side, event.coder, *no_weight])
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([[*COLUMNS, *(["weight"] if weighted else [])], *rows])
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}).") from None
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([[*COLUMNS, *(["weight"] if weighted else [])], *rows])
+    write_text(path, text.getvalue())

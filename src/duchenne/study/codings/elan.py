@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from duchenne.errors import OutputError, StudyError
+from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES
 from duchenne.study.codings.au_labels import NOT_SCORABLE, AULabel, grade_of, label_in_name, parse_labels
 from duchenne.study.codings.coding import CODED, CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
 from duchenne.study.results import file_name
+from duchenne.study.writing import write_text
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -100,10 +101,7 @@ def write_elan(coding: Coding, file: str, media: str, path: Path) -> None:
     ET.SubElement(root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID=_TYPE, TIME_ALIGNABLE="true", GRAPHIC_REFERENCES="false")
     ET.indent(root)
     ET.register_namespace("xsi", _XSI)
-    try:
-        ET.ElementTree(root).write(path, encoding="UTF-8", xml_declaration=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}).") from None
+    write_text(path, ET.tostring(root, encoding="UTF-8", xml_declaration=True).decode())
 
 
 def elan_intervals(path: Path, tier: str) -> list[tuple[str, float, float]]:

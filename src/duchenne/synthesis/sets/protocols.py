@@ -155,7 +155,8 @@ def _claim(plan: ClipsPlan, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if note.exists() and (found := json.loads(note.read_text(encoding="utf-8"))) != wanted:
             raise SynthesisError(f"{folder} holds clips of another plan, {found}. Name another folder for {wanted}.")
-        note.write_text(json.dumps(wanted), encoding="utf-8")
+        if not note.exists():
+            write_whole(note, json.dumps(wanted).encode())
     except OSError as error:
         raise SynthesisError(f"{folder} cannot be written: {error.strerror}. Name a folder with room.") from error
 

@@ -19,6 +19,7 @@ from duchenne.errors import SynthesisError, UsageError
 from duchenne.extras import needed
 from duchenne.extras.parquet import column_names, read_parquet, write_parquet
 from duchenne.facs import AU_NAMES
+from duchenne.files.whole_files import write_whole
 from duchenne.synthesis.head.head import Head, make_head
 from duchenne.synthesis.head.occluders import suited
 from duchenne.synthesis.head.pack import PACK_NAME
@@ -198,7 +199,8 @@ def _claim(plan: StillsPlan, folder: Path) -> None:
                 raise SynthesisError(
                     f"{folder} holds pictures of another plan, {found}. Name another folder for {wanted}."
                 )
-        note.write_text(json.dumps(wanted), encoding="utf-8")
+        if not note.exists():
+            write_whole(note, json.dumps(wanted).encode())
         for cut_short in folder.glob(".stills-*.parquet.*"):  # What a stop while a file was written leaves behind.
             cut_short.unlink()
     except OSError as error:

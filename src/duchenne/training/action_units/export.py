@@ -21,6 +21,7 @@ from duchenne.training.action_units.thresholds import (
     choose_thresholds,
     choosing_scores,
 )
+from duchenne.training.data.learnt_people import without_people
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def export_system(
     sets = validation_thresholds(system, chosen_on)
     card = {
         "name": system.name,
-        **system.metadata,
+        **without_people(system.metadata),
         "threshold_rule": chosen_on.rule,
         "threshold_data": chosen_on.fingerprint,
         "parameters": parameter_count(network),

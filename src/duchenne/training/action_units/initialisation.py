@@ -15,8 +15,9 @@ from duchenne.networks.region_config import RegionConfig
 from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.training.action_units.onnx_weights import OnnxWeights, read_onnx_weights
 from duchenne.training.action_units.system import NETWORK_FILE, load_deep
+from duchenne.training.data.learnt_people import people_in
 from duchenne.training.recipes.deep import DeepRecipe
-from duchenne.training.run.checkpoints import identity_of
+from duchenne.training.run.checkpoints import identity_of, read_tensors
 from duchenne.weights import AU_NETWORKS, DEFAULT_AU_NETWORK, whole_weights
 
 PRETRAINED = "pretrained"
@@ -54,6 +55,14 @@ class Initialisation:
             return read_onnx_weights(self.file)
         system = load_deep(self.file.parent)
         return OnnxWeights(dict(system.network.state_dict()), system.aus, system.reference)
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Whom the weights learnt from; nobody where they do not say, as exported files do not."""
+        if self.exported:
+            return frozenset()
+        found = people_in(read_tensors(self.file)[1])
+        return frozenset() if found is None else found.everybody
 
     @property
     def hash(self) -> str:

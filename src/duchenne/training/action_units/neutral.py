@@ -17,12 +17,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from sklearn.linear_model import LogisticRegression
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, at_rest
 from duchenne.errors import TrainingError
 from duchenne.measures.ranking import area_under_roc
 from duchenne.recognition import NeutralRule, latent_of
 from duchenne.training.action_units.system import DeepSystem, ordinal_network
-from duchenne.training.action_units.thresholds import ChoosingScores, at_rest, choosing_scores
+from duchenne.training.action_units.thresholds import ChoosingScores, choosing_scores
 
 LEAST_GAIN = 0.002
 """A smaller gain in area is no reason to shift anything."""

@@ -14,6 +14,7 @@ from duchenne.errors import TrainingError, UsageError
 from duchenne.networks.build import WindowNetwork, build_network
 from duchenne.networks.region import RegionNetwork
 from duchenne.training.data.inputs import InputReader
+from duchenne.training.data.learnt_people import LearntPeople, people_in
 from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.recipes.stored import plain
 from duchenne.training.run.checkpoints import read_tensors, recipe_in, write_tensors
@@ -30,7 +31,7 @@ class DeepSystem:
         recipe: How it was trained.
         network: In evaluation mode.
         reference: (49, 3) head that landmarks are pose-normalised onto; None where the network needs none.
-        metadata: Data fingerprint, commit, steps, seconds and validation score.
+        metadata: Data fingerprint, people, commit, steps, seconds and validation score.
     """
 
     recipe: DeepRecipe
@@ -47,6 +48,11 @@ class DeepSystem:
     def aus(self) -> tuple[str, ...]:
         """The AUs that `scores` returns, in its order."""
         return self.recipe.aus
+
+    @property
+    def people(self) -> LearntPeople | None:
+        """The subjects whom it learnt from or who said when to stop; None if it does not remember."""
+        return people_in(self.metadata)
 
     @property
     def config(self) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
-from duchenne.datasets.face_store import FaceStore, labels_of
+from duchenne.datasets.face_store import FaceStore, at_rest, labels_of
 from duchenne.errors import TrainingError
 from duchenne.measures.ranking import best_threshold, best_threshold_of, curve_of
 
@@ -116,15 +116,6 @@ def choosing_scores(score: Float[np.ndarray, "n a"], faces: FaceStore, aus: Sequ
         known[:, column], truth = labels_of(faces, name)
         present[known[:, column], column] = truth
     return ChoosingScores(score, known, present, at_rest(faces))
-
-
-def at_rest(faces: FaceStore) -> Bool[np.ndarray, " n"]:
-    """Return which faces are without any AU: something is labelled, and nothing is present.
-
-    A grade between absent and present, and what could not be judged, do not count as an AU.
-    """
-    known = np.asarray(faces.known, bool)
-    return known.any(1) & ~(known & np.asarray(faces.occurrence, bool)).any(1)
 
 
 def choose_thresholds(

@@ -7,6 +7,8 @@ from duchenne.training.action_units.initialisation import Initialisation
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.action_units.task import AUData, au_task
 from duchenne.training.data.checks import require_trainable
+from duchenne.training.data.learnt_people import KEY as PEOPLE
+from duchenne.training.data.learnt_people import people_record
 from duchenne.training.recipes.deep import DeepRecipe
 from duchenne.training.run.checkpoints import commit
 from duchenne.training.run.device import DeviceConfig
@@ -37,6 +39,8 @@ def train_au_network(
     metadata = {
         "data": train.fingerprint,
         "validation_data": valid.fingerprint,
+        PEOPLE: people_record(train, valid, frozenset() if start is None else start.people),
+        "precision": "bf16" if trainer.bf16 else "float32",
         "commit": commit(),
         "steps": trained.steps,
         "best_step": trained.best_step,

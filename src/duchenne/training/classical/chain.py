@@ -1,7 +1,8 @@
 """The FERA 2017 baseline: geometry of tracked landmarks, and a chain model over time.
 
-Source: Valstar et al., FERA 2017: a conditional random field over positions, differences, distances and angles of 49
-points.
+Source: Valstar et al., FERA 2017: a conditional random field over positions, differences between frames, distances and
+angles of 49 points. Ours: a difference is divided by the frames between, since samplings leave frames out, and a gap of
+more than `LONGEST_GAP` frames ends a chain.
 """
 
 import tempfile
@@ -9,21 +10,40 @@ from pathlib import Path
 
 import numpy as np
 import pycrfsuite
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
+from duchenne.datasets.face_store import FaceStore
 from duchenne.facs import LANDMARK_GROUPS, OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
 
+LONGEST_GAP = 25
+"""Frames without a face or label inside a chain, at most: a second of BP4D."""
 Points = Float[np.ndarray, "n 49 2"]
 
 
-def geometry(points: Points, sequence: Shaped[np.ndarray, " n"]) -> Float[np.ndarray, "n f"]:
-    """Return positions, differences from the sequence's median face, distances and angles, in eye spans."""
+def videos_of(store: FaceStore) -> Int[np.ndarray, " n"]:
+    """Return for each face the number of its video: each view of a sequence is one, and each picture without time."""
+    names = [f"{subject}\n{sequence}\n{pose}" for subject, sequence, pose in zip(*_marks(store), strict=True)]
+    alone = [f"{name}\n{row}" for row, name in enumerate(names)]
+    return np.unique(np.where(store.in_time, names, alone), return_inverse=True)[1].reshape(-1)
+
+
+def _marks(store: FaceStore) -> tuple[list[str], list[str], list[int]]:
+    return store.subject.tolist(), store.sequence.tolist(), store.pose_number.tolist()
+
+
+def geometry(points: Points, video: Int[np.ndarray, " n"], frame: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n f"]:
+    """Return positions, their differences from the frame before, distances and angles, in eye spans.
+
+    Args:
+        points: In any scale.
+        video: Whose frames follow one another (`videos_of`).
+        frame: Number of each in its video; the first of a video, and the first after a gap, has no difference.
+    """
     span = np.linalg.norm(points[:, OUTER_EYE_IMAGE_RIGHT] - points[:, OUTER_EYE_IMAGE_LEFT], axis=1)[:, None, None]
     place = (points - points[:, [OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT]].mean(1, keepdims=True)) / span
-    change = np.empty_like(place)
-    for name in np.unique(sequence):
-        own = sequence == name
-        change[own] = place[own] - np.median(place[own], axis=0)
+    change = np.zeros_like(place)
+    for rows in chains(video, frame, np.ones(len(points), bool)):
+        change[rows[1:]] = np.diff(place[rows], axis=0) / np.maximum(np.diff(frame[rows]), 1)[:, None, None]
     distances, angles = [], []
     for group in LANDMARK_GROUPS.values():
         part = place[:, group.start : group.stop]
@@ -37,15 +57,14 @@ def geometry(points: Points, sequence: Shaped[np.ndarray, " n"]) -> Float[np.nda
 
 
 def chains(
-    sequence: Shaped[np.ndarray, " n"], frame: Int[np.ndarray, " n"], use: Bool[np.ndarray, " n"]
+    video: Int[np.ndarray, " n"], frame: Int[np.ndarray, " n"], use: Bool[np.ndarray, " n"]
 ) -> list[Int[np.ndarray, " k"]]:
-    """Return rows of frames that follow each other in time; a frame that is not used breaks the chain."""
+    """Return rows of frames that follow each other in time; a frame that is not used, or a long gap, ends a chain."""
     found = []
-    for name in np.unique(sequence):
-        own = np.flatnonzero(sequence == name)
-        own = own[np.argsort(frame[own], kind="stable")]
-        breaks = np.flatnonzero(~use[own])
-        parts = [part[use[part]] for part in np.split(own, breaks)]
+    order = np.lexsort((frame, video))
+    for own in np.split(order, np.flatnonzero(np.diff(video[order])) + 1):
+        gaps = np.flatnonzero(np.diff(frame[own]) > LONGEST_GAP) + 1
+        parts = [part[use[part]] for part in np.split(own, np.union1d(np.flatnonzero(~use[own]), gaps))]
         found += [part for part in parts if part.size]
     return found
 

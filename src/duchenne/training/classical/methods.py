@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 from sklearn.decomposition import PCA
 
 from duchenne.datasets.face_store import FaceStore
-from duchenne.training.classical.chain import chain_probabilities, chains, fit_chain, geometry
+from duchenne.training.classical.chain import chain_probabilities, chains, fit_chain, geometry, videos_of
 from duchenne.training.classical.descriptors import gradient_histograms, pattern_histograms
 from duchenne.training.classical.features import described
 from duchenne.training.classical.joint import fit_group_logistic, fit_pairs, marginals
@@ -29,14 +29,14 @@ class Learning:
         features: Their descriptors.
         occurrence: Whether an AU is present.
         known: Where that holds.
-        sequence: In which recording.
+        video: In which (`chain.videos_of`).
         frame: Where in it.
     """
 
     features: Float[np.ndarray, "n ..."]
     occurrence: Bool[np.ndarray, "n a"]
     known: Bool[np.ndarray, "n a"]
-    sequence: Shaped[np.ndarray, " n"]
+    video: Int[np.ndarray, " n"]
     frame: Int[np.ndarray, " n"]
 
 
@@ -64,7 +64,8 @@ def _patterns(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback)
 
 
 def _geometry(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> np.ndarray:
-    return geometry(store.points[rows][..., :2].astype(float), store.sequence[rows]).astype(np.float32)
+    points = np.asarray(store.points[rows])[..., :2].astype(float)
+    return geometry(points, videos_of(store)[rows], np.asarray(store.frame[rows])).astype(np.float32)
 
 
 def _task(faces: Learning, features: np.ndarray) -> Task:
@@ -136,14 +137,14 @@ def _fit_chain(settings: Chain, train: Learning, valid: Learning, seed: int) -> 
     }
     parts = _reduced(learned, train.features)
     for column in range(train.occurrence.shape[1]):
-        rows = chains(train.sequence, train.frame, train.known[:, column])
+        rows = chains(train.video, train.frame, train.known[:, column])
         model = fit_chain(parts, train.occurrence[:, column], rows, settings.ridge)
         learned[f"chain{column:02d}"] = np.frombuffer(model, np.uint8).copy()
     return learned
 
 
 def _score_chain(settings: Chain, learned: Arrays, features: np.ndarray, store: FaceStore) -> np.ndarray:
-    rows = chains(store.sequence, store.frame, np.ones(len(store), bool))
+    rows = chains(videos_of(store), np.asarray(store.frame), np.ones(len(store), bool))
     parts = _reduced(learned, features)
     models = [learned[name].tobytes() for name in sorted(learned) if name.startswith("chain")]
     return np.stack([chain_probabilities(model, parts, rows) for model in models], 1)

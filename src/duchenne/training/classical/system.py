@@ -11,13 +11,17 @@ from jaxtyping import Float, Int
 from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError
 from duchenne.facs import au_columns
+from duchenne.training.classical.chain import videos_of
 from duchenne.training.classical.methods import METHODS, Arrays, Learning
 from duchenne.training.data.checks import require_trainable
+from duchenne.training.data.learnt_people import KEY as PEOPLE
+from duchenne.training.data.learnt_people import LearntPeople, people_in, people_record
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe
 from duchenne.training.recipes.stored import plain
 from duchenne.training.run.checkpoints import commit, identity_of, read_tensors, recipe_in, write_tensors
 from duchenne.training.run.progress import Progress, ProgressCallback, silent
 
+NO_TIME = ": these pictures do not follow one another in time, so no chain links them"
 SYSTEM_FILE = "classical.safetensors"
 
 
@@ -28,7 +32,7 @@ class ClassicalSystem:
     Attributes:
         recipe: How it was trained.
         arrays: What was learned, by name.
-        metadata: Data fingerprints, commit and number of faces.
+        metadata: Data fingerprints, people, commit and number of faces.
     """
 
     recipe: ClassicalRecipe
@@ -44,6 +48,11 @@ class ClassicalSystem:
     def aus(self) -> tuple[str, ...]:
         """The AUs that `scores` returns, in its order."""
         return self.recipe.aus
+
+    @property
+    def people(self) -> LearntPeople | None:
+        """The subjects whom it learnt from or who chose its settings; None if it does not remember."""
+        return people_in(self.metadata)
 
     def scores(self, store: FaceStore) -> Float[np.ndarray, "n a"]:
         """Return a score between 0 and 1 of each AU in each face."""
@@ -79,14 +88,17 @@ def fit_classical(
     every = np.arange(len(valid))
     learning = _learning(method.describe(train, rows, on_progress), train, rows, recipe)
     checking = _learning(method.describe(valid, every, on_progress), valid, every, recipe)
-    on_progress(Progress(0, 1, remark="fitting"))
+    timeless = isinstance(recipe.method, Chain) and not train.in_time.any()
+    on_progress(Progress(0, 1, remark=f"fitting{NO_TIME if timeless else ''}"))
     arrays = method.fit(recipe.method, learning, checking, recipe.seed)
     metadata = {
         "identity": identity,
         "data": train.fingerprint,
         "validation_data": valid.fingerprint,
+        PEOPLE: people_record(train, valid),
         "commit": commit(),
         "faces": len(rows),
+        **({"note": NO_TIME.strip(" :")} if timeless else {}),
     }
     system = ClassicalSystem(recipe, arrays, metadata)
     system.save(folder)
@@ -109,7 +121,8 @@ def load_classical(folder: Path) -> ClassicalSystem:
 def _learning(features: np.ndarray, store: FaceStore, rows: Int[np.ndarray, " k"], recipe: ClassicalRecipe) -> Learning:
     columns = au_columns(recipe.aus)
     occurrence, known = store.occurrence[rows][:, columns], store.known[rows][:, columns]
-    return Learning(features, np.asarray(occurrence), np.asarray(known), store.sequence[rows], store.frame[rows])
+    video, frame = videos_of(store)[rows], np.asarray(store.frame[rows])
+    return Learning(features, np.asarray(occurrence), np.asarray(known), video, frame)
 
 
 def _rows(recipe: ClassicalRecipe, store: FaceStore) -> Int[np.ndarray, " k"]:
@@ -119,7 +132,8 @@ def _rows(recipe: ClassicalRecipe, store: FaceStore) -> Int[np.ndarray, " k"]:
         return np.arange(len(store))
     if not isinstance(recipe.method, Chain):
         return np.sort(rng.permutation(len(store))[: recipe.max_faces])
-    names, counts = np.unique(store.sequence, return_counts=True)
+    videos = videos_of(store)
+    names, counts = np.unique(videos, return_counts=True)
     order = rng.permutation(len(names))
     fits = np.cumsum(counts[order]) <= recipe.max_faces
-    return np.flatnonzero(np.isin(store.sequence, names[order][fits]))
+    return np.flatnonzero(np.isin(videos, names[order][fits]))

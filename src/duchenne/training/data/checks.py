@@ -1,9 +1,14 @@
 """What training refuses before its first step."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from duchenne.datasets.face_store import FaceStore, labels_of
 from duchenne.errors import TrainingError
+from duchenne.facs import au_columns
+from duchenne.training.recipes.classical import ClassicalRecipe
+from duchenne.training.recipes.named import Recipe
 
 _SAMPLE = 64
 """Faces whose pixels are looked at."""
@@ -64,3 +69,16 @@ def _require_numbers(name: str, store: FaceStore) -> None:
             f"The {name} crops are {crops.dtype}, {broken} of {len(crops)} looked at with NaN or infinity; pixels must "
             "be uint8, 0-255. Prepare the store again."
         )
+
+
+def teachable(recipe: Recipe, train: FaceStore) -> tuple[Recipe, tuple[str, ...]]:
+    """Return the recipe for the AUs that some training faces show and others do not, and the AUs that were left out."""
+    known = np.asarray(train.known)
+    both = (train.occurrence & known).any(0) & (~train.occurrence & known).any(0)
+    aus = tuple(name for name, teaches in zip(recipe.aus, both[au_columns(recipe.aus)], strict=True) if teaches)
+    left_out = tuple(name for name in recipe.aus if name not in aus)
+    if not left_out or not aus:
+        return recipe, ()
+    if isinstance(recipe, ClassicalRecipe):
+        return replace(recipe, aus=aus), left_out
+    return replace(recipe, network=replace(recipe.network, aus=aus)), left_out

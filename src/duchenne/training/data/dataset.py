@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, Shaped, UInt8
 
-from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import TrainingError, UsageError
 from duchenne.geometry import Transform
@@ -32,6 +31,7 @@ class FaceDataset:
         self.intensity, self.intensity_known = self._joined("intensity"), self._joined("intensity_known")
         self.sides_known = self._joined("sides_known")
         self.subject, self.sequence = self._joined("subject"), self._joined("sequence")
+        self.in_time = self._joined("in_time")
         self.frame, self.pose_number, self.pose_deg = map(self._joined, ("frame", "pose_number", "pose_deg"))
         names = [set(part.extra_names) for part in self.parts]
         self.extra_names: tuple[str, ...] = tuple(sorted(set.intersection(*names)))
@@ -85,13 +85,13 @@ class FaceDataset:
         return np.concatenate([getattr(part, name) for part in self.parts])
 
 
-def read_datasets(
-    data: Sequence[Path], valid: Sequence[Path] | None, valid_share: float, seed: int, reduction: int = 1
-) -> tuple[FaceStore, FaceStore]:
+def with_validation(
+    whole: FaceDataset, valid: Sequence[Path] | None, valid_share: float, seed: int, reduction: int = 1
+) -> tuple[FaceDataset, FaceDataset]:
     """Return the faces to learn from, and those that say when to stop.
 
     Args:
-        data: Folders of prepared stores.
+        whole: Faces of prepared stores.
         valid: Folders of those for validation; None to keep a share of the subjects.
         valid_share: That share.
         seed: Of the choice of subjects.
@@ -102,7 +102,6 @@ def read_datasets(
         TrainingError: There are fewer than two subjects to part.
         DatasetError: A folder holds no prepared store.
     """
-    whole = FaceDataset([PreparedStore(folder, reduction) for folder in data])
     if valid:
         return whole, FaceDataset([PreparedStore(folder, reduction) for folder in valid])
     if not 0 < valid_share < 1:

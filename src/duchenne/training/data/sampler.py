@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.face_store import FaceStore, at_rest
 from duchenne.facs import au_columns
 from duchenne.training.data.inputs import InputReader
 from duchenne.training.data.labels import LabelReader, Labels
@@ -45,7 +45,8 @@ class BatchSampler:
         self.true_points = true_points(store)
         self.chances = None
         graded = np.isfinite(self.labels.grade).any(1)
-        self.kinds = (np.flatnonzero(graded), np.flatnonzero(~graded))
+        resting = np.tile(np.flatnonzero(graded & at_rest(store)), recipe.rest_times - 1)
+        self.kinds = (np.append(np.flatnonzero(graded), resting), np.flatnonzero(~graded))
         self.mixed = bool(recipe.graded_weight and all(len(kind) for kind in self.kinds))
         self._units = tuple(self._unit_numbers(rows) for rows in self.kinds)
         if recipe.sampling == "balanced":

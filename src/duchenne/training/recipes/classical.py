@@ -46,7 +46,9 @@ class Joint:
 
 @dataclass(frozen=True)
 class Chain:
-    """The FERA 2017 baseline: landmark geometry and a chain over time.
+    """The FERA 2017 baseline: landmark geometry and a chain over time, each view a video of its own.
+
+    Pictures that do not follow one another (rendered stills, CK+'s peaks) are linked by no chain.
 
     Attributes:
         components: Principal components of the geometry.

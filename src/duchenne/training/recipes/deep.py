@@ -61,6 +61,8 @@ class DeepRecipe:
         side_share: Weight of telling which side is stronger, likewise.
         located_share: Share of faces whose points are the landmarker's; the others' are the renderer's, if known.
         graded_share: Share of each batch that are faces with mean grades, where there are faces of both kinds.
+        rest_times: How often such faces without any AU are dealt for each time that the others are. They are few, and
+            where thresholds may be depends on them.
         graded_weight: Weight of their terms; 0 leaves grades out, and such faces teach by occurrence like others.
         grade_spread: How far mean grades scatter around what a face shows, in grades.
         ungraded_aus: AUs whose grades are not to be trusted; they learn from the other faces alone.
@@ -88,6 +90,7 @@ class DeepRecipe:
     side_share: float = 2.0
     located_share: float = 0.35
     graded_share: float = 0.5
+    rest_times: int = 1
     graded_weight: float = 0.0
     grade_spread: float = 0.35
     ungraded_aus: tuple[str, ...] = ()
@@ -107,6 +110,8 @@ class DeepRecipe:
             )
         if not 0 <= self.graded_share <= 1:
             raise UsageError(f"The share of faces with mean grades is {self.graded_share:g}; it must be 0 to 1.")
+        if self.rest_times < 1:
+            raise UsageError(f"Faces without any AU are dealt {self.rest_times} times; it must be 1 or more.")
 
     @property
     def aus(self) -> tuple[str, ...]:

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from duchenne.errors import UsageError
+from duchenne.training.run.bf16 import computes_bf16
+
+Precision = Literal["auto", "float32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,8 @@ class DeviceConfig:
         nodes: Machines.
         strategy: How processes work together, as Fabric names it; "auto" is plain data parallelism (DDP).
         threads: Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
-        precision: "float32" or "bf16" for the layers; "auto" takes what the recipe says.
+        precision: "float32" or "bf16" for the layers; "auto" takes bf16 where the recipe asks for it and the device
+            computes in it.
     """
 
     accelerator: str = "auto"
@@ -24,7 +30,7 @@ class DeviceConfig:
     nodes: int = 1
     strategy: str = "auto"
     threads: int = 0
-    precision: Literal["auto", "float32", "bf16"] = "auto"
+    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
         if self.devices < 1 or self.nodes < 1 or self.threads < 0:
@@ -38,16 +44,27 @@ class DeviceConfig:
         """Processes that share a batch."""
         return self.devices * self.nodes
 
+    @property
+    def kind(self) -> str:
+        """What computes, as torch names it: "cuda", "mps" or "cpu"."""
+        if self.accelerator in ("cuda", "mps", "cpu"):
+            return self.accelerator
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+
     def uses_bf16(self, recipe_bf16: bool) -> bool:
         """Return whether layers compute in bfloat16.
 
         Example:
-            >>> DeviceConfig().uses_bf16(recipe_bf16=True)
+            >>> DeviceConfig(precision="bf16").uses_bf16(recipe_bf16=False)
             True
             >>> DeviceConfig(precision="float32").uses_bf16(recipe_bf16=True)
             False
         """
-        return recipe_bf16 if self.precision == "auto" else self.precision == "bf16"
+        if self.precision == "auto":
+            return recipe_bf16 and computes_bf16(self.kind)
+        return self.precision == "bf16"
 
 
 def require_one_process(config: DeviceConfig, what: str) -> None:

@@ -60,6 +60,8 @@ class Trainer:
         self.folder, self.device, self.on_progress = folder, device or DeviceConfig(), on_progress
         keep_freed_memory()
         self.bf16 = self.device.uses_bf16(bf16)
+        if bf16 and not self.bf16 and self.device.precision == "auto":
+            on_progress(Progress(0, 1, remark=f"float32: the {self.device.kind} has no instructions for bfloat16"))
         autocast = Bf16Layers()
         self.fabric = Fabric(
             accelerator=self.device.accelerator,
@@ -260,6 +262,11 @@ class _Run:
         if not path.exists():
             return
         tensors, metadata = read_tensors(path)
+        if metadata["identity"] == identity_of(self.task.identity, not self.trainer.bf16):
+            raise TrainingError(
+                f"{path} was made in {'float32' if self.trainer.bf16 else 'bfloat16'}. Go on with --precision "
+                f"{'float32' if self.trainer.bf16 else 'bf16'}, or name another folder."
+            )
         if metadata["identity"] != self.identity:
             raise TrainingError(
                 f"{path} was made by another recipe or with other data. Name another folder, or remove it."
