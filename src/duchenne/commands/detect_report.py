@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Table
 from rich.text import Text
 
-from duchenne.commands.plain_console import PlainConsole
+from duchenne.commands.plain_console import PlainConsole, counted
 from duchenne.detection import RunState
 from duchenne.errors import MediaError
 from duchenne.facs import AU_BY_NAME
@@ -106,16 +106,17 @@ class Report:
             self._err.say("No face was found in any frame.")
         written = [str(path) for path in (output, *others) if path is not None and path.exists()]
         if written:
-            counts = f"{state.frames} frames, {state.faces} faces"
-            problems = f", {state.problems} problems" if state.problems else ""
+            counts = f"{counted(state.frames, 'frame')}, {counted(state.faces, 'face')}"
+            problems = f", {counted(state.problems, 'problem')}" if state.problems else ""
             self._err.say(f"{counts}{problems}; wrote {' and '.join(written)}")
         if output is not None and self._videos > 1:
             self._err.say(
-                f"face_id begins anew in each of the {self._videos} videos. Say who is who: duchenne people {output}"
+                f"face_id starts again in each of the {self._videos} videos. "
+                f"Assign faces to people: duchenne people {output}"
             )
 
     def _summary(self, source: str, face_id: int, frames: int) -> Table:
-        title = Text(f"{shown_name(source)}, face {face_id}: {frames} frames")
+        title = Text(f"{shown_name(source)}, face {face_id}: {counted(frames, 'frame')}")
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for heading in ("AU", "name", "share of frames"):
             table.add_column(heading, justify="right" if heading == "share of frames" else "left")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from duchenne.commands.plain_console import PlainConsole
+from duchenne.commands.plain_console import PlainConsole, counted
 
 
 def people(
@@ -70,10 +70,12 @@ def _template(console: PlainConsole, results: Sequence[Path], path: Path, sheet:
     problems = write_contact_sheet(rows, sheet) if len(found) else []
     for problem in problems:
         console.say(f"duchenne: {problem}")
+    seen = f"{counted(len(found), 'face')} in {counted(found['source'].nunique(), 'source')}"
+    named = results[0].with_stem(f"{results[0].stem}_people")
     console.say(
-        f"{len(found)} faces in {found['source'].nunique()} sources; wrote {path} and {sheet}. "
-        f"Fill in the column person, then: duchenne people RESULT --table {path} --output NAMED_RESULT\n"
-        f"{sheet} shows faces: keep it as you keep the videos."
+        f"{seen}; wrote {path} and {sheet}. Fill in the column person, save the table, then:\n"
+        f"duchenne people {' '.join(map(str, results))} --table {path} --output {named}\n"
+        f"{sheet} shows faces: store it as you store the videos."
     )
     return 1 if problems else 0
 

@@ -24,3 +24,13 @@ class PlainConsole(Console):
     def on_broken_pipe(self) -> None:
         """Let the error through, which the library would swallow together with the command."""
         raise BrokenPipeError
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun in singular or plural.
+
+    Example:
+        >>> counted(1, "face"), counted(2, "face")
+        ('1 face', '2 faces')
+    """
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
