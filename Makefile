@@ -4,6 +4,8 @@
 # make lowest the core's tests with the lowest versions that pyproject.toml declares
 # make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
 # make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
+# make mutants  see whether tests notice the changes of tests/mutants/named.toml and 300 drawn ones; FIRST and COUNT
+#             choose fewer of these; what was tried before is kept in out/mutants.jsonl and not tried again (hours)
 # make kill   kill -9 and full disks at 40 places of a folder run, a video and a training (hours)
 # make notebooks  those of docs/notebooks and, where R is installed, docs/study.R, on rendered faces, in out/notebooks
 # make full   all of these
@@ -12,9 +14,10 @@ PYTHON ?= python3
 VENV ?= .venv
 CASES ?= 20000
 FIRST ?= 0
+COUNT ?= 300
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lowest wheel fuzz kill notebooks full clean
+.PHONY: demo test check lowest wheel fuzz mutants kill notebooks full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -65,6 +68,14 @@ wheel: $(VENV)/.core
 fuzz: $(VENV)/.test
 	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --cases $(CASES) --first $(FIRST) --seed 1
 
+$(VENV)/.mutants: $(VENV)/.test
+	$(PIP) --editable '.[mutants]'
+	touch $@
+
+mutants: $(VENV)/.mutants
+	$(VENV)/bin/python scripts/mutants.py --named
+	$(VENV)/bin/python scripts/mutants.py --first $(FIRST) --count $(COUNT)
+
 kill: $(VENV)/.test
 	$(VENV)/bin/python scripts/kill_and_fill.py
 
@@ -78,7 +89,7 @@ full: $(VENV)/.full
 	cd out/notebooks && $(abspath $(VENV))/bin/jupyter execute --inplace --timeout=-1 study.ipynb dyads.ipynb fine_tuning.ipynb
 	cd out/notebooks && if command -v Rscript; then Rscript study.R; else echo "R is not installed: study.R was not run."; fi
 
-full: demo check test lowest wheel fuzz kill notebooks
+full: demo check test lowest wheel fuzz mutants kill notebooks
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist
