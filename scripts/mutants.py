@@ -15,6 +15,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -231,9 +232,9 @@ class Copy:
 
     def failure(self, tests: str, limit_s: float) -> str | None:
         """Return the first test that fails, the file where it cannot be read or takes too long, None if all pass."""
-        limit = f'ulimit -t {max(1, round(limit_s))}; exec "$@"'
-        pytest = f"{sys.executable} -m pytest -x -p no:cacheprovider -W ignore --basetemp={self.folder / 'tmp'}"
-        command = ["sh", "-c", f'ulimit -t {max(1, round(limit_s))}; exec {pytest} "$1"', "sh", tests]
+        words = [sys.executable, "-m", "pytest", tests, "-x", "-p", "no:cacheprovider", "-W", "ignore"]
+        words.append(f"--basetemp={self.folder / 'tmp'}")
+        command = ["sh", "-c", f"ulimit -t {max(1, round(limit_s))}; exec {shlex.join(words)}"]
         env = os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(
             command, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
