@@ -5,6 +5,8 @@
 # make lowest the core's tests with the lowest versions that pyproject.toml declares
 # make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
 # make fuzz   read 20,000 damaged files of every kind; CASES and FIRST choose fewer, failures go to out/fuzz
+# make mutants  see whether tests notice the changes of tests/mutants/named.toml and 300 drawn ones; FIRST and COUNT
+#             choose fewer of these; what was tried before is kept in out/mutants.jsonl and not tried again (hours)
 # make kill   kill -9 and full disks at 40 places of a folder run, a video and a training (hours)
 # make notebooks  those of docs/notebooks and, where R is installed, docs/study.R, on rendered faces, in out/notebooks
 # make browsers  the review page in Chromium, with axe-core of npm in a temporary folder; screenshots in out/review
@@ -14,9 +16,10 @@ PYTHON ?= python3
 VENV ?= .venv
 CASES ?= 20000
 FIRST ?= 0
+COUNT ?= 300
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check docs lowest wheel fuzz kill notebooks browsers full clean
+.PHONY: demo test check docs lowest wheel fuzz mutants kill notebooks browsers full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -76,6 +79,14 @@ wheel: $(VENV)/.core
 fuzz: $(VENV)/.test
 	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --cases $(CASES) --first $(FIRST) --seed 1
 
+$(VENV)/.mutants: $(VENV)/.test
+	$(PIP) --editable '.[mutants]'
+	touch $@
+
+mutants: $(VENV)/.mutants
+	$(VENV)/bin/python scripts/mutants.py --named
+	$(VENV)/bin/python scripts/mutants.py --first $(FIRST) --count $(COUNT)
+
 kill: $(VENV)/.test
 	$(VENV)/bin/python scripts/kill_and_fill.py
 
@@ -96,8 +107,7 @@ browsers: $(VENV)/.test
 		AXE="$$axe/node_modules/axe-core/axe.min.js" $(VENV)/bin/python -m pytest -m browser tests/test_review_browser.py; \
 		code=$$?; rm -rf "$$axe"; exit $$code
 
-
-full: demo check docs test wheel lowest fuzz kill notebooks browsers
+full: demo check docs test wheel lowest fuzz mutants kill notebooks browsers
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-sdist out build dist

@@ -65,6 +65,13 @@ def test_cut_down_does_not_alias():
     assert cut(stripes, similarity(0.1, 0.0), 60).std() < 3
 
 
+@pytest.mark.parametrize("factor", [2, 5, 10])
+def test_a_crop_of_a_whole_fraction_of_the_scale_holds_the_means_of_blocks(factor):
+    picture = np.random.default_rng(1).integers(0, 256, (40 * factor, 40 * factor, 3), dtype=np.uint8)
+    means = picture.reshape(40, factor, 40, factor, 3).mean((1, 3))
+    assert np.abs(cut(picture, similarity(1 / factor, 0.0), 40) - means).max() <= 1
+
+
 @settings(max_examples=30)
 @given(st.floats(-2000, 2000), st.floats(-2000, 2000), st.floats(0.01, 30), st.floats(-180, 180))
 def test_cut_is_black_outside_and_never_fails(dx, dy, scale, turn_deg):

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -16,6 +17,7 @@ from duchenne.detection import RunOptions, asked_of
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
+from duchenne.location import FaceLocator, Refusal
 from duchenne.media import frame_from_array
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
@@ -158,12 +160,44 @@ def test_thresholds_are_chosen_by_name_and_belong_to_the_run(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("options", "largest_face", True), ("options", "min_face_px", 20.0), ("options", "smooth", True),
+        ("options", "unreliable", "blank"), ("thresholds", "AU12", 0.123), ("columns", "aus", ("AU12",)),
+        ("columns", "sides", True), ("columns", "groups", ("aus",)), ("reading", "start_s", 1.0),
+        ("reading", "end_s", 9.0), ("reading", "step", 2), ("columns", "every_frame", True),
+    ],
+)  # fmt: skip
+def test_every_choice_that_numbers_depend_on_makes_another_run(detector, kind, name, value):
+    asked, reading = asked_of(detector), RunOptions().reading
+    if kind == "reading":
+        other = facts_of(asked, {**reading, name: value}, "")
+    elif kind == "columns":
+        other = facts_of(replace(asked, columns=replace(asked.columns, **{name: value})), reading, "")
+    else:
+        assert name in getattr(asked, kind)
+        other = facts_of(replace(asked, **{kind: {**getattr(asked, kind), name: value}}), reading, "")
+    assert other.digest != facts_of(asked, reading, "").digest
+
+
+@pytest.mark.parametrize(
     "wrong",
     [{"thresholds": {"AU12": 2.0}}, {"thresholds": {"AU99": 0.5}}, {"min_face_px": 0.0}],
 )
 def test_senseless_options_are_refused(wrong):
     with pytest.raises(UsageError):
         AUDetector(**wrong)
+
+
+@pytest.mark.parametrize(("confidence", "kept"), [(0.49, False), (0.51, True)])
+def test_a_box_that_is_no_face_to_the_landmarker_is_dropped(face, monkeypatch, confidence, kept):
+    locator = FaceLocator()
+    find = locator._landmarker.locate
+    monkeypatch.setattr(
+        locator._landmarker, "locate", lambda pixels, box: replace(find(pixels, box), confidence=confidence)
+    )
+    faces, refused = locator.locate(face)
+    assert (len(faces), dict(refused)) == ((1, {}) if kept else (0, {Refusal.DOUBTFUL: 1}))
 
 
 def test_no_face_gives_headers(detector):

@@ -147,6 +147,16 @@ def test_the_right_answer_costs_next_to_nothing():
     assert all(float(value) < 1e-4 for value in parts.values())
 
 
+def test_a_box_beside_the_face_costs_what_the_paper_says():
+    """Zheng et al., AAAI 2020, eq. 7, by hand: 12 of 20 px shared, centres 4 px apart, an enclosing box of 20 x 16."""
+    grid = CellGrid(128)
+    boxes = torch.tensor([[[52.0, 60.0, 16.0]]])
+    maps = [torch.zeros(1, 14, side, side) for side in (16, 8, 4)]
+    maps[0][0, 1, 7, 6], maps[0][0, 3, 7, 6] = 4 / 8, float(np.log(16 / 32))
+    parts = face_detector_loss(maps, grid, boxes, torch.zeros(1, 1, 5, 2), torch.tensor([[True]]))
+    assert float(parts["box"]) == pytest.approx(1 - 192 / 320 + 16 / (20**2 + 16**2), abs=1e-5)
+
+
 def test_the_threshold_is_the_lowest_that_is_quiet_enough():
     false = np.concatenate([np.zeros(199), [0.615]])
     assert choose_threshold(np.array([0.8, 0.9]), false) == 0.1

@@ -97,6 +97,10 @@ class TestScale:
     def test_a_wish_is_followed(self):
         assert input_scale(720, 1280, 18) == pytest.approx(12 / 18)
 
+    def test_a_wish_for_smaller_faces_than_the_network_knows_enlarges_up_to_twice(self):
+        assert input_scale(300, 400, 8) == pytest.approx(12 / 8)
+        assert input_scale(300, 400, 6) == input_scale(300, 400, 1) == 2.0
+
     @pytest.mark.parametrize(("height", "width"), [(20_000, 20_000), (500, 50_000)])
     def test_work_is_bounded(self, height, width):
         assert input_scale(height, width, None) ** 2 * height * width <= DEFAULT_INPUT_PX * 1.001

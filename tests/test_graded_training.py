@@ -11,6 +11,7 @@ import torch
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_NAMES
+from duchenne.landmarks import mean_face
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.training.action_units.losses import (
@@ -176,6 +177,27 @@ def test_without_graded_faces_batches_are_as_they_were():
     recipe = replace(RECIPES["compact"], batch=4)
     order = np.random.default_rng([recipe.seed, 1, 0]).permutation(16)
     assert (BatchSampler(recipe, store, np.zeros((49, 3)), 4).rows(1) == order[4:8]).all()
+
+
+@pytest.mark.parametrize("located_share", [0.0, 0.35, 1.0])
+def test_points_are_the_landmarker_s_as_often_as_asked_and_the_renderer_s_else(mixed, monkeypatch, located_share):
+    real, drawn = mixed.parts
+    drawn.columns["true_points"] = drawn.points + 1.0
+    recipe = replace(RECIPES["compact"], batch=8, located_share=located_share)
+    sampler, given = BatchSampler(recipe, mixed, mean_face(), 4), []
+    whole = sampler.view.changed
+
+    def noted(rows, augmentation, rngs, points=None):
+        given.extend(zip(rows, np.abs(points - mixed.points[rows]).max((1, 2)), strict=True))
+        return whole(rows, augmentation, rngs, points)
+
+    monkeypatch.setattr(sampler.view, "changed", noted)
+    for step in range(12):
+        sampler.read(step)
+    assert {away for row, away in given if row < len(real)} == {0.0}
+    away = np.array([away for row, away in given if row >= len(real)])
+    assert set(np.round(away, 3)) <= {0.0, 1.0}
+    assert (away == 0.0).mean() == pytest.approx(located_share, abs=0.2)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])

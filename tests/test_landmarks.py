@@ -19,6 +19,7 @@ from duchenne.geometry import (
     angle_between_deg,
     pose_from_rotation,
     rotation_from_pose,
+    scale_of,
     similarity,
     transform_points,
 )
@@ -124,6 +125,37 @@ class TestLandmarker:
         wrong = FaceBox(good.box + shift * np.array([1.0, -1.0, 0.0, 0.0]), 1.0, good.keypoints)
         assert error(landmarker.locate(pixels, wrong).points, points) < TOLERANCE
 
+    @pytest.mark.parametrize(("size", "away"), [(1.0, 0.2), (1.5, 0.0)])
+    def test_the_second_look_finds_what_a_good_box_finds(self, landmarker, astronaut, size, away):
+        """One look is wrong by 0.06 of the eye span in both cases."""
+        pixels, points = astronaut
+        good = box_of(points)
+        side = size * good.box[2]
+        corner = good.box[:2] + good.box[2:] / 2 + away * good.box[2] * np.array([1.0, -1.0]) - side / 2
+        wrong = FaceBox(np.array([*corner, side, side]), 1.0, good.keypoints)
+        assert error(landmarker.locate(pixels, wrong).points, landmarker.locate(pixels, good).points) < 0.015
+
+    def test_a_network_that_sees_a_mirror_image_mirrored_gives_what_it_sees_in_one(self, landmarker, monkeypatch):
+        """Points, depth and visibility of the mirrored pass get the names of the straight one."""
+        seen = np.random.default_rng(3).uniform(20, 100, (49, 3))
+        visible = np.random.default_rng(4).uniform(0, 1, 49)
+        mirrored = seen[MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [landmarker.rule.side_px, 0.0, 0.0]
+
+        def answer(crops):
+            both = np.stack([seen, mirrored]), np.stack([visible, visible[MIRROR_LANDMARKS]])
+            return both[0][: len(crops)], both[1][: len(crops)], np.full(len(crops), 0.75)
+
+        monkeypatch.setattr(landmarker, "run", answer)
+        box = FaceBox(
+            np.array([40.0, 30.0, 100.0, 100.0]), 1.0, np.array([[60.0, 60.0], [120.0, 60.0], *[[90.0, 90.0]] * 3])
+        )
+        found = landmarker.locate(np.zeros((200, 200, 3), np.uint8), box, passes=1)
+        crop_from_image = landmarker.rule.from_box(box)
+        assert transform_points(crop_from_image, found.points) == pytest.approx(seen[:, :2])
+        assert found.depth == pytest.approx((seen[:, 2] - seen[:, 2].mean()) / scale_of(crop_from_image))
+        assert found.visibility == pytest.approx(visible)
+        assert found.confidence == 0.75
+
     def test_turning_the_picture_turns_the_points(self, landmarker, astronaut):
         pixels, points = astronaut
         size = pixels.shape[0]
@@ -198,6 +230,22 @@ class TestHeadPose:
             rotation, _ = level_face(np.column_stack([strange.points, strange.depth]))
             turn_deg = angle_between_deg(head_pose(strange), pose_from_rotation(rotation))
             assert 0 < turn_deg <= MOST_CORRECTION_DEG + 1e-6
+
+    def test_the_correction_halves_the_error_of_the_pose_of_other_people(self):
+        """Heads of the renderer's mesh, turned by known angles; 1.4 degrees with the correction, 2.8 without it."""
+        identity = pytest.importorskip("duchenne.synthesis.person.identity")
+        rig = pytest.importorskip("duchenne.synthesis.rig.landmark_vertices")
+        errors_deg = []
+        for subject in range(12):
+            pose = HeadPose(*np.random.default_rng(subject).uniform(-20, 20, 3))
+            head = rig.landmarks_on(identity.draw_identity(subject).vertices) * [1.0, -1.0, -1.0]
+            seen = 100.0 * (head - head.mean(0)) @ rotation_from_pose(pose).T
+            rotation, _ = level_face(seen)
+            corrected = head_pose(FaceLandmarks(seen[:, :2], seen[:, 2], np.ones(49), 1.0))
+            errors_deg.append([angle_between_deg(found, pose) for found in (corrected, pose_from_rotation(rotation))])
+        with_deg, without_deg = np.mean(errors_deg, axis=0)
+        assert with_deg < 2.0
+        assert with_deg < 0.7 * without_deg
 
     @pytest.mark.parametrize("value", [0.0, float("nan")])
     def test_points_without_extent_have_no_pose(self, value):

@@ -1,7 +1,8 @@
 """Which face of a frame is the subject's; rendered layouts through the real loaders into a store."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,20 @@ import pytest
 from PIL import Image
 
 import duchenne
+from duchenne.alignment import eye_span_px
 from duchenne.datasets.loaders import load
 from duchenne.datasets.preparation import prepare_recording
 from duchenne.datasets.prepare import prepare
-from duchenne.datasets.recording import Labels, Recording, SkipReason, labels_from_columns
+from duchenne.datasets.recording import Labels, Recording, SkipReason, Truth, labels_from_columns
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
+from duchenne.geometry import scale_of, transform_points
 from duchenne.media import read_picture
 from duchenne.synthesis.sets import protocols
 from duchenne.synthesis.sets.protocols import ClipsPlan, write_clips
 
-FACE = read_picture(Path(duchenne.__file__).parent / "samples" / "face.jpg").pixels
+SAMPLES = Path(duchenne.__file__).parent / "samples"
+FACE = read_picture(SAMPLES / "face.jpg").pixels
 LARGE_PX, SMALL_PX = 240, 110
 
 
@@ -72,6 +76,37 @@ def test_someone_who_passes_by_close_to_the_camera_is_not_the_subject():
     assert max(sides) / min(sides) < 1.1
     single, _ = prepare_recording(recording(pictures[-1], moving=False))
     assert side_px(single[0]) > 1.4 * sides[0]  # a picture alone: the largest
+
+
+def rendered(moved_px):
+    """The sample face with its truth, as though it had been drawn so far to the right of where it is."""
+    landmarks = json.loads((SAMPLES / "face.json").read_text())["landmarks"]
+    points = np.array(landmarks) + np.array([moved_px, 0.0])
+    depth = np.linspace(-20.0, 20.0, 49)
+    truth = Truth(np.column_stack([points, depth])[None], np.array([[1.0, 2.0, 3.0]]))
+    return replace(recording(FACE), truth=truth)
+
+
+def test_a_found_face_far_from_the_rendered_one_is_another():
+    at_home = rendered(0.0)
+    span_px = eye_span_px(at_home.truth.points[0, :, :2])
+    assert len(prepare_recording(at_home)[0]) == 1
+    assert len(prepare_recording(rendered(0.2 * span_px))[0]) == 1
+    kept, skipped = prepare_recording(rendered(0.8 * span_px))
+    assert (kept, skipped) == ([], {0: SkipReason.ELSEWHERE})
+
+
+def test_exact_landmarks_are_the_renderer_s_and_others_the_detector_s():
+    drawn = rendered(7.0)
+    for landmarks, away_px in (("exact", 0.0), ("detector", 7.0)):
+        ((face,), _) = prepare_recording(drawn, landmarks)
+        points = transform_points(np.linalg.inv(face.crop_from_image), face.points[:, :2])
+        assert np.abs(points - drawn.truth.points[0, :, :2]).mean(0)[0] == pytest.approx(
+            away_px, abs=0.1 + 0.4 * away_px
+        )
+        exact_depth = drawn.truth.points[0, :, 2] * scale_of(face.crop_from_image)
+        assert np.allclose(face.points[:, 2], exact_depth) == (landmarks == "exact")
+        assert face.pose_deg == pytest.approx([1.0, 2.0, 3.0])
 
 
 def test_exact_landmarks_need_a_renderer():

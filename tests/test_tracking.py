@@ -42,6 +42,22 @@ def test_a_short_loss_keeps_the_number(loss_s, way_px, growth):
     assert tracker.update([face(100 + way_px, 100, 60 * growth)], loss_s) == [0]
 
 
+def quick(lost_s, moved_px):
+    """Return the number of a face of 60 px that walks at 400 px/s, is lost, and is seen so far from where it was."""
+    tracker = FaceTracker()
+    for frame in range(30):
+        tracker.update([face(400 * frame * FRAME_S, 100)], frame * FRAME_S)
+    last_px, last_s = 400 * 29 * FRAME_S, 29 * FRAME_S
+    return tracker.update([face(last_px + moved_px, 100)], last_s + lost_s)[0]
+
+
+def test_a_lost_face_is_expected_where_its_way_leads_for_a_quarter_of_a_second():
+    assert quick(0.2, 80) == 0
+    assert quick(0.2, 0) == 1
+    assert quick(0.7, 100) == 0
+    assert quick(0.7, 280) == 1
+
+
 def test_a_loss_of_more_than_a_second_gives_a_new_number():
     tracker = FaceTracker()
     assert tracker.update([face(100, 100)], 0.0) == [0]
