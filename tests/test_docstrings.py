@@ -62,11 +62,13 @@ def called_by_users():
             continue
         yield name, value
         if inspect.isclass(value):
-            methods = inspect.getmembers(value, lambda member: inspect.isroutine(member))
+            methods = inspect.getmembers(value, inspect.isroutine)
             yield from ((f"{name}.{one}", member) for one, member in methods if not one.startswith("_"))
 
 
-@pytest.mark.parametrize(("name", "value"), called_by_users(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "value"), called_by_users(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_what_users_call_has_an_example(name, value):
     home = inspect.unwrap(value).__module__
     assert f"{home}:{name}" in EXAMPLES
