@@ -10,10 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.alignment import AlignedFace, align
-from duchenne.au_reading import AUReader
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
 from duchenne.cropping import Picture
-from duchenne.detection_options import ByOptions, DetectionOptions
 from duchenne.errors import UsageError
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import FaceLocator, LocatedFace, largest, located
@@ -21,6 +19,8 @@ from duchenne.media import Frame, PictureLike, frame_of, open_video
 from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
+from duchenne.results.au_reading import AUReader
+from duchenne.results.detection_options import ByOptions, DetectionOptions
 from duchenne.side_by_side import side_by_side
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s

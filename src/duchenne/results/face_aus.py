@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from duchenne.array_values import ArrayValues
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox
 from duchenne.facs import AU_BY_NAME, au_name
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
+from duchenne.measures.array_values import ArrayValues
 from duchenne.reliability import Unreliable, reliable
 from duchenne.results.columns import Columns
 
