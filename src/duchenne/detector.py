@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,24 @@ import numpy as np
 from jaxtyping import Float
 
 from duchenne.alignment import AlignedFace, align
-from duchenne.au_reading import AUReader
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
 from duchenne.cropping import Picture
-from duchenne.detection_options import DetectionOptions
 from duchenne.errors import PictureWarning, UsageError
 from duchenne.facs import AU_NAMES, parse_aus
-from duchenne.location import FaceLocator, LocatedFace, located
+from duchenne.location import FaceLocator, LocatedFace, largest, located
 from duchenne.media import Frame, PictureLike, frame_of, open_video
 from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
+from duchenne.results.au_reading import AUReader
+from duchenne.results.detection_options import ByOptions, DetectionOptions
 from duchenne.side_by_side import side_by_side
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
-from duchenne.weights import AU_NETWORKS, LOCATION_FILES, weights_path
+from duchenne.weights import LOCATION_FILES, weights_path
 
 
-class AUDetector:
+class AUDetector(ByOptions):
     """Find faces and their action units in pictures and videos.
 
     A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
@@ -129,37 +129,13 @@ class AUDetector:
         told._reader = self._reader.with_neutral(Path(path), self._probability_of_largest)
         return told
 
-    def __repr__(self) -> str:
-        options = self.options
-        words = [
-            f"{field.name}={getattr(options, field.name)!r}"
-            for field in fields(options)
-            if getattr(options, field.name) != field.default
-        ]
-        told = "" if self.neutral is None else f".with_neutral({str(self.neutral.path)!r})"
-        return f"AUDetector({', '.join(words)}){told}"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, AUDetector):
-            return NotImplemented
-        return (self._portable_options(), self.neutral) == (other._portable_options(), other.neutral)
-
-    def __hash__(self) -> int:
-        return hash((self._portable_options(), None if self.neutral is None else self.neutral.path))
-
     def __getstate__(self) -> dict[str, Any]:
-        kept = {"options": self._portable_options(), "workers": self.workers}
+        kept = {"options": self.portable_options, "workers": self.workers}
         return {**kept, "neutral": self.neutral, "shifts": self._reader.shifts}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._open(state["options"], state["workers"])
         self._reader.neutral, self._reader.shifts = state["neutral"], state["shifts"]
-
-    def _portable_options(self) -> DetectionOptions:
-        """Return the options with the place of the weights in full, for processes that work in another folder."""
-        named = self.options.weights
-        own = named is None or str(named) in AU_NETWORKS
-        return self.options if own else replace(self.options, weights=self._reader.path.absolute())
 
     @property
     def weights(self) -> tuple[Path, ...]:
@@ -196,7 +172,14 @@ class AUDetector:
         return faces
 
     def detect_frame(self, frame: Frame) -> list[FaceAUs]:
-        """Return the faces of one still picture; `face_id` counts them in order of confidence."""
+        """Return the faces of one still picture; `face_id` counts them in order of confidence.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> from duchenne.media import read_picture
+            >>> AUDetector(aus=12).detect_frame(read_picture(SAMPLE))[0].face_id
+            0
+        """
         return self._detect_still(frame)[0]
 
     def detect_frames(
@@ -206,6 +189,14 @@ class AUDetector:
 
         Every frame goes the way of a single picture, so its numbers do not depend on its neighbours, unless the options
         ask for smoothing. Several frames are worked on side by side; memory does not grow with the length of the video.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> from duchenne.media import Frame, read_picture
+            >>> pixels = read_picture(SAMPLE).pixels
+            >>> frames = [Frame("camera", k, k / 25, pixels) for k in range(2)]
+            >>> [(frame.index, faces[0].face_id) for frame, faces in AUDetector().detect_frames(frames)]
+            [(0, 0), (1, 0)]
 
         Args:
             frames: Of the video.
@@ -234,7 +225,13 @@ class AUDetector:
             yield frame, self._results(frame, [face for _, face in kept], [k for k, _ in kept])
 
     def recall(self, tracker: FaceTracker, frame: Frame) -> None:
-        """Show a tracker an earlier frame again, which it needs to go on (`FaceTracker.frames_to_recall`)."""
+        """Show a tracker an earlier frame again, which it needs to go on (`FaceTracker.frames_to_recall`).
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> from duchenne.media import read_picture
+            >>> AUDetector().recall(FaceTracker(), read_picture(SAMPLE))
+        """
         found, looks = self._locate_with_looks(frame)
         tracker.recall(frame.index, [face.box for face in found], looks)
 
@@ -251,7 +248,15 @@ class AUDetector:
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
 
-        The frames come with what the search adds to their notes; before a MediaError those before it are given.
+        The frames come with what the search adds to their notes. Where `frames` breaks off with a MediaError, those
+        before are given first.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> from duchenne.media import read_picture
+            >>> found = AUDetector().detect_pictures(read_picture(path) for path in [SAMPLE, SAMPLE])
+            >>> [len(faces) for _, faces in found]
+            [1, 1]
         """
         for frame, (faces, notes) in side_by_side(frames, self._detect_still, self.workers):
             yield replace(frame, notes=notes), faces
@@ -260,6 +265,18 @@ class AUDetector:
         self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
     ) -> Iterator[FaceAUs]:
         """Yield the faces of a video, frame by frame.
+
+        Example:
+            >>> import av, pathlib, tempfile
+            >>> from PIL import Image
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> path = pathlib.Path(tempfile.mkdtemp(), "still.mkv")
+            >>> with av.open(path, "w") as file:
+            ...     stream = file.add_stream("ffv1", rate=25, options={})
+            ...     stream.width, stream.height, stream.pix_fmt = 512, 512, "bgr0"
+            ...     file.mux([*stream.encode(av.VideoFrame.from_image(Image.open(SAMPLE))), *stream.encode()])
+            >>> [face.occurs(12) for face in AUDetector().detect_video(path)]
+            [True]
 
         Args:
             path: The video.
@@ -277,12 +294,12 @@ class AUDetector:
     def _locate(self, pixels: Picture) -> list[LocatedFace]:
         """Return the faces of a frame of a video."""
         found = self._locator.locate(pixels, self.options.min_face_px).faces
-        return _largest(found) if self.options.largest_face else found
+        return largest(found) if self.options.largest_face else found
 
     def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
         """Return the faces of a picture, and what to note of it."""
         there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
-        found = _largest(there.faces) if self.options.largest_face else there.faces
+        found = largest(there.faces) if self.options.largest_face else there.faces
         return self._results(frame, found, range(len(found))), (*frame.notes, *there.notes)
 
     def _results(
@@ -296,9 +313,4 @@ class AUDetector:
 
     def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
         faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces
-        return self._reader.recognize(frame.pixels, _largest(faces)).probability
-
-
-def _largest(faces: list[LocatedFace]) -> list[LocatedFace]:
-    """Return the largest face alone; nothing where there is none."""
-    return sorted(faces, key=lambda face: face.area_px, reverse=True)[:1]
+        return self._reader.recognize(frame.pixels, largest(faces)).probability

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-from duchenne.array_values import ArrayValues
 from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import (
     INNER_EYE_IMAGE_LEFT,
@@ -19,6 +18,7 @@ from duchenne.facs import (
     OUTER_EYE_IMAGE_LEFT,
     OUTER_EYE_IMAGE_RIGHT,
 )
+from duchenne.measures.array_values import ArrayValues
 from duchenne.onnx_network import open_network, run_network
 from duchenne.weights import whole_weights
 

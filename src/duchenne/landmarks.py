@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from duchenne.array_values import ArrayValues
 from duchenne.cropping import cut
 from duchenne.errors import LandmarkError, UsageError, WeightsError
 from duchenne.faces import FaceBox, box_from_landmarks
@@ -35,6 +34,7 @@ from duchenne.geometry import (
     similarity,
     transform_points,
 )
+from duchenne.measures.array_values import ArrayValues
 from duchenne.onnx_network import described, open_network, run_network
 from duchenne.pose_normalisation import STABLE_LANDMARKS, landmarks_3d
 from duchenne.weights import MEAN_FACE_NAME, POSE_CORRECTION_NAME, whole_weights

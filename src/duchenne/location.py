@@ -252,3 +252,8 @@ def located(box: FaceBox, landmarks: FaceLandmarks) -> LocatedFace | Refusal:
         return LocatedFace(box, landmarks, head_pose(landmarks), crop_transform(landmarks.points))
     except LandmarkError:
         return Refusal.TOO_SMALL
+
+
+def largest(faces: list[LocatedFace]) -> list[LocatedFace]:
+    """Return the largest face alone; nothing where there is none."""
+    return sorted(faces, key=lambda face: face.area_px, reverse=True)[:1]

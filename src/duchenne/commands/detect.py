@@ -10,8 +10,8 @@ from duchenne.commands.plain_console import COMMAND_LINE
 
 if TYPE_CHECKING:
     from duchenne.detection import RunOptions
-    from duchenne.detection_options import DetectionOptions
     from duchenne.detector import AUDetector
+    from duchenne.results.detection_options import DetectionOptions
 
 
 def detect(
@@ -126,9 +126,9 @@ def detect(
     from duchenne.chosen_thresholds import thresholds_from
     from duchenne.commands.renamed_options import warn_of_old_name
     from duchenne.detection import RunOptions
-    from duchenne.detection_options import DetectionOptions
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
+    from duchenne.results.detection_options import DetectionOptions
 
     if not sources and like is None:
         raise UsageError(

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from duchenne.detection import RunOptions
-from duchenne.detection_options import DetectionOptions
 from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
 from duchenne.media.content import content_of
+from duchenne.results.detection_options import DetectionOptions
 from duchenne.results.result_record import ResultRecord, package_version
 
 Options = TypeVar("Options", DetectionOptions, RunOptions)

@@ -111,8 +111,13 @@ def labels_of(faces: Occurrence, au: str, among: Bool[np.ndarray, " n"] | None =
     """Return which faces are labelled for an AU, and which of these have it.
 
     Example:
-        >>> known, truth = labels_of(store, "AU12")
-        >>> area_under_roc(truth, score[known])
+        >>> from types import SimpleNamespace
+        >>> from duchenne.facs import AU_NAMES
+        >>> occurrence, known = np.zeros((3, len(AU_NAMES)), bool), np.ones((3, len(AU_NAMES)), bool)
+        >>> occurrence[0, AU_NAMES.index("AU12")] = True
+        >>> labels = labels_of(SimpleNamespace(known=known, occurrence=occurrence), "AU12", np.array([1, 1, 0], bool))
+        >>> labels.known.tolist(), labels.truth.tolist()
+        ([True, True, False], [True, False])
 
     Args:
         faces: With their labels.

@@ -40,7 +40,7 @@ def evaluate(
         >>> store = duchenne.prepare(folder / "own.csv", out=folder / "store")
         >>> _ = (folder / "scores.csv").write_text(chr(10).join(["AU12_p", *"010101"]))
         >>> run = duchenne.evaluate(folder / "scores.csv", data=store.folder, draws=0)
-        >>> run.faces, run.subjects, run.mean.curve.of("auc_roc")
+        >>> run.faces, run.subjects, run.mean.curve.of("aroc")
         (6, 3, 1.0)
 
     Args:

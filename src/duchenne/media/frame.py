@@ -5,9 +5,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from duchenne.array_values import ArrayValues
 from duchenne.cropping import Picture
 from duchenne.errors import MediaError
+from duchenne.measures.array_values import ArrayValues
 
 
 @dataclass(frozen=True, eq=False)

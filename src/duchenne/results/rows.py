@@ -26,6 +26,16 @@ _TIME_DECIMALS, _PROBABILITY_DECIMALS, _PIXEL_DECIMALS, _DEGREE_DECIMALS, _INTEN
 def to_row(face: FaceAUs, groups: Sequence[str] = GROUPS) -> Row:
     """Return one face as a row, in the order of a table's columns, rounded as docs/columns.md says.
 
+    Example:
+        >>> from duchenne import AUDetector
+        >>> from duchenne.diagnosis import SAMPLE
+        >>> [face] = AUDetector(aus=12).detect(SAMPLE)
+        >>> row = to_row(face, groups=["aus"])
+        >>> list(row)
+        ['source', 'frame', 'timestamp_s', 'face_id', 'confidence', 'AU12_p', 'AU12_c', 'AU12_i']
+        >>> row["AU12_c"]
+        1
+
     Args:
         face: The face.
         groups: Which groups of columns the table has.
@@ -116,6 +126,13 @@ def _au_cells(face: FaceAUs, k: int, name: str) -> Row:
 
 def to_dataframe(results: Iterable[FaceAUs], columns: Columns | None = None) -> "pd.DataFrame":
     """Return faces as a pandas table, one row each; without faces it has its headers and types all the same.
+
+    Example:
+        >>> from duchenne import AUDetector
+        >>> from duchenne.diagnosis import SAMPLE
+        >>> table = to_dataframe(AUDetector(aus="6,12").detect(SAMPLE))
+        >>> table[["AU06_c", "AU12_c"]].to_numpy().tolist()
+        [[1, 1]]
 
     Args:
         results: Faces, for example from `AUDetector.detect` or `detect_video`.

@@ -73,7 +73,7 @@ def _grades(
     p, q, w = first.grade[graded].astype(float), second.grade[graded].astype(float), weights[graded]
     places = (np.clip(np.floor(one + 0.5), 0, GRADES - 1).astype(np.int64) for one in (p, q))
     row, column = places
-    table = np.bincount(GRADES * row + column, w, GRADES**2).reshape(GRADES, GRADES)
+    table = np.bincount(GRADES * row + column, w, GRADES**2).astype(float).reshape(GRADES, GRADES)
     return table, np.array([w.sum(), w @ p, w @ q, w @ (p * p), w @ (q * q), w @ (p * q)])
 
 

@@ -1,13 +1,15 @@
 """What a detector looks for: the options that `AUDetector` takes by keyword and that records of results keep."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import get_args
 
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName, check_thresholds
 from duchenne.errors import UsageError
+from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
+from duchenne.weights import AU_NETWORKS
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,39 @@ class DetectionOptions:
         named = tuple(sorted(thresholds.items())) if isinstance(thresholds, Mapping) else thresholds
         others = (self.largest_face, self.min_face_px, self.sides, self.weights, self.smooth, self.unreliable)
         return hash((self.aus, named, *others))
+
+
+class ByOptions:
+    """A base of what is told apart by its options and neutral faces: it prints them, and is equal if they are.
+
+    Attributes:
+        options: What was asked for.
+    """
+
+    options: DetectionOptions
+
+    @property
+    def neutral(self) -> NeutralFaces | None:
+        """Whose neutral face belongs to which source; None without them."""
+        raise NotImplementedError
+
+    @property
+    def portable_options(self) -> DetectionOptions:
+        """The options with the place of the weights in full, for processes that work in another folder."""
+        named = self.options.weights
+        own = named is None or str(named) in AU_NETWORKS
+        return self.options if named is None or own else replace(self.options, weights=Path(named).absolute())
+
+    def __repr__(self) -> str:
+        asked = {field.name: (getattr(self.options, field.name), field.default) for field in fields(self.options)}
+        words = [f"{name}={value!r}" for name, (value, default) in asked.items() if value != default]
+        told = "" if self.neutral is None else f".with_neutral({str(self.neutral.path)!r})"
+        return f"{type(self).__name__}({', '.join(words)}){told}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ByOptions):
+            return NotImplemented
+        return (self.portable_options, self.neutral) == (other.portable_options, other.neutral)
+
+    def __hash__(self) -> int:
+        return hash((self.portable_options, None if self.neutral is None else self.neutral.path))

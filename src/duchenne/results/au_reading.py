@@ -9,14 +9,14 @@ from jaxtyping import Float
 
 from duchenne.alignment import AlignedFace, align
 from duchenne.cropping import Picture
-from duchenne.detection_options import DetectionOptions
 from duchenne.errors import UsageError
 from duchenne.location import LocatedFace
 from duchenne.media import Frame
 from duchenne.neutral_faces import NeutralFaces, ProbabilityOf, neutral_shifts, read_neutral
 from duchenne.recognition import AURecognizer, Recognized
-from duchenne.results import FaceAUs
 from duchenne.results.columns import Columns
+from duchenne.results.detection_options import DetectionOptions
+from duchenne.results.face_aus import FaceAUs
 
 
 class AUReader:
