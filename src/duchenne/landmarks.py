@@ -1,6 +1,7 @@
 """From a face in a frame to its 49 landmarks with depth, and from these to the pose of the head."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -190,15 +191,21 @@ class Landmarker:
             points, visibility, presence = self.run(crop[None])
             found = _in_picture(points[0], visibility[0], float(presence[0]), crop_from_image)
             crop_from_image = self.rule.from_landmarks(found.points)
-        return self._mean_with_mirror_image(pixels, crop_from_image)
+        return self.locate_in_crops(pixels, [crop_from_image])[0]
 
-    def _mean_with_mirror_image(self, pixels: np.ndarray, crop_from_image: Transform) -> FaceLandmarks:
-        """Return the mean of the landmarks that the network finds in a crop and in its mirror image."""
-        crop = cut(pixels, crop_from_image, self.rule.side_px)
-        points, visibility, presence = self.run(np.stack([crop, crop[:, ::-1]]))
-        points[1] = points[1][MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [self.rule.side_px, 0.0, 0.0]
-        visibility[1] = visibility[1][MIRROR_LANDMARKS]
-        return _in_picture(points.mean(0), visibility.mean(0), float(presence.mean()), crop_from_image)
+    def locate_in_crops(self, pixels: UInt8[np.ndarray, "h w 3"], crops: Sequence[Transform]) -> list[FaceLandmarks]:
+        """Return the landmarks of faces whose crops are known, all at once: the mean of a crop and its mirror image."""
+        side = self.rule.side_px
+        cuts = [cut(pixels, crop_from_image, side) for crop_from_image in crops]
+        points, visibility, presence = self.run(np.stack([image for crop in cuts for image in (crop, crop[:, ::-1])]))
+        points[1::2] = points[1::2][:, MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [side, 0.0, 0.0]
+        visibility[1::2] = visibility[1::2][:, MIRROR_LANDMARKS]
+        return [
+            _in_picture(
+                points[k : k + 2].mean(0), visibility[k : k + 2].mean(0), float(presence[k : k + 2].mean()), crop
+            )
+            for k, crop in zip(range(0, 2 * len(crops), 2), crops, strict=True)
+        ]
 
     def run(
         self, crops: UInt8[np.ndarray, "n s s 3"]

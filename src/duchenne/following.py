@@ -1,0 +1,176 @@
+"""Faces in successive frames of a video: found by the face detector at times, followed by their landmarks in between.
+
+The landmarks of one frame give the crop of the landmarker in the next, which saves the face detector and a pass. A
+video is cut into stretches of `STRETCH_FRAMES` by the indices of its frames. Each begins with the face detector and
+knows nothing of those before; so stretches can be worked on side by side, and a run can begin at any of them, with the
+same numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from duchenne.cropping import Picture
+from duchenne.errors import LandmarkError
+from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks, overlap
+from duchenne.landmarks import FaceLandmarks
+from duchenne.location import FaceLocator, LocatedFace, located
+from duchenne.media import Frame
+
+STRETCH_FRAMES = 8
+"""The face detector reads at least the first frame that is looked at of so many. Ours: a quarter of a second of usual
+video, and an eighth of the face detector's time."""
+LONGEST_STEP_S = 0.07
+"""Faces are not followed over longer steps, in which a head may turn: two frames at 30 frames/s."""
+LEAST_CONFIDENCE = 0.9
+"""A face is followed while the landmarker is this sure of it; below, the face detector decides, as in a picture."""
+LONGEST_WAY_SIDES, MOST_GROWTH = 0.5, 1.35
+"""A face that moves further in one step, in sides of its box, or changes its size more, is looked for anew."""
+NEAR_WAY_SIDES, NEAR_GROWTH = 0.08, 1.08
+"""A face that moves more than this is read again, in the crop of its new landmarks."""
+FACES_AT_ONCE = 8
+"""Faces that go through the landmarker together; more are no faster and take more memory."""
+MOST_OVERLAP = 0.3
+"""Of two followed boxes, intersection over union; beyond, both may have come to follow one face."""
+_SAMPLES, _BLOCKS = 32, 8
+SCENE_CHANGE, BLOCK_CHANGE = 12.0, 40.0
+"""Mean change of the picture from frame to frame, of 255, and of the block that changes most: beyond, something else is
+seen - a cut, a new tile in a video call - and faces are looked for anew."""
+
+
+def stretch_of(index: int) -> int:
+    """Return the number of the stretch in which a frame lies.
+
+    Example:
+        >>> stretch_of(7), stretch_of(8)
+        (0, 1)
+    """
+    return index // STRETCH_FRAMES
+
+
+def begin_of_stretch(index: int) -> int:
+    """Return the index of the first frame of the stretch in which a frame lies.
+
+    Example:
+        >>> begin_of_stretch(7), begin_of_stretch(13)
+        (0, 8)
+    """
+    return stretch_of(index) * STRETCH_FRAMES
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What is known of the frame before: its time, samples of its pixels, its faces."""
+
+    timestamp_s: float
+    samples: Float[np.ndarray, "n n"]
+    faces: list[LocatedFace]
+
+
+class FaceFollower:
+    """Locates the faces of one stretch of a video, frame after frame.
+
+    The face detector reads a frame where nothing is known of one just before; where that showed no face, or a box that
+    was refused; and where a face can no longer be followed without doubt. Then all faces are as in a single picture.
+
+    Args:
+        locator: Used for each frame.
+        min_face_px: Smallest face to look for; None for the face detector's rule.
+    """
+
+    def __init__(self, locator: FaceLocator, min_face_px: float | None = None) -> None:
+        self._locator, self._min_face_px = locator, min_face_px
+        self._before: _Before | None = None
+
+    def locate(self, frame: Frame) -> list[LocatedFace]:
+        """Return the faces of the next frame, those first of which the face detector was most certain."""
+        samples = _samples(frame.pixels)
+        faces = self._followed(frame, samples)
+        sure = faces is not None
+        if faces is None:
+            faces, refused = self._locator.locate(frame.pixels, self._min_face_px)
+            sure = not refused
+        self._before = _Before(frame.timestamp_s, samples, faces) if sure and faces else None
+        return faces
+
+    def _followed(self, frame: Frame, samples: Float[np.ndarray, "n n"]) -> list[LocatedFace] | None:
+        """Return the faces of the frame before where they are now; None if one of them is doubtful."""
+        before = self._before
+        if before is None or frame.damaged or not 0 <= frame.timestamp_s - before.timestamp_s <= LONGEST_STEP_S:
+            return None
+        if _is_another_scene(before.samples, samples):
+            return None
+        try:
+            landmarks = self._read(frame.pixels, [face.landmarks for face in before.faces])
+        except LandmarkError:
+            return None
+        if landmarks is None:
+            return None
+        faces = [_moved(face, found) for face, found in zip(before.faces, landmarks, strict=True)]
+        kept = [face for face in faces if face is not None]
+        return kept if len(kept) == len(faces) and not _collide([face.box for face in kept]) else None
+
+    def _read(self, pixels: Picture, before: Sequence[FaceLandmarks]) -> list[FaceLandmarks] | None:
+        """Return the landmarks of all faces; those that moved much are read twice. None if one is not sure."""
+        found = self._refined(pixels, before)
+        far = [k for k, pair in enumerate(zip(before, found, strict=True)) if not _is_near(*pair)]
+        if not all(face.confidence >= LEAST_CONFIDENCE for face in found):
+            return None
+        for k, again in zip(far, self._refined(pixels, [found[k] for k in far]), strict=True):
+            found[k] = again
+        return found
+
+    def _refined(self, pixels: Picture, known: Sequence[FaceLandmarks]) -> list[FaceLandmarks]:
+        """Return what the landmarker finds where landmarks are roughly known, for some faces at once."""
+        landmarker = self._locator.landmarker
+        crops = [landmarker.rule.from_landmarks(face.points) for face in known]
+        parts = (crops[start : start + FACES_AT_ONCE] for start in range(0, len(crops), FACES_AT_ONCE))
+        return [face for part in parts for face in landmarker.locate_in_crops(pixels, part)]
+
+
+def _is_near(before: FaceLandmarks, now: FaceLandmarks) -> bool:
+    way_sides, growth = _step(box_from_landmarks(before.points), box_from_landmarks(now.points))
+    return way_sides <= NEAR_WAY_SIDES and growth <= NEAR_GROWTH
+
+
+def _step(before: Float[np.ndarray, "4"], now: Float[np.ndarray, "4"]) -> tuple[float, float]:
+    """Return the way from one square to the next, in sides of the smaller, and the larger side over the smaller."""
+    way_px = np.linalg.norm(now[:2] + now[2:] / 2 - before[:2] - before[2:] / 2)
+    small, large = sorted((float(before[2]), float(now[2])))
+    return float(way_px) / max(small, 1e-9), large / max(small, 1e-9)
+
+
+def _moved(face: LocatedFace, now: FaceLandmarks) -> LocatedFace | None:
+    """Return a face at its new landmarks; None where it went too far or makes no face there.
+
+    Its box keeps its place about the landmarks, and the face detector's confidence.
+    """
+    old, new = box_from_landmarks(face.landmarks.points), box_from_landmarks(now.points)
+    way_sides, growth = _step(old, new)
+    if way_sides > LONGEST_WAY_SIDES or growth > MOST_GROWTH or now.confidence < LEAST_CONFIDENCE:
+        return None
+    scale = float(new[2] / old[2])
+    box = np.concatenate([new[:2] + (face.box.box[:2] - old[:2]) * scale, face.box.box[2:] * scale])
+    there = located(replace(face.box, box=box, keypoints=keypoints_from_landmarks(now.points)), now)
+    return there if isinstance(there, LocatedFace) else None
+
+
+def _collide(boxes: Sequence[FaceBox]) -> bool:
+    places = np.array([box.box for box in boxes]).reshape(-1, 4)
+    return any(bool((overlap(place, places[k + 1 :]) > MOST_OVERLAP).any()) for k, place in enumerate(places))
+
+
+def _samples(pixels: Picture) -> Float[np.ndarray, "n n"]:
+    """Return the grey values of `_SAMPLES` x `_SAMPLES` pixels spread over a picture."""
+    height, width = pixels.shape[:2]
+    rows, columns = (((np.arange(_SAMPLES) + 0.5) * side / _SAMPLES).astype(int) for side in (height, width))
+    return pixels[rows[:, None], columns].mean(2, dtype=np.float64)
+
+
+def _is_another_scene(before: Float[np.ndarray, "n n"], now: Float[np.ndarray, "n n"]) -> bool:
+    change = np.abs(now - before)
+    side = _SAMPLES // _BLOCKS
+    blocks = change.reshape(_BLOCKS, side, _BLOCKS, side).mean((1, 3))
+    return bool(change.mean() > SCENE_CHANGE or blocks.max() > BLOCK_CHANGE)
