@@ -15,7 +15,7 @@ from jaxtyping import Float
 from duchenne.cropping import Picture
 from duchenne.errors import LandmarkError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks, overlap
-from duchenne.landmarks import FaceLandmarks
+from duchenne.landmarks import FaceLandmarks, eye_roll_deg
 from duchenne.location import FaceLocator, LocatedFace, located
 from duchenne.media import Frame
 
@@ -28,16 +28,18 @@ LEAST_CONFIDENCE = 0.9
 """A face is followed while the landmarker is this sure of it; below, the face detector decides, as in a picture."""
 LONGEST_WAY_SIDES, MOST_GROWTH = 0.5, 1.35
 """A face that moves further in one step, in sides of its box, or changes its size more, is looked for anew."""
-NEAR_WAY_SIDES, NEAR_GROWTH = 0.08, 1.08
-"""A face that moves more than this is read again, in the crop of its new landmarks."""
+NEAR_WAY_SIDES, NEAR_GROWTH, NEAR_TURN_DEG = 0.02, 1.015, 1.0
+"""A face that is further from where it was expected, larger or smaller, or turned more is read again, in the crop of its
+new landmarks. Ours: landmarks move a little with their crop, and action units with them."""
 FACES_AT_ONCE = 8
 """Faces that go through the landmarker together; more are no faster and take more memory."""
 MOST_OVERLAP = 0.3
 """Of two followed boxes, intersection over union; beyond, both may have come to follow one face."""
 _SAMPLES, _BLOCKS = 32, 8
-SCENE_CHANGE, BLOCK_CHANGE = 12.0, 40.0
-"""Mean change of the picture from frame to frame, of 255, and of the block that changes most: beyond, something else is
-seen - a cut, a new tile in a video call - and faces are looked for anew."""
+SCENE_CHANGE, SAMPLE_CHANGE, MOST_CHANGED = 12.0, 20.0, 0.7
+"""Mean change of the picture from frame to frame, of 255; change of a sample that counts; share of such samples in the
+block that has most of them. Beyond the first or the last something else is seen - a cut, a new tile in a video call - and
+faces are looked for anew."""
 
 
 def stretch_of(index: int) -> int:
@@ -62,11 +64,12 @@ def begin_of_stretch(index: int) -> int:
 
 @dataclass(frozen=True)
 class _Before:
-    """What is known of the frame before: its time, samples of its pixels, its faces."""
+    """What is known of the frame before: its time, samples of its pixels, its faces, where they are expected next."""
 
     timestamp_s: float
     samples: Float[np.ndarray, "n n"]
     faces: list[LocatedFace]
+    expected: list[Float[np.ndarray, "49 2"]]
 
 
 class FaceFollower:
@@ -88,11 +91,12 @@ class FaceFollower:
         """Return the faces of the next frame, those first of which the face detector was most certain."""
         samples = _samples(frame.pixels)
         faces = self._followed(frame, samples)
-        sure = faces is not None
+        sure, before = faces is not None, None if faces is None else self._before
         if faces is None:
             faces, refused = self._locator.locate(frame.pixels, self._min_face_px)
             sure = not refused
-        self._before = _Before(frame.timestamp_s, samples, faces) if sure and faces else None
+        expected = _expected(faces, before)
+        self._before = _Before(frame.timestamp_s, samples, faces, expected) if sure and faces else None
         return faces
 
     def _followed(self, frame: Frame, samples: Float[np.ndarray, "n n"]) -> list[LocatedFace] | None:
@@ -103,7 +107,7 @@ class FaceFollower:
         if _is_another_scene(before.samples, samples):
             return None
         try:
-            landmarks = self._read(frame.pixels, [face.landmarks for face in before.faces])
+            landmarks = self._read(frame.pixels, before.expected)
         except LandmarkError:
             return None
         if landmarks is None:
@@ -112,27 +116,36 @@ class FaceFollower:
         kept = [face for face in faces if face is not None]
         return kept if len(kept) == len(faces) and not _collide([face.box for face in kept]) else None
 
-    def _read(self, pixels: Picture, before: Sequence[FaceLandmarks]) -> list[FaceLandmarks] | None:
-        """Return the landmarks of all faces; those that moved much are read twice. None if one is not sure."""
-        found = self._refined(pixels, before)
-        far = [k for k, pair in enumerate(zip(before, found, strict=True)) if not _is_near(*pair)]
+    def _read(self, pixels: Picture, expected: list[Float[np.ndarray, "49 2"]]) -> list[FaceLandmarks] | None:
+        """Return the landmarks of all faces; those that are not where expected are read twice. None if one is not sure."""
+        found = self._refined(pixels, expected)
         if not all(face.confidence >= LEAST_CONFIDENCE for face in found):
             return None
-        for k, again in zip(far, self._refined(pixels, [found[k] for k in far]), strict=True):
+        far = [k for k, face in enumerate(found) if not _is_near(expected[k], face.points)]
+        for k, again in zip(far, self._refined(pixels, [found[k].points for k in far]), strict=True):
             found[k] = again
         return found
 
-    def _refined(self, pixels: Picture, known: Sequence[FaceLandmarks]) -> list[FaceLandmarks]:
+    def _refined(self, pixels: Picture, known: list[Float[np.ndarray, "49 2"]]) -> list[FaceLandmarks]:
         """Return what the landmarker finds where landmarks are roughly known, for some faces at once."""
         landmarker = self._locator.landmarker
-        crops = [landmarker.rule.from_landmarks(face.points) for face in known]
+        crops = [landmarker.rule.from_landmarks(points) for points in known]
         parts = (crops[start : start + FACES_AT_ONCE] for start in range(0, len(crops), FACES_AT_ONCE))
         return [face for part in parts for face in landmarker.locate_in_crops(pixels, part)]
 
 
-def _is_near(before: FaceLandmarks, now: FaceLandmarks) -> bool:
-    way_sides, growth = _step(box_from_landmarks(before.points), box_from_landmarks(now.points))
-    return way_sides <= NEAR_WAY_SIDES and growth <= NEAR_GROWTH
+def _expected(faces: list[LocatedFace], before: _Before | None) -> list[Float[np.ndarray, "49 2"]]:
+    """Return where the landmarks of faces are expected next: as far on as they came since the frame before."""
+    now = [face.landmarks.points for face in faces]
+    if before is None:
+        return now
+    return [2 * points - face.landmarks.points for points, face in zip(now, before.faces, strict=True)]
+
+
+def _is_near(expected: Float[np.ndarray, "49 2"], found: Float[np.ndarray, "49 2"]) -> bool:
+    way_sides, growth = _step(box_from_landmarks(expected), box_from_landmarks(found))
+    turn_deg = abs((eye_roll_deg(found) - eye_roll_deg(expected) + 180) % 360 - 180)
+    return way_sides <= NEAR_WAY_SIDES and growth <= NEAR_GROWTH and turn_deg <= NEAR_TURN_DEG
 
 
 def _step(before: Float[np.ndarray, "4"], now: Float[np.ndarray, "4"]) -> tuple[float, float]:
@@ -172,5 +185,5 @@ def _samples(pixels: Picture) -> Float[np.ndarray, "n n"]:
 def _is_another_scene(before: Float[np.ndarray, "n n"], now: Float[np.ndarray, "n n"]) -> bool:
     change = np.abs(now - before)
     side = _SAMPLES // _BLOCKS
-    blocks = change.reshape(_BLOCKS, side, _BLOCKS, side).mean((1, 3))
-    return bool(change.mean() > SCENE_CHANGE or blocks.max() > BLOCK_CHANGE)
+    changed = (change > SAMPLE_CHANGE).reshape(_BLOCKS, side, _BLOCKS, side).mean((1, 3))
+    return bool(change.mean() > SCENE_CHANGE or changed.max() > MOST_CHANGED)
