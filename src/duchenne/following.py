@@ -15,9 +15,11 @@ from jaxtyping import Float
 from duchenne.cropping import Picture
 from duchenne.errors import LandmarkError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks, overlap
+from duchenne.geometry import Transform
 from duchenne.landmarks import FaceLandmarks, eye_roll_deg
 from duchenne.location import FaceLocator, LocatedFace, located
 from duchenne.media import Frame
+from duchenne.pose_normalisation import STABLE_LANDMARKS
 
 STRETCH_FRAMES = 8
 """The face detector reads at least the first frame that is looked at of so many. Ours: a quarter of a second of usual
@@ -29,7 +31,7 @@ LEAST_CONFIDENCE = 0.9
 LONGEST_WAY_SIDES, MOST_GROWTH = 0.5, 1.35
 """A face that moves further in one step, in sides of its box, or changes its size more, is looked for anew."""
 NEAR_WAY_SIDES, NEAR_GROWTH, NEAR_TURN_DEG = 0.02, 1.015, 1.0
-"""A face that is further from where it was expected, larger or smaller, or turned more is read again, in the crop of its
+"""A face that is further from where it was expected, has grown or shrunk or turned more is read again, in a crop at its
 new landmarks. Ours: landmarks move a little with their crop, and action units with them."""
 FACES_AT_ONCE = 8
 """Faces that go through the landmarker together; more are no faster and take more memory."""
@@ -38,8 +40,8 @@ MOST_OVERLAP = 0.3
 _SAMPLES, _BLOCKS = 32, 8
 SCENE_CHANGE, SAMPLE_CHANGE, MOST_CHANGED = 12.0, 20.0, 0.7
 """Mean change of the picture from frame to frame, of 255; change of a sample that counts; share of such samples in the
-block that has most of them. Beyond the first or the last something else is seen - a cut, a new tile in a video call - and
-faces are looked for anew."""
+block that has most of them. Beyond the first or the last something else is seen - a cut, a new tile in a video call -
+and faces are looked for anew."""
 
 
 def stretch_of(index: int) -> int:
@@ -63,6 +65,23 @@ def begin_of_stretch(index: int) -> int:
 
 
 @dataclass(frozen=True)
+class _Anchor:
+    """A face as the face detector gave it: its landmarks, and the crop from which they were read.
+
+    Later crops are this one, moved along with the face. A crop drawn anew about its landmarks would lie a little
+    elsewhere each time, and landmarks move with their crop.
+    """
+
+    points: Float[np.ndarray, "49 2"]
+    crop_from_image: Transform
+
+    def crop_at(self, points: Float[np.ndarray, "49 2"]) -> Transform:
+        """Return the crop for the landmarks of another frame."""
+        stable = list(STABLE_LANDMARKS)
+        return self.crop_from_image @ _best_similarity(points[stable], self.points[stable])
+
+
+@dataclass(frozen=True)
 class _Before:
     """What is known of the frame before: its time, samples of its pixels, its faces, where they are expected next."""
 
@@ -70,6 +89,7 @@ class _Before:
     samples: Float[np.ndarray, "n n"]
     faces: list[LocatedFace]
     expected: list[Float[np.ndarray, "49 2"]]
+    anchors: list[_Anchor]
 
 
 class FaceFollower:
@@ -95,9 +115,16 @@ class FaceFollower:
         if faces is None:
             faces, refused = self._locator.locate(frame.pixels, self._min_face_px)
             sure = not refused
-        expected = _expected(faces, before)
-        self._before = _Before(frame.timestamp_s, samples, faces, expected) if sure and faces else None
+        if not sure or not faces:
+            self._before = None
+            return faces
+        anchors = self._anchors(frame.pixels, faces) if before is None else before.anchors
+        self._before = _Before(frame.timestamp_s, samples, faces, _expected(faces, before), anchors)
         return faces
+
+    def _anchors(self, pixels: Picture, faces: list[LocatedFace]) -> list[_Anchor]:
+        crops = [self._locator.landmarker.last_crop(pixels, face.box) for face in faces]
+        return [_Anchor(face.landmarks.points, crop) for face, crop in zip(faces, crops, strict=True)]
 
     def _followed(self, frame: Frame, samples: Float[np.ndarray, "n n"]) -> list[LocatedFace] | None:
         """Return the faces of the frame before where they are now; None if one of them is doubtful."""
@@ -107,7 +134,7 @@ class FaceFollower:
         if _is_another_scene(before.samples, samples):
             return None
         try:
-            landmarks = self._read(frame.pixels, before.expected)
+            landmarks = self._read(frame.pixels, before)
         except LandmarkError:
             return None
         if landmarks is None:
@@ -116,22 +143,39 @@ class FaceFollower:
         kept = [face for face in faces if face is not None]
         return kept if len(kept) == len(faces) and not _collide([face.box for face in kept]) else None
 
-    def _read(self, pixels: Picture, expected: list[Float[np.ndarray, "49 2"]]) -> list[FaceLandmarks] | None:
-        """Return the landmarks of all faces; those that are not where expected are read twice. None if one is not sure."""
-        found = self._refined(pixels, expected)
+    def _read(self, pixels: Picture, before: _Before) -> list[FaceLandmarks] | None:
+        """Return the landmarks of all faces, read twice where they are not as expected; None if one is not sure."""
+        found = self._refined(pixels, before.anchors, before.expected)
         if not all(face.confidence >= LEAST_CONFIDENCE for face in found):
             return None
-        far = [k for k, face in enumerate(found) if not _is_near(expected[k], face.points)]
-        for k, again in zip(far, self._refined(pixels, [found[k].points for k in far]), strict=True):
-            found[k] = again
+        far = [k for k, face in enumerate(found) if not _is_near(before.expected[k], face.points)]
+        again = self._refined(pixels, [before.anchors[k] for k in far], [found[k].points for k in far])
+        for k, face in zip(far, again, strict=True):
+            found[k] = face
         return found
 
-    def _refined(self, pixels: Picture, known: list[Float[np.ndarray, "49 2"]]) -> list[FaceLandmarks]:
+    def _refined(
+        self, pixels: Picture, anchors: list[_Anchor], known: list[Float[np.ndarray, "49 2"]]
+    ) -> list[FaceLandmarks]:
         """Return what the landmarker finds where landmarks are roughly known, for some faces at once."""
-        landmarker = self._locator.landmarker
-        crops = [landmarker.rule.from_landmarks(points) for points in known]
+        crops = [anchor.crop_at(points) for anchor, points in zip(anchors, known, strict=True)]
         parts = (crops[start : start + FACES_AT_ONCE] for start in range(0, len(crops), FACES_AT_ONCE))
-        return [face for part in parts for face in landmarker.locate_in_crops(pixels, part)]
+        return [face for part in parts for face in self._locator.landmarker.locate_in_crops(pixels, part)]
+
+
+def _best_similarity(source: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"]) -> Transform:
+    """Return the similarity that takes source points nearest to target points, in least squares over complex numbers.
+
+    Raises:
+        LandmarkError: The source points coincide.
+    """
+    a, b = (points @ np.array([1, 1j]) for points in (source, target))
+    spread = float((np.abs(a - a.mean()) ** 2).sum())
+    if not spread > 0:
+        raise LandmarkError("The landmarks coincide, so they fix no scale.")
+    ratio = complex(np.vdot(a - a.mean(), b - b.mean()) / spread)
+    offset = complex(b.mean() - ratio * a.mean())
+    return np.array([[ratio.real, -ratio.imag, offset.real], [ratio.imag, ratio.real, offset.imag], [0.0, 0.0, 1.0]])
 
 
 def _expected(faces: list[LocatedFace], before: _Before | None) -> list[Float[np.ndarray, "49 2"]]:

@@ -183,6 +183,10 @@ class Landmarker:
             LandmarkError: The box is not finite or too small.
             UsageError: `passes` is below 1.
         """
+        return self.locate_in_crops(pixels, [self.last_crop(pixels, face_box, passes)])[0]
+
+    def last_crop(self, pixels: UInt8[np.ndarray, "h w 3"], face_box: FaceBox, passes: int = 2) -> Transform:
+        """Return the crop that the last pass of `locate` reads; arguments and errors as there."""
         if passes < 1:
             raise UsageError(f"The landmarker was asked for {passes} passes; it needs at least 1.")
         crop_from_image = self.rule.from_box(face_box)
@@ -191,7 +195,7 @@ class Landmarker:
             points, visibility, presence = self.run(crop[None])
             found = _in_picture(points[0], visibility[0], float(presence[0]), crop_from_image)
             crop_from_image = self.rule.from_landmarks(found.points)
-        return self.locate_in_crops(pixels, [crop_from_image])[0]
+        return crop_from_image
 
     def locate_in_crops(self, pixels: UInt8[np.ndarray, "h w 3"], crops: Sequence[Transform]) -> list[FaceLandmarks]:
         """Return the landmarks of faces whose crops are known, all at once: the mean of a crop and its mirror image."""
