@@ -16,15 +16,15 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image
-from rendered_video import repeat
 
 from duchenne.diagnosis import SAMPLE
+from rendered_video import repeat
 
-SIDE, FPS, LOOP_S = 160, 5, 60
+SIDE, FPS, LOOP_S = 160, 15, 60
 
 
 def write_loop(path: Path) -> None:
-    """Write a minute of a small head that sways, five frames a second."""
+    """Write a minute of a small head that sways, at a rate at which faces are followed."""
     head = np.asarray(Image.open(SAMPLE).convert("RGB").resize((SIDE, SIDE)))
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=FPS)
