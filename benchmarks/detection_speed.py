@@ -95,8 +95,8 @@ def run_own(path: Path, frames: int, cores: int) -> dict[str, float]:
 def run_stages(path: Path, frames: int) -> dict[str, float]:
     """Return the processor's time of each stage alone, in ms a frame, on one thread."""
     from duchenne.alignment import align
-    from duchenne.following import STRETCH_FRAMES, FaceFollower, stretch_of
     from duchenne.location import FaceLocator
+    from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
     from duchenne.media import open_video
     from duchenne.recognition import AURecognizer
     from duchenne.tracking import look_of

@@ -10,8 +10,8 @@ from PIL import Image
 from duchenne import AUDetector
 from duchenne.diagnosis import SAMPLE
 from duchenne.faces import overlap
-from duchenne.following import STRETCH_FRAMES, FaceFollower
 from duchenne.location import FaceLocator
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower
 from duchenne.media import Frame
 from duchenne.patches import reduce_crop
 

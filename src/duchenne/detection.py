@@ -14,7 +14,7 @@ from typing import Any
 
 from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
-from duchenne.following import begin_of_stretch, stretch_of
+from duchenne.location.following import begin_of_stretch, stretch_of
 from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_video, read_picture, read_standard_input
 from duchenne.media.content import Content
 from duchenne.overlay import OverlayWriter

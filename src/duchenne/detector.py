@@ -13,8 +13,8 @@ from duchenne.alignment import AlignedFace, align
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName, check_thresholds
 from duchenne.cropping import Picture
 from duchenne.errors import UsageError
-from duchenne.following import STRETCH_FRAMES, FaceFollower, stretch_of
 from duchenne.location import FaceLocator, LocatedFace, located
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
 from duchenne.media import Frame, frame_from_array, open_video, read_picture
 from duchenne.neutral_faces import NeutralFaces, neutral_shifts, read_neutral
 from duchenne.recognition import AURecognizer, Recognized
@@ -141,7 +141,7 @@ class AUDetector:
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
 
-        Faces are looked for in frames whose index is a multiple of `following.STRETCH_FRAMES`, and followed in between
+        Faces are looked for in frames whose index is a multiple of `location.following.STRETCH_FRAMES`, and followed in between
         where that leaves no doubt. So the numbers of a frame rest on no frame before the last multiple, unless the
         options ask for smoothing. Memory does not grow with the length of the video.
 
