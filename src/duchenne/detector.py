@@ -141,7 +141,7 @@ class AUDetector:
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
 
-        Faces are looked for in frames whose index is a multiple of `location.following.STRETCH_FRAMES`, and followed in between
+        Faces are looked for in frames whose index is a multiple of `STRETCH_FRAMES`, and followed in between
         where that leaves no doubt. So the numbers of a frame rest on no frame before the last multiple, unless the
         options ask for smoothing. Memory does not grow with the length of the video.
 
