@@ -14,6 +14,7 @@ from typing import Any
 
 from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
+from duchenne.location.following import begin_of_stretch, stretch_of
 from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_video, read_picture, read_standard_input
 from duchenne.media.content import Content
 from duchenne.overlay import OverlayWriter
@@ -151,11 +152,10 @@ class _Run:
             kept = {**BETWEEN_VIDEOS, "current": source.name, "content": _plain(content_or_none(source))}
         self._advance(**kept)
         tracker = FaceTracker.from_dict(self.state.tracker) if self.state.tracker else None
-        recalled = tracker.frames_to_recall if tracker is not None else frozenset()
         notes: tuple[str, ...] = ()
         problem = None
         try:
-            with self._open(source, min([self.state.next_frame, *recalled])) as video:
+            with self._open(source, _first_to_read(self.state.next_frame, tracker)) as video:
                 try:
                     self._frames_of(source, video, tracker or FaceTracker(patience_s(video.fps, self.options.step)))
                 finally:
@@ -173,7 +173,7 @@ class _Run:
         first = self.state.next_frame
         smoother = LandmarkSmoother.from_dict(self.state.smoother) if self.state.smoother else LandmarkSmoother()
         self.callback.begin(source, video.expected_frames, first // self.options.step)
-        for frame, faces in self.detector.detect_frames(self._from(first, video, tracker), tracker, smoother):
+        for frame, faces in self.detector.detect_frames(_needed(video, first, tracker), tracker, smoother, first):
             self._take(source, frame, faces)
             after: dict[str, Any] = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
             after["source_frames"] = self.state.source_frames + 1
@@ -199,14 +199,6 @@ class _Run:
         done = SourceRecord(source.name, source.kind.value, content, *counts, problem, notes)
         read, problems = state.read + (state.source_frames > 0), state.problems + (problem is not None)
         self._advance(None, (source, done), **BETWEEN_VIDEOS, read=read, problems=problems)
-
-    def _from(self, first: int, video: Video, tracker: FaceTracker) -> Iterator[Frame]:
-        """Yield frames from `first` on; show those before to a tracker that goes on and must see them again."""
-        for frame in video:
-            if frame.index >= first:
-                yield frame
-            elif frame.index in tracker.frames_to_recall:
-                self.detector.recall(tracker, frame)
 
     def _open(self, source: Source, first_frame: int) -> Video:
         options = self.options
@@ -243,6 +235,18 @@ class _Run:
     def _record(self) -> None:
         self.destination.checkpoint(asdict(self.state), self._position, self._unrecorded)
         self._unrecorded, self._recorded_s = (), time.monotonic()
+
+
+def _first_to_read(next_frame: int, tracker: FaceTracker | None) -> int:
+    """Return the first frame that is needed to go on: the begin of the stretch of the next one or of one to recall."""
+    recalled = tracker.frames_to_recall if tracker is not None else frozenset()
+    return begin_of_stretch(min([next_frame, *recalled]))
+
+
+def _needed(video: Iterable[Frame], next_frame: int, tracker: FaceTracker) -> Iterator[Frame]:
+    """Yield the frames from the next one on, and those of earlier stretches that it or a recalled one ends."""
+    stretches = {stretch_of(index) for index in (next_frame, *tracker.frames_to_recall)}
+    return (frame for frame in video if frame.index >= next_frame or stretch_of(frame.index) in stretches)
 
 
 def _first_state(destination: Destination) -> RunState:

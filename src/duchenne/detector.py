@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,23 @@ from jaxtyping import Float
 
 from duchenne.alignment import AlignedFace, align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
-from duchenne.cropping import Picture
 from duchenne.errors import PictureWarning, UsageError
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import FaceLocator, LocatedFace, largest, located
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
 from duchenne.media import Frame, PictureLike, frame_of, open_video
 from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
 from duchenne.results.au_reading import AUReader
 from duchenne.results.detection_options import ByOptions, DetectionOptions
-from duchenne.side_by_side import side_by_side
+from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
 from duchenne.weights import LOCATION_FILES, weights_path
+
+_Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
+"""What one frame of a video shows: faces, their looks, and their action units."""
 
 
 class AUDetector(ByOptions):
@@ -183,12 +186,17 @@ class AUDetector(ByOptions):
         return self._detect_still(frame)[0]
 
     def detect_frames(
-        self, frames: Iterable[Frame], tracker: FaceTracker | None = None, smoother: LandmarkSmoother | None = None
+        self,
+        frames: Iterable[Frame],
+        tracker: FaceTracker | None = None,
+        smoother: LandmarkSmoother | None = None,
+        first_frame: int = 0,
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
 
-        Every frame goes the way of a single picture, so its numbers do not depend on its neighbours, unless the options
-        ask for smoothing. Several frames are worked on side by side; memory does not grow with the length of the video.
+        Faces are looked for in frames whose index is a multiple of `STRETCH_FRAMES`, and followed in between
+        where that leaves no doubt. So the numbers of a frame rest on no frame before the last multiple, unless the
+        options ask for smoothing. Memory does not grow with the length of the video.
 
         Example:
             >>> from duchenne.diagnosis import SAMPLE
@@ -202,48 +210,46 @@ class AUDetector(ByOptions):
             frames: Of the video.
             tracker: One to go on with.
             smoother: One to go on with; used if the options ask for smoothing.
+            first_frame: Frames of a lower index are not given. They only lead up to it, or are shown again to a tracker
+                that needs them to go on (`FaceTracker.frames_to_recall`).
         """
-        tracker = tracker or FaceTracker()
-        if self.options.smooth:
-            yield from self._smoothed(frames, tracker, smoother or LandmarkSmoother())
-            return
-        for frame, (faces, looks) in side_by_side(frames, self._detect_with_looks, self.workers):
-            ids = tracker.update([face.box for face in faces], frame.timestamp_s, looks, frame.index)
-            yield frame, [replace(face, face_id=k) for face, k in zip(faces, ids, strict=True)]
+        tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
+        for frame, (faces, looks, results) in self._stretches(frames):
+            boxes = [face.box for face in faces]
+            if frame.index < first_frame:
+                tracker.recall(frame.index, boxes, looks)
+                continue
+            ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
+            if self.options.smooth:
+                yield frame, self._smoothed(frame, faces, ids, smoother)
+            else:
+                yield frame, [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
+
+    def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
+        most = self.workers * STRETCH_FRAMES
+        return stretches_side_by_side(
+            frames, lambda frame: stretch_of(frame.index), self._begin_stretch, self.workers, most
+        )
+
+    def _begin_stretch(self) -> Callable[[Frame], _Found]:
+        follower = FaceFollower(self._locator, self.options.min_face_px)
+        return lambda frame: self._find(frame, follower.locate(frame))
+
+    def _find(self, frame: Frame, faces: list[LocatedFace]) -> _Found:
+        """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
+        faces = largest(faces) if self.options.largest_face else faces
+        aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
+        results = [] if self.options.smooth else self._results(frame, faces, range(len(faces)), aligned)
+        return faces, [look_of(face.pixels) for face in aligned], results
 
     def _smoothed(
-        self, frames: Iterable[Frame], tracker: FaceTracker, smoother: LandmarkSmoother
-    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
-        """As `detect_frames`; what comes after the landmarks is done in the order of time."""
-        for frame, (found, looks) in side_by_side(frames, self._locate_with_looks, self.workers):
-            ids = tracker.update([face.box for face in found], frame.timestamp_s, looks, frame.index)
-            steady = [
-                (k, located(face.box, smoother.update(k, face.landmarks, frame.timestamp_s)))
-                for k, face in zip(ids, found, strict=True)
-            ]
-            kept = [(k, face) for k, face in steady if isinstance(face, LocatedFace)]
-            yield frame, self._results(frame, [face for _, face in kept], [k for k, _ in kept])
-
-    def recall(self, tracker: FaceTracker, frame: Frame) -> None:
-        """Show a tracker an earlier frame again, which it needs to go on (`FaceTracker.frames_to_recall`).
-
-        Example:
-            >>> from duchenne.diagnosis import SAMPLE
-            >>> from duchenne.media import read_picture
-            >>> AUDetector().recall(FaceTracker(), read_picture(SAMPLE))
-        """
-        found, looks = self._locate_with_looks(frame)
-        tracker.recall(frame.index, [face.box for face in found], looks)
-
-    def _locate_with_looks(self, frame: Frame) -> tuple[list[LocatedFace], list[FaceLook]]:
-        found = self._locate(frame.pixels)
-        return found, [look_of(align(frame.pixels, face.landmarks.points).pixels) for face in found]
-
-    def _detect_with_looks(self, frame: Frame) -> tuple[list[FaceAUs], list[FaceLook]]:
-        found = self._locate(frame.pixels)
-        aligned = [align(frame.pixels, face.landmarks.points) for face in found]
-        results = self._results(frame, found, range(len(found)), aligned)
-        return results, [look_of(face.pixels) for face in aligned]
+        self, frame: Frame, faces: list[LocatedFace], ids: list[int], smoother: LandmarkSmoother
+    ) -> list[FaceAUs]:
+        """Do what comes after the landmarks, in the order of time."""
+        found = zip(ids, faces, strict=True)
+        steady = [(k, located(f.box, smoother.update(k, f.landmarks, frame.timestamp_s))) for k, f in found]
+        kept = [(k, face) for k, face in steady if isinstance(face, LocatedFace)]
+        return self._results(frame, [face for _, face in kept], [k for k, _ in kept])
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
@@ -290,11 +296,6 @@ class AUDetector(ByOptions):
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
             for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
                 yield from faces
-
-    def _locate(self, pixels: Picture) -> list[LocatedFace]:
-        """Return the faces of a frame of a video."""
-        found = self._locator.locate(pixels, self.options.min_face_px).faces
-        return largest(found) if self.options.largest_face else found
 
     def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
         """Return the faces of a picture, and what to note of it."""

@@ -1,6 +1,7 @@
 """From a face in a frame to its 49 landmarks with depth, and from these to the pose of the head."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -190,6 +191,10 @@ class Landmarker:
             LandmarkError: The box is not finite or too small.
             UsageError: `passes` is below 1.
         """
+        return self.locate_in_crops(pixels, [self.last_crop(pixels, face_box, passes)])[0]
+
+    def last_crop(self, pixels: UInt8[np.ndarray, "h w 3"], face_box: FaceBox, passes: int = 2) -> Transform:
+        """Return the crop that the last pass of `locate` reads; arguments and errors as there."""
         if passes < 1:
             raise UsageError(f"The landmarker was asked for {passes} passes; it needs at least 1.")
         crop_from_image = self.rule.from_box(face_box)
@@ -198,17 +203,19 @@ class Landmarker:
             points, visibility, presence = self.run(crop[None])
             found = _in_picture(points[0], visibility[0], float(presence[0]), crop_from_image)
             crop_from_image = self.rule.from_landmarks(found.points)
-        return self._mean_with_mirror_image(pixels, crop_from_image)
+        return crop_from_image
 
-    def _mean_with_mirror_image(self, pixels: np.ndarray, crop_from_image: Transform) -> FaceLandmarks:
-        """Return the mean of the landmarks that the network finds in a crop and in its mirror image."""
-        crop = cut(pixels, crop_from_image, self.rule.side_px)
-        points, visibility, presence = self.run(np.stack([crop, crop[:, ::-1]]))
-        points[1] = points[1][MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [self.rule.side_px, 0.0, 0.0]
-        visibility[1] = visibility[1][MIRROR_LANDMARKS]
-        gap = float(np.sqrt(((points[0, :, :2] - points[1, :, :2]) ** 2).sum(1).mean())) / self.rule.side_px
-        found = _in_picture(points.mean(0), visibility.mean(0), float(presence.mean()), crop_from_image)
-        return replace(found, mirror_gap=gap)
+    def locate_in_crops(self, pixels: UInt8[np.ndarray, "h w 3"], crops: Sequence[Transform]) -> list[FaceLandmarks]:
+        """Return the landmarks of faces whose crops are known, all at once: the mean of a crop and its mirror image."""
+        side = self.rule.side_px
+        cuts = [cut(pixels, crop_from_image, side) for crop_from_image in crops]
+        points, visibility, presence = self.run(np.stack([image for crop in cuts for image in (crop, crop[:, ::-1])]))
+        points[1::2] = points[1::2][:, MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [side, 0.0, 0.0]
+        visibility[1::2] = visibility[1::2][:, MIRROR_LANDMARKS]
+        gaps = np.sqrt(((points[::2, :, :2] - points[1::2, :, :2]) ** 2).sum(2).mean(1)) / side
+        points, visibility, presence = (v.reshape(-1, 2, *v.shape[1:]).mean(1) for v in (points, visibility, presence))
+        faces = zip(points, visibility, presence, crops, gaps, strict=True)
+        return [replace(_in_picture(p, v, float(c), crop), mirror_gap=float(gap)) for p, v, c, crop, gap in faces]
 
     def run(
         self, crops: UInt8[np.ndarray, "n s s 3"]

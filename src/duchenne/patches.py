@@ -41,9 +41,11 @@ def reduce_crop(pixels: UInt8[np.ndarray, "200 200 3"], reduction: int) -> UInt8
     """Return the crop averaged over reduction x reduction blocks."""
     if reduction == 1:
         return pixels
-    side = CROP_SIDE_PX // reduction
-    blocks = pixels.reshape(side, reduction, side, reduction, 3).astype(np.uint16)
-    return ((blocks.sum((1, 3)) + reduction * reduction // 2) // (reduction * reduction)).astype(np.uint8)
+    sums = np.zeros((CROP_SIDE_PX // reduction, CROP_SIDE_PX // reduction, 3), np.uint32)
+    for row in range(reduction):
+        for column in range(reduction):
+            sums += pixels[row::reduction, column::reduction]
+    return ((sums + reduction * reduction // 2) // (reduction * reduction)).astype(np.uint8)
 
 
 def window_corners(landmarks: Float[np.ndarray, "49 2"], layout: PatchLayout) -> np.ndarray:

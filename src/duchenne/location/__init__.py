@@ -89,13 +89,16 @@ class FaceLocator:
 
     A locator may be used from several threads at once.
 
+    Attributes:
+        landmarker: Of the faces.
+
     Raises:
         WeightsError: The weights are missing or altered.
     """
 
     def __init__(self) -> None:
         self._face_detector = FaceDetector()
-        self._landmarker = Landmarker()
+        self.landmarker = Landmarker()
 
     def locate(self, pixels: Picture, min_face_px: float | None = None, *, still: bool = False) -> Location:
         """Return the faces of a picture.
@@ -182,7 +185,7 @@ class FaceLocator:
 
     def locate_in(self, pixels: Picture, box: FaceBox) -> LocatedFace | Refusal:
         """Return the face in a box, or why there is none to work on; how plausible it is counts for its confidence."""
-        landmarks = self._landmarker.locate(pixels, box)
+        landmarks = self.landmarker.locate(pixels, box)
         if landmarks.confidence < MIN_FACE_CONFIDENCE:
             return Refusal.DOUBTFUL
         sure = plausibility(box.confidence, landmarks)

@@ -1,0 +1,242 @@
+"""Faces in successive frames of a video: found by the face detector at times, followed by their landmarks in between.
+
+The landmarks of one frame give the crop of the landmarker in the next, which saves the face detector and a pass. A
+video is cut into stretches of `STRETCH_FRAMES` by the indices of its frames. Each begins with the face detector and
+knows nothing of those before; so stretches can be worked on side by side, and a run can begin at any of them, with the
+same numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from duchenne.cropping import Picture
+from duchenne.errors import LandmarkError
+from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks, overlap
+from duchenne.geometry import Transform
+from duchenne.landmarks import FaceLandmarks, eye_roll_deg
+from duchenne.location import FaceLocator, LocatedFace, located
+from duchenne.media import Frame
+from duchenne.pose_normalisation import STABLE_LANDMARKS
+from duchenne.reliability import LEAST_UNTRIED, plausibility
+
+STRETCH_FRAMES = 8
+"""The face detector reads at least the first frame that is looked at of so many. Ours: a quarter of a second of usual
+video, and an eighth of the face detector's time."""
+LONGEST_STEP_S = 0.07
+"""Faces are not followed over longer steps, in which a head may turn: two frames at 30 frames/s."""
+LEAST_CONFIDENCE = 0.9
+"""A face is followed while the landmarker is this sure of it; below, the face detector decides, as in a picture."""
+LONGEST_WAY_SIDES, MOST_GROWTH = 0.5, 1.35
+"""A face that moves further in one step, in sides of its box, or changes its size more, is looked for anew."""
+NEAR_WAY_SIDES, NEAR_GROWTH, NEAR_TURN_DEG = 0.02, 1.015, 1.0
+"""A face that is further from where it was expected, has grown or shrunk or turned more is read again, in a crop at its
+new landmarks. Ours: landmarks move a little with their crop, and action units with them."""
+FACES_AT_ONCE = 8
+"""Faces that go through the landmarker together; more are no faster and take more memory."""
+MOST_OVERLAP = 0.3
+"""Of two followed boxes, intersection over union; beyond, both may have come to follow one face."""
+_SAMPLES, _BLOCKS = 32, 8
+SCENE_CHANGE, SAMPLE_CHANGE, MOST_CHANGED = 12.0, 20.0, 0.7
+"""Mean change of the picture from frame to frame, of 255; change of a sample that counts; share of such samples in the
+block that has most of them. Beyond the first or the last something else is seen - a cut, a new tile in a video call -
+and faces are looked for anew."""
+
+
+def stretch_of(index: int) -> int:
+    """Return the number of the stretch in which a frame lies.
+
+    Example:
+        >>> stretch_of(7), stretch_of(8)
+        (0, 1)
+    """
+    return index // STRETCH_FRAMES
+
+
+def begin_of_stretch(index: int) -> int:
+    """Return the index of the first frame of the stretch in which a frame lies.
+
+    Example:
+        >>> begin_of_stretch(7), begin_of_stretch(13)
+        (0, 8)
+    """
+    return stretch_of(index) * STRETCH_FRAMES
+
+
+@dataclass(frozen=True)
+class _Anchor:
+    """A face as the face detector gave it: its landmarks, and the crop from which they were read.
+
+    Later crops are this one, moved along with the face. A crop drawn anew about its landmarks would lie a little
+    elsewhere each time, and landmarks move with their crop.
+    """
+
+    points: Float[np.ndarray, "49 2"]
+    crop_from_image: Transform
+
+    def crop_at(self, points: Float[np.ndarray, "49 2"]) -> Transform:
+        """Return the crop for the landmarks of another frame."""
+        stable = list(STABLE_LANDMARKS)
+        return self.crop_from_image @ _best_similarity(points[stable], self.points[stable])
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What is known of the frame before: its time, samples of its pixels, its faces, where they are expected next."""
+
+    timestamp_s: float
+    samples: Float[np.ndarray, "n n"]
+    faces: list[LocatedFace]
+    expected: list[Float[np.ndarray, "49 2"]]
+    anchors: list[_Anchor]
+
+
+class FaceFollower:
+    """Locates the faces of one stretch of a video, frame after frame.
+
+    The face detector reads a frame where nothing is known of one just before; where that showed no face, or a box that
+    was refused; and where a face can no longer be followed without doubt. Then all faces are as in a single picture.
+
+    Args:
+        locator: Used for each frame.
+        min_face_px: Smallest face to look for; None for the face detector's rule.
+    """
+
+    def __init__(self, locator: FaceLocator, min_face_px: float | None = None) -> None:
+        self._locator, self._min_face_px = locator, min_face_px
+        self._before: _Before | None = None
+
+    def locate(self, frame: Frame) -> list[LocatedFace]:
+        """Return the faces of the next frame, those first of which the face detector was most certain."""
+        samples = _samples(frame.pixels)
+        faces = self._followed(frame, samples)
+        sure, before = faces is not None, None if faces is None else self._before
+        if faces is None:
+            there = self._locator.locate(frame.pixels, self._min_face_px)
+            faces, sure = there.faces, not there.refused and all(map(_is_sure, there.faces))
+        if not sure or not faces:
+            self._before = None
+            return faces
+        anchors = self._anchors(frame.pixels, faces) if before is None else before.anchors
+        self._before = _Before(frame.timestamp_s, samples, faces, _expected(faces, before), anchors)
+        return faces
+
+    def _anchors(self, pixels: Picture, faces: list[LocatedFace]) -> list[_Anchor]:
+        crops = [self._locator.landmarker.last_crop(pixels, face.box) for face in faces]
+        return [_Anchor(face.landmarks.points, crop) for face, crop in zip(faces, crops, strict=True)]
+
+    def _followed(self, frame: Frame, samples: Float[np.ndarray, "n n"]) -> list[LocatedFace] | None:
+        """Return the faces of the frame before where they are now; None if one of them is doubtful."""
+        before = self._before
+        if before is None or frame.damaged or not 0 <= frame.timestamp_s - before.timestamp_s <= LONGEST_STEP_S:
+            return None
+        if _is_another_scene(before.samples, samples):
+            return None
+        try:
+            landmarks = self._read(frame.pixels, before)
+        except LandmarkError:
+            return None
+        if landmarks is None:
+            return None
+        faces = [_moved(face, found) for face, found in zip(before.faces, landmarks, strict=True)]
+        kept = [face for face in faces if face is not None]
+        return kept if len(kept) == len(faces) and not _collide([face.box for face in kept]) else None
+
+    def _read(self, pixels: Picture, before: _Before) -> list[FaceLandmarks] | None:
+        """Return the landmarks of all faces, read twice where they are not as expected; None if one is not sure."""
+        found = self._refined(pixels, before.anchors, before.expected)
+        if not all(face.confidence >= LEAST_CONFIDENCE for face in found):
+            return None
+        far = [k for k, face in enumerate(found) if not _is_near(before.expected[k], face.points)]
+        again = self._refined(pixels, [before.anchors[k] for k in far], [found[k].points for k in far])
+        for k, face in zip(far, again, strict=True):
+            found[k] = face
+        return found
+
+    def _refined(
+        self, pixels: Picture, anchors: list[_Anchor], known: list[Float[np.ndarray, "49 2"]]
+    ) -> list[FaceLandmarks]:
+        """Return what the landmarker finds where landmarks are roughly known, for some faces at once."""
+        crops = [anchor.crop_at(points) for anchor, points in zip(anchors, known, strict=True)]
+        parts = (crops[start : start + FACES_AT_ONCE] for start in range(0, len(crops), FACES_AT_ONCE))
+        return [face for part in parts for face in self._locator.landmarker.locate_in_crops(pixels, part)]
+
+
+def _best_similarity(source: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"]) -> Transform:
+    """Return the similarity that takes source points nearest to target points, in least squares over complex numbers.
+
+    Raises:
+        LandmarkError: The source points coincide.
+    """
+    a, b = (points @ np.array([1, 1j]) for points in (source, target))
+    spread = float((np.abs(a - a.mean()) ** 2).sum())
+    if not spread > 0:
+        raise LandmarkError("The landmarks coincide, so they fix no scale.")
+    ratio = complex(np.vdot(a - a.mean(), b - b.mean()) / spread)
+    offset = complex(b.mean() - ratio * a.mean())
+    return np.array([[ratio.real, -ratio.imag, offset.real], [ratio.imag, ratio.real, offset.imag], [0.0, 0.0, 1.0]])
+
+
+def _expected(faces: list[LocatedFace], before: _Before | None) -> list[Float[np.ndarray, "49 2"]]:
+    """Return where the landmarks of faces are expected next: as far on as they came since the frame before."""
+    now = [face.landmarks.points for face in faces]
+    if before is None:
+        return now
+    return [2 * points - face.landmarks.points for points, face in zip(now, before.faces, strict=True)]
+
+
+def _is_near(expected: Float[np.ndarray, "49 2"], found: Float[np.ndarray, "49 2"]) -> bool:
+    way_sides, growth = _step(box_from_landmarks(expected), box_from_landmarks(found))
+    turn_deg = abs((eye_roll_deg(found) - eye_roll_deg(expected) + 180) % 360 - 180)
+    return way_sides <= NEAR_WAY_SIDES and growth <= NEAR_GROWTH and turn_deg <= NEAR_TURN_DEG
+
+
+def _step(before: Float[np.ndarray, "4"], now: Float[np.ndarray, "4"]) -> tuple[float, float]:
+    """Return the way from one square to the next, in sides of the smaller, and the larger side over the smaller."""
+    way_px = np.linalg.norm(now[:2] + now[2:] / 2 - before[:2] - before[2:] / 2)
+    small, large = sorted((float(before[2]), float(now[2])))
+    return float(way_px) / max(small, 1e-9), large / max(small, 1e-9)
+
+
+def _moved(face: LocatedFace, now: FaceLandmarks) -> LocatedFace | None:
+    """Return a face at its new landmarks; None where it went too far or makes no face there.
+
+    Its box keeps its place about the landmarks. Its confidence rests on that of the face detector when it read it.
+    """
+    old, new = box_from_landmarks(face.landmarks.points), box_from_landmarks(now.points)
+    way_sides, growth = _step(old, new)
+    if way_sides > LONGEST_WAY_SIDES or growth > MOST_GROWTH or now.confidence < LEAST_CONFIDENCE:
+        return None
+    scale = float(new[2] / old[2])
+    box = np.concatenate([new[:2] + (face.box.box[:2] - old[:2]) * scale, face.box.box[2:] * scale])
+    detected = face.box.confidence / face.landmarks.confidence
+    sure = plausibility(detected, now)
+    moved = FaceBox(box, detected * sure, keypoints_from_landmarks(now.points))
+    there = located(moved, replace(now, confidence=sure))
+    return there if isinstance(there, LocatedFace) and _is_sure(there) else None
+
+
+def _is_sure(face: LocatedFace) -> bool:
+    """Return whether the landmarks surely make a face, so that it can be followed."""
+    return face.landmarks.confidence >= LEAST_UNTRIED
+
+
+def _collide(boxes: Sequence[FaceBox]) -> bool:
+    places = np.array([box.box for box in boxes]).reshape(-1, 4)
+    return any(bool((overlap(place, places[k + 1 :]) > MOST_OVERLAP).any()) for k, place in enumerate(places))
+
+
+def _samples(pixels: Picture) -> Float[np.ndarray, "n n"]:
+    """Return the grey values of `_SAMPLES` x `_SAMPLES` pixels spread over a picture."""
+    height, width = pixels.shape[:2]
+    rows, columns = (((np.arange(_SAMPLES) + 0.5) * side / _SAMPLES).astype(int) for side in (height, width))
+    return pixels[rows[:, None], columns].mean(2, dtype=np.float64)
+
+
+def _is_another_scene(before: Float[np.ndarray, "n n"], now: Float[np.ndarray, "n n"]) -> bool:
+    change = np.abs(now - before)
+    side = _SAMPLES // _BLOCKS
+    changed = (change > SAMPLE_CHANGE).reshape(_BLOCKS, side, _BLOCKS, side).mean((1, 3))
+    return bool(change.mean() > SCENE_CHANGE or changed.max() > MOST_CHANGED)

@@ -1,0 +1,169 @@
+"""Faces of videos that are followed: as good as found in each frame, and never followed in doubt."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from duchenne import AUDetector
+from duchenne.diagnosis import SAMPLE
+from duchenne.faces import overlap
+from duchenne.location import FaceLocator
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower
+from duchenne.media import Frame
+from duchenne.patches import reduce_crop
+
+WIDTH, HEIGHT, SIDE, FPS = 640, 360, 240, 30
+
+
+@pytest.fixture(scope="module")
+def head() -> Image.Image:
+    return Image.open(SAMPLE).convert("RGB").resize((SIDE, SIDE))
+
+
+@pytest.fixture(scope="module")
+def truth() -> np.ndarray:
+    return np.array(json.loads(SAMPLE.with_suffix(".json").read_text())["landmarks"])
+
+
+class CountingLocator(FaceLocator):
+    """Counts how often faces are looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.searches = 0
+
+    def locate(self, *arguments):
+        self.searches += 1
+        return super().locate(*arguments)
+
+
+@pytest.fixture
+def locator() -> CountingLocator:
+    return CountingLocator()
+
+
+def scene(head, *corners, size=SIDE, index=0, time_s=None, damaged=False) -> Frame:
+    """A frame with the rendered head at some places."""
+    picture = Image.new("RGB", (WIDTH, HEIGHT), (120, 110, 100))
+    for corner in corners:
+        picture.paste(head.resize((size, size)), corner)
+    return Frame("v", index, index / FPS if time_s is None else time_s, np.asarray(picture), damaged)
+
+
+def follow(locator, frames):
+    follower = FaceFollower(locator)
+    return [follower.locate(frame) for frame in frames]
+
+
+def points_of(faces):
+    return [face.landmarks.points for face in faces]
+
+
+def side_of(points):
+    return np.ptp(points, axis=0).max()
+
+
+def test_followed_landmarks_are_nearer_to_those_of_the_frame_alone_than_a_neighbours(locator, head, truth):
+    places = [(60 + 5 * k, 40 + 3 * k) for k in range(STRETCH_FRAMES)]
+    frames = [scene(head, place, index=k) for k, place in enumerate(places)]
+    followed = [points_of(faces)[0] for faces in follow(locator, frames)]
+    assert locator.searches == 1
+    alone = [points_of(locator.locate(frame.pixels)[0])[0] for frame in frames]
+    drawn = [truth * SIDE / Image.open(SAMPLE).width + place for place in places]
+    apart = [np.linalg.norm(a - b, axis=1).mean() for a, b in zip(followed, alone, strict=True)]
+    neighbours = [np.linalg.norm(a - b, axis=1).mean() for a, b in itertools.pairwise(alone)]
+    assert max(apart) < 0.25 * min(neighbours)
+    wrong = [
+        [np.linalg.norm(p - t, axis=1).mean() for p, t in zip(found, drawn, strict=True)] for found in (followed, alone)
+    ]
+    assert np.mean(wrong[0]) < 1.03 * np.mean(wrong[1])
+    assert max(wrong[0]) < 0.03 * side_of(drawn[0])
+
+
+def test_scores_of_a_video_differ_from_those_of_its_pictures_as_little_as_those_of_neighbours(head):
+    """A head of one expression that comes nearer, turns in its plane and moves: what differs is noise alone."""
+    turned = [head.rotate(1.5 * k, Image.Resampling.BICUBIC, fillcolor=(120, 110, 100)) for k in range(STRETCH_FRAMES)]
+    frames = [scene(one, (100 + 4 * k, 40), size=SIDE + 3 * k, index=k) for k, one in enumerate(turned)]
+    detector = AUDetector(workers=2)
+    video = np.stack([faces[0].probability for _, faces in detector.detect_frames(frames)])
+    alone = np.stack([detector.detect_frame(frame)[0].probability for frame in frames])
+    assert np.abs(video - alone).mean() < 1.5 * np.abs(np.diff(alone, axis=0)).mean()
+
+
+@pytest.mark.parametrize(
+    ("places", "change"),
+    [
+        pytest.param([(40, 60), (240, 60)], {}, id="fast"),
+        pytest.param([(200, 60), (200, 60)], {"size": 120}, id="size"),
+        pytest.param([(200, 60), (202, 60)], {"time_s": 0.2}, id="gap"),
+        pytest.param([(200, 60), (202, 60)], {"damaged": True}, id="damage"),
+    ],
+)
+def test_a_doubtful_step_is_looked_at_as_a_picture(locator, head, places, change):
+    first, second = scene(head, places[0]), scene(head, places[1], index=1, **change)
+    _, found = follow(locator, [first, second])
+    assert locator.searches == 2
+    alone, _ = locator.locate(second.pixels)
+    np.testing.assert_array_equal(points_of(found), points_of(alone))
+    np.testing.assert_array_equal(found[0].box.box, alone[0].box.box)
+
+
+def test_a_fast_head_is_not_lost(locator, head):
+    """A third of its face a frame, forth and back."""
+    frames = [scene(head, (200 + 40 * (k % 2), 60), index=k) for k in range(STRETCH_FRAMES)]
+    for frame, faces in zip(frames, follow(locator, frames), strict=True):
+        (alone,), (found,) = points_of(locator.locate(frame.pixels)[0]), points_of(faces)
+        assert np.linalg.norm(found - alone, axis=1).mean() < 0.01 * side_of(alone)
+
+
+def test_after_a_cut_nothing_is_followed(locator, head):
+    empty = Frame("v", 1, 1 / FPS, np.full((HEIGHT, WIDTH, 3), 118, np.uint8))
+    elsewhere = scene(head, (0, 0), (380, 100), index=2)
+    one, none, two = follow(locator, [scene(head, (200, 60)), empty, elsewhere])
+    assert [len(one), len(none), len(two)] == [1, 0, 2]
+
+
+def test_a_face_beside_another_is_found_at_the_next_multiple_and_a_large_one_at_once(locator, head):
+    def found(size):
+        faces, follower = [], None
+        for k in range(STRETCH_FRAMES + 1):
+            frame = scene(head, (0, 60), index=k)
+            pixels = frame.pixels.copy()
+            if k >= 3:
+                pixels[20 : 20 + size, 360 : 360 + size] = np.asarray(head.resize((size, size)))
+            follower = FaceFollower(locator) if k % STRETCH_FRAMES == 0 else follower
+            faces.append(len(follower.locate(Frame("v", k, k / FPS, pixels))))
+        return faces
+
+    assert found(60)[STRETCH_FRAMES] == 2
+    assert found(260)[3:] == [2] * (STRETCH_FRAMES - 2)
+
+
+def test_crossing_faces_are_never_one_face_twice(locator, head):
+    frames = [scene(head, (30 + 16 * k, 60), (370 - 16 * k, 60), size=200, index=k) for k in range(20)]
+    for frame, faces in zip(frames, follow(locator, frames), strict=True):
+        boxes = np.array([face.box.box for face in faces])
+        assert not any((overlap(box, boxes[k + 1 :]) > 0.3).any() for k, box in enumerate(boxes))
+        assert abs(len(faces) - len(locator.locate(frame.pixels)[0])) <= 1
+
+
+def test_numbers_rest_on_no_earlier_stretch_and_on_no_number_of_workers(head):
+    frames = [scene(head, (100 + 4 * k, 50 + k), index=k) for k in range(2 * STRETCH_FRAMES + 3)]
+
+    def detected(some, workers):
+        return [faces[0].landmarks.points for _, faces in AUDetector(workers=workers).detect_frames(some)]
+
+    whole = detected(frames, 1)
+    np.testing.assert_array_equal(detected(frames, 3), whole)
+    np.testing.assert_array_equal(detected(frames[STRETCH_FRAMES:], 2), whole[STRETCH_FRAMES:])
+    assert not np.array_equal(detected(frames[STRETCH_FRAMES + 2 :], 1)[1], whole[STRETCH_FRAMES + 3])
+
+
+@pytest.mark.parametrize("reduction", [2, 4, 5, 20])
+def test_a_crop_is_averaged_over_whole_blocks(reduction):
+    pixels = np.random.default_rng(0).integers(200, 256, (200, 200, 3)).astype(np.uint8)
+    blocks = pixels.reshape(200 // reduction, reduction, 200 // reduction, reduction, 3).mean((1, 3))
+    np.testing.assert_array_equal(reduce_crop(pixels, reduction), np.floor(blocks + 0.5).astype(np.uint8))
