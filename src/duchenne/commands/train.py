@@ -1,13 +1,17 @@
 """`duchenne train`: a recipe on prepared faces."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from duchenne.commands.plain_console import PlainConsole
 from duchenne.commands.training_progress import training_progress
-from duchenne.training.recipes.named import RECIPES
+from duchenne.training.recipes.named import RECIPES, Recipe
+
+if TYPE_CHECKING:
+    from duchenne.training.data.dataset import FaceDataset
+    from duchenne.training.data.folds import FacesChoice
 
 _OLD_PRETRAINED = "shipped"
 _RECIPES_HELP = "What is trained, and how. " + " ".join(f"{name}: {recipe.what}" for name, recipe in RECIPES.items())
@@ -99,8 +103,7 @@ def train(
     """
     from duchenne.commands.subject_names import names_in
     from duchenne.training.action_units.initialisation import Initialisation
-    from duchenne.training.data.checks import teachable
-    from duchenne.training.data.folds import FacesChoice, read_training_faces
+    from duchenne.training.data.folds import FacesChoice
     from duchenne.training.recipes.named import recipe_named, with_settings
     from duchenne.training.run.device import DeviceConfig
     from duchenne.training.systems import train_system
@@ -118,28 +121,32 @@ def train(
         freeze=freeze or None,
     )
     console = PlainConsole(stderr=True)
-    train_faces, valid_faces, test_subjects = read_training_faces(data, choice, chosen.seed, chosen.reduction)
-    if test_subjects:
-        console.say(f"{len(test_subjects)} subjects stay out for testing: {', '.join(test_subjects)}.")
-    if aus is None:
-        chosen, left_out = teachable(chosen, train_faces)
-        if left_out:
-            console.say(f"Left out, for lack of faces with and without them: {', '.join(left_out)}.")
-    console.print(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
+    chosen, train_faces, valid_faces = _with_faces(chosen, data, choice, aus is None, console)
     folder = out / chosen.name
     device_config = DeviceConfig(accelerator, devices, nodes, threads=threads, precision=precision)
     with training_progress(console) as report:
-        train_system(
-            chosen,
-            train_faces,
-            valid_faces,
-            folder,
-            report,
-            device_config,
-            Initialisation(with_new_name(start)) if start else None,
-        )
+        initial = Initialisation(with_new_name(start)) if start else None
+        train_system(chosen, train_faces, valid_faces, folder, report, device_config, initial)
     print(folder)
     return 0
+
+
+def _with_faces(
+    recipe: Recipe, data: list[Path], choice: "FacesChoice", may_leave_out: bool, console: PlainConsole
+) -> "tuple[Recipe, FaceDataset, FaceDataset]":
+    """Return the recipe for what the faces can teach, the faces to learn from and those that say when to stop."""
+    from duchenne.training.data.checks import teachable
+    from duchenne.training.data.folds import read_training_faces
+
+    train, valid, test_subjects = read_training_faces(data, choice, recipe.seed, recipe.reduction)
+    if test_subjects:
+        console.say(f"{len(test_subjects)} subjects stay out for testing: {', '.join(test_subjects)}.")
+    if may_leave_out:
+        recipe, left_out = teachable(recipe, train)
+        if left_out:
+            console.say(f"Left out, for lack of faces with and without them: {', '.join(left_out)}.")
+    console.print(f"{len(train)} faces to learn from, {len(valid)} to say when to stop.")
+    return recipe, train, valid
 
 
 def with_new_name(start: Path) -> Path:
