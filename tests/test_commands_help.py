@@ -6,6 +6,7 @@ from duchenne.commands import app, run
 
 TAUGHT = {
     ("agree",): "What cannot be matched is named, and the rest is compared",
+    ("cross-validate",): "One JSON file holds every measure over all tested faces",
     ("data", "check"): "Ends with 1 if anything is missing or damaged",
     ("detect",): "Without --output a photo's action units are printed as a table",
     ("doctor",): "the hash of each weights file against the one the package was built with",
