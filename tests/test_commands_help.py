@@ -6,6 +6,7 @@ from duchenne.commands import app, run
 
 TAUGHT = {
     ("agree",): "Whatever cannot be matched is named, and the rest is compared",
+    ("cross-validate",): "One JSON file holds every measure over all tested faces",
     ("data", "check"): "The exit code is 1 if anything is missing or damaged",
     ("detect",): "Without --output prints a table: for a picture the action units of each face",
     ("doctor",): "compares the hash of each weights file with that of the package",

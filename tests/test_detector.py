@@ -17,7 +17,7 @@ from duchenne.detection import RunOptions, asked_of
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, UsageError
 from duchenne.facs import AU_NAMES, MIRROR_LANDMARKS
-from duchenne.location import FaceLocator, Refusal
+from duchenne.location import FaceLocator, LocatedFace, Refusal
 from duchenne.media import frame_from_array
 from duchenne.networks.region import PatchLayer, RegionConfig, RegionNetwork
 from duchenne.patches import PatchLayout
@@ -192,12 +192,13 @@ def test_senseless_options_are_refused(wrong):
 @pytest.mark.parametrize(("confidence", "kept"), [(0.49, False), (0.51, True)])
 def test_a_box_that_is_no_face_to_the_landmarker_is_dropped(face, monkeypatch, confidence, kept):
     locator = FaceLocator()
-    find = locator._landmarker.locate
+    box = locator.locate(face).faces[0].box
+    find = locator.landmarker.locate
     monkeypatch.setattr(
-        locator._landmarker, "locate", lambda pixels, box: replace(find(pixels, box), confidence=confidence)
+        locator.landmarker, "locate", lambda pixels, box: replace(find(pixels, box), confidence=confidence)
     )
-    faces, refused = locator.locate(face)
-    assert (len(faces), dict(refused)) == ((1, {}) if kept else (0, {Refusal.DOUBTFUL: 1}))
+    found = locator.locate_in(face, box)
+    assert isinstance(found, LocatedFace) if kept else found == Refusal.DOUBTFUL
 
 
 def test_no_face_gives_headers(detector):
