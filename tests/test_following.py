@@ -71,7 +71,7 @@ def test_followed_landmarks_are_nearer_to_those_of_the_frame_alone_than_a_neighb
     frames = [scene(head, place, index=k) for k, place in enumerate(places)]
     followed = [points_of(faces)[0] for faces in follow(locator, frames)]
     assert locator.searches == 1
-    alone = [points_of(locator.locate(frame.pixels)[0])[0] for frame in frames]
+    alone = [points_of(locator.locate(frame.pixels).faces)[0] for frame in frames]
     drawn = [truth * SIDE / Image.open(SAMPLE).width + place for place in places]
     apart = [np.linalg.norm(a - b, axis=1).mean() for a, b in zip(followed, alone, strict=True)]
     neighbours = [np.linalg.norm(a - b, axis=1).mean() for a, b in itertools.pairwise(alone)]
@@ -106,7 +106,7 @@ def test_a_doubtful_step_is_looked_at_as_a_picture(locator, head, places, change
     first, second = scene(head, places[0]), scene(head, places[1], index=1, **change)
     _, found = follow(locator, [first, second])
     assert locator.searches == 2
-    alone, _ = locator.locate(second.pixels)
+    alone = locator.locate(second.pixels).faces
     np.testing.assert_array_equal(points_of(found), points_of(alone))
     np.testing.assert_array_equal(found[0].box.box, alone[0].box.box)
 
@@ -115,7 +115,7 @@ def test_a_fast_head_is_not_lost(locator, head):
     """A third of its face a frame, forth and back."""
     frames = [scene(head, (200 + 40 * (k % 2), 60), index=k) for k in range(STRETCH_FRAMES)]
     for frame, faces in zip(frames, follow(locator, frames), strict=True):
-        (alone,), (found,) = points_of(locator.locate(frame.pixels)[0]), points_of(faces)
+        (alone,), (found,) = points_of(locator.locate(frame.pixels).faces), points_of(faces)
         assert np.linalg.norm(found - alone, axis=1).mean() < 0.01 * side_of(alone)
 
 
@@ -147,7 +147,7 @@ def test_crossing_faces_are_never_one_face_twice(locator, head):
     for frame, faces in zip(frames, follow(locator, frames), strict=True):
         boxes = np.array([face.box.box for face in faces])
         assert not any((overlap(box, boxes[k + 1 :]) > 0.3).any() for k, box in enumerate(boxes))
-        assert abs(len(faces) - len(locator.locate(frame.pixels)[0])) <= 1
+        assert abs(len(faces) - len(locator.locate(frame.pixels).faces)) <= 1
 
 
 def test_numbers_rest_on_no_earlier_stretch_and_on_no_number_of_workers(head):

@@ -11,6 +11,7 @@ from duchenne.datasets.store import PreparedStore
 from duchenne.errors import TrainingError
 from duchenne.evaluation.run_files import read_run, read_runs
 from duchenne.facs import AU_NAMES
+from duchenne.location import Location
 from duchenne.training.systems import load_system
 from miniature_releases import BP4D_HEADER, write_bp4d, write_rows
 from toy_faces import head
@@ -23,7 +24,7 @@ class _Locator:
     """Finds the same head in every picture."""
 
     def locate(self, pixels):
-        return [_known_face(head() + np.array([128, 128, 0]))], Counter()
+        return Location([_known_face(head() + np.array([128, 128, 0]))], Counter())
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.alignment import AlignedFace, align
+from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
 from duchenne.errors import PictureWarning, UsageError
 from duchenne.facs import AU_NAMES, parse_aus
-from duchenne.location import FaceLocator, LocatedFace, largest, located
-from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
+from duchenne.location import FaceLocator, LocatedFace, largest
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower, steadied, stretch_of
 from duchenne.media import Frame, PictureLike, frame_of, open_video
 from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
@@ -221,35 +221,25 @@ class AUDetector(ByOptions):
                 continue
             ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
             if self.options.smooth:
-                yield frame, self._smoothed(frame, faces, ids, smoother)
+                kept = steadied(faces, ids, smoother, frame.timestamp_s)
+                yield frame, self._reader.read(frame, [face for _, face in kept], [k for k, _ in kept])
             else:
                 yield frame, [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
 
     def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
-        most = self.workers * STRETCH_FRAMES
-        return stretches_side_by_side(
-            frames, lambda frame: stretch_of(frame.index), self._begin_stretch, self.workers, most
-        )
+        def begin() -> Callable[[Frame], _Found]:
+            follower = FaceFollower(self._locator, self.options.min_face_px)
+            return lambda frame: self._find(frame, follower.locate(frame))
 
-    def _begin_stretch(self) -> Callable[[Frame], _Found]:
-        follower = FaceFollower(self._locator, self.options.min_face_px)
-        return lambda frame: self._find(frame, follower.locate(frame))
+        most = self.workers * STRETCH_FRAMES
+        return stretches_side_by_side(frames, lambda frame: stretch_of(frame.index), begin, self.workers, most)
 
     def _find(self, frame: Frame, faces: list[LocatedFace]) -> _Found:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
         faces = largest(faces) if self.options.largest_face else faces
         aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
-        results = [] if self.options.smooth else self._results(frame, faces, range(len(faces)), aligned)
+        results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
         return faces, [look_of(face.pixels) for face in aligned], results
-
-    def _smoothed(
-        self, frame: Frame, faces: list[LocatedFace], ids: list[int], smoother: LandmarkSmoother
-    ) -> list[FaceAUs]:
-        """Do what comes after the landmarks, in the order of time."""
-        found = zip(ids, faces, strict=True)
-        steady = [(k, located(f.box, smoother.update(k, f.landmarks, frame.timestamp_s))) for k, f in found]
-        kept = [(k, face) for k, face in steady if isinstance(face, LocatedFace)]
-        return self._results(frame, [face for _, face in kept], [k for k, _ in kept])
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
@@ -301,16 +291,7 @@ class AUDetector(ByOptions):
         """Return the faces of a picture, and what to note of it."""
         there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
         found = largest(there.faces) if self.options.largest_face else there.faces
-        return self._results(frame, found, range(len(found))), (*frame.notes, *there.notes)
-
-    def _results(
-        self,
-        frame: Frame,
-        faces: Sequence[LocatedFace],
-        ids: Sequence[int],
-        aligned: Sequence[AlignedFace] | None = None,
-    ) -> list[FaceAUs]:
-        return self._reader.read(frame, faces, ids, aligned)
+        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.notes)
 
     def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
         faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces

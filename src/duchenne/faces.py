@@ -187,11 +187,8 @@ def smallest_face_px(height: int, width: int) -> float:
         >>> smallest_face_px(3000, 4000), smallest_face_px(480, 640)
         (50.0, 24.0)
     """
-    return min(_video_face_px(height, width), max(PICTURE_FACE_PX, min(height, width) / PICTURE_SHARE))
-
-
-def _video_face_px(height: int, width: int) -> float:
-    return max(NETWORK_FACE_PX, min(height, width) / VIDEO_SHARE)
+    in_videos = max(NETWORK_FACE_PX, min(height, width) / VIDEO_SHARE)
+    return min(in_videos, max(PICTURE_FACE_PX, min(height, width) / PICTURE_SHARE))
 
 
 def input_scale(height: int, width: int, min_face_px: float | None) -> float:
@@ -200,7 +197,7 @@ def input_scale(height: int, width: int, min_face_px: float | None) -> float:
     Without a wish the smallest face is that of `VIDEO_SHARE`, and the input holds at most `DEFAULT_INPUT_PX`.
     """
     if min_face_px is None:
-        smallest, bound = _video_face_px(height, width), DEFAULT_INPUT_PX
+        smallest, bound = max(NETWORK_FACE_PX, min(height, width) / VIDEO_SHARE), DEFAULT_INPUT_PX
     else:
         smallest, bound = min_face_px, LARGEST_INPUT_PX
     return min(2.0, NETWORK_FACE_PX / smallest, float(np.sqrt(bound / (height * width))))
@@ -275,11 +272,6 @@ class FaceDetector:
         boxes = np.hstack([boxes[:, :2] - offset, boxes[:, 2:]]) / np.tile(scale_xy, 2)
         faces = merge_boxes(scores, boxes, (keypoints - offset) / scale_xy)
         return FaceSearch(faces, _tiny_faces(maps), float(scale_xy.min()))
-
-
-def is_known(box: FaceBox, known: Sequence[FaceBox]) -> bool:
-    """Return whether a box marks one of the known faces."""
-    return bool(known) and bool(is_same_face(box.box, np.array([face.box for face in known])).any())
 
 
 def _tiny_faces(maps: Sequence[Float[np.ndarray, "_ _ 14"]]) -> int:

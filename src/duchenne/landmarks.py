@@ -72,8 +72,7 @@ class FaceLandmarks(ArrayValues):
         points: (49, 2), image pixels.
         depth: (49,), in the same unit, 0 at the mean, positive away from the camera (weak perspective).
         visibility: (49,), probability 0-1 that the point is neither outside the picture nor hidden.
-        confidence: 0-1, how much the crop looks like a face to the landmarker; of a `location.LocatedFace` its
-            `plausibility`, how sure it is that the points make a face.
+        confidence: 0-1, how much the crop looks like a face; of a `location.LocatedFace` its `plausibility`.
         mirror_gap: RMS distance between the points that were found in the crop and in its mirror image, as a share of
             the crop's side; 0 where there was no such crop.
     """

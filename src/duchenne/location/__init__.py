@@ -20,7 +20,7 @@ from duchenne.faces import (
     FaceDetector,
     FaceSearch,
     input_scale,
-    is_known,
+    is_same_face,
     smallest_face_px,
 )
 from duchenne.geometry import HeadPose, Transform, shift, similarity, transform_points
@@ -190,6 +190,11 @@ class FaceLocator:
             return Refusal.DOUBTFUL
         sure = plausibility(box.confidence, landmarks)
         return located(replace(box, confidence=box.confidence * sure), replace(landmarks, confidence=sure))
+
+
+def is_known(box: FaceBox, known: Sequence[FaceBox]) -> bool:
+    """Return whether a box marks one of the known faces."""
+    return bool(known) and bool(is_same_face(box.box, np.array([face.box for face in known])).any())
 
 
 def _is_certain(face: LocatedFace) -> bool:

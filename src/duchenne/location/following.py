@@ -21,6 +21,7 @@ from duchenne.location import FaceLocator, LocatedFace, located
 from duchenne.media import Frame
 from duchenne.pose_normalisation import STABLE_LANDMARKS
 from duchenne.reliability import LEAST_UNTRIED, plausibility
+from duchenne.smoothing import LandmarkSmoother
 
 STRETCH_FRAMES = 8
 """The face detector reads at least the first frame that is looked at of so many. Ours: a quarter of a second of usual
@@ -162,6 +163,15 @@ class FaceFollower:
         crops = [anchor.crop_at(points) for anchor, points in zip(anchors, known, strict=True)]
         parts = (crops[start : start + FACES_AT_ONCE] for start in range(0, len(crops), FACES_AT_ONCE))
         return [face for part in parts for face in self._locator.landmarker.locate_in_crops(pixels, part)]
+
+
+def steadied(
+    faces: Sequence[LocatedFace], ids: Sequence[int], smoother: LandmarkSmoother, timestamp_s: float
+) -> list[tuple[int, LocatedFace]]:
+    """Return the faces of a frame at smoothed landmarks, with their ids; without those that are no face there."""
+    found = zip(ids, faces, strict=True)
+    steady = ((k, located(face.box, smoother.update(k, face.landmarks, timestamp_s))) for k, face in found)
+    return [(k, face) for k, face in steady if isinstance(face, LocatedFace)]
 
 
 def _best_similarity(source: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"]) -> Transform:

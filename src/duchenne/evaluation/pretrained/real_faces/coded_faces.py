@@ -15,7 +15,7 @@ from duchenne.detector import AUDetector
 from duchenne.errors import EvaluationError
 from duchenne.evaluation.pretrained.real_faces.coded_pictures import CodedPictures
 from duchenne.facs import AU_NAMES
-from duchenne.media import read_picture
+from duchenne.media import frame_of, read_picture
 from duchenne.recognition import AURecognizer
 from duchenne.results import FaceAUs
 
@@ -95,7 +95,7 @@ def coded_faces(
     found = np.zeros(len(pictures), bool)
     for k, file in enumerate(pictures.file):
         pixels = read_picture(file).pixels
-        if seen := detector.detect(pixels):
+        if seen := detector.detect_frame(frame_of(pixels)):
             found[k] = True
             faces.append(seen[0])
             grey.append(is_grey(pixels))
@@ -159,7 +159,7 @@ def neutral_heads(detector: AUDetector, folder: Path, on_progress: ProgressCallb
     done = 0
     for one, rows in neutral:
         for pixels in one.pictures.read(one.labels.frame[rows]):
-            if not isinstance(pixels, SkipReason) and (seen := detector.detect(pixels)):
+            if not isinstance(pixels, SkipReason) and (seen := detector.detect_frame(frame_of(pixels))):
                 persons.append(one.subject)
                 called.append(seen[0].occurrence)
             done += 1
