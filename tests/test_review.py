@@ -341,3 +341,17 @@ def test_the_queue_detects_and_the_video_gets_its_events(opened, folder, monkeyp
 def test_what_is_no_result_and_no_video_is_named(tmp_path):
     with pytest.raises(UsageError, match="no video and no result"):
         ReviewSession([tmp_path / "a.txt"], ReviewOptions(tmp_path))
+
+
+def test_a_result_of_another_video_of_the_same_name_is_not_taken(opened, folder):
+    (folder / "out" / "results").mkdir(parents=True)
+    result_table("elsewhere/anna.mp4", aus=("AU12",)).to_csv(folder / "out" / "results" / "anna.csv", index=False)
+    client = opened("anna.mp4")
+    client.post("/api/videos/0/detect", json={})
+    for _ in range(600):
+        time.sleep(0.05)
+        (job,) = client.get("/api/queue").json()
+        if job["state"] in ("done", "failed"):
+            break
+    assert "same name" in job["message"]
+    assert client.get("/api/videos/0/events").json() == []

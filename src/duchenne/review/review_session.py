@@ -126,6 +126,8 @@ class ReviewSession:
 
     def _detected(self, source: str, result: Path) -> None:
         for found in videos_of(result, None):
+            if found.source != source:
+                raise StudyError(f"{result} is of {found.source}, which has the same name. Rename one of the videos.")
             for k, video in enumerate(self.videos):
                 if str(video.path) == source:
                     self.videos[k] = ReviewVideo(video.source, video.path, _named(found, video), result, video.segments)
