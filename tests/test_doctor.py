@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import duchenne
+from duchenne import diagnosis
+from duchenne.extras import EXTRA_OF
 
 PACKAGE = Path(duchenne.__file__).parent
 
@@ -28,7 +31,7 @@ def garble(path):
 
 @pytest.fixture
 def copy(tmp_path):
-    left_out = shutil.ignore_patterns("__pycache__", "synthesis")
+    left_out = shutil.ignore_patterns("__pycache__", "head_data.npz")
     return shutil.copytree(PACKAGE, tmp_path / "src" / "duchenne", ignore=left_out)
 
 
@@ -62,3 +65,12 @@ def test_every_damage_is_a_line_of_the_report(name, damage, said, copy):
     assert any(line.startswith("FAILED  self-check") for line in failed) or said == "hashes.json"
     assert "onnxruntime" in done.stdout  # The rest of the report is there.
     assert "checks failed" in done.stderr
+
+
+def test_every_extra_that_users_install_is_listed_with_its_libraries():
+    """Those that only develop the package are not."""
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    declared = set(tomllib.loads(text)["project"]["optional-dependencies"])
+    assert set(diagnosis._EXTRAS) == declared - {"docs", "notebooks", "mutants", "teachers", "test"}
+    looked_for = {library for libraries in diagnosis._EXTRAS.values() for library in libraries}
+    assert looked_for <= set(EXTRA_OF)

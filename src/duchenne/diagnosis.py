@@ -23,10 +23,15 @@ SAMPLE = Path(__file__).parent / "samples" / "face.jpg"
 """A rendered face that is part of the package; `face.json` beside it holds its truth."""
 _LIBRARIES = ("numpy", "onnxruntime", "pillow", "av", "cyclopts", "rich")
 _EXTRAS = {
+    "heif": ("pi_heif",),
     "parquet": ("pyarrow",),
     "pandas": ("pandas",),
     "synthesis": ("numba", "scipy", "cv2"),
     "train": ("torch", "onnx", "safetensors"),
+    "baselines": ("torch", "skglm", "pycrfsuite"),
+    "report": ("matplotlib", "scipy"),
+    "study": ("pyarrow", "pandas", "pympi", "jinja2", "matplotlib"),
+    "review": ("pyarrow", "pandas", "pympi", "starlette", "uvicorn"),
 }
 _LANDMARK_TOLERANCE = 0.08
 """Mean landmark error over the eye span that the self-check accepts."""

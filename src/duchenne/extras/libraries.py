@@ -24,6 +24,9 @@ EXTRA_OF = {
     "skglm": "baselines",
     "pycrfsuite": "baselines",
     "matplotlib": "report",
+    "pympi": "study",
+    "jinja2": "study",
+    "threadpoolctl": "train",
     "ai_edge_litert": "teachers",
     "starlette": "review",
     "uvicorn": "review",
@@ -37,6 +40,7 @@ PURPOSE_OF = {
     "train": "data sets, training and evaluation",
     "baselines": "the baselines of the paper's experiment",
     "report": "figures",
+    "study": "studies of results",
     "teachers": "labels by other networks",
     "review": "the page to review and code",
 }
