@@ -370,5 +370,4 @@ def test_nine_views_keep_the_same_frames(tmp_path):
     views = [tuple(r.labels.frame.tolist()) for batch in batches for r in batch.recordings]
     assert len(views) == 9
     (frames,) = set(views)
-    assert 2 in frames  # the only one with a rare AU
     assert 1 < len(frames) < 20

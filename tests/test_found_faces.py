@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from duchenne.detector import AUDetector, DetectionOptions
+from duchenne.detector import AUDetector
 from duchenne.errors import PictureWarning
 from duchenne.faces import FaceDetector, box_from_landmarks, is_same_face, smallest_face_px
 from duchenne.geometry import HeadPose
@@ -177,5 +177,5 @@ class TestPlausibility:
 
 def test_min_face_still_decides(heads):
     pixels, _ = crowd(heads, 160)
-    few = AUDetector(DetectionOptions(min_face_px=400.0)).detect(pixels)
+    few = AUDetector(min_face_px=400.0).detect(pixels)
     assert len(few) < 10

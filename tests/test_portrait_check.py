@@ -17,8 +17,8 @@ class _Detector:
 
     aus = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU12", "AU25", "AU26")
 
-    def __init__(self, options):
-        pass
+    def __init__(self, largest_face):
+        assert largest_face
 
     def detect(self, path):
         if "nobody" in path.name:
