@@ -118,9 +118,9 @@ class FaceLocator:
         faces: list[LocatedFace] = []
         for look, least_px in looks:
             boxes = [box for box in look.faces if box.box[2] >= least_px]
-            faces += self._located_among(pixels, boxes, [face for face in faces if _is_certain(face)], refused)
-        sure = [face for face in faces if _is_certain(face)]
-        doubtful = [face for face in faces if not _is_certain(face)]
+            faces += self._located_among(pixels, boxes, [face for face in faces if is_certain(face)], refused)
+        sure = [face for face in faces if is_certain(face)]
+        doubtful = [face for face in faces if not is_certain(face)]
         for face in tuple(doubtful):
             doubtful += self._turned(pixels, sure, face.box)
         if still and not sure:
@@ -197,13 +197,14 @@ def is_known(box: FaceBox, known: Sequence[FaceBox]) -> bool:
     return bool(known) and bool(is_same_face(box.box, np.array([face.box for face in known])).any())
 
 
-def _is_certain(face: LocatedFace) -> bool:
+def is_certain(face: LocatedFace) -> bool:
+    """Return whether the landmarks surely make a face which is the right way up."""
     return face.landmarks.confidence >= LEAST_UNTRIED
 
 
 def _is_reported(face: LocatedFace) -> bool:
     tested = pose_tested(np.array([face.pose.yaw_deg]), np.array([face.pose.pitch_deg])).all()
-    return _is_certain(face) or bool(tested and face.landmarks.confidence >= LEAST_PLAUSIBLE)
+    return is_certain(face) or bool(tested and face.landmarks.confidence >= LEAST_PLAUSIBLE)
 
 
 def _surest(faces: Sequence[LocatedFace]) -> list[LocatedFace]:

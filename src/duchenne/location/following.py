@@ -17,10 +17,10 @@ from duchenne.errors import LandmarkError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks, overlap
 from duchenne.geometry import Transform
 from duchenne.landmarks import FaceLandmarks, eye_roll_deg
-from duchenne.location import FaceLocator, LocatedFace, located
+from duchenne.location import FaceLocator, LocatedFace, is_certain, located
 from duchenne.media import Frame
 from duchenne.pose_normalisation import STABLE_LANDMARKS
-from duchenne.reliability import LEAST_UNTRIED, plausibility
+from duchenne.reliability import plausibility
 from duchenne.smoothing import LandmarkSmoother
 
 STRETCH_FRAMES = 8
@@ -116,7 +116,7 @@ class FaceFollower:
         sure, before = faces is not None, None if faces is None else self._before
         if faces is None:
             there = self._locator.locate(frame.pixels, self._min_face_px)
-            faces, sure = there.faces, not there.refused and all(map(_is_sure, there.faces))
+            faces, sure = there.faces, not there.refused and all(map(is_certain, there.faces))
         if not sure or not faces:
             self._before = None
             return faces
@@ -225,12 +225,7 @@ def _moved(face: LocatedFace, now: FaceLandmarks) -> LocatedFace | None:
     sure = plausibility(detected, now)
     moved = FaceBox(box, detected * sure, keypoints_from_landmarks(now.points))
     there = located(moved, replace(now, confidence=sure))
-    return there if isinstance(there, LocatedFace) and _is_sure(there) else None
-
-
-def _is_sure(face: LocatedFace) -> bool:
-    """Return whether the landmarks surely make a face, so that it can be followed."""
-    return face.landmarks.confidence >= LEAST_UNTRIED
+    return there if isinstance(there, LocatedFace) and is_certain(there) else None
 
 
 def _collide(boxes: Sequence[FaceBox]) -> bool:
