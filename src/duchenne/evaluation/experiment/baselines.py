@@ -89,7 +89,7 @@ def _compact(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
             patience=0,
             validate_every=max(0.5, size.epochs / 6),
             augmentation=LIGHT,
-            weighted=name != "region-unweighted",
+            skew_power=float(name != "region-unweighted"),
             seed=seed,
         )
         for name, network in _NETWORKS.items()
@@ -108,6 +108,6 @@ def _papers(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
         "region-grid": recipes["grid"],
         "region-shared": replace(region, network=replace(config, own_weights=False)),
         "region-49": replace(region, network=replace(config, layout=PatchLayout(tuple(range(1, 50))))),
-        "region-unweighted": replace(region, weighted=False),
+        "region-unweighted": replace(region, skew_power=0.0),
     }
     return {name: replace(recipe, name=name, epochs=size.epochs, seed=seed) for name, recipe in variants.items()}

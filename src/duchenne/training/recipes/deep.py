@@ -55,7 +55,7 @@ class DeepRecipe:
             last weights.
         validate_every: Epochs between validations.
         augmentation: What faces go through.
-        weighted: Whether a positive weighs negatives / positives of its AU.
+        skew_power: A positive weighs (negatives / positives of its AU) to this power: 1 as in the paper, 0 for none.
         sampling: "all": each face once an epoch; "balanced": drawn with replacement, faces with rare AUs more often.
         intensity_share: Weight of the intensity terms, for networks with an ordinal head.
         side_share: Weight of telling which side is stronger, likewise.
@@ -64,6 +64,7 @@ class DeepRecipe:
         rest_times: How often such faces without any AU are dealt for each time that the others are. They are few, and
             where thresholds may be depends on them.
         graded_weight: Weight of their terms; 0 leaves grades out, and such faces teach by occurrence like others.
+        graded_skew_power: The same power for faces with mean grades, where negatives and positives are theirs.
         grade_spread: How far mean grades scatter around what a face shows, in grades.
         ungraded_aus: AUs whose grades are not to be trusted; they learn from the other faces alone.
         pair_share: Weight of naming the right face of pairs that differ in an AU; pairs then stay within a batch.
@@ -84,7 +85,7 @@ class DeepRecipe:
     patience: int = 5
     validate_every: float = 1.0
     augmentation: AugmentationConfig = LIGHT
-    weighted: bool = True
+    skew_power: float = 1.0
     sampling: Literal["all", "balanced"] = "all"
     intensity_share: float = 0.5
     side_share: float = 2.0
@@ -92,6 +93,7 @@ class DeepRecipe:
     graded_share: float = 0.5
     rest_times: int = 1
     graded_weight: float = 0.0
+    graded_skew_power: float = 0.5
     grade_spread: float = 0.35
     ungraded_aus: tuple[str, ...] = ()
     pair_share: float = 0.0
