@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from duchenne.errors import TrainingError, WeightsError
 from duchenne.facs import AU_NAMES
 from duchenne.networks.build import build_network
-from duchenne.networks.symmetric_config import SymmetricConfig
+from duchenne.networks.symmetric_config import DEEP_LAYERS, SymmetricConfig
 from duchenne.recognition import AURecognizer
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.initialisation import PRETRAINED, Initialisation, begin_from
@@ -25,7 +25,7 @@ from toy_store import toy_store
 
 START = Initialisation(Path(PRETRAINED))
 CPU = DeviceConfig("cpu", threads=1)
-SIZES = SymmetricConfig()
+SIZES = RECIPES["symmetric"].network
 RECIPE = dataclasses.replace(
     RECIPES["symmetric"], batch=16, epochs=1, validate_every=1, bf16=False, freeze=("shared", "patch_layers")
 )
@@ -87,3 +87,26 @@ def test_wrong_starts_are_named(tmp_path):
         train_au_network(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path / "none.onnx"))
     with pytest.raises(TrainingError, match=r"network\.safetensors is no checkpoint"):
         train_au_network(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path))
+
+
+def test_a_network_goes_on_to_learn_with_residual_layers(tmp_path):
+    train, valid = toy_store(32), toy_store(16, 1, "b")
+    plain = dataclasses.replace(
+        RECIPES["symmetric-base"], batch=16, epochs=1, validate_every=1, bf16=False, network=SymmetricConfig(width=16)
+    )
+    first = train_au_network(plain, train, valid, tmp_path / "plain", silent, CPU)
+    deep = dataclasses.replace(plain, network=SymmetricConfig(width=16, patch_layers=DEEP_LAYERS))
+    start = Initialisation(tmp_path / "plain")
+    grown = build_network(deep.network, np.zeros((49, 3)), np.ones((49, 3)))
+    begin_from(start, grown, deep.aus, np.zeros((49, 3)))
+    grown.eval()
+    windows = torch.randint(0, 256, (3, SIZES.patches, 28, 28, 3), dtype=torch.uint8)
+    shape = torch.randn(3, 49, 3)
+    with torch.no_grad():
+        torch.testing.assert_close(grown.latents(windows, shape), first.network.eval().latents(windows, shape))
+    learnt = train_au_network(deep, train, valid, tmp_path / "deep", silent, CPU, start)
+    added = learnt.network.patch_layers[1]
+    assert added[1].weight.abs().max() > 0
+    again = Initialisation(tmp_path / "deep")
+    begin_from(again, grown, deep.aus, np.zeros((49, 3)))
+    torch.testing.assert_close(grown.patch_layers[1][1].weight, added[1].weight)

@@ -10,8 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_BY_NAME, LANDMARK_COUNT, MIRROR_LANDMARKS, PATCH_LANDMARKS
-from duchenne.networks.symmetric import SymmetricNetwork
-from duchenne.networks.symmetric_config import SymmetricConfig
+from duchenne.networks.symmetric import AddedNormedConvolution, SymmetricNetwork
+from duchenne.networks.symmetric_config import DEEP_LAYERS, SymmetricConfig
 from duchenne.patches import PatchLayout, cut_windows
 from duchenne.training.action_units.onnx_export import description, export_network
 
@@ -19,11 +19,17 @@ AUS = ("AU01", "AU02", "AU12", "AU25")
 SMALL = replace(SymmetricConfig(aus=AUS), width=16, landmark_widths=(16, 8))
 
 
-@pytest.fixture(scope="module")
-def network():
+DEEP = replace(SMALL, patch_layers=DEEP_LAYERS)
+
+
+@pytest.fixture(scope="module", params=[SMALL, DEEP], ids=["plain", "with residual layers"])
+def network(request):
     torch.manual_seed(3)
     mean, spread = torch.randn(LANDMARK_COUNT, 3), torch.rand(LANDMARK_COUNT, 3) + 0.5
-    found = SymmetricNetwork(SMALL, mean, spread)
+    found = SymmetricNetwork(request.param, mean, spread)
+    for layer in found.patch_layers:
+        if isinstance(layer, AddedNormedConvolution):
+            torch.nn.init.uniform_(layer[1].weight, 0.5, 1)
     found.train()
     found(*faces(8))  # so that batch statistics are not those of the start
     return found.eval()
@@ -120,4 +126,4 @@ def test_the_products_are_those_that_torch_counts(network):
     windows, shape = faces(1)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(windows, shape)
-    assert counter.get_total_flops() == 2 * SMALL.multiply_accumulates()
+    assert counter.get_total_flops() == 2 * network.config.multiply_accumulates()

@@ -29,22 +29,43 @@ class PatchLayer:
     stride: int = 1
 
 
-def map_sides(window_px: int, shared_kernel: int, layers: Sequence[PatchLayer]) -> tuple[int, ...]:
+@dataclass(frozen=True)
+class ResidualLayer:
+    """A convolution with weights of its own for each patch, whose result is added to what it reads.
+
+    It keeps the number of maps and, by zeros around them, their size.
+
+    Attributes:
+        kernel: Side of the square kernel; odd.
+    """
+
+    kernel: int = 3
+
+
+def map_sides(window_px: int, shared_kernel: int, layers: Sequence[PatchLayer | ResidualLayer]) -> tuple[int, ...]:
     """Return the side of the maps of a window after the shared layer and after each patch layer."""
     sides = [window_px - shared_kernel + 1]
     for layer in layers:
-        sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
+        if isinstance(layer, ResidualLayer):
+            sides.append(sides[-1])
+        else:
+            sides.append((sides[-1] - layer.kernel) // layer.stride + 1)
     return tuple(sides)
 
 
 def window_products(
-    sides: Sequence[int], shared_kernel: int, colours: int, shared_channels: int, layers: Sequence[PatchLayer]
+    sides: Sequence[int],
+    shared_kernel: int,
+    colours: int,
+    shared_channels: int,
+    layers: Sequence[PatchLayer | ResidualLayer],
 ) -> int:
     """Return the products summed for one window in the shared layer and its patch layers."""
     total, channels = sides[0] ** 2 * shared_kernel**2 * colours * shared_channels, shared_channels
     for layer, side in zip(layers, sides[1:], strict=True):
-        total += side**2 * layer.kernel**2 * channels * layer.channels
-        channels = layer.channels
+        made = channels if isinstance(layer, ResidualLayer) else layer.channels
+        total += side**2 * layer.kernel**2 * channels * made
+        channels = made
     return total
 
 

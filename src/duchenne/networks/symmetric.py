@@ -9,6 +9,7 @@ built as in Cohen and Welling, Group equivariant convolutional networks, ICML 20
 """
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 from jaxtyping import Float, Shaped
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from duchenne.facs import AU_BY_NAME, LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.networks.ordinal import OrdinalScale
+from duchenne.networks.region_config import ResidualLayer
 from duchenne.networks.standard import standardise
 from duchenne.networks.symmetric_config import SymmetricConfig
 
@@ -44,7 +46,7 @@ class SymmetricNetwork(nn.Module):
         self.left_half, self.right_half = torch.tensor(half), torch.tensor([config.mirror[k] for k in half])
         self.shared = nn.Conv2d(1 if config.grey else 3, config.shared_channels, config.shared_kernel)
         self.patch_layers = _patch_layers(config)
-        patches, per_patch = len(self.left_half), config.patch_layers[-1].channels * config.map_sides()[-1] ** 2
+        patches, per_patch = len(self.left_half), config.patch_channels * config.map_sides()[-1] ** 2
         self.features = nn.Linear((patches + len(config.paired)) * per_patch, config.width)
         self.appearance = nn.Linear(config.width, len(config.aus))
         widths = (LANDMARK_COUNT * 3, *config.landmark_widths)
@@ -97,7 +99,7 @@ class SymmetricNetwork(nn.Module):
         maps = maps.reshape(-1, patches * channels, *maps.shape[2:])
         for layer in self.patch_layers:
             maps = torch.relu(layer(maps))
-        features = maps.reshape(-1, 2, patches, maps[0, 0].numel() * self.config.patch_layers[-1].channels)
+        features = maps.reshape(-1, 2, patches, maps[0, 0].numel() * self.config.patch_channels)
         other_side = features[:, :, : len(self.config.paired)].flip(1)
         both = torch.cat([features.flatten(2), other_side.flatten(2)], 2).flatten(0, 1)
         values = self.appearance(self.dropout(torch.relu(self.features(self.feature_dropout(both)))))
@@ -117,16 +119,49 @@ class SymmetricNetwork(nn.Module):
         return torch.where(self.sided, sides, sides.mean(1, keepdim=True)).movedim(1, 2)
 
 
+class AddedConvolution(nn.Conv2d):
+    """A convolution whose result is added to what it reads."""
+
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Return the maps and what the convolution finds in them."""
+        return input + super().forward(input)
+
+
+class AddedNormedConvolution(nn.Sequential):
+    """The same with batch normalisation before the sum."""
+
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Return the maps and what the convolution finds in them."""
+        return input + cast(Tensor, super().forward(input))
+
+
 def _patch_layers(config: SymmetricConfig) -> nn.ModuleList:
     """Return the layers of all patches of a half, one group of channels each."""
     groups, channels, layers = len(config.paired) + len(config.middle), config.shared_channels, nn.ModuleList()
     for layer in config.patch_layers:
+        if isinstance(layer, ResidualLayer):
+            layers.append(_residual(groups, groups * channels, layer.kernel, config.batch_norm))
+            continue
         sizes = (groups * channels, groups * layer.channels, layer.kernel, layer.stride)
         convolution = nn.Conv2d(*sizes, groups=groups, bias=not config.batch_norm)
         normed = nn.Sequential(convolution, nn.BatchNorm2d(groups * layer.channels))
         layers.append(normed if config.batch_norm else convolution)
         channels = layer.channels
     return layers
+
+
+def _residual(groups: int, channels: int, kernel: int, batch_norm: bool) -> nn.Module:
+    """Return a residual layer that adds nothing yet, so that a network without it can go on to learn with it."""
+    padding = kernel // 2
+    if batch_norm:
+        norm = nn.BatchNorm2d(channels)
+        nn.init.zeros_(norm.weight)
+        convolution = nn.Conv2d(channels, channels, kernel, padding=padding, groups=groups, bias=False)
+        return AddedNormedConvolution(convolution, norm)
+    layer = AddedConvolution(channels, channels, kernel, padding=padding, groups=groups)
+    for values in layer.parameters():
+        nn.init.zeros_(values)
+    return layer
 
 
 def _mirrored(points: Float[Tensor, "*n 49 3"], signs: tuple[float, float, float]) -> Float[Tensor, "*n 49 3"]:

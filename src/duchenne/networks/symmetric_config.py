@@ -5,9 +5,22 @@ from itertools import pairwise
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT, MIRROR_LANDMARKS
-from duchenne.networks.region_config import PatchLayer, map_sides, window_products
+from duchenne.networks.region_config import PatchLayer, ResidualLayer, map_sides, window_products
 from duchenne.networks.view import View
 from duchenne.patches import PatchLayout
+
+PLAIN_LAYERS = (PatchLayer(32, 3, 2), PatchLayer(16, 3), PatchLayer(16, 3, 2), PatchLayer(8, 1))
+DEEP_LAYERS = (
+    PLAIN_LAYERS[0],
+    ResidualLayer(),
+    PLAIN_LAYERS[1],
+    ResidualLayer(),
+    ResidualLayer(),
+    PLAIN_LAYERS[2],
+    ResidualLayer(),
+    PLAIN_LAYERS[3],
+)
+"""The same with residual layers between; a network with the others can go on to learn with these."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +46,7 @@ class SymmetricConfig:
     grey: bool = True
     shared_channels: int = 16
     shared_kernel: int = 5
-    patch_layers: tuple[PatchLayer, ...] = (
-        PatchLayer(32, 3, 2),
-        PatchLayer(16, 3),
-        PatchLayer(16, 3, 2),
-        PatchLayer(8, 1),
-    )
+    patch_layers: tuple[PatchLayer | ResidualLayer, ...] = PLAIN_LAYERS
     width: int = 256
     landmark_widths: tuple[int, int] = (128, 128)
     dropout: float = 0.4
@@ -62,6 +70,11 @@ class SymmetricConfig:
                 f"Windows of {self.layout.side_px} px are too small: the maps would have sides {self.map_sides()}."
             )
 
+    @property
+    def patch_channels(self) -> int:
+        """Maps of each patch after its last layer."""
+        return next(layer.channels for layer in reversed(self.patch_layers) if isinstance(layer, PatchLayer))
+
     def map_sides(self) -> tuple[int, ...]:
         """Return the side of the maps after the shared layer and after each patch layer."""
         return map_sides(self.layout.side_px, self.shared_kernel, self.patch_layers)
@@ -69,7 +82,7 @@ class SymmetricConfig:
     def multiply_accumulates(self) -> int:
         """Return the products summed for one face, counted on windows: two halves, each with the midline."""
         sides, patches = self.map_sides(), len(self.paired) + len(self.middle)
-        colours, channels = 1 if self.grey else 3, self.patch_layers[-1].channels
+        colours, channels = 1 if self.grey else 3, self.patch_channels
         total = patches * window_products(sides, self.shared_kernel, colours, self.shared_channels, self.patch_layers)
         read = (patches + len(self.paired)) * channels * sides[-1] ** 2
         widths = (LANDMARK_COUNT * 3, *self.landmark_widths, len(self.aus))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from duchenne.errors import TrainingError
 from duchenne.networks.ordinal import OrdinalScale
-from duchenne.networks.region_config import RegionConfig
+from duchenne.networks.region_config import RegionConfig, ResidualLayer
 from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.training.action_units.onnx_weights import OnnxWeights, read_onnx_weights
 from duchenne.training.action_units.system import NETWORK_FILE, load_deep
@@ -24,6 +24,7 @@ PRETRAINED = "pretrained"
 """Stands for the package's own AU network."""
 _OUTPUTS = ("output", "appearance", "landmarks")
 """The last layers: of a region network the first, with outputs by side; of a symmetric one the others."""
+_PATCH_LAYERS = "patch_layers."
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,16 @@ def begin_from(
 ) -> Float[np.ndarray, "49 3"] | None:
     """Give the network the start's weights; return the reference head that goes with them.
 
-    Outputs of AUs that the start knows are taken over by name; those of other AUs keep their random weights.
+    Outputs of AUs that the start knows are taken over by name; those of other AUs keep their random weights. Residual
+    layers that the start lacks begin by adding nothing.
 
     Raises:
         TrainingError: The sizes of a layer before the output differ.
     """
     own, given = network.state_dict(), start.weights.tensors
+    given, added = _beside_residual_layers(given, network)
     for name, values in own.items():
-        if name.startswith((*(f"{layer}." for layer in _OUTPUTS), "scale.")):
+        if name.startswith((*(f"{layer}." for layer in _OUTPUTS), "scale.", *added)):
             continue
         if name not in given or given[name].shape != values.shape:
             raise TrainingError(
@@ -108,6 +111,22 @@ def begin_from(
     _take_outputs(own, given, aus, start.weights.aus)
     network.load_state_dict(own)
     return start.weights.reference if reference is not None else None
+
+
+def _beside_residual_layers(given: dict[str, Tensor], network: nn.Module) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the tensors under the names that they have in the network, and how names of its further layers begin."""
+    layers = getattr(getattr(network, "config", None), "patch_layers", ())
+    old = [number for number, layer in enumerate(layers) if not isinstance(layer, ResidualLayer)]
+    found = {name.split(".")[1] for name in given if name.startswith(_PATCH_LAYERS)}
+    if len(found) != len(old) or len(old) == len(layers):
+        return given, ()
+    renamed = {}
+    for name, values in given.items():
+        if name.startswith(_PATCH_LAYERS):
+            number, part = name.removeprefix(_PATCH_LAYERS).split(".", 1)
+            name = f"{_PATCH_LAYERS}{old[int(number)]}.{part}"
+        renamed[name] = values
+    return renamed, tuple(f"{_PATCH_LAYERS}{number}." for number in set(range(len(layers))) - set(old))
 
 
 def _take_outputs(

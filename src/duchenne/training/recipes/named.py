@@ -17,8 +17,8 @@ from duchenne.networks.baseline_config import (
     EacConfig,
     FrontalConfig,
 )
-from duchenne.networks.region_config import COMPACT, PatchLayer, RegionConfig
-from duchenne.networks.symmetric_config import SymmetricConfig
+from duchenne.networks.region_config import COMPACT, PatchLayer, RegionConfig, ResidualLayer
+from duchenne.networks.symmetric_config import DEEP_LAYERS, SymmetricConfig
 from duchenne.patches import PatchLayout
 from duchenne.training.recipes.augmentation import NONE, AugmentationConfig
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe, Joint, PatchChoice, Svm
@@ -27,6 +27,24 @@ from duchenne.training.recipes.deep import Adadelta, AdamW, DeepRecipe
 Recipe = DeepRecipe | ClassicalRecipe
 
 _PAPER = RegionConfig(aus=PAPER_AUS)
+_SYMMETRIC = DeepRecipe(
+    "symmetric",
+    "The pretrained network: both sides share weights, appearance and landmarks joined late, 23 AUs.",
+    SymmetricConfig(patch_layers=DEEP_LAYERS, dropout=0.3, feature_dropout=0.3),
+    AdamW(),
+    batch=64,
+    patience=0,
+    validate_every=2.0,
+    augmentation=AugmentationConfig(),
+    skew_power=0.5,
+    graded_share=0.35,
+    rest_times=8,
+    graded_weight=2.0,
+    graded_skew_power=1.0,
+    ungraded_aus=("AU16", "AU18", "AU23", "AU28"),
+    pair_share=1.0,
+    average=0.998,
+)
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -48,19 +66,16 @@ RECIPES: dict[str, Recipe] = {
             validate_every=5.0,
             augmentation=AugmentationConfig(),
         ),
-        DeepRecipe(
-            "symmetric",
-            "The pretrained network: both sides share weights, appearance and landmarks joined late, 23 AUs.",
-            SymmetricConfig(),
-            AdamW(),
-            batch=64,
-            patience=0,
-            validate_every=2.0,
-            augmentation=AugmentationConfig(),
-            graded_weight=2.0,
-            ungraded_aus=("AU16", "AU18", "AU23", "AU28"),
-            pair_share=1.0,
-            average=0.998,
+        _SYMMETRIC,
+        replace(
+            _SYMMETRIC,
+            name="symmetric-base",
+            what="The network that symmetric began from: without residual layers.",
+            network=SymmetricConfig(),
+            skew_power=1.0,
+            graded_skew_power=0.5,
+            graded_share=0.5,
+            rest_times=1,
         ),
         DeepRecipe(
             "grid",
@@ -121,6 +136,7 @@ KINDS: dict[str, type] = {
         RegionConfig,
         SymmetricConfig,
         PatchLayer,
+        ResidualLayer,
         PatchLayout,
         ConvNetConfig,
         DrmlConfig,
