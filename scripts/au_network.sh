@@ -6,8 +6,9 @@
 # FACES is a folder of real faces with index.csv (file, person) and codes.csv (mean grades of the AUs), LABELS what
 # `duchenne dev label-faces` says of them. Persons whose number ends in 0 are kept for measuring, in 1 for choosing, in 5
 # for nothing at all. Seeds of the rendered sets differ, so no identity is in two of them, but the neutral heads of
-# choose and free show the people of these. WORK takes about 2 GB. SEED is that of the training. The network learns with
-# half of each batch real, then from there with a quarter. It and its scores end in WORK/au_real.*; compare with results/.
+# choose and free show the people of these. WORK takes about 2 GB. SEED is that of the training. The network learns in
+# four steps, each from the one before: with half of each batch real, with a quarter, with weights of AUs that let
+# thresholds fall, and with residual layers. It and its scores end in WORK/au_real.*; compare with results/.
 set -eu
 work=$1 faces=$2 labels=$3 seed=${4:-0}
 mkdir -p "$work"
@@ -36,16 +37,23 @@ for part in teach choose; do
     duchenne prepare "$faces/codes.csv" --data generic --part "$part" --out "$work/real_$part.store"
 done
 
-learn() { # name, epochs, further options
-    name=$1 epochs=$2
-    shift 2
-    duchenne train symmetric --data "$work/faint.store" --data "$work/even.store" --data "$work/tilted.store" "$@" \
+learn() { # name, recipe, epochs, further options
+    name=$1 recipe=$2 epochs=$3
+    shift 3
+    duchenne train "$recipe" --data "$work/faint.store" --data "$work/even.store" --data "$work/tilted.store" "$@" \
         --data "$work/real_teach.store" --valid "$work/real_choose.store" --epochs "$epochs" --threads 1 \
         --out "$work/$name"
 }
-learn first 5 --seed "$seed"
-learn last 16 --data "$work/rest.store" --data "$work/further.store" --seed "$((seed + 1))" --graded-share 0.25 \
-    --rest-times 4 --start "$work/first/symmetric"
+learn_on() { # name, recipe, epochs, folder to begin from, further options
+    name=$1 recipe=$2 epochs=$3 start=$4
+    shift 4
+    learn "$name" "$recipe" "$epochs" --data "$work/rest.store" --data "$work/further.store" --start "$work/$start" "$@"
+}
+learn first symmetric-base 5 --seed "$seed"
+learn_on second symmetric-base 16 first/symmetric-base --seed "$((seed + 1))" --set graded_share=0.25 --set rest_times=4
+learn_on third symmetric-base 3 second/symmetric-base --seed "$((seed + 11))" --set skew_power=0.5 \
+    --set graded_skew_power=1 --set graded_share=0.35 --set rest_times=8 --set optimiser.learning_rate=0.001
+learn_on last symmetric 6 third/symmetric-base --seed "$((seed + 21))"
 duchenne dev release-au-network "$work/last/symmetric" --choose "$work/choose.store" --poses "$work/poses.store" \
     --pairs "$work/pairs.store" --free "$work/free.store" --prototypes "$work/prototypes.store" \
     --choose-neutral "$work/choose_neutral.store" --choose-rest "$work/choose_rest.store" \
