@@ -24,6 +24,7 @@ from duchenne.results.destinations import Destination, FilePerSource, Nowhere, O
 from duchenne.results.result_record import SourceRecord
 from duchenne.results.run_facts import Asked, changed_sources, content_or_none, facts_of, names_digest
 from duchenne.results.run_options import BETWEEN_VIDEOS, ProgressCallback, RunOptions, RunState
+from duchenne.results.shard_folder import ShardFolder
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker, patience_s
 
@@ -35,17 +36,18 @@ CHECKPOINT_S = 1.0
 def run_detection(
     detector: AUDetector, sources: Sequence[Source], options: RunOptions, callback: ProgressCallback
 ) -> RunState:
-    """Find the action units of all sources, write what is asked for, and return the counts.
+    """Find the action units of all sources, or of a shard of them, write what is asked for, and return the counts.
 
     Raises:
         UsageError, OutputError: Before any work, if a result cannot be written as asked or a source has no neutral face
             although there are some; later, if the disk fails.
     """
+    own = sources if options.shard is None else options.shard.share(sources)
     if detector.neutral is not None:
-        detector.neutral.check([source.name for source in sources])
+        detector.neutral.check([source.name for source in own])
     with ExitStack() as stack:
         destination = stack.enter_context(closing(_destination(detector, sources, options)))
-        left = [source for source in sources if source.name not in destination.done]
+        left = [source for source in own if source.name not in destination.done]
         overlay = None
         if options.overlay is not None:
             overlay = stack.enter_context(
@@ -63,15 +65,10 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     columns = replace(detector.columns, groups=options.groups, every_frame=options.every_frame)
     facts = facts_of(asked_of(detector, columns), options.reading, options.command)
     if options.output_dir is not None:
-        return FilePerSource(
-            options.output_dir,
-            sources,
-            options.output_format,
-            columns,
-            facts,
-            overwrite=options.overwrite,
-            restart=options.restart,
-        )
+        folder = (options.output_dir, sources, options.output_format, columns, facts)
+        if options.shard is not None:
+            return ShardFolder(*folder, options.shard, overwrite=options.overwrite, restart=options.restart)
+        return FilePerSource(*folder, overwrite=options.overwrite, restart=options.restart)
     # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
     restart = options.restart or options.overlay is not None
     output = options.output or Path()

@@ -19,6 +19,7 @@ def detect(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     output_dir: Path | None = None,
     output_format: Annotated[Literal["csv", "parquet", "jsonl"], Parameter(name="--format")] = "csv",
+    shard: str | None = None,
     like: Path | None = None,
     overlay: Path | None = None,
     columns: str | None = None,
@@ -66,6 +67,9 @@ def detect(
         the same options has finished are kept and not made again.
     output_format
         Format of the files in `--output-dir`.
+    shard
+        Do only this share of the sources, for example 2/10, beside `--output-dir`. Ten such commands on machines that
+        share a folder do the work of one; `duchenne merge` makes one result of theirs.
     like
         Use the options of an earlier result, from its record (FILE.json); options given on the command line take
         precedence. Without sources, run again on those of the record, whose content must be unchanged.
@@ -129,6 +133,7 @@ def detect(
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.results.detection_options import DetectionOptions
+    from duchenne.results.shards import Shard
 
     if not sources and like is None:
         raise UsageError(
@@ -139,7 +144,7 @@ def detect(
     groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
     options = RunOptions(
         output, overlay, start, end, step, overwrite, restart, groups, output_dir, f".{output_format}",
-        COMMAND_LINE.get(), every_frame,
+        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard),
     )  # fmt: skip
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
