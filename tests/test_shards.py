@@ -2,8 +2,10 @@
 
 import functools
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -246,3 +248,123 @@ def test_what_cannot_be_merged_is_explained(shards, tmp_path, capsys):
     assert run(["merge", str(shards), str(shards), "--output", str(tmp_path / "all.csv")]) == 2
     assert "are there twice" in capsys.readouterr().err
     assert run(["merge", str(shards)]) == run(["merge"]) == 2
+
+
+# Rendered heads
+
+
+@pytest.fixture
+def drawn_quickly(monkeypatch):
+    """Write the number of the file, or the name of the clip, instead of drawing it."""
+    from duchenne.synthesis.sets import protocols, stills
+
+    def still(plan, folder, number):
+        (folder / stills.file_name(number)).write_text(f"{plan.seed} {number}")
+
+    def clip(plan, folder, take):
+        path = protocols._labels(plan, folder, take)
+        for place in (folder / take.name / f"T{take.task}" / "1.jpg", path):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(f"{plan.seed} {take.stem} {take.subject} {take.person.sex}")
+
+    monkeypatch.setattr(stills, "_draw_file", still)
+    monkeypatch.setattr(protocols, "_write", clip)
+
+
+STILLS = ["--protocol", "stills", "--seed", "3"]
+CLIPS = ["--protocol", "bp4d", "--seed", "3"]
+
+
+@pytest.mark.parametrize(
+    ("words", "whole", "shares"),
+    [
+        (STILLS, ["--count", "1200"], (["--count", "500"], ["--first", "500", "--count", "700"])),
+        (CLIPS, ["--subjects", "5"], (["--subjects", "2"], ["--first", "2", "--subjects", "3"])),
+    ],
+)
+def test_shares_of_a_rendered_set_are_the_files_of_one_rendering(tmp_path, drawn_quickly, words, whole, shares):
+    assert run(["render", str(tmp_path / "once"), *words, *whole]) == 0
+    expected = {name: (tmp_path / "once" / name).read_bytes() for name in lying(tmp_path / "once")}
+    assert len(expected) > 5
+    for number, share in enumerate(shares):
+        assert run(["render", str(tmp_path / f"part{number}"), *words, *share]) == 0
+        assert run(["render", str(tmp_path / "shared"), *words, *share]) == 0
+    parts = [str(tmp_path / "part1"), str(tmp_path / "part0")]
+    assert run(["merge", *parts, "--output-dir", str(tmp_path / "all")]) == 0
+    for folder in ("all", "shared"):
+        assert {name: (tmp_path / folder / name).read_bytes() for name in lying(tmp_path / folder)} == expected
+    assert run(["merge", parts[0], "--output-dir", str(tmp_path / "some")]) == 1
+    assert not (tmp_path / "some").exists()
+
+
+def test_sets_that_do_not_belong_together_are_refused(tmp_path, drawn_quickly, capsys):
+    one, other = tmp_path / "one", tmp_path / "other"
+    assert run(["render", str(one), *STILLS, "--count", "250"]) == 0
+    assert run(["render", str(other), "--seed", "4", "--first", "250", "--count", "250"]) == 0
+    assert run(["merge", str(one), str(other), "--output-dir", str(tmp_path / "all")]) == 2
+    assert "another plan" in capsys.readouterr().err
+    twin = shutil.copytree(one, tmp_path / "twin")
+    (twin / "stills-00000.parquet").write_text("another picture")
+    assert run(["merge", str(one), str(twin), "--output-dir", str(tmp_path / "all")]) == 1
+    assert "holds something else" in capsys.readouterr().err
+    assert run(["merge", str(tmp_path), "--output-dir", str(tmp_path / "all")]) == 2
+    assert run(["render", str(one), *STILLS, "--first", "100"]) == 2
+    assert "within a file" in capsys.readouterr().err
+    assert run(["render", str(one), "--protocol", "interviews", "--first", "1"]) == 2
+
+
+def test_a_stopped_clip_is_named(tmp_path, drawn_quickly, capsys):
+    assert run(["render", str(tmp_path / "part"), *CLIPS, "--subjects", "2"]) == 0
+    (last,) = tmp_path.rglob("M001_T8.csv")
+    last.unlink()
+    assert run(["merge", str(tmp_path / "part"), "--output-dir", str(tmp_path / "all")]) == 1
+    assert "M001_T8: missing" in capsys.readouterr().err
+
+
+def test_a_share_leaves_what_another_is_writing(tmp_path, drawn_quickly):
+    tmp_path.joinpath(".stills-00000.parquet.99").write_text("being written")
+    tmp_path.joinpath(".stills-00001.parquet.98").write_text("left behind")
+    assert run(["render", str(tmp_path), *STILLS, "--first", "250", "--count", "250"]) == 0
+    assert lying(tmp_path) == {".stills-00000.parquet.99", "plan.json", "stills-00001.parquet"}
+
+
+# The scripts of the documentation
+
+SCRIPTS = ROOT / "docs" / "cluster"
+DUCHENNE = """#!/bin/sh
+exec {python} -c "import sys; sys.argv[0] = 'duchenne'; from duchenne.commands import main; main()" "$@"
+"""
+
+
+@pytest.fixture
+def shell(study, tmp_path) -> dict[str, str]:
+    """Return an environment in which `duchenne` is this one and the study is where the scripts look for it."""
+    command = tmp_path / "bin" / "duchenne"
+    command.parent.mkdir()
+    command.write_text(DUCHENNE.format(python=sys.executable))
+    command.chmod(0o755)
+    (tmp_path / "videos").symlink_to(study)
+    return {**os.environ, "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_the_slurm_script_does_one_shard_for_each_task(study, tmp_path, shell):
+    script = str(SCRIPTS / "detect_array.sh")
+    subprocess.run(["bash", "-n", script], check=True)
+    for task in ("1", "2"):
+        told = {**shell, "SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_CPUS_PER_TASK": "1"}
+        subprocess.run(["bash", script], check=True, cwd=tmp_path, env=told, capture_output=True)
+    subprocess.run(["duchenne", "merge", "results", "-o", "all.csv", "-q"], check=True, cwd=tmp_path, env=shell)
+    assert (tmp_path / "all.csv").read_text().count("videos/b.mp4") == 7
+
+
+def test_the_snakemake_rules_name_every_shard_and_what_duchenne_understands(tmp_path, shell):
+    text = (SCRIPTS / "Snakefile").read_text()
+    for word in ("duchenne detect", "--shard {wildcards.shard}/", "--output-dir", "duchenne merge results"):
+        assert word in text
+    snakemake = shutil.which("snakemake")
+    if snakemake is None:
+        pytest.skip("needs snakemake to try the rules")
+    words = [snakemake, "--snakefile", str(SCRIPTS / "Snakefile"), "--dry-run", "--cores", "1"]
+    done = subprocess.run(words, check=True, cwd=tmp_path, env=shell, capture_output=True, text=True)
+    assert "merge" in done.stdout

@@ -1,5 +1,6 @@
 """`duchenne merge`: one result, or one set of rendered heads, of what several commands made."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -46,20 +47,30 @@ def merge(
     if (output is None) == (output_dir is None):
         raise UsageError("Name the result with --output, or the folder for rendered heads with --output-dir.")
     console = PlainConsole(stderr=True)
+    if output is not None:
+        return _results(folders, output, overwrite, None if quiet else console)
     if output_dir is not None:
-        from duchenne.synthesis.sets.merged_sets import merge_sets
+        _sets(folders, output_dir, None if quiet else console)
+    return 0
 
-        files = merge_sets(folders, output_dir)
-        if not quiet:
-            console.say(f"{counted(files, 'file')} of {counted(len(folders), 'folder')} added to {output_dir}")
-        return 0
-    if output is None:
-        return 2  # Cannot be: one of the two is named.
+
+def _results(folders: Sequence[Path], output: Path, overwrite: bool, console: PlainConsole | None) -> int:
     from duchenne.results.merged_results import merge_results
 
     counts = merge_results(folders, output, command=COMMAND_LINE.get(), overwrite=overwrite).counts
-    if not quiet:
+    if console is not None:
         problems = f", {counted(counts['problems'], 'problem')}" if counts["problems"] else ""
         done = ", ".join(counted(counts[f"{thing}s"], thing) for thing in ("source", "frame", "face"))
         console.say(f"{done}{problems}; wrote {output}")
     return 1 if counts["problems"] else 0
+
+
+def _sets(folders: Sequence[Path], output_dir: Path, console: PlainConsole | None) -> None:
+    from duchenne.extras import extras_named
+
+    with extras_named():
+        from duchenne.synthesis.sets.merged_sets import merge_sets
+
+        files = merge_sets(folders, output_dir)
+    if console is not None:
+        console.say(f"{counted(files, 'file')} copied to {output_dir}")

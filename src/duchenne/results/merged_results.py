@@ -5,7 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -33,9 +33,7 @@ class _Part:
     shard: str
 
 
-def merge_results(
-    folders: Sequence[Path], output: Path, *, command: str = "", overwrite: bool = False
-) -> ResultRecord:
+def merge_results(folders: Sequence[Path], output: Path, *, command: str = "", overwrite: bool = False) -> ResultRecord:
     """Join the results of all shards in the order of the sources; return the record of the one result.
 
     Args:
@@ -134,9 +132,8 @@ def _joined(
     if other := sorted({path.suffix for path in paths} - {ending}):
         raise UsageError(f"{output}: the shards hold {' '.join(other)} files. Choose that ending.")
     started = min(datetime.fromisoformat(manifest.started) for _, manifest in found)
-    names = {field.name for field in fields(Columns)}
-    kept = {name: value for name, value in facts.fingerprint.items() if name in names}
-    columns = Columns(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})
+    told = facts.fingerprint
+    columns = Columns(tuple(told["aus"]), told["intensity"], told["sides"], tuple(told["groups"]), told["every_frame"])
     draft = beside(output, f".{secrets.token_hex(4)}.part")
     try:
         if ending == ".parquet":
