@@ -1,6 +1,7 @@
 """`duchenne detect`: faces and their action units in pictures, videos or a camera."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from duchenne.commands.plain_console import COMMAND_LINE
 
 if TYPE_CHECKING:
+    from duchenne.cluster.ray_finder import RayFinder
     from duchenne.detection import RunOptions
     from duchenne.detector import AUDetector
     from duchenne.results.detection_options import DetectionOptions
@@ -38,6 +40,7 @@ def detect(
     abstain: Annotated[bool, Parameter(negative=(), show=False)] = False,
     neutral: Path | None = None,
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
+    ray: str | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
@@ -120,6 +123,10 @@ def detect(
         model card).
     workers
         Number of frames processed in parallel; default: one per core.
+    ray
+        Find the faces on the machines of a Ray cluster, which must see the sources under the same paths: its address,
+        auto for the one of this machine, or local for `--workers` processes. Long videos are divided. Results are those
+        of one machine, byte for byte. Needs pip install 'duchenne[cluster]'.
     overwrite
         Replace existing output files.
     restart
@@ -144,7 +151,7 @@ def detect(
     groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
     options = RunOptions(
         output, overlay, start, end, step, overwrite, restart, groups, output_dir, f".{output_format}",
-        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard),
+        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard), ray,
     )  # fmt: skip
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
@@ -207,6 +214,13 @@ def _run(
             report.problem(problem if isinstance(problem, MediaError) else MediaError(str(problem)))
         if not found:
             return 1
-        state = run_detection(detector, found, options, report)
+        with nullcontext() if options.ray is None else _ray_finder(detector, options, options.ray) as finder:
+            state = run_detection(detector, found, options, report, finder)
         report.end(state, options.output, options.output_dir, options.overlay)
     return 1 if problems or state.problems else 0
+
+
+def _ray_finder(detector: "AUDetector", options: "RunOptions", address: str) -> "RayFinder":
+    from duchenne.cluster.ray_finder import RayFinder
+
+    return RayFinder(detector, options, address)

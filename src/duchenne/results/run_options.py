@@ -30,6 +30,7 @@ class RunOptions:
         command: The words of the command line, for the records of the results.
         every_frame: Write a row for each frame that was looked at and shows no face.
         shard: The share of the sources that is done; None for all. Goes with a folder of results.
+        ray: Address of the Ray cluster whose machines find the faces; None for this process.
     """
 
     output: Path | None = None
@@ -45,6 +46,7 @@ class RunOptions:
     command: str = ""
     every_frame: bool = False
     shard: Shard | None = None
+    ray: str | None = None
 
     def __post_init__(self) -> None:
         if self.output is not None and self.output_dir is not None:
@@ -64,7 +66,7 @@ class RunOptions:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _WHERE_TO}
 
 
-_WHERE_TO = {"output", "overlay", "overwrite", "restart", "output_dir", "output_format", "command", "shard"}
+_WHERE_TO = {"output", "overlay", "overwrite", "restart", "output_dir", "output_format", "command", "shard", "ray"}
 """Options that no number depends on."""
 
 

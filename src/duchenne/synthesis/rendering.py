@@ -80,7 +80,7 @@ def render(
         protocol: Single pictures, clips in the layout of BP4D or FERA 2017, interviews, or sheets to look at.
         count: How many pictures (stills); rounded up to whole files.
         subjects: How many people (clips, interviews).
-        first: Number of the first picture (stills; it begins a file) or person (clips), from 0, where calls share a set.
+        first: Number of the first picture (stills; it begins a file) or person (clips), from 0: calls share a set.
         seconds: Length of a clip or interview.
         seed: 0-9999; other seeds draw other people.
         workers: Processes side by side.
