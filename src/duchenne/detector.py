@@ -15,20 +15,17 @@ from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
 from duchenne.errors import PictureWarning, UsageError
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import FaceLocator, LocatedFace, largest
-from duchenne.location.following import STRETCH_FRAMES, FaceFollower, steadied, stretch_of
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
 from duchenne.media import Frame, PictureLike, frame_of, open_video
 from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
-from duchenne.results.au_reading import AUReader
+from duchenne.results.au_reading import AUReader, FoundFaces
 from duchenne.results.detection_options import ByOptions, DetectionOptions
 from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
+from duchenne.tracking import FaceTracker, look_of, patience_s
 from duchenne.weights import LOCATION_FILES, weights_path
-
-_Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
-"""What one frame of a video shows: faces, their looks, and their action units."""
 
 
 class AUDetector(ByOptions):
@@ -214,27 +211,25 @@ class AUDetector(ByOptions):
                 that needs them to go on (`FaceTracker.frames_to_recall`).
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
-        for frame, (faces, looks, results) in self._stretches(frames):
-            boxes = [face.box for face in faces]
-            if frame.index < first_frame:
-                tracker.recall(frame.index, boxes, looks)
-                continue
-            ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
-            if self.options.smooth:
-                kept = steadied(faces, ids, smoother, frame.timestamp_s)
-                yield frame, self._reader.read(frame, [face for _, face in kept], [k for k, _ in kept])
-            else:
-                yield frame, [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
+        yield from self.in_order(self.find_faces(frames), tracker, smoother, first_frame)
 
-    def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
-        def begin() -> Callable[[Frame], _Found]:
+    def in_order(
+        self, found: Iterable[tuple[Frame, FoundFaces]], tracker: FaceTracker, smoother: LandmarkSmoother, first: int
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Do the part of `detect_frames` that depends on the frames before; see `AUReader.in_order`."""
+        return self._reader.in_order(found, tracker, smoother, first)
+
+    def find_faces(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFaces]]:
+        """Do the other part: find what each frame shows by itself, from any multiple of `STRETCH_FRAMES` on."""
+
+        def begin() -> Callable[[Frame], FoundFaces]:
             follower = FaceFollower(self._locator, self.options.min_face_px)
             return lambda frame: self._find(frame, follower.locate(frame))
 
         most = self.workers * STRETCH_FRAMES
         return stretches_side_by_side(frames, lambda frame: stretch_of(frame.index), begin, self.workers, most)
 
-    def _find(self, frame: Frame, faces: list[LocatedFace]) -> _Found:
+    def _find(self, frame: Frame, faces: list[LocatedFace]) -> FoundFaces:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
         faces = largest(faces) if self.options.largest_face else faces
         aligned = [align(frame.pixels, face.landmarks.points) for face in faces]

@@ -135,6 +135,7 @@ class Video:
                 self._given += 1
                 pixels = self._pictures.pixels_of(decoded.picture)
                 return Frame(self.name, self._index, self._last_s, pixels, decoded.damaged)
+            self._pictures.see(decoded.picture)
         raise StopIteration
 
     def _first(self) -> DecodedFrame:

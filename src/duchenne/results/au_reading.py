@@ -1,6 +1,6 @@
 """From located faces to their action units, as the options ask for them: occurrence, sides, a person's neutral face."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,18 @@ from duchenne.alignment import AlignedFace, align
 from duchenne.cropping import Picture
 from duchenne.errors import UsageError
 from duchenne.location import LocatedFace
+from duchenne.location.following import steadied
 from duchenne.media import Frame
 from duchenne.neutral_faces import NeutralFaces, ProbabilityOf, neutral_shifts, read_neutral
 from duchenne.recognition import AURecognizer, Recognized
 from duchenne.results.columns import Columns
 from duchenne.results.detection_options import DetectionOptions
 from duchenne.results.face_aus import FaceAUs
+from duchenne.smoothing import LandmarkSmoother
+from duchenne.tracking import FaceLook, FaceTracker
+
+FoundFaces = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
+"""What one frame of a video shows by itself: faces, their looks, and their action units unless they are smoothed."""
 
 
 class AUReader:
@@ -96,6 +102,29 @@ class AUReader:
         found = self._shifted(self.recognize(frame.pixels, faces, aligned), frame.source)
         results = (self._result(frame, k, face, found) for k, face in enumerate(faces))
         return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
+
+    def in_order(
+        self, found: Iterable[tuple[Frame, FoundFaces]], tracker: FaceTracker, smoother: LandmarkSmoother, first: int
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Yield each frame of a video with its faces: what depends on the frames before, their ids and smoothing.
+
+        Args:
+            found: Frames in order; pixels may be missing where landmarks are not smoothed.
+            tracker: Of the video.
+            smoother: Likewise.
+            first: Frames of a lower index are only shown to the tracker.
+        """
+        for frame, (faces, looks, results) in found:
+            boxes = [face.box for face in faces]
+            if frame.index < first:
+                tracker.recall(frame.index, boxes, looks)
+                continue
+            ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
+            if self._options.smooth:
+                kept = steadied(faces, ids, smoother, frame.timestamp_s)
+                yield frame, self.read(frame, [face for _, face in kept], [k for k, _ in kept])
+            else:
+                yield frame, [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
 
     def _choose_aus(self) -> tuple[str, ...]:
         known = self._recognizer.aus

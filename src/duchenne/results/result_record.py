@@ -168,7 +168,7 @@ def make_record(
         options=facts.options,
         weights=facts.weights,
         fingerprint=facts.digest,
-        sources=[_of_source(source) for source in sources],
+        sources=[described(source) for source in sources],
         counts=counts,
         problems=[source.problem for source in sources if source.problem is not None],
         notes=[f"{source.name}: {note}" for source in sources for note in source.notes],
@@ -200,6 +200,20 @@ def read_record(path: Path) -> ResultRecord:
         ) from None
 
 
+def record_or_none(path: Path) -> ResultRecord | None:
+    """Return the record of a result as `read_record`; None where there is none."""
+    try:
+        return read_record(path)
+    except UsageError:
+        return None
+
+
+def is_of_run(path: Path, facts: RunFacts) -> bool:
+    """Return whether a record was written by a run that rests on the same facts."""
+    record = record_or_none(path)
+    return record is not None and record.fingerprint == facts.digest
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages on which numbers rest, those of extras where they are."""
     found = {"python": platform.python_version(), **{name: version(name) for name in _NUMBERS_REST_ON}}
@@ -225,8 +239,8 @@ def code_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _of_source(source: SourceRecord) -> dict[str, Any]:
-    """Return what the record says of a source; when a file was touched says nothing to others."""
+def described(source: SourceRecord) -> dict[str, Any]:
+    """Return what a record says of a source; when a file was touched says nothing to others."""
     content = source.content
     return {
         "name": source.name,
