@@ -1,37 +1,28 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
-import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float
 
 from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
-from duchenne.errors import PictureWarning, UsageError
 from duchenne.facs import AU_NAMES, parse_aus
-from duchenne.location import FaceLocator, LocatedFace, largest
+from duchenne.location import LocatedFace, largest
 from duchenne.location.following import STRETCH_FRAMES, FaceFollower, steadied, stretch_of
-from duchenne.media import Frame, PictureLike, frame_of, open_video
-from duchenne.neutral_faces import NeutralFaces
+from duchenne.media import Frame, open_video
+from duchenne.picture_detection import PictureDetector
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
-from duchenne.results.au_reading import AUReader
-from duchenne.results.detection_options import ByOptions, DetectionOptions
+from duchenne.results.detection_options import DetectionOptions
 from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
-from duchenne.weights import LOCATION_FILES, weights_path
 
 _Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
 """What one frame of a video shows: faces, their looks, and their action units."""
 
 
-class AUDetector(ByOptions):
+class AUDetector(PictureDetector):
     """Find faces and their action units in pictures and videos.
 
     A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
@@ -102,15 +93,6 @@ class AUDetector(ByOptions):
         detector._open(options, workers)
         return detector
 
-    def _open(self, options: DetectionOptions, workers: int | None) -> None:
-        if workers is not None and workers < 1:
-            raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
-        self.options = options
-        self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        self._locator = FaceLocator()
-        self._reader = AUReader(options)
-        self.aus, self.columns, self.thresholds = self._reader.aus, self._reader.columns, self._reader.thresholds
-
     def with_neutral(self, path: str | Path) -> "AUDetector":
         """Return this detector with neutral faces, which shift the scores of those AUs for which that helped.
 
@@ -131,59 +113,6 @@ class AUDetector(ByOptions):
         told.__dict__.update(self.__dict__)  # The networks are shared.
         told._reader = self._reader.with_neutral(Path(path), self._probability_of_largest)
         return told
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = {"options": self.portable_options, "workers": self.workers}
-        return {**kept, "neutral": self.neutral, "shifts": self._reader.shifts}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["options"], state["workers"])
-        self._reader.neutral, self._reader.shifts = state["neutral"], state["shifts"]
-
-    @property
-    def weights(self) -> tuple[Path, ...]:
-        """The files in use: networks, mean face and pose correction."""
-        return *map(weights_path, LOCATION_FILES), self._reader.path
-
-    @property
-    def neutral(self) -> NeutralFaces | None:
-        """Whose neutral face belongs to which source; None unless `with_neutral` was told."""
-        return self._reader.neutral
-
-    def detect(self, image: PictureLike) -> list[FaceAUs]:
-        """Return the faces of one picture, the most certain first; an empty list when there is none.
-
-        Example:
-            >>> from PIL import Image
-            >>> AUDetector().detect(Image.new("RGB", (64, 64)))
-            []
-
-        Args:
-            image: A path, an open binary file, its bytes, a Pillow image, an array of H x W x 3 RGB or H x W grey, or a
-                torch tensor of 3 x H x W; uint8 of 0-255, or floats of 0-1.
-
-        Raises:
-            MediaError: The picture cannot be read, or is none of these.
-
-        Warns:
-            PictureWarning: The file holds further pictures, looks empty, or the like (`Frame.notes`).
-        """
-        frame = frame_of(image)
-        faces, notes = self._detect_still(frame)
-        for note in notes:
-            warnings.warn(f"{frame.source}: {note}.", PictureWarning, stacklevel=2)
-        return faces
-
-    def detect_frame(self, frame: Frame) -> list[FaceAUs]:
-        """Return the faces of one still picture; `face_id` counts them in order of confidence.
-
-        Example:
-            >>> from duchenne.diagnosis import SAMPLE
-            >>> from duchenne.media import read_picture
-            >>> AUDetector(aus=12).detect_frame(read_picture(SAMPLE))[0].face_id
-            0
-        """
-        return self._detect_still(frame)[0]
 
     def detect_frames(
         self,
@@ -286,13 +215,3 @@ class AUDetector(ByOptions):
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
             for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
                 yield from faces
-
-    def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
-        """Return the faces of a picture, and what to note of it."""
-        there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
-        found = largest(there.faces) if self.options.largest_face else there.faces
-        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.notes)
-
-    def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
-        faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces
-        return self._reader.recognize(frame.pixels, largest(faces)).probability
