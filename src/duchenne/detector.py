@@ -6,6 +6,7 @@ from pathlib import Path
 
 from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
+from duchenne.face_stream import FaceStream
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import LocatedFace, largest
 from duchenne.location.following import STRETCH_FRAMES, FaceFollower, steadied, stretch_of
@@ -16,7 +17,7 @@ from duchenne.results import FaceAUs
 from duchenne.results.detection_options import DetectionOptions
 from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
+from duchenne.tracking import SHORTEST_PATIENCE_S, FaceLook, FaceTracker, look_of, patience_s
 
 _Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
 """What one frame of a video shows: faces, their looks, and their action units."""
@@ -143,25 +144,51 @@ class AUDetector(PictureDetector):
                 that needs them to go on (`FaceTracker.frames_to_recall`).
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
-        for frame, (faces, looks, results) in self._stretches(frames):
-            boxes = [face.box for face in faces]
+        for frame, found in self._stretches(frames):
             if frame.index < first_frame:
-                tracker.recall(frame.index, boxes, looks)
-                continue
-            ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
-            if self.options.smooth:
-                kept = steadied(faces, ids, smoother, frame.timestamp_s)
-                yield frame, self._reader.read(frame, [face for _, face in kept], [k for k, _ in kept])
+                faces, looks, _ = found
+                tracker.recall(frame.index, [face.box for face in faces], looks)
             else:
-                yield frame, [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
+                yield frame, self._numbered(frame, found, tracker, smoother)
+
+    def stream(self, source: str = "stream", longest_loss_s: float = SHORTEST_PATIENCE_S) -> FaceStream[_Found]:
+        """Return a stream: frames are pushed with their times, and the faces of each come back at once.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> stream = AUDetector(aus=12).stream("camera:0")
+            >>> [face] = stream.push(SAMPLE, timestamp_s=0.0)
+            >>> face.source, face.frame, face.face_id
+            ('camera:0', 0, 0)
+
+        Args:
+            source: Its name in the results; with neutral faces of several people, it says whose is taken off.
+            longest_loss_s: A face that was not seen for longer gets a new number.
+
+        Raises:
+            UsageError: `longest_loss_s` is negative.
+        """
+        tracker, smoother = FaceTracker(longest_loss_s), LandmarkSmoother()
+        return FaceStream(
+            source, self._begin_stretch, lambda frame, found: self._numbered(frame, found, tracker, smoother)
+        )
 
     def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
-        def begin() -> Callable[[Frame], _Found]:
-            follower = FaceFollower(self._locator, self.options.min_face_px)
-            return lambda frame: self._find(frame, follower.locate(frame))
+        most, stretch = self.workers * STRETCH_FRAMES, lambda frame: stretch_of(frame.index)
+        return stretches_side_by_side(frames, stretch, self._begin_stretch, self.workers, most)
 
-        most = self.workers * STRETCH_FRAMES
-        return stretches_side_by_side(frames, lambda frame: stretch_of(frame.index), begin, self.workers, most)
+    def _begin_stretch(self) -> Callable[[Frame], _Found]:
+        follower = FaceFollower(self._locator, self.options.min_face_px)
+        return lambda frame: self._find(frame, follower.locate(frame))
+
+    def _numbered(self, frame: Frame, found: _Found, tracker: FaceTracker, smoother: LandmarkSmoother) -> list[FaceAUs]:
+        """Return the results for the faces of the next frame of a video, with their identity over time."""
+        faces, looks, results = found
+        ids = tracker.update([face.box for face in faces], frame.timestamp_s, looks, frame.index)
+        if not self.options.smooth:
+            return [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
+        kept = steadied(faces, ids, smoother, frame.timestamp_s)
+        return self._reader.read(frame, [face for _, face in kept], [k for k, _ in kept])
 
     def _find(self, frame: Frame, faces: list[LocatedFace]) -> _Found:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
