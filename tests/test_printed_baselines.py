@@ -66,7 +66,7 @@ def test_each_can_be_kept_and_read_and_is_what_the_papers_size_trains(name):
     assert read_recipe(plain(RECIPES[name])) == RECIPES[name]
     trained = experiment_recipes(resized(SIZES["full"], networks="paper"), 3)[name.removesuffix("-paper")]
     assert (trained.network, trained.optimiser) == (RECIPES[name].network, RECIPES[name].optimiser)
-    assert not trained.weighted
+    assert trained.skew_power == 0
 
 
 def test_drml_rectifies_nothing_before_its_regions_and_normalises_over_channels_behind_the_pooling():

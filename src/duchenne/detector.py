@@ -1,34 +1,27 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
-import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float
 
 from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
-from duchenne.errors import PictureWarning, UsageError
+from duchenne.face_stream import FaceStream
 from duchenne.facs import AU_NAMES, parse_aus
-from duchenne.location import FaceLocator, LocatedFace, largest
+from duchenne.location import LocatedFace, largest
 from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
-from duchenne.media import Frame, PictureLike, frame_of, open_video
-from duchenne.neutral_faces import NeutralFaces
+from duchenne.media import Frame, open_video
+from duchenne.picture_detection import PictureDetector
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
-from duchenne.results.au_reading import AUReader, FoundFaces
-from duchenne.results.detection_options import ByOptions, DetectionOptions
+from duchenne.results.au_reading import FoundFaces
+from duchenne.results.detection_options import DetectionOptions
 from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import FaceTracker, look_of, patience_s
-from duchenne.weights import LOCATION_FILES, weights_path
+from duchenne.tracking import SHORTEST_PATIENCE_S, FaceTracker, look_of, patience_s
 
 
-class AUDetector(ByOptions):
+class AUDetector(PictureDetector):
     """Find faces and their action units in pictures and videos.
 
     A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
@@ -99,15 +92,6 @@ class AUDetector(ByOptions):
         detector._open(options, workers)
         return detector
 
-    def _open(self, options: DetectionOptions, workers: int | None) -> None:
-        if workers is not None and workers < 1:
-            raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
-        self.options = options
-        self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        self._locator = FaceLocator()
-        self._reader = AUReader(options)
-        self.aus, self.columns, self.thresholds = self._reader.aus, self._reader.columns, self._reader.thresholds
-
     def with_neutral(self, path: str | Path) -> "AUDetector":
         """Return this detector with neutral faces, which shift the scores of those AUs for which that helped.
 
@@ -128,59 +112,6 @@ class AUDetector(ByOptions):
         told.__dict__.update(self.__dict__)  # The networks are shared.
         told._reader = self._reader.with_neutral(Path(path), self._probability_of_largest)
         return told
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = {"options": self.portable_options, "workers": self.workers}
-        return {**kept, "neutral": self.neutral, "shifts": self._reader.shifts}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["options"], state["workers"])
-        self._reader.neutral, self._reader.shifts = state["neutral"], state["shifts"]
-
-    @property
-    def weights(self) -> tuple[Path, ...]:
-        """The files in use: networks, mean face and pose correction."""
-        return *map(weights_path, LOCATION_FILES), self._reader.path
-
-    @property
-    def neutral(self) -> NeutralFaces | None:
-        """Whose neutral face belongs to which source; None unless `with_neutral` was told."""
-        return self._reader.neutral
-
-    def detect(self, image: PictureLike) -> list[FaceAUs]:
-        """Return the faces of one picture, the most certain first; an empty list when there is none.
-
-        Example:
-            >>> from PIL import Image
-            >>> AUDetector().detect(Image.new("RGB", (64, 64)))
-            []
-
-        Args:
-            image: A path, an open binary file, its bytes, a Pillow image, an array of H x W x 3 RGB or H x W grey, or a
-                torch tensor of 3 x H x W; uint8 of 0-255, or floats of 0-1.
-
-        Raises:
-            MediaError: The picture cannot be read, or is none of these.
-
-        Warns:
-            PictureWarning: The file holds further pictures, looks empty, or the like (`Frame.notes`).
-        """
-        frame = frame_of(image)
-        faces, notes = self._detect_still(frame)
-        for note in notes:
-            warnings.warn(f"{frame.source}: {note}.", PictureWarning, stacklevel=2)
-        return faces
-
-    def detect_frame(self, frame: Frame) -> list[FaceAUs]:
-        """Return the faces of one still picture; `face_id` counts them in order of confidence.
-
-        Example:
-            >>> from duchenne.diagnosis import SAMPLE
-            >>> from duchenne.media import read_picture
-            >>> AUDetector(aus=12).detect_frame(read_picture(SAMPLE))[0].face_id
-            0
-        """
-        return self._detect_still(frame)[0]
 
     def detect_frames(
         self,
@@ -219,15 +150,38 @@ class AUDetector(ByOptions):
         """Do the part of `detect_frames` that depends on the frames before; see `AUReader.in_order`."""
         return self._reader.in_order(found, tracker, smoother, first)
 
+    def stream(self, source: str = "stream", longest_loss_s: float = SHORTEST_PATIENCE_S) -> FaceStream[FoundFaces]:
+        """Return a stream: frames are pushed with their times, and the faces of each come back at once.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> stream = AUDetector(aus=12).stream("camera:0")
+            >>> [face] = stream.push(SAMPLE, timestamp_s=0.0)
+            >>> face.source, face.frame, face.face_id
+            ('camera:0', 0, 0)
+
+        Args:
+            source: Its name in the results; with neutral faces of several people, it says whose is taken off.
+            longest_loss_s: A face that was not seen for longer gets a new number.
+
+        Raises:
+            UsageError: `longest_loss_s` is negative.
+        """
+        tracker, smoother = FaceTracker(longest_loss_s), LandmarkSmoother()
+        return FaceStream(
+            source, self._begin_stretch, lambda frame, found: self._reader.numbered(frame, found, tracker, smoother)
+        )
+
     def find_faces(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFaces]]:
         """Do the other part: find what each frame shows by itself, from any multiple of `STRETCH_FRAMES` on."""
-
-        def begin() -> Callable[[Frame], FoundFaces]:
-            follower = FaceFollower(self._locator, self.options.min_face_px)
-            return lambda frame: self._find(frame, follower.locate(frame))
-
         most = self.workers * STRETCH_FRAMES
-        return stretches_side_by_side(frames, lambda frame: stretch_of(frame.index), begin, self.workers, most)
+        return stretches_side_by_side(
+            frames, lambda frame: stretch_of(frame.index), self._begin_stretch, self.workers, most
+        )
+
+    def _begin_stretch(self) -> Callable[[Frame], FoundFaces]:
+        follower = FaceFollower(self._locator, self.options.min_face_px)
+        return lambda frame: self._find(frame, follower.locate(frame))
 
     def _find(self, frame: Frame, faces: list[LocatedFace]) -> FoundFaces:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
@@ -281,13 +235,3 @@ class AUDetector(ByOptions):
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
             for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
                 yield from faces
-
-    def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
-        """Return the faces of a picture, and what to note of it."""
-        there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
-        found = largest(there.faces) if self.options.largest_face else there.faces
-        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.notes)
-
-    def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
-        faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces
-        return self._reader.recognize(frame.pixels, largest(faces)).probability

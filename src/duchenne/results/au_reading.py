@@ -99,8 +99,7 @@ class AUReader:
         """
         if not faces:
             return []
-        found = self._shifted(self.recognize(frame.pixels, faces, aligned), frame.source)
-        results = (self._result(frame, k, face, found) for k, face in enumerate(faces))
+        results = self._results(frame, faces, self.recognize(frame.pixels, faces, aligned))
         return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
 
     def in_order(
@@ -115,16 +114,41 @@ class AUReader:
             first: Frames of a lower index are only shown to the tracker.
         """
         for frame, (faces, looks, results) in found:
-            boxes = [face.box for face in faces]
             if frame.index < first:
-                tracker.recall(frame.index, boxes, looks)
+                tracker.recall(frame.index, [face.box for face in faces], looks)
                 continue
-            ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
-            if self._options.smooth:
-                kept = steadied(faces, ids, smoother, frame.timestamp_s)
-                yield frame, self.read(frame, [face for _, face in kept], [k for k, _ in kept])
-            else:
-                yield frame, [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
+            yield frame, self.numbered(frame, (faces, looks, results), tracker, smoother)
+
+    def numbered(
+        self, frame: Frame, found: FoundFaces, tracker: FaceTracker, smoother: LandmarkSmoother
+    ) -> list[FaceAUs]:
+        """Return the results for the faces of the next frame of a video, with their identity over time."""
+        faces, looks, results = found
+        ids = tracker.update([face.box for face in faces], frame.timestamp_s, looks, frame.index)
+        if not self._options.smooth:
+            return [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
+        kept = steadied(faces, ids, smoother, frame.timestamp_s)
+        return self.read(frame, [face for _, face in kept], [k for k, _ in kept])
+
+    def read_all(self, frames: Sequence[Frame], faces: Sequence[Sequence[LocatedFace]]) -> list[list[FaceAUs]]:
+        """Return the results for the faces of several frames; the network reads them all together.
+
+        Args:
+            frames: The frames.
+            faces: In each of them; `face_id` counts them in this order.
+        """
+        pairs = [(frame, face) for frame, there in zip(frames, faces, strict=True) for face in there]
+        aligned = [align(frame.pixels, face.landmarks.points) for frame, face in pairs]
+        found = self._recognizer.recognize_fully(aligned, [face.landmarks.depth for _, face in pairs])
+        ends = np.cumsum([0, *map(len, faces)]).tolist()
+        parts = (found.rows(slice(*ends[k : k + 2])) for k in range(len(faces)))
+        return [self._results(*given) for given in zip(frames, faces, parts, strict=True)]
+
+    def _results(self, frame: Frame, faces: Sequence[LocatedFace], found: Recognized) -> list[FaceAUs]:
+        if not faces:
+            return []
+        shifted = self._shifted(found, frame.source)
+        return [self._result(frame, k, face, shifted) for k, face in enumerate(faces)]
 
     def _choose_aus(self) -> tuple[str, ...]:
         known = self._recognizer.aus

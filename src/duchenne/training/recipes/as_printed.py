@@ -19,7 +19,7 @@ _ALEXNET = AlexNetConfig(channels=(96, 256, 384, 384, 256), side_px=227, cropped
 
 AS_PRINTED: tuple[DeepRecipe, ...] = (
     *(
-        DeepRecipe(f"{name}{SUFFIX}", what, network, _DRML_SOLVER, augmentation=_MIRROR, weighted=False)
+        DeepRecipe(f"{name}{SUFFIX}", what, network, _DRML_SOLVER, augmentation=_MIRROR, skew_power=0.0)
         for name, what, network in (
             ("drml", "DRML with the layers and the training of its authors' files.", _DRML),
             ("drml-convnet", "The same without its region layer.", replace(_DRML, middle="none")),
@@ -34,6 +34,6 @@ AS_PRINTED: tuple[DeepRecipe, ...] = (
         Sgd(learning_rate=1e-4, momentum=0.9, weight_decay=0.0, nesterov=True),
         batch=50,
         augmentation=NONE,
-        weighted=False,
+        skew_power=0.0,
     ),
 )
