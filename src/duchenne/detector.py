@@ -16,6 +16,7 @@ from duchenne.errors import PictureWarning, UsageError
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import FaceLocator, LocatedFace, largest
 from duchenne.location.following import STRETCH_FRAMES, FaceFollower, steadied, stretch_of
+from duchenne.location.small_faces import SmallFaces, SmallFacesInVideo
 from duchenne.media import Frame, PictureLike, frame_of, open_video
 from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
@@ -27,8 +28,8 @@ from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
 from duchenne.weights import LOCATION_FILES, weights_path
 
-_Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
-"""What one frame of a video shows: faces, their looks, and their action units."""
+_Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs], SmallFaces | None]
+"""What one frame of a video shows: faces, their looks, their action units, and whether smaller faces are likely."""
 
 
 class AUDetector(ByOptions):
@@ -191,6 +192,7 @@ class AUDetector(ByOptions):
         tracker: FaceTracker | None = None,
         smoother: LandmarkSmoother | None = None,
         first_frame: int = 0,
+        small_faces: SmallFacesInVideo | None = None,
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
 
@@ -212,13 +214,16 @@ class AUDetector(ByOptions):
             smoother: One to go on with; used if the options ask for smoothing.
             first_frame: Frames of a lower index are not given. They only lead up to it, or are shown again to a tracker
                 that needs them to go on (`FaceTracker.frames_to_recall`).
+            small_faces: Counts where smaller faces than those that are looked for are likely.
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
-        for frame, (faces, looks, results) in self._stretches(frames):
+        small_faces = small_faces or SmallFacesInVideo()
+        for frame, (faces, looks, results, small) in self._stretches(frames):
             boxes = [face.box for face in faces]
             if frame.index < first_frame:
                 tracker.recall(frame.index, boxes, looks)
                 continue
+            small_faces.add(small)
             ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
             if self.options.smooth:
                 kept = steadied(faces, ids, smoother, frame.timestamp_s)
@@ -229,17 +234,18 @@ class AUDetector(ByOptions):
     def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
         def begin() -> Callable[[Frame], _Found]:
             follower = FaceFollower(self._locator, self.options.min_face_px)
-            return lambda frame: self._find(frame, follower.locate(frame))
+            return lambda frame: self._find(frame, follower)
 
         most = self.workers * STRETCH_FRAMES
         return stretches_side_by_side(frames, lambda frame: stretch_of(frame.index), begin, self.workers, most)
 
-    def _find(self, frame: Frame, faces: list[LocatedFace]) -> _Found:
+    def _find(self, frame: Frame, follower: FaceFollower) -> _Found:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
-        faces = largest(faces) if self.options.largest_face else faces
+        found = follower.locate(frame)
+        faces = largest(found) if self.options.largest_face else found
         aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
-        return faces, [look_of(face.pixels) for face in aligned], results
+        return faces, [look_of(face.pixels) for face in aligned], results, follower.small
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
@@ -282,16 +288,24 @@ class AUDetector(ByOptions):
 
         Raises:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
+
+        Warns:
+            PictureWarning: At the end, what was mended or lost while it was read; smaller faces are likely.
         """
+        small_faces = SmallFacesInVideo()
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
-            for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
+            tracker = FaceTracker(patience_s(video.fps, step))
+            for _, faces in self.detect_frames(video, tracker, small_faces=small_faces):
                 yield from faces
+            for note in (*video.notes, *small_faces.notes):
+                warnings.warn(f"{path}: {note}.", PictureWarning, stacklevel=2)
 
     def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
         """Return the faces of a picture, and what to note of it."""
         there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
         found = largest(there.faces) if self.options.largest_face else there.faces
-        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.notes)
+        notes = (there.small.note,) if there.small.are_likely else ()
+        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *notes)
 
     def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
         faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces

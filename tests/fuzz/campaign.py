@@ -231,7 +231,9 @@ def run_cases(seed: int, cases: Sequence[int], scratch: Path, kept: Path) -> Ite
             entry = reader.run(case)
             if entry["failure"]:
                 shutil.rmtree(kept / str(case), ignore_errors=True)
-                shutil.copytree(scratch / "case", kept / str(case))
+                kept.mkdir(parents=True, exist_ok=True)
+                if (scratch / "case").exists():  # The child may have ended before it wrote the case.
+                    shutil.copytree(scratch / "case", kept / str(case))
                 (kept / f"{case}.txt").write_text(f"{entry['kind']}\n{entry['failure']}\n")
             if entry.get("ended"):
                 reader = Child(seed, scratch / "samples")
