@@ -64,7 +64,7 @@ def prepare_case(kinds: Sequence[Any], samples: Path, folder: Path, seed: int, c
     if kind.damaged == (ONE_FILE,):
         folder.mkdir(parents=True)
     else:
-        shutil.copytree(whole, folder, copy_function=_linked)
+        shutil.copytree(whole, folder, copy_function=shutil.copy if kind.changed else _linked)
     place = folder / target.relative_to(whole)
     place.unlink(missing_ok=True)
     place.write_bytes(mutated(target.read_bytes(), others, rng))
@@ -210,8 +210,10 @@ def make_samples(folder: Path) -> None:
             if path.is_file():
                 alone.mkdir()
                 shutil.copy(path, alone)
-            whole[str(number)][path.name] = kind.read(alone if path.is_file() else path)
-            shutil.rmtree(alone, ignore_errors=True)
+            else:
+                shutil.copytree(path, alone)
+            whole[str(number)][path.name] = kind.read(alone)
+            shutil.rmtree(alone)
     (folder / "whole.json").write_text(json.dumps(whole))
 
 

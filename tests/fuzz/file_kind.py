@@ -21,6 +21,7 @@ class FileKind:
         damaged: Patterns of the files in it that are damaged, one in each case.
         read: Reads the sample; returns what changes with what was read. May raise errors of our own.
         share: Of the cases, in proportion to the other kinds.
+        changed: Whether reading changes files of the sample.
         sealed: Whether a damaged file must be refused or read as if it were whole.
     """
 
@@ -30,6 +31,7 @@ class FileKind:
     read: Callable[[Path], str]
     share: int
     sealed: bool = False
+    changed: bool = False
 
 
 def digest_of(parts: Iterable[object]) -> str:

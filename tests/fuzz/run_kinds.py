@@ -135,7 +135,7 @@ def _read_teacher_labels(folder: Path) -> str:
 
 
 RUN_KINDS = (
-    FileKind("journals", _make_journal, ("*.part", "*.journal"), _read_journal, 8, sealed=True),
+    FileKind("journals", _make_journal, ("*.part", "*.journal"), _read_journal, 8, sealed=True, changed=True),
     FileKind("sidecars", _make_record, ("*.json",), _read_record, 8),
     FileKind("neutral", _make_neutral, ("*.csv",), _read_neutral, 4),
     FileKind("plans", _make_plans, ("*/*.json",), _read_plans, 4),
