@@ -326,3 +326,34 @@ def test_stretches_to_leave_out_come_from_a_tier_a_behaviour_or_a_table(tmp_path
 def test_agree_without_codes_says_how_to_call_it(capsys, tmp_path):
     assert run(["agree", str(tmp_path / "a.csv")]) == 2
     assert "duchenne agree RESULT CODES" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "frame,timestamp,AU12,input\n0,0.0,0.5,a.mp4\n1,soon,0.5,a.mp4\n", "line 3: timestamp is 'soon'"),
+        ("a.csv", "frame,timestamp,AU12\n0,0.0,0.5\n1,inf,0.5\n", "line 3: timestamp is 'inf'"),
+        ("a.csv", "frame,timestamp,AU12_r,AU12_c\nx,0.0,0.5,0\n", "line 2: frame is 'x'"),
+        ("a.csv", "frame,timestamp,AU12_r,AU12_c\n0.5,0.0,0.5,0\n", "line 2: frame is '0.5'"),
+        ("a.csv", "frame,timestamp,AU12_r,AU12_c\n0,0.0,{},0\n", "line 2: AU12_r is '{}'"),
+        ("a.csv", "frame,timestamp,AU12_r\n0,0.0,0.5,9\n1,0.1,0.5,9\n", "line 2 has 4 cells, the header 3"),
+        ("a.csv", "frame,timestamp,AU12_r\n0,0.0,0.5\n1,0.1\n", "line 3 has 2 cells, the header 3"),
+        ("a.csv", "au,onset_s,offset_s,file\nAU12,1,2\n", "line 2: file is empty"),
+        ("a.csv", "file,au,onset_s,offset_s\na.mp4,AU12,1,inf\n", "line 2: offset_s is 'inf'"),
+        ("a.csv", "Media file name,Subject,Behavior,Start (s)\na.mp4,anna,AU12,1\n", "line 2: Stop (s) is ''"),
+        ("a.boris", '{"behaviors_conf": ' + "[" * 5000, "cannot be read as a project of BORIS"),
+        ("a.boris", '{"behaviors_conf": {}, "subjects_conf": {}, "observations": {"o": {"file": {"1": ["a.mp4"]}}}}',
+         "cannot be read as a project of BORIS (KeyError('events'))"),
+    ],
+)  # fmt: skip
+def test_damaged_codes_are_named(name, text, said, tmp_path):
+    """Found by `make fuzz`: each ended in an error of Python or pandas, or shifted columns without a word."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(StudyError, match=re.escape(said)):
+        read_codes([tmp_path / name])
+
+
+def test_a_table_without_an_action_unit_in_a_cell_is_unknown_there(tmp_path):
+    (tmp_path / "a.csv").write_text("frame,timestamp,AU12_c,input\n0,0.0,1,a.mp4\n1,0.04,,\n")
+    table = read_codes([tmp_path / "a.csv"])
+    assert table["AU12_c"].tolist() == [1, 9]

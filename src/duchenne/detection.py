@@ -15,6 +15,7 @@ from typing import Any
 from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
 from duchenne.finding import Finder, Here, NeededFrames, VideoFaces
+from duchenne.location.small_faces import SmallFacesInVideo
 from duchenne.media import Frame, Source, SourceKind
 from duchenne.media.content import Content
 from duchenne.overlay import OverlayWriter
@@ -173,10 +174,12 @@ class _Run:
     def _frames_of(self, source: Source, video: VideoFaces, tracker: FaceTracker) -> None:
         """Take the frames of a video that the state does not count yet."""
         smoother = LandmarkSmoother.from_dict(self.state.smoother) if self.state.smoother else LandmarkSmoother()
+        small = SmallFacesInVideo.from_dict(self.state.small_faces or {})
         self.callback.begin(source, video.expected_frames, self.state.next_frame // self.options.step)
-        for frame, faces in video.faces(tracker, smoother):
+        for frame, faces in video.faces(tracker, smoother, small):
             self._take(source, frame, faces)
             after: dict[str, Any] = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
+            after["small_faces"] = small.to_dict()
             after["source_frames"] = self.state.source_frames + 1
             after["source_faces"] = self.state.source_faces + len(faces)
             self._advance(faces, next_frame=frame.index + 1, **after)
@@ -192,6 +195,8 @@ class _Run:
             )
 
     def _end_of_video(self, source: Source, problem: str | None, notes: tuple[str, ...]) -> None:
+        if self.state.small_faces is not None:
+            notes = (*notes, *SmallFacesInVideo.from_dict(self.state.small_faces).notes)
         for note in notes:
             self.callback.note(source, note)
         state = self.state

@@ -1,15 +1,18 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
+from duchenne.errors import PictureWarning
 from duchenne.face_stream import FaceStream
 from duchenne.facs import AU_NAMES, parse_aus
-from duchenne.location import LocatedFace, largest
+from duchenne.location import largest
 from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
+from duchenne.location.small_faces import SmallFacesInVideo
 from duchenne.media import Frame, open_video
 from duchenne.picture_detection import PictureDetector
 from duchenne.reliability import Unreliable
@@ -119,6 +122,7 @@ class AUDetector(PictureDetector):
         tracker: FaceTracker | None = None,
         smoother: LandmarkSmoother | None = None,
         first_frame: int = 0,
+        small_faces: SmallFacesInVideo | None = None,
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
 
@@ -140,15 +144,22 @@ class AUDetector(PictureDetector):
             smoother: One to go on with; used if the options ask for smoothing.
             first_frame: Frames of a lower index are not given. They only lead up to it, or are shown again to a tracker
                 that needs them to go on (`FaceTracker.frames_to_recall`).
+            small_faces: Counts where smaller faces than those that are looked for are likely.
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
-        yield from self.in_order(self.find_faces(frames), tracker, smoother, first_frame)
+        counted = small_faces or SmallFacesInVideo()
+        yield from self.in_order(self.find_faces(frames), tracker, smoother, first_frame, counted)
 
     def in_order(
-        self, found: Iterable[tuple[Frame, FoundFaces]], tracker: FaceTracker, smoother: LandmarkSmoother, first: int
+        self,
+        found: Iterable[tuple[Frame, FoundFaces]],
+        tracker: FaceTracker,
+        smoother: LandmarkSmoother,
+        first: int,
+        small_faces: SmallFacesInVideo,
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Do the part of `detect_frames` that depends on the frames before; see `AUReader.in_order`."""
-        return self._reader.in_order(found, tracker, smoother, first)
+        return self._reader.in_order(found, tracker, smoother, first, small_faces)
 
     def stream(self, source: str = "stream", longest_loss_s: float = SHORTEST_PATIENCE_S) -> FaceStream[FoundFaces]:
         """Return a stream: frames are pushed with their times, and the faces of each come back at once.
@@ -181,14 +192,15 @@ class AUDetector(PictureDetector):
 
     def _begin_stretch(self) -> Callable[[Frame], FoundFaces]:
         follower = FaceFollower(self._locator, self.options.min_face_px)
-        return lambda frame: self._find(frame, follower.locate(frame))
+        return lambda frame: self._find(frame, follower)
 
-    def _find(self, frame: Frame, faces: list[LocatedFace]) -> FoundFaces:
+    def _find(self, frame: Frame, follower: FaceFollower) -> FoundFaces:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
-        faces = largest(faces) if self.options.largest_face else faces
+        found = follower.locate(frame)
+        faces = largest(found) if self.options.largest_face else found
         aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
-        return faces, [look_of(face.pixels) for face in aligned], results
+        return FoundFaces(faces, [look_of(face.pixels) for face in aligned], results, follower.small)
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
@@ -231,7 +243,14 @@ class AUDetector(PictureDetector):
 
         Raises:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
+
+        Warns:
+            PictureWarning: At the end, what was mended or lost while it was read; smaller faces are likely.
         """
+        small_faces = SmallFacesInVideo()
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
-            for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
+            tracker = FaceTracker(patience_s(video.fps, step))
+            for _, faces in self.detect_frames(video, tracker, small_faces=small_faces):
                 yield from faces
+            for note in (*video.notes, *small_faces.notes):
+                warnings.warn(f"{path}: {note}.", PictureWarning, stacklevel=2)

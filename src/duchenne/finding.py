@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from duchenne.detector import AUDetector
 from duchenne.errors import MediaError
 from duchenne.location.following import STRETCH_FRAMES, stretch_of
+from duchenne.location.small_faces import SmallFacesInVideo
 from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_video, read_picture, read_standard_input
 from duchenne.media.content import Content
 from duchenne.results import FaceAUs
@@ -73,7 +74,9 @@ class VideoFaces(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def faces(self, tracker: FaceTracker, smoother: LandmarkSmoother) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+    def faces(
+        self, tracker: FaceTracker, smoother: LandmarkSmoother, small_faces: SmallFacesInVideo
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame with its faces; of the frame only its pixels may be missing.
 
         Raises:
@@ -163,10 +166,12 @@ class VideoHere:
         """As `Video.notes`."""
         return self._video.notes
 
-    def faces(self, tracker: FaceTracker, smoother: LandmarkSmoother) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+    def faces(
+        self, tracker: FaceTracker, smoother: LandmarkSmoother, small_faces: SmallFacesInVideo
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame with its faces."""
         frames = (frame for frame in self._video if frame.index in self._needed)
-        yield from self._detector.detect_frames(frames, tracker, smoother, self._needed.next_frame)
+        yield from self._detector.detect_frames(frames, tracker, smoother, self._needed.next_frame, small_faces)
 
 
 def _read_all(sources: Sequence[Source], on_problem: OnProblem) -> Iterator[Frame]:

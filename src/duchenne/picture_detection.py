@@ -136,13 +136,13 @@ class PictureDetector(ByOptions):
         """Return the faces of a picture, and what to note of it."""
         there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
         found = largest(there.faces) if self.options.largest_face else there.faces
-        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.notes)
+        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.small.notes)
 
     def _detect_stills(self, frames: Sequence[Frame]) -> list[tuple[list[FaceAUs], tuple[str, ...]]]:
         """Return what `_detect_still` does for each of some pictures."""
         there = locate_all(self._locator, [frame.pixels for frame in frames], self.options.min_face_px)
         found = [largest(one.faces) if self.options.largest_face else one.faces for one in there]
-        notes = [(*frame.notes, *one.notes) for frame, one in zip(frames, there, strict=True)]
+        notes = [(*frame.notes, *one.small.notes) for frame, one in zip(frames, there, strict=True)]
         return list(zip(self._reader.read_all(frames, found), notes, strict=True))
 
     def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:

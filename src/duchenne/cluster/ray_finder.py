@@ -14,6 +14,7 @@ from duchenne.cluster.work import ChunkFound, PictureFound, Setting
 from duchenne.detector import AUDetector
 from duchenne.errors import ClusterError, MediaError, UsageError
 from duchenne.finding import NeededFrames, OnProblem, PictureFaces
+from duchenne.location.small_faces import SmallFacesInVideo
 from duchenne.media import Frame, Source, SourceKind, Video, open_video
 from duchenne.media.content import Content
 from duchenne.results import FaceAUs
@@ -157,12 +158,14 @@ class RayVideo:
     ) -> None:
         self._video.close()
 
-    def faces(self, tracker: FaceTracker, smoother: LandmarkSmoother) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+    def faces(
+        self, tracker: FaceTracker, smoother: LandmarkSmoother, small_faces: SmallFacesInVideo
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame with its faces; without its pixels, unless landmarks are smoothed."""
         found = self._found()
         if self._detector.options.smooth:
             found = self._with_pixels(found)
-        yield from self._detector.in_order(found, tracker, smoother, self._chunks[0].needed.next_frame)
+        yield from self._detector.in_order(found, tracker, smoother, self._chunks[0].needed.next_frame, small_faces)
 
     def _found(self) -> Iterator[tuple[Frame, FoundFaces]]:
         given = 0

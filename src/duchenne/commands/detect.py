@@ -103,7 +103,7 @@ def detect(
     min_face
         Smallest face to look for, in pixels of its box; smaller values are slower. Default: in pictures 1/60 of the
         shorter side (50 px of 3000) or 32 px, whichever is larger; in videos, for speed, 1/20 of it (54 px of 1080) or
-        12 px. A remark says where smaller faces are likely in a picture.
+        12 px. A remark says where smaller faces are likely.
     sides
         Also write probability and intensity of the subject's left and right, for action units that FACS codes by side.
     weights

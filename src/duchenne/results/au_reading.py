@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from duchenne.cropping import Picture
 from duchenne.errors import UsageError
 from duchenne.location import LocatedFace
 from duchenne.location.following import steadied
+from duchenne.location.small_faces import SmallFaces, SmallFacesInVideo
 from duchenne.media import Frame
 from duchenne.neutral_faces import NeutralFaces, ProbabilityOf, neutral_shifts, read_neutral
 from duchenne.recognition import AURecognizer, Recognized
@@ -21,8 +23,21 @@ from duchenne.results.face_aus import FaceAUs
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceLook, FaceTracker
 
-FoundFaces = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
-"""What one frame of a video shows by itself: faces, their looks, and their action units unless they are smoothed."""
+
+class FoundFaces(NamedTuple):
+    """What one frame of a video shows by itself.
+
+    Attributes:
+        faces: In it.
+        looks: Of each.
+        results: Of each; none if landmarks are smoothed before action units are read.
+        small: Whether smaller faces are likely; None where the face detector did not read the frame.
+    """
+
+    faces: list[LocatedFace]
+    looks: list[FaceLook]
+    results: list[FaceAUs]
+    small: SmallFaces | None
 
 
 class AUReader:
@@ -103,7 +118,12 @@ class AUReader:
         return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
 
     def in_order(
-        self, found: Iterable[tuple[Frame, FoundFaces]], tracker: FaceTracker, smoother: LandmarkSmoother, first: int
+        self,
+        found: Iterable[tuple[Frame, FoundFaces]],
+        tracker: FaceTracker,
+        smoother: LandmarkSmoother,
+        first: int,
+        small_faces: SmallFacesInVideo,
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of a video with its faces: what depends on the frames before, their ids and smoothing.
 
@@ -112,22 +132,23 @@ class AUReader:
             tracker: Of the video.
             smoother: Likewise.
             first: Frames of a lower index are only shown to the tracker.
+            small_faces: Counts where smaller faces are likely.
         """
-        for frame, (faces, looks, results) in found:
+        for frame, seen in found:
             if frame.index < first:
-                tracker.recall(frame.index, [face.box for face in faces], looks)
+                tracker.recall(frame.index, [face.box for face in seen.faces], seen.looks)
                 continue
-            yield frame, self.numbered(frame, (faces, looks, results), tracker, smoother)
+            small_faces.add(seen.small)
+            yield frame, self.numbered(frame, seen, tracker, smoother)
 
     def numbered(
         self, frame: Frame, found: FoundFaces, tracker: FaceTracker, smoother: LandmarkSmoother
     ) -> list[FaceAUs]:
         """Return the results for the faces of the next frame of a video, with their identity over time."""
-        faces, looks, results = found
-        ids = tracker.update([face.box for face in faces], frame.timestamp_s, looks, frame.index)
+        ids = tracker.update([face.box for face in found.faces], frame.timestamp_s, found.looks, frame.index)
         if not self._options.smooth:
-            return [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
-        kept = steadied(faces, ids, smoother, frame.timestamp_s)
+            return [replace(result, face_id=k) for result, k in zip(found.results, ids, strict=True)]
+        kept = steadied(found.faces, ids, smoother, frame.timestamp_s)
         return self.read(frame, [face for _, face in kept], [k for k, _ in kept])
 
     def read_all(self, frames: Sequence[Frame], faces: Sequence[Sequence[LocatedFace]]) -> list[list[FaceAUs]]:

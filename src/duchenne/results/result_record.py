@@ -191,10 +191,12 @@ def read_record(path: Path) -> ResultRecord:
         stored = json.loads(path.read_bytes())
         if stored.pop("format") != _FORMAT:
             raise UsageError(f"{path}: the record is of another version of duchenne. Expected {_FORMAT!r}.")
-        return ResultRecord(**{field.name: stored[field.name] for field in fields(ResultRecord)})
+        record = ResultRecord(**{field.name: stored[field.name] for field in fields(ResultRecord)})
+        _check_shape(record)
+        return record
     except OSError as error:
         raise UsageError(f"{path}: the record cannot be read ({error.strerror}). Name the .json of a result.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(
             f"{path}: this is no record of a result. Name the .json that duchenne detect --output wrote beside it."
         ) from None
@@ -212,6 +214,23 @@ def is_of_run(path: Path, facts: RunFacts) -> bool:
     """Return whether a record was written by a run that rests on the same facts."""
     record = record_or_none(path)
     return record is not None and record.fingerprint == facts.digest
+
+
+def _check_shape(record: ResultRecord) -> None:
+    """Refuse a record whose parts are not of the kinds that other code takes for granted.
+
+    Raises:
+        TypeError: One is of another kind.
+    """
+    texts = (record.result, record.sha256, record.version, record.fingerprint)
+    named = all(
+        isinstance(one["name"], str) and isinstance(one["kind"], str) and isinstance(one["sha256"], str | None)
+        for one in record.sources
+    )
+    if not (named and isinstance(record.options, dict) and all(isinstance(text, str) for text in texts)):
+        raise TypeError
+    if not all(isinstance(text, str) for text in {**record.weights, **record.versions}.values()):
+        raise TypeError
 
 
 def versions() -> dict[str, str]:

@@ -99,6 +99,7 @@ class RunState:
         source_faces: Faces in them.
         tracker: State of its face tracker.
         smoother: State of its landmark smoother.
+        small_faces: In how many of its frames smaller faces than those looked for are likely.
         frames: Frames done, in all sources.
         faces: Faces in them.
         read: Sources of which anything could be read.
@@ -114,6 +115,7 @@ class RunState:
     source_faces: int = 0
     tracker: dict[str, Any] | None = None
     smoother: dict[str, Any] | None = None
+    small_faces: dict[str, Any] | None = None
     frames: int = 0
     faces: int = 0
     read: int = 0

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from duchenne.errors import StudyError
 from duchenne.study.codings.au_labels import NOT_SCORABLE, grade_of, parse_labels
@@ -63,17 +64,19 @@ def read_boris_project(path: Path) -> Coding:
         StudyError: It cannot be read.
     """
     try:
-        project = json.loads(path.read_text(encoding="utf-8-sig"))
-        behaviours = [(one["code"], one["type"]) for one in project["behaviors_conf"].values()]
-        subjects = [one["name"] for one in project["subjects_conf"].values()] or [EVERYBODY]
-        observations = project["observations"].items()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        return _of_project(json.loads(path.read_text(encoding="utf-8-sig")), path)
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise StudyError(f"{path} cannot be read as a project of BORIS ({error!r}).") from None
+
+
+def _of_project(project: Any, path: Path) -> Coding:
+    behaviours = [(one["code"], one["type"]) for one in project["behaviors_conf"].values()]
+    subjects = [one["name"] for one in project["subjects_conf"].values()] or [EVERYBODY]
     notes: list[str] = []
     bouts: list[_Bout] = []
     coded: list[CodedAU] = []
     states = {code for code, kind in behaviours if kind.lower().startswith("state")}
-    for name, observation in observations:
+    for name, observation in project["observations"].items():
         media = [file for files in dict(observation.get("file") or {}).values() for file in files]
         if len(media) != 1:
             notes.append(f"{path.name}: observation {name!r} has {len(media)} videos; left out, one is expected.")

@@ -10,7 +10,6 @@ Source: BP4D, Zhang et al., Image and Vision Computing 2014; FERA 2017, Valstar 
 is which is inferred from public loaders.
 """
 
-import json
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ import numpy as np
 
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.files.json_note import read_note, write_note
 from duchenne.files.whole_files import write_whole
 from duchenne.geometry import HeadPose
 from duchenne.poses import FERA17_POSES
@@ -158,10 +158,10 @@ def _claim(plan: ClipsPlan, folder: Path) -> None:
     note = folder / "plan.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if note.exists() and (found := json.loads(note.read_text(encoding="utf-8"))) != wanted:
+        if note.exists() and (found := read_note(note)) != wanted:
             raise SynthesisError(f"{folder} holds clips of another plan, {found}. Name another folder for {wanted}.")
         if not note.exists():
-            write_whole(note, json.dumps(wanted).encode())
+            write_note(note, wanted)
     except OSError as error:
         raise SynthesisError(f"{folder} cannot be written: {error.strerror}. Name a folder with room.") from error
 

@@ -19,7 +19,7 @@ from duchenne.errors import SynthesisError, UsageError
 from duchenne.extras import needed
 from duchenne.extras.parquet import column_names, read_parquet, write_parquet
 from duchenne.facs import AU_NAMES
-from duchenne.files.whole_files import write_whole
+from duchenne.files.json_note import read_note, write_note
 from duchenne.synthesis.head.head import Head, make_head
 from duchenne.synthesis.head.occluders import suited
 from duchenne.synthesis.head.pack import PACK_NAME
@@ -208,13 +208,13 @@ def _claim(plan: StillsPlan, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if note.exists():
-            found = {**_EARLIER, **json.loads(note.read_text(encoding="utf-8"))}
+            found = {**_EARLIER, **read_note(note)}
             if found != wanted:
                 raise SynthesisError(
                     f"{folder} holds pictures of another plan, {found}. Name another folder for {wanted}."
                 )
         if not note.exists():
-            write_whole(note, json.dumps(wanted).encode())
+            write_note(note, wanted)
         own = {file_name(number) for number in plan.numbers}
         for cut_short in folder.glob(".stills-*.parquet.*"):  # What a stop while a file was written leaves behind.
             if cut_short.stem[1:] in own:  # Another shard may be writing others.
