@@ -7,14 +7,14 @@ from pathlib import Path
 
 from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
+from duchenne.detector.face_stream import FaceStream
+from duchenne.detector.picture_detection import PictureDetector
 from duchenne.errors import PictureWarning
-from duchenne.face_stream import FaceStream
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import largest
 from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
 from duchenne.location.small_faces import SmallFacesInVideo
 from duchenne.media import Frame, open_video
-from duchenne.picture_detection import PictureDetector
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
 from duchenne.results.au_reading import FoundFaces
