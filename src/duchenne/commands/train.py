@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from duchenne.commands.plain_console import PlainConsole
-from duchenne.commands.training_progress import training_progress
+from duchenne.commands.progress_bar import training_progress
 from duchenne.training.recipes.assignments import with_assignments
 from duchenne.training.recipes.named import RECIPES, recipe_named
 

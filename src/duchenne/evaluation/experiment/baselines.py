@@ -20,6 +20,7 @@ from duchenne.networks.baseline_config import (
 )
 from duchenne.networks.region_config import COMPACT, RegionConfig
 from duchenne.patches import PatchLayout
+from duchenne.training.recipes.as_printed import SUFFIX
 from duchenne.training.recipes.augmentation import LIGHT
 from duchenne.training.recipes.deep import AdamW, DeepRecipe
 from duchenne.training.recipes.named import RECIPES, Recipe
@@ -97,14 +98,14 @@ def _compact(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
 
 
 def _papers(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
-    """Return the networks at the paper's size, each with the optimiser, batch and patience of its own recipe."""
+    """Return the networks at their papers' sizes, each with the optimiser, batch and patience of its own recipe."""
     recipes = {name: recipe for name, recipe in RECIPES.items() if isinstance(recipe, DeepRecipe)}
     region = recipes["paper"]
     config = region.network
     assert isinstance(config, RegionConfig)
     variants = {
         "region": region,
-        **{name: recipes[name] for name in _NETWORKS if name in recipes},
+        **{name: recipes.get(f"{name}{SUFFIX}", recipes[name]) for name in _NETWORKS if name in recipes},
         "region-grid": recipes["grid"],
         "region-shared": replace(region, network=replace(config, own_weights=False)),
         "region-49": replace(region, network=replace(config, layout=PatchLayout(tuple(range(1, 50))))),

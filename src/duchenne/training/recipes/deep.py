@@ -41,6 +41,30 @@ class AdamW:
 
 
 @dataclass(frozen=True)
+class Sgd:
+    """Stochastic gradient descent with momentum, as torch computes it.
+
+    Attributes:
+        learning_rate: At first.
+        momentum: Share of the step before that is kept.
+        weight_decay: Added to the gradient as weight_decay * weight.
+        nesterov: Whether the gradient is taken where the momentum leads.
+        drop_every: Steps after which the rate falls, each time; 0 for never.
+        drop_to: Factor by which it falls.
+    """
+
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    nesterov: bool = False
+    drop_every: int = 0
+    drop_to: float = 0.1
+
+
+Optimiser = Adadelta | AdamW | Sgd
+
+
+@dataclass(frozen=True)
 class DeepRecipe:
     """How a network is trained.
 
@@ -79,7 +103,7 @@ class DeepRecipe:
     name: str
     what: str
     network: NetworkConfig
-    optimiser: Adadelta | AdamW = field(default_factory=AdamW)
+    optimiser: Optimiser = field(default_factory=AdamW)
     batch: int = 128
     epochs: float = 20.0
     patience: int = 5
