@@ -86,6 +86,7 @@ def asked_of(detector: AUDetector, columns: Columns | None = None) -> Asked:
     """Return what a detector was asked for, and what it answers with; its own columns unless others are given."""
     neutral = detector.neutral
     options = {**asdict(detector.options), "neutral": None if neutral is None else neutral.path}
+    options |= {"device": detector.device.name, "provider": detector.device.provider}
     digest = None if neutral is None else neutral.fingerprint
     return Asked(options, detector.thresholds, columns or detector.columns, detector.weights, digest)
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 
 from duchenne.alignment import CROP_SIDE_PX, AlignedFace
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
+from duchenne.devices import CPU, Device
 from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
@@ -110,15 +111,16 @@ class AURecognizer:
     Args:
         path: The ONNX file, or the name of a network in the package ("real", "rendered"); None for "real".
         threads: Threads for one call; the detector works on several frames side by side instead.
+        device: Where it is computed.
 
     Raises:
         WeightsError: The file is missing, broken or no AU network of this project.
     """
 
-    def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
+    def __init__(self, path: str | Path | None = None, threads: int = 1, device: Device = CPU) -> None:
         name = DEFAULT_AU_NETWORK if path is None else str(path)
         self.path = whole_weights(AU_NETWORKS[name]) if name in AU_NETWORKS else Path(name)
-        self._session = open_network(self.path, threads, "AU weights")
+        self._session = open_network(self.path, threads, "AU weights", device)
         metadata = described(self.path, self._session, KIND, "an AU network", "duchenne export")
         try:
             self.aus: tuple[str, ...] = tuple(metadata["aus"])

@@ -36,6 +36,7 @@ def detect(
     unreliable: Literal["keep", "blank"] = "keep",
     abstain: Annotated[bool, Parameter(negative=(), show=False)] = False,
     neutral: Path | None = None,
+    device: Literal["auto", "cpu", "cuda", "coreml", "openvino", "directml"] = "auto",
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
@@ -114,6 +115,9 @@ def detect(
         picture named after each person (anna.jpg for clips/anna_2.mp4), or a .csv with person or source, and picture
         (docs/columns.md). It corrects the scores of those action units for which this improved the results (see the
         model card).
+    device
+        Where the networks are computed. auto: the first of CUDA, DirectML and OpenVINO that is installed and works,
+        else the CPU. The record of the result names the device; docs/devices.md says how to install each.
     workers
         Number of frames processed in parallel; default: one per core.
     overwrite
@@ -144,7 +148,7 @@ def detect(
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names, thresholds_from(thresholds, names or AU_NAMES), largest_face, min_face, sides, weights, smooth,
-        "blank" if abstain else unreliable,
+        "blank" if abstain else unreliable, device,
     )  # fmt: skip
     if like is not None:
         return _run_like(like, (chosen, neutral, workers), sources, options, quiet)
@@ -193,6 +197,8 @@ def _run(
     from duchenne.errors import MediaError
     from duchenne.media import expand_sources
 
+    if detector.device.name != "cpu":
+        remarks = [*remarks, f"Networks run on {detector.device.name} ({detector.device.provider})."]
     has_output = options.output is not None or options.output_dir is not None
     with Report(detector.thresholds, has_output=has_output, quiet=quiet) as report:
         for remark in remarks:

@@ -18,12 +18,13 @@ from typing import Any
 
 import duchenne
 from duchenne.errors import UsageError
+from duchenne.extras.runtimes import installed_runtimes
 from duchenne.files.whole_files import beside
 from duchenne.media.content import Content, content_of
 
 RECORD_SUFFIX = ".json"
 _FORMAT = "duchenne result 1"
-_NUMBERS_REST_ON = ("numpy", "onnxruntime", "pillow", "av")
+_NUMBERS_REST_ON = ("numpy", "pillow", "av")
 HOW_TO_CITE = (
     "Ali, A. M., Alkabbany, I., Farag, A., Bennett, I., & Farag, A. (2017). Facial Action Units Detection Under Pose "
     "Variations Using Deep Regions Learning. International Conference on Affective Computing and Intelligent "
@@ -203,6 +204,7 @@ def read_record(path: Path) -> ResultRecord:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages on which numbers rest, those of extras where they are."""
     found = {"python": platform.python_version(), **{name: version(name) for name in _NUMBERS_REST_ON}}
+    found |= installed_runtimes()
     with suppress(PackageNotFoundError):
         found["pi-heif"] = version("pi-heif")
     return found
