@@ -120,6 +120,16 @@ def test_a_detector_keeps_its_device_in_another_process():
     assert again != AUDetector()
 
 
+def test_what_auto_took_holds_in_a_process_that_has_more(monkeypatch):
+    """So that the parts of one result, found on several machines, rest on one device."""
+    data = pickle.dumps(AUDetector(device="auto"))
+    taken = AUDetector().device.name
+    monkeypatch.setattr(devices, "_first_usable", lambda: DEVICES["cuda"])
+    again = pickle.loads(data)
+    assert again.options.device == "auto"
+    assert again.device.name == taken
+
+
 @pytest.mark.parametrize("name", [name for name in ACCELERATORS if name not in MISSING])
 def test_a_device_gives_the_numbers_of_the_processor(name):
     (found,), (expected,) = (AUDetector(device=one).detect(SAMPLE) for one in (name, "cpu"))

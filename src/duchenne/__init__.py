@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from duchenne import errors
     from duchenne.datasets.source_preparation import prepare
     from duchenne.detector import AUDetector
+    from duchenne.detector.face_stream import FaceStream
     from duchenne.evaluation.evaluated_run import evaluate
-    from duchenne.face_stream import FaceStream
     from duchenne.results import FaceAUs, to_dataframe, to_row, write_table
     from duchenne.smoothing import LandmarkSmoother, SmoothingRule
     from duchenne.synthesis.rendering import render
@@ -44,7 +44,7 @@ _HOMES = {
     "RECIPES": "duchenne.training.recipes.named",
     "AUDetector": "duchenne.detector",
     "FaceAUs": "duchenne.results",
-    "FaceStream": "duchenne.face_stream",
+    "FaceStream": "duchenne.detector.face_stream",
     "FaceTracker": "duchenne.tracking",
     "LandmarkSmoother": "duchenne.smoothing",
     "SmoothingRule": "duchenne.smoothing",

@@ -26,6 +26,7 @@ from duchenne.faces import (
 )
 from duchenne.geometry import HeadPose, Transform, shift, similarity, transform_points
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
+from duchenne.location.small_faces import SmallFaces
 from duchenne.reliability import LEAST_PLAUSIBLE, LEAST_UNTRIED, plausibility, pose_tested
 
 MIN_FACE_CONFIDENCE = 0.5
@@ -34,7 +35,6 @@ _FINER = 1.2
 """A second look must enlarge the picture by this much more than the first."""
 _SMALL_CONFIDENCE = 0.5
 """Of small faces the face detector is less sure; the landmarker decides."""
-_SEVERAL = 2
 _WINDOW_SIDES = 2.5
 """Around a doubtful face the turned picture is looked at as far as this, in sides of its box."""
 _AGAIN = 0.3
@@ -77,12 +77,12 @@ class Location:
     Attributes:
         faces: The most certain first.
         refused: How many boxes were refused for what.
-        notes: What a reader of the results should know.
+        small: Whether smaller faces are likely.
     """
 
     faces: list[LocatedFace]
     refused: Counter[Refusal]
-    notes: tuple[str, ...] = ()
+    small: SmallFaces
 
 
 class FaceLocator:
@@ -148,7 +148,7 @@ class FaceLocator:
         reported = sure + [face for face in found if _is_reported(face)]
         refused[Refusal.DOUBTFUL] += len(sure) + len(found) - len(reported)
         faces = sorted(reported, key=lambda face: -face.box.confidence)
-        return Location(faces, +refused, _notes(finest))
+        return Location(faces, +refused, SmallFaces.of(finest))
 
     def looks(self, pixels: Picture, min_face_px: float | None, still: bool) -> list[tuple[FaceSearch, float]]:
         """Return what one or two looks at a picture find, each with the smallest face that is taken from it."""
@@ -266,16 +266,6 @@ def _turned_back(box: FaceBox, quarters: int, window: Picture, corner: tuple[int
     corners = transform_points(back, np.array([box.box[:2], box.box[:2] + box.box[2:]]))
     low = corners.min(0)
     return FaceBox(np.array([*low, *(corners.max(0) - low)]), box.confidence, transform_points(back, box.keypoints))
-
-
-def _notes(finest: FaceSearch) -> tuple[str, ...]:
-    if finest.tiny < _SEVERAL:
-        return ()
-    smallest = NETWORK_FACE_PX / finest.network_from_picture
-    return (
-        f"{finest.tiny} places in it look like faces about as small as the smallest that was looked for "
-        f"({smallest:.0f} px); there may be smaller ones: --min-face {max(1.0, smallest / 2):.0f} looks for them",
-    )
 
 
 def located(box: FaceBox, landmarks: FaceLandmarks) -> LocatedFace | Refusal:

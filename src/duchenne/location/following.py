@@ -18,6 +18,7 @@ from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.geometry import Transform
 from duchenne.landmarks import FaceLandmarks, eye_roll_deg
 from duchenne.location import FaceLocator, LocatedFace, is_certain, located
+from duchenne.location.small_faces import SmallFaces
 from duchenne.media import Frame
 from duchenne.pose_normalisation import STABLE_LANDMARKS
 from duchenne.reliability import plausibility
@@ -100,6 +101,9 @@ class FaceFollower:
     The face detector reads a frame where nothing is known of one just before; where that showed no face, or a box that
     was refused; and where a face can no longer be followed without doubt. Then all faces are as in a single picture.
 
+    Attributes:
+        small: Whether smaller faces are likely in the last frame; None where the face detector did not read it.
+
     Args:
         locator: Used for each frame.
         min_face_px: Smallest face to look for; None for the face detector's rule.
@@ -108,14 +112,16 @@ class FaceFollower:
     def __init__(self, locator: FaceLocator, min_face_px: float | None = None) -> None:
         self._locator, self._min_face_px = locator, min_face_px
         self._before: _Before | None = None
+        self.small: SmallFaces | None = None
 
     def locate(self, frame: Frame) -> list[LocatedFace]:
         """Return the faces of the next frame, those first of which the face detector was most certain."""
-        samples = _samples(frame.pixels)
+        samples, self.small = _samples(frame.pixels), None
         faces = self._followed(frame, samples)
         sure, before = faces is not None, None if faces is None else self._before
         if faces is None:
             there = self._locator.locate(frame.pixels, self._min_face_px)
+            self.small = there.small
             faces, sure = there.faces, not there.refused and all(map(is_certain, there.faces))
         if not sure or not faces:
             self._before = None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.devices import Device, device_for
+from duchenne.devices import Device, DeviceName, device_for
 from duchenne.errors import DeviceWarning, MediaError, PictureWarning, UsageError
 from duchenne.location import FaceLocator, largest
 from duchenne.location.batches import locate_all
@@ -36,12 +36,12 @@ class PictureDetector(ByOptions):
         device: Where its networks are computed: the one asked for, or the one that "auto" took.
     """
 
-    def _open(self, options: DetectionOptions, workers: int | None) -> None:
+    def _open(self, options: DetectionOptions, workers: int | None, device: DeviceName | None = None) -> None:
         if workers is not None and workers < 1:
             raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
         self.options = options
         self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        self.device: Device = device_for(options.device)
+        self.device: Device = device_for(device or options.device)
         if self.device.note:
             warnings.warn(f"{self.device.note} Networks run on {self.device.name}.", DeviceWarning, stacklevel=3)
         self._locator = FaceLocator(self.device)
@@ -49,11 +49,12 @@ class PictureDetector(ByOptions):
         self.aus, self.columns, self.thresholds = self._reader.aus, self._reader.columns, self._reader.thresholds
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {"options": self.portable_options, "workers": self.workers}
+        # What "auto" took here is asked for by name there, so that the numbers are the same or there are none.
+        kept = {"options": self.portable_options, "workers": self.workers, "device": self.device.name}
         return {**kept, "neutral": self.neutral, "shifts": self._reader.shifts}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["options"], state["workers"])
+        self._open(state["options"], state["workers"], state["device"])
         self._reader.neutral, self._reader.shifts = state["neutral"], state["shifts"]
 
     @property
@@ -141,13 +142,13 @@ class PictureDetector(ByOptions):
         """Return the faces of a picture, and what to note of it."""
         there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
         found = largest(there.faces) if self.options.largest_face else there.faces
-        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.notes)
+        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.small.notes)
 
     def _detect_stills(self, frames: Sequence[Frame]) -> list[tuple[list[FaceAUs], tuple[str, ...]]]:
         """Return what `_detect_still` does for each of some pictures."""
         there = locate_all(self._locator, [frame.pixels for frame in frames], self.options.min_face_px)
         found = [largest(one.faces) if self.options.largest_face else one.faces for one in there]
-        notes = [(*frame.notes, *one.notes) for frame, one in zip(frames, there, strict=True)]
+        notes = [(*frame.notes, *one.small.notes) for frame, one in zip(frames, there, strict=True)]
         return list(zip(self._reader.read_all(frames, found), notes, strict=True))
 
     def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:

@@ -1,34 +1,35 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
+from duchenne.detector.face_stream import FaceStream
+from duchenne.detector.picture_detection import PictureDetector
 from duchenne.devices import DeviceName
-from duchenne.face_stream import FaceStream
+from duchenne.errors import PictureWarning
 from duchenne.facs import AU_NAMES, parse_aus
-from duchenne.location import LocatedFace, largest
-from duchenne.location.following import STRETCH_FRAMES, FaceFollower, steadied, stretch_of
+from duchenne.location import largest
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
+from duchenne.location.small_faces import SmallFacesInVideo
 from duchenne.media import Frame, open_video
-from duchenne.picture_detection import PictureDetector
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
+from duchenne.results.au_reading import FoundFaces
 from duchenne.results.detection_options import DetectionOptions
 from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import SHORTEST_PATIENCE_S, FaceLook, FaceTracker, look_of, patience_s
-
-_Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
-"""What one frame of a video shows: faces, their looks, and their action units."""
+from duchenne.tracking import SHORTEST_PATIENCE_S, FaceTracker, look_of, patience_s
 
 
 class AUDetector(PictureDetector):
     """Find faces and their action units in pictures and videos.
 
     A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
-    gives the same numbers. Two are equal if they are asked for the same and rest on the same files.
+    gives the same numbers, on the same device. Two are equal if they are asked for the same and rest on the same files.
 
     Example:
         >>> from duchenne.diagnosis import SAMPLE
@@ -127,6 +128,7 @@ class AUDetector(PictureDetector):
         tracker: FaceTracker | None = None,
         smoother: LandmarkSmoother | None = None,
         first_frame: int = 0,
+        small_faces: SmallFacesInVideo | None = None,
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
 
@@ -148,16 +150,24 @@ class AUDetector(PictureDetector):
             smoother: One to go on with; used if the options ask for smoothing.
             first_frame: Frames of a lower index are not given. They only lead up to it, or are shown again to a tracker
                 that needs them to go on (`FaceTracker.frames_to_recall`).
+            small_faces: Counts where smaller faces than those that are looked for are likely.
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
-        for frame, found in self._stretches(frames):
-            if frame.index < first_frame:
-                faces, looks, _ = found
-                tracker.recall(frame.index, [face.box for face in faces], looks)
-            else:
-                yield frame, self._numbered(frame, found, tracker, smoother)
+        counted = small_faces or SmallFacesInVideo()
+        yield from self.in_order(self.find_faces(frames), tracker, smoother, first_frame, counted)
 
-    def stream(self, source: str = "stream", longest_loss_s: float = SHORTEST_PATIENCE_S) -> FaceStream[_Found]:
+    def in_order(
+        self,
+        found: Iterable[tuple[Frame, FoundFaces]],
+        tracker: FaceTracker,
+        smoother: LandmarkSmoother,
+        first: int,
+        small_faces: SmallFacesInVideo,
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Do the part of `detect_frames` that depends on the frames before; see `AUReader.in_order`."""
+        return self._reader.in_order(found, tracker, smoother, first, small_faces)
+
+    def stream(self, source: str = "stream", longest_loss_s: float = SHORTEST_PATIENCE_S) -> FaceStream[FoundFaces]:
         """Return a stream: frames are pushed with their times, and the faces of each come back at once.
 
         Example:
@@ -176,32 +186,27 @@ class AUDetector(PictureDetector):
         """
         tracker, smoother = FaceTracker(longest_loss_s), LandmarkSmoother()
         return FaceStream(
-            source, self._begin_stretch, lambda frame, found: self._numbered(frame, found, tracker, smoother)
+            source, self._begin_stretch, lambda frame, found: self._reader.numbered(frame, found, tracker, smoother)
         )
 
-    def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
-        most, stretch = self.workers * STRETCH_FRAMES, lambda frame: stretch_of(frame.index)
-        return stretches_side_by_side(frames, stretch, self._begin_stretch, self.workers, most)
+    def find_faces(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFaces]]:
+        """Do the other part: find what each frame shows by itself, from any multiple of `STRETCH_FRAMES` on."""
+        most = self.workers * STRETCH_FRAMES
+        return stretches_side_by_side(
+            frames, lambda frame: stretch_of(frame.index), self._begin_stretch, self.workers, most
+        )
 
-    def _begin_stretch(self) -> Callable[[Frame], _Found]:
+    def _begin_stretch(self) -> Callable[[Frame], FoundFaces]:
         follower = FaceFollower(self._locator, self.options.min_face_px)
-        return lambda frame: self._find(frame, follower.locate(frame))
+        return lambda frame: self._find(frame, follower)
 
-    def _numbered(self, frame: Frame, found: _Found, tracker: FaceTracker, smoother: LandmarkSmoother) -> list[FaceAUs]:
-        """Return the results for the faces of the next frame of a video, with their identity over time."""
-        faces, looks, results = found
-        ids = tracker.update([face.box for face in faces], frame.timestamp_s, looks, frame.index)
-        if not self.options.smooth:
-            return [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
-        kept = steadied(faces, ids, smoother, frame.timestamp_s)
-        return self._reader.read(frame, [face for _, face in kept], [k for k, _ in kept])
-
-    def _find(self, frame: Frame, faces: list[LocatedFace]) -> _Found:
+    def _find(self, frame: Frame, follower: FaceFollower) -> FoundFaces:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
-        faces = largest(faces) if self.options.largest_face else faces
+        found = follower.locate(frame)
+        faces = largest(found) if self.options.largest_face else found
         aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
-        return faces, [look_of(face.pixels) for face in aligned], results
+        return FoundFaces(faces, [look_of(face.pixels) for face in aligned], results, follower.small)
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
@@ -244,7 +249,14 @@ class AUDetector(PictureDetector):
 
         Raises:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
+
+        Warns:
+            PictureWarning: At the end, what was mended or lost while it was read; smaller faces are likely.
         """
+        small_faces = SmallFacesInVideo()
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
-            for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
+            tracker = FaceTracker(patience_s(video.fps, step))
+            for _, faces in self.detect_frames(video, tracker, small_faces=small_faces):
                 yield from faces
+            for note in (*video.notes, *small_faces.notes):
+                warnings.warn(f"{path}: {note}.", PictureWarning, stacklevel=2)
