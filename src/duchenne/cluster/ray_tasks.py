@@ -58,7 +58,7 @@ class RayTasks:
                 "num_cpus": workers,
                 "include_dashboard": False,
                 "object_store_memory": _LOCAL_STORE_BYTES,
-                "_system_config": {"automatic_object_spilling_enabled": False},
+                "_system_config": {"automatic_object_spilling_enabled": False, "worker_niceness": 0},
             }
         try:
             self._ray.init(**told)
