@@ -237,7 +237,7 @@ class AUDetector(ByOptions):
     def _find(self, frame: Frame, faces: list[LocatedFace]) -> _Found:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
         faces = largest(faces) if self.options.largest_face else faces
-        aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
+        aligned = [align(frame.pixels, face.landmarks.points, self._reader.margin_px) for face in faces]
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
         return faces, [look_of(face.pixels) for face in aligned], results
 

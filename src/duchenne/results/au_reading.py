@@ -69,11 +69,16 @@ class AUReader:
         told.shifts = neutral_shifts(told.neutral, rule, probability_of)
         return told
 
+    @property
+    def margin_px(self) -> int:
+        """How much around the crop the network reads; faces are aligned with it."""
+        return self._recognizer.layout.margin_px
+
     def recognize(
         self, pixels: Picture, faces: Sequence[LocatedFace], aligned: Sequence[AlignedFace] | None = None
     ) -> Recognized:
         """Return what the network says of the faces of a picture, by its own AUs."""
-        aligned = aligned or [align(pixels, face.landmarks.points) for face in faces]
+        aligned = aligned or [align(pixels, face.landmarks.points, self.margin_px) for face in faces]
         return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
 
     def read(
