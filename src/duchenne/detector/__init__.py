@@ -204,7 +204,7 @@ class AUDetector(PictureDetector):
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
         found = follower.locate(frame)
         faces = largest(found) if self.options.largest_face else found
-        aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
+        aligned = [align(frame.pixels, face.landmarks.points, self._reader.margin_px) for face in faces]
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
         return FoundFaces(faces, [look_of(face.pixels) for face in aligned], results, follower.small)
 
