@@ -71,7 +71,7 @@ def detect(
         precedence. Without sources, run again on those of the record, whose content must be unchanged.
     overlay
         Draw box, landmarks, pose and action units into this picture or video; for several pictures, into this folder.
-        With an overlay an interrupted run starts from the beginning.
+        With the overlay of a video an interrupted run starts from the beginning.
     columns
         Write only these groups of columns, for example aus,pose. Groups: box, pose, aus, landmarks; default: all.
         source, frame, timestamp_s, face_id and confidence are always written.

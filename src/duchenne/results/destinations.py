@@ -11,21 +11,14 @@ from typing import Any, Protocol, runtime_checkable
 
 from duchenne.errors import OutputError, UsageError
 from duchenne.files.whole_files import write_whole
-from duchenne.media import Frame, Source
-from duchenne.media.content import content_of
+from duchenne.media import Frame, Source, SourceKind
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
+from duchenne.results.former_results import is_of_run, still_true
 from duchenne.results.result_file import ResultFile
 from duchenne.results.result_names import make_folder, result_paths
-from duchenne.results.result_record import (
-    ResultRecord,
-    RunFacts,
-    SourceRecord,
-    make_record,
-    read_record,
-    record_path,
-)
-from duchenne.results.run_record import Position, remove_leftovers
+from duchenne.results.result_record import RunFacts, SourceRecord, make_record, record_path
+from duchenne.results.run_record import Position, RunRecord, remove_leftovers
 
 
 @runtime_checkable
@@ -39,6 +32,10 @@ class Destination(Protocol):
     @property
     def state(self) -> Mapping[str, Any] | None:
         """What an interrupted run recorded last, of all sources; None at a fresh start."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether an earlier run of the same has left something, finished or not."""
 
     def begin(self, source: Source) -> Mapping[str, Any] | None:
         """Begin a video; return what an interrupted run recorded last, if that was in its middle."""
@@ -69,6 +66,7 @@ class Nowhere:
     def __init__(self) -> None:
         self.done: dict[str, SourceRecord] = {}
         self.state: Mapping[str, Any] | None = None
+        self.goes_on = False
 
     @property
     def position(self) -> Position | None:
@@ -117,6 +115,7 @@ class OneFile(Nowhere):
         super().__init__()
         self._facts, self._overwrite, self._started = facts, overwrite, datetime.now(UTC)
         fingerprint = {**facts.fingerprint, "sources": names}
+        self.goes_on = RunRecord(path, {}).lies_there()
         self.file = ResultFile.open(path, columns, fingerprint, overwrite=overwrite, restart=restart)
         try:
             self._check_record()
@@ -160,13 +159,13 @@ class OneFile(Nowhere):
 
     def _check_record(self) -> None:
         path = record_path(self.file.path)
-        if os.path.lexists(path) and not (self._overwrite or _is_of_run(path, self._facts)):
+        if os.path.lexists(path) and not (self._overwrite or is_of_run(path, self._facts)):
             raise UsageError(f"{path}: the file exists. Choose another name, or replace it with --overwrite.")
 
     def _write_record(self, whole: Path) -> None:
         path = record_path(self.file.path)
         record = make_record(self.file.path, whole, self._facts, list(self.done.values()), self._started)
-        write_whole(path, record.to_json(), self._overwrite or _is_of_run(path, self._facts))
+        write_whole(path, record.to_json(), self._overwrite or is_of_run(path, self._facts))
 
 
 class FilePerSource(Nowhere):
@@ -182,6 +181,8 @@ class FilePerSource(Nowhere):
         facts: Of the run.
         overwrite: Whether results that are there may be replaced.
         restart: Throw interrupted results away.
+        drawn: Where the overlay of each source goes, by name; None without overlays. A source without its overlay is
+            done again, and a video with one from its beginning.
 
     Raises:
         UsageError: A result is there that is of another run.
@@ -198,6 +199,7 @@ class FilePerSource(Nowhere):
         *,
         overwrite: bool,
         restart: bool,
+        drawn: Mapping[str, Path] | None = None,
     ) -> None:
         super().__init__()
         if not folder.absolute().parent.is_dir():
@@ -205,9 +207,13 @@ class FilePerSource(Nowhere):
         self._paths = result_paths(folder, sources, ending)
         self._columns, self._facts, self._overwrite, self._restart = columns, facts, overwrite, restart
         self._open: dict[str, OneFile] = {}
+        self._drawn, self._again = drawn, set[str]()
         for source in sources:
             if (record := self._former(source)) is not None:
                 self.done[source.name] = record
+        left = (source for source in sources if source.name not in self.done)
+        begun = next((RunRecord(self._paths[source.name], {}).lies_there() for source in left), False)
+        self.goes_on = bool(self.done) or bool(self._again) or begun
         make_folder(folder)
 
     def begin(self, source: Source) -> Mapping[str, Any] | None:
@@ -246,8 +252,11 @@ class FilePerSource(Nowhere):
         if source.name not in self._open:
             path = self._paths[source.name]
             make_folder(path.parent)
+            overwrite = self._overwrite or source.name in self._again
+            moving = source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)
+            restart = self._restart or (self._drawn is not None and moving)
             self._open[source.name] = OneFile(
-                path, self._columns, self._facts, source.name, overwrite=self._overwrite, restart=self._restart
+                path, self._columns, self._facts, source.name, overwrite=overwrite, restart=restart
             )
         return self._open[source.name]
 
@@ -260,8 +269,11 @@ class FilePerSource(Nowhere):
         path = self._paths[source.name]
         if not os.path.lexists(path):
             return None
-        if (found := _still_true(path, source, self._facts)) is not None:
+        if (found := still_true(path, source, self._facts)) is not None:
             remove_leftovers(path)
+            if found.frames and self._drawn is not None and not self._drawn[source.name].is_file():
+                self._again.add(source.name)
+                return None
             return found
         if self._overwrite:
             return None
@@ -269,32 +281,3 @@ class FilePerSource(Nowhere):
             f"{path}: a result is there, made with other settings or from another content of {source.name}. "
             "Choose another folder, or replace it with --overwrite."
         )
-
-
-def _is_of_run(path: Path, facts: RunFacts) -> bool:
-    """Return whether a record was written by a run that rests on the same facts."""
-    record = _record_or_none(path)
-    return record is not None and record.fingerprint == facts.digest
-
-
-def _record_or_none(path: Path) -> ResultRecord | None:
-    try:
-        return read_record(path)
-    except UsageError:
-        return None
-
-
-def _still_true(path: Path, source: Source, facts: RunFacts) -> SourceRecord | None:
-    """Return what the record of a result says of its one source, if result, source and facts are those it names."""
-    record = _record_or_none(record_path(path))
-    if record is None or record.fingerprint != facts.digest or len(record.sources) != 1:
-        return None
-    (told,) = record.sources
-    try:
-        content, written = content_of(Path(source.name)), content_of(path)
-    except OSError:
-        return None
-    if (told["name"], told["sha256"], record.sha256) != (source.name, content.sha256, written.sha256):
-        return None
-    kept = {name: told[name] for name in ("frames", "faces", "problem")}
-    return SourceRecord(source.name, told["kind"], content, **kept, notes=tuple(told["notes"]))
