@@ -1,6 +1,6 @@
 # make demo   find action units in a rendered face; writes out/face_overlay.png
 # make test   run the whole test suite
-# make check  style and types
+# make check  style and types, and the Dockerfile
 # make docs   build the documentation into out/site; a dead link is an error
 # make lowest the core's tests with the lowest versions that pyproject.toml declares
 # make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
@@ -44,6 +44,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/hadolint Dockerfile
 
 $(VENV)/.docs: $(VENV)/.core
 	$(PIP) --editable '.[docs]'

@@ -1,6 +1,7 @@
 """Which face of a frame is the subject's; rendered layouts through the real loaders into a store."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +35,7 @@ class Arrays:
     pixels: tuple[np.ndarray | SkipReason, ...]
     files: tuple[Path, ...] = field(default=())
 
-    def read(self, frames: np.ndarray) -> Iterator[np.ndarray | SkipReason]:
+    def read(self, frames: np.ndarray, notes: Counter | None = None) -> Iterator[np.ndarray | SkipReason]:
         yield from self.pixels
 
 

@@ -79,7 +79,7 @@ def detect(
         precedence. Without sources, run again on those of the record, whose content must be unchanged.
     overlay
         Draw box, landmarks, pose and action units into this picture or video; for several pictures, into this folder.
-        With an overlay an interrupted run starts from the beginning.
+        With the overlay of a video an interrupted run starts from the beginning.
     columns
         Write only these groups of columns, for example aus,pose. Groups: box, pose, aus, landmarks; default: all.
         source, frame, timestamp_s, face_id and confidence are always written.
@@ -164,14 +164,23 @@ def detect(
     )  # fmt: skip
     if like is not None:
         return _run_like(like, (chosen, neutral, workers), sources, options, quiet)
-    return _run(_detector(chosen, neutral, workers), sources, options, quiet)
+    detector, remarks = _detector(chosen, neutral, workers)
+    return _run(detector, sources, options, quiet, remarks)
 
 
-def _detector(options: "DetectionOptions", neutral: Path | None, workers: int | None) -> "AUDetector":
+def _detector(options: "DetectionOptions", neutral: Path | None, workers: int | None) -> "tuple[AUDetector, list[str]]":
+    """Return the detector, and what is to be known of how the neutral faces were read."""
+    import warnings
+
     from duchenne.detector import AUDetector
 
     detector = AUDetector.from_options(options, workers)
-    return detector if neutral is None else detector.with_neutral(neutral)
+    if neutral is None:
+        return detector, []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        detector = detector.with_neutral(neutral)
+    return detector, [str(warning.message) for warning in caught]
 
 
 def _chosen_groups(columns: str | None, every_frame: bool, *, has_output: bool) -> tuple[str, ...]:
@@ -196,8 +205,9 @@ def _run_like(
     from duchenne.results.result_record import read_record
 
     record, (chosen, neutral, workers) = read_record(like), asked
-    detector = _detector(of.detection_options_like(record, chosen), of.neutral_like(record, neutral), workers)
-    remarks = of.check_like(record, detector)
+    like_it, told = of.detection_options_like(record, chosen), of.neutral_like(record, neutral)
+    detector, remarks = _detector(like_it, told, workers)
+    remarks += of.check_like(record, detector)
     return _run(detector, words or of.sources_like(record), of.run_options_like(record, options), quiet, remarks)
 
 

@@ -13,6 +13,8 @@ from duchenne.datasets.source_preparation import DataName, LandmarksName, PartNa
 if TYPE_CHECKING:
     from rich.table import Table
 
+_MOST_NOTES = 10
+
 
 def prepare(
     *sources: str,
@@ -83,6 +85,10 @@ def prepare(
         )
     for problem in done.problems:
         console.say(f"duchenne: {problem}")
+    for note in done.notes[:_MOST_NOTES]:
+        console.say(f"duchenne: note: {note}")
+    if len(done.notes) > _MOST_NOTES:
+        console.say(f"duchenne: {len(done.notes) - _MOST_NOTES} more notes are in {out / 'report.json'}")
     PlainConsole().print(_table(done.report))
     console.say(f"{done.kept} faces of {done.labelled} frames in {out}")
     return 1 if done.problems else 0

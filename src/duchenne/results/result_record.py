@@ -203,20 +203,6 @@ def read_record(path: Path) -> ResultRecord:
         ) from None
 
 
-def record_or_none(path: Path) -> ResultRecord | None:
-    """Return the record of a result as `read_record`; None where there is none."""
-    try:
-        return read_record(path)
-    except UsageError:
-        return None
-
-
-def is_of_run(path: Path, facts: RunFacts) -> bool:
-    """Return whether a record was written by a run that rests on the same facts."""
-    record = record_or_none(path)
-    return record is not None and record.fingerprint == facts.digest
-
-
 def _check_shape(record: ResultRecord) -> None:
     """Refuse a record whose parts are not of the kinds that other code takes for granted.
 
