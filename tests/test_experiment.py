@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from duchenne.commands import run
-from duchenne.datasets.preparation import _known_face
-from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.preparing.preparation import _known_face
+from duchenne.datasets.preparing.prepare import PrepareOptions
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import EvaluationError, TrainingError, UsageError
@@ -148,7 +148,7 @@ def random_labels(path, header, rng):
 @pytest.fixture
 def releases(tmp_path, monkeypatch):
     """Small copies of BP4D and FERA 2017 whose people have the same names."""
-    monkeypatch.setattr("duchenne.datasets.preparation._locator", _Locator)
+    monkeypatch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
     rng, people = np.random.default_rng(0), ("F001", "F002", "M001", "M002", "M003")
     write_bp4d(tmp_path / "bp4d", {f"{name}_T1": 3 for name in people}, frames=12)
     write_fera17(tmp_path / "fera17", people[:4])
@@ -262,7 +262,7 @@ def test_rendered_clips_are_a_sequence_each_and_only_they_give_the_fera17_baseli
     monkeypatch.setattr("duchenne.evaluation.experiment.rendered_clips.SECONDS", 0.5)
     monkeypatch.setattr("duchenne.evaluation.experiment.rendered_clips.SIDE_PX", 64)
     monkeypatch.setattr("duchenne.evaluation.experiment.rendered_sets.rendered_settings", lambda *_: [])
-    monkeypatch.setattr("duchenne.datasets.preparation._locator", _Locator)
+    monkeypatch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
     calls = []
     size = replace(TINY, systems=("fera17", "convnet"), draws=0)
     outcome = reproduce_rendered(Experiment(size, tmp_path), calls.append)

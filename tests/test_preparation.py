@@ -13,8 +13,8 @@ from PIL import Image
 import duchenne
 from duchenne.alignment import eye_span_px
 from duchenne.datasets.loaders import load
-from duchenne.datasets.preparation import prepare_recording
-from duchenne.datasets.prepare import prepare
+from duchenne.datasets.preparing.preparation import prepare_recording
+from duchenne.datasets.preparing.prepare import prepare
 from duchenne.datasets.recording import Labels, Recording, SkipReason, Truth, labels_from_columns
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError

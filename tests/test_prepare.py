@@ -20,10 +20,10 @@ import duchenne
 from duchenne import weights
 from duchenne.alignment import align
 from duchenne.commands import run
-from duchenne.datasets import prepare as preparing
 from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions, prepare
+from duchenne.datasets.preparing import prepare as preparing
+from duchenne.datasets.preparing.prepare import PrepareOptions, prepare
 from duchenne.datasets.stills import load_stills
 from duchenne.datasets.store import PreparedStore
 from duchenne.detector import AUDetector
@@ -139,7 +139,7 @@ def test_workers_change_no_byte(shards, whole, tmp_path, monkeypatch):
 def test_a_killed_preparation_goes_on_and_ends_with_the_same_bytes(shards, whole, tmp_path):
     folder = tmp_path / "store"
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom duchenne.datasets import prepare as p\n"
+        "import sys, time\nfrom pathlib import Path\nfrom duchenne.datasets.preparing import prepare as p\n"
         "from duchenne.datasets.loaders import load\np.BATCH_FRAMES = 1\n"
         "wait = lambda frames: time.sleep(0.5)\n"
         "p.prepare([load(sys.argv[1])], Path(sys.argv[2]), p.PrepareOptions('exact'), on_frames=wait)"

@@ -43,7 +43,7 @@ SHARED_NAMES = {
     "loss": {"training/face_detector", "training/landmarks"},
     "onnx_export": {"networks", "training/action_units"},
     "pool": {"training/face_detector", "training/landmarks"},
-    "prepare": {"commands", "datasets"},
+    "prepare": {"commands", "datasets/preparing"},
     "sample": {"commands", "synthesis/sets"},
     "sources": {"media", "training/face_detector", "training/landmarks"},
     "stills": {"datasets", "synthesis/sets"},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duchenne import errors
-    from duchenne.datasets.source_preparation import prepare
+    from duchenne.datasets.preparing.source_preparation import prepare
     from duchenne.detector import AUDetector
     from duchenne.detector.face_stream import FaceStream
     from duchenne.evaluation.evaluated_run import evaluate
@@ -50,7 +50,7 @@ _HOMES = {
     "SmoothingRule": "duchenne.smoothing",
     "evaluate": "duchenne.evaluation.evaluated_run",
     "load_system": "duchenne.training.trained_system",
-    "prepare": "duchenne.datasets.source_preparation",
+    "prepare": "duchenne.datasets.preparing.source_preparation",
     "render": "duchenne.synthesis.rendering",
     "to_dataframe": "duchenne.results",
     "to_row": "duchenne.results",

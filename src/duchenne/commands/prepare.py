@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from duchenne.commands.plain_console import PlainConsole
 from duchenne.commands.progress_bar import counted
-from duchenne.datasets.source_preparation import DataName, LandmarksName, PartName, SamplingName
+from duchenne.datasets.preparing.source_preparation import DataName, LandmarksName, PartName, SamplingName
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,7 +64,7 @@ def prepare(
     restart
         Discard an earlier preparation in the folder.
     """
-    from duchenne.datasets import source_preparation
+    from duchenne.datasets.preparing import source_preparation
 
     console = PlainConsole(stderr=True)
     with counted(console, "frames") as tell:

@@ -114,7 +114,7 @@ def reproduce(
         if data == "rendered":
             outcome = reproduce_rendered(experiment, on_progress)
         else:
-            from duchenne.datasets.prepare import PrepareOptions
+            from duchenne.datasets.preparing.prepare import PrepareOptions
             from duchenne.evaluation.experiment.release_sets import Releases
 
             options = PrepareOptions(sampling=sampling, step=step, poses=poses)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from duchenne.datasets.face_store import FaceStore
-from duchenne.datasets.prepare import PrepareOptions, done_frames, prepare
+from duchenne.datasets.preparing.prepare import PrepareOptions, done_frames, prepare
 from duchenne.datasets.recording import Release
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore

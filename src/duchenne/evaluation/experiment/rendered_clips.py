@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.preparing.prepare import PrepareOptions
 from duchenne.datasets.splits import make_splits
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_store, subjects_of
 from duchenne.evaluation.experiment.sizes import ExperimentSize

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.preparing.prepare import PrepareOptions
 from duchenne.datasets.samplings import Views
 from duchenne.datasets.splits import VALIDATION_PREFIX, make_splits
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_store, subjects_of

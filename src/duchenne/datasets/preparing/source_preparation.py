@@ -98,8 +98,8 @@ def prepare(
     with extras_named():
         from duchenne.datasets.loaders import load_all
         from duchenne.datasets.person_split import Part
-        from duchenne.datasets.prepare import PrepareOptions, done_frames
-        from duchenne.datasets.prepare import prepare as prepare_store
+        from duchenne.datasets.preparing.prepare import PrepareOptions, done_frames
+        from duchenne.datasets.preparing.prepare import prepare as prepare_store
 
         options = PrepareOptions(landmarks, sampling, step, seed, prefix, poses)
         releases = load_all(sources, data, None if part is None else Part(part))
