@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions, make_batches
+from duchenne.datasets.preparing.prepare import PrepareOptions, make_batches
 from duchenne.datasets.releases import releases
 from duchenne.datasets.samplings import SAMPLINGS, fera17_chance, sample_frames
 from duchenne.datasets.splits import SPLITS, Split, make_splits

@@ -14,9 +14,9 @@ import duchenne
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
     "errors extras files facs chosen_thresholds geometry poses published workers measures "
-    "pose_normalisation weights onnx_network cropping colour media faces tracking landmarks smoothing reliability "
-    "alignment location patches recognition neutral_faces results side_by_side detector "
-    "overlay diagnosis synthesis datasets networks training evaluation finding detection cluster study review "
+    "pose_normalisation weights devices onnx_network cropping colour media faces tracking landmarks smoothing "
+    "reliability alignment location patches recognition neutral_faces results side_by_side detector overlay diagnosis "
+    "synthesis datasets networks training evaluation finding detection cluster study review "
     "commands __main__"
 ).split()
 ROOMS = {
@@ -43,7 +43,7 @@ SHARED_NAMES = {
     "loss": {"training/face_detector", "training/landmarks"},
     "onnx_export": {"networks", "training/action_units"},
     "pool": {"training/face_detector", "training/landmarks"},
-    "prepare": {"commands", "datasets"},
+    "prepare": {"commands", "datasets/preparing"},
     "sample": {"commands", "synthesis/sets"},
     "sources": {"media", "training/face_detector", "training/landmarks"},
     "stills": {"datasets", "synthesis/sets"},

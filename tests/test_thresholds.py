@@ -56,8 +56,8 @@ def test_balanced_accuracy_by_hand():
     assert best_balanced_threshold(np.array([True, False]), np.array([0.2, 0.8])) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("count", "allowed"), [(12, 0), (13, 1), (48, 3), (50, 4), (100, 8), (1000, 80)])
-def test_at_most_the_share_is_called_and_a_step_lower_more(count, allowed):
+@pytest.mark.parametrize(("count", "allowed"), [(12, 0), (13, 0), (48, 2), (50, 3), (100, 7), (1000, 79)])
+def test_no_more_are_called_than_let_the_share_of_unseen_scores_be_expected(count, allowed):
     score = np.random.default_rng(count).permutation(np.linspace(0.01, 0.9, count))
     threshold = threshold_with_few_called(score)
     assert (score >= threshold).sum() == allowed
@@ -82,7 +82,7 @@ def test_a_threshold_is_raised_until_real_and_rendered_faces_at_rest_keep_the_li
     assert plain.rule == "raised"
     assert plain.balanced > free.balanced
     assert at_rest_called == pytest.approx(plain.called_at_rest)
-    assert at_rest_called == pytest.approx(0.08)
+    assert at_rest_called == pytest.approx(0.06)  # of 50 faces 3: an unseen one is the fourth of 51 or higher in 8%
     assert plain.called_on_rendered_at_rest == 0
     loud = np.linspace(0, 0.99, 100)[:, None]
     (both,) = choose_thresholds(["AU04"], faces, None, loud).aus

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from duchenne.cropping import Picture, cut
+from duchenne.devices import CPU, Device
 from duchenne.errors import LandmarkError, UsageError, WeightsError
 from duchenne.faces import FaceBox, box_from_landmarks
 from duchenne.facs import (
@@ -151,14 +152,15 @@ class Landmarker:
     Args:
         path: The network; None for the one inside the package.
         threads: Threads that the network uses within one face.
+        device: Where it is computed.
 
     Raises:
         WeightsError: The file is missing or is no landmarker.
     """
 
-    def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
+    def __init__(self, path: str | Path | None = None, threads: int = 1, device: Device = CPU) -> None:
         self.path = whole_weights(WEIGHTS_NAME) if path is None else Path(path)
-        self._session = open_network(self.path, threads, "landmarker")
+        self._session = open_network(self.path, threads, "landmarker", device)
         metadata = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarks.train")
         try:
             self.rule = CropRule(int(metadata["side_px"]), float(metadata["margin"]))

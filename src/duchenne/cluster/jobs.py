@@ -13,6 +13,8 @@ from duchenne.location.following import STRETCH_FRAMES
 from duchenne.media import Source, SourceKind
 
 PICTURES_PER_JOB = 8
+JOBS_AHEAD_PER_CPU = 2
+"""Jobs that are in work or done and not asked for yet, for each processor."""
 MOST_CHUNKS = 8
 """Of one video. Ours: what lies before a chunk is decoded to reach it, a twelfth of the work, so that a video in eight
 chunks costs 1.3 times the work of one and takes a fifth of its time."""

@@ -7,13 +7,12 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from duchenne.cluster.jobs import Job
+from duchenne.cluster.jobs import JOBS_AHEAD_PER_CPU, Job
 from duchenne.cluster.work import Setting, do
 from duchenne.errors import ClusterError, DuchenneError
 from duchenne.extras import needed
 
 LOCAL = "local"
-JOBS_PER_CPU = 2
 MOST_RETRIES = 5
 """How often a job is given again after its process or its machine was lost."""
 STORE_SHARE = 0.25
@@ -58,7 +57,7 @@ class RayTasks:
                 "num_cpus": workers,
                 "include_dashboard": False,
                 "object_store_memory": _LOCAL_STORE_BYTES,
-                "_system_config": {"automatic_object_spilling_enabled": False},
+                "_system_config": {"automatic_object_spilling_enabled": False, "worker_niceness": 0},
             }
         try:
             self._ray.init(**told)
@@ -117,7 +116,7 @@ class RayTasks:
         """How many jobs may be in work or done and not asked for yet."""
         has = self._ray.cluster_resources()
         by_memory = int(STORE_SHARE * has.get("object_store_memory", _LOCAL_STORE_BYTES) / self._largest_bytes)
-        return max(1, min(int(JOBS_PER_CPU * has.get("CPU", 1)), by_memory))
+        return max(1, min(int(JOBS_AHEAD_PER_CPU * has.get("CPU", 1)), by_memory))
 
     def _fill(self) -> None:
         """Begin jobs ahead, as far as the bound lets."""

@@ -9,6 +9,7 @@ from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
 from duchenne.detector.face_stream import FaceStream
 from duchenne.detector.picture_detection import PictureDetector
+from duchenne.devices import DeviceName
 from duchenne.errors import PictureWarning
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import largest
@@ -28,7 +29,7 @@ class AUDetector(PictureDetector):
     """Find faces and their action units in pictures and videos.
 
     A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
-    gives the same numbers. Two are equal if they are asked for the same and rest on the same files.
+    gives the same numbers, on the same device. Two are equal if they are asked for the same and rest on the same files.
 
     Example:
         >>> from duchenne.diagnosis import SAMPLE
@@ -44,6 +45,7 @@ class AUDetector(PictureDetector):
         aus: What is reported, in order.
         thresholds: By AU name.
         columns: Of a table of the faces; `to_dataframe` takes it where there may be none.
+        device: Where its networks are computed; `device.name` says what "auto" took.
 
     Args:
         aus: To report, as numbers or names: `[6, 12]`, `"6,12"`, `"AU12"`; None for all that the weights know.
@@ -58,11 +60,14 @@ class AUDetector(PictureDetector):
         unreliable: What tables do with the occurrence of AUs that are not `FaceAUs.reliable`: "keep" it, or write 9 for
             it ("blank").
         workers: Frames of a video that are worked on side by side; None for one per core.
+        device: Where networks are computed: "cpu", "cuda", "coreml", "openvino" or "directml"; "auto" for the first of
+            CUDA, DirectML and OpenVINO that is installed and works, else the processor.
 
     Raises:
         UsageError: An option makes no sense, names an AU that the weights do not know, or asks for sides that they do
             not tell apart or for thresholds that they do not hold.
         WeightsError: The weights are missing or altered.
+        DeviceError: A device was asked for by name and cannot be used here.
     """
 
     def __init__(
@@ -77,10 +82,11 @@ class AUDetector(PictureDetector):
         smooth: bool = False,
         unreliable: Unreliable = "keep",
         workers: int | None = None,
+        device: DeviceName = "auto",
     ) -> None:
         names = None if aus is None else parse_aus(aus)
         asked = asked_thresholds(thresholds, names or AU_NAMES)
-        others = (largest_face, min_face_px, sides, weights, smooth, unreliable)
+        others = (largest_face, min_face_px, sides, weights, smooth, unreliable, device)
         self._open(DetectionOptions(names, asked, *others), workers)
 
     @classmethod
@@ -198,7 +204,7 @@ class AUDetector(PictureDetector):
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
         found = follower.locate(frame)
         faces = largest(found) if self.options.largest_face else found
-        aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
+        aligned = [align(frame.pixels, face.landmarks.points, self._reader.margin_px) for face in faces]
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
         return FoundFaces(faces, [look_of(face.pixels) for face in aligned], results, follower.small)
 

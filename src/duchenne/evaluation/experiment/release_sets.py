@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.preparing.prepare import PrepareOptions
 from duchenne.datasets.splits import make_splits
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError

@@ -1,7 +1,7 @@
 """The probability from which each AU is said to occur: two sets, chosen on faces that the network has not learnt from.
 
 `balanced` has the best balanced accuracy, (true positive rate + true negative rate) / 2, then is raised until the AU is
-called on at most `MOST_CALLED` of the faces without any AU: of the validation faces and of the rendered heads, each
+expected to be called on at most `MOST_CALLED` of unseen faces without any AU: of real ones and of rendered heads, each
 apart. `f1` has the best F1. An AU with fewer than `LEAST_POSITIVES` among the validation faces takes both from rendered
 faces, where there are some.
 
@@ -193,13 +193,19 @@ def best_balanced_threshold(truth: Bool[np.ndarray, " n"], score: Float[np.ndarr
 
 
 def threshold_with_few_called(score: Float[np.ndarray, " m"], most: float = MOST_CALLED) -> float:
-    """Return the lowest threshold, to `DECIMALS`, that at most this share of the scores reaches; above 1 if none is.
+    """Return the lowest threshold, to `DECIMALS`, that at most this share of unseen scores is expected to reach.
+
+    It lies just above one of the scores, and an unseen one reaches the k-th highest of n with probability k / (n + 1);
+    so of few scores fewer reach it than the share would let. It is above 1 where no threshold is high enough, and above
+    the highest score where there are too few to promise the share.
+
+    Source: the quantile of split conformal prediction (Vovk et al., Algorithmic Learning in a Random World, 2005).
 
     Example:
-        >>> threshold_with_few_called(np.array([0.1, 0.2, 0.3, 0.4]), most=0.25)
+        >>> threshold_with_few_called(np.array([0.1, 0.2, 0.3, 0.4]), most=0.4)
         0.3001
     """
-    allowed = int(np.floor(most * len(score) + 1e-9))
+    allowed = max(0, int(np.floor(most * (len(score) + 1) + 1e-9)) - 1)
     if allowed >= len(score):
         return 0.0
     highest_refused = float(np.sort(score)[::-1][allowed])
