@@ -82,12 +82,12 @@ def test_a_threshold_is_raised_until_real_and_rendered_faces_at_rest_keep_the_li
     assert plain.rule == "raised"
     assert plain.balanced > free.balanced
     assert at_rest_called == pytest.approx(plain.called_at_rest)
-    assert at_rest_called == pytest.approx(0.06)  # of 50 faces 3: an unseen one is the fourth of 51 or higher in 8%
+    assert at_rest_called == pytest.approx(0.06)  # of 50 faces 3: an unseen one is among the 4 highest of 51 in 8%
     assert plain.called_on_rendered_at_rest == 0
     loud = np.linspace(0, 0.99, 100)[:, None]
     (both,) = choose_thresholds(["AU04"], faces, None, loud).aus
-    assert both.balanced == pytest.approx(0.9101, abs=1e-4)  # .92, .93 ... .99 are called, .91 is not
-    assert both.called_on_rendered_at_rest == 0.08
+    assert both.balanced == pytest.approx(0.9201, abs=1e-4)  # .93, .94 ... .99 are called, .92 is not
+    assert both.called_on_rendered_at_rest == 0.07
     assert both.called_at_rest < 0.08
     assert both.f1 == plain.f1 == free.f1
 
