@@ -97,7 +97,7 @@ def check_device(name: str) -> None:
 
 def _first_usable() -> Device:
     there = onnxruntime.get_available_providers()
-    faults = []
+    faults: list[str] = []
     for name in _TAKEN_BY_AUTO:
         if DEVICES[name].provider in there:
             if not (fault := fault_of(name)):
