@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -228,3 +229,22 @@ def test_a_process_killed_in_the_middle_of_a_video_changes_nothing(study, tmp_pa
     assert told.frames > FRAMES
     assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_the_simulation_agrees_with_what_can_be_reckoned_by_hand():
+    path = Path(__file__).parents[1] / "benchmarks" / "corpus_simulation.py"
+    spec = importlib.util.spec_from_file_location("corpus_simulation", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Its dataclass looks itself up.
+    spec.loader.exec_module(module)
+    frames, free = np.array([3000.0, 1000.0, 2000.0]), module.Rates(5.0, 0.01, 0.0, 0.0)
+    assert module.shards_s(frames, 1, free) == pytest.approx(5 + 60)
+    assert module.shards_s(frames, 2, free) == pytest.approx(5 + 50)
+    assert module.shards_s(frames, 99, free) == pytest.approx(5 + 30)
+    assert module.ray_s(frames, 1, free) == pytest.approx(5 + 60)
+    assert module.ray_s(frames, 99, free, chunk_frames=1000) == pytest.approx(5 + 10)
+    slow = module.Rates(0.0, 0.01, 0.0, 0.02)  # The process that takes the frames is the bottleneck.
+    assert module.ray_s(frames, 99, slow, chunk_frames=1000) == pytest.approx(10 + 6000 * 0.02)
+    ahead = module.Rates(0.0, 0.01, 0.001, 0.0)  # Chunks of one video, each after what lies before it.
+    assert module.ray_s(np.array([4000.0]), 4, ahead, chunk_frames=1000) == pytest.approx(10 + 3)
+    assert module.lengths_h(1000).sum() == pytest.approx(1000)
