@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from duchenne import AUDetector
-from duchenne.cluster.jobs import JOBS_AHEAD_PER_CPU, MOST_CHUNKS, Chunk
+from duchenne.cluster.jobs import CHUNKS, JOBS_AHEAD_PER_CPU, MOST_CHUNK_FRAMES, Chunk
 from duchenne.cluster.work import Setting, do
 from duchenne.detection import RunOptions, asked_of
 from duchenne.diagnosis import SAMPLE
@@ -93,7 +93,8 @@ def ray_s(frames: np.ndarray, cores: int, rates: Rates, chunk_frames: int = 60 *
 
 def _chunks(frames: np.ndarray, chunk_frames: int):
     for length in frames:
-        count = max(1, min(MOST_CHUNKS, round(length / chunk_frames)))
+        own = min(max(chunk_frames, length / CHUNKS), MOST_CHUNK_FRAMES)
+        count = max(1, round(length / own))
         for k in range(count):
             yield length / count, k * length / count
 

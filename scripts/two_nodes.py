@@ -62,7 +62,12 @@ def start(k: int, stack: ExitStack, folder: Path) -> None:
 
 def environment() -> dict[str, str]:
     """Return the environment of all commands; without a proxy, which the namespaces cannot reach."""
-    own = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}
+    own = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+        "RAY_AUTH_MODE": "disabled",
+        "OMP_NUM_THREADS": "1",
+    }
     return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")} | own
 
 
