@@ -31,6 +31,7 @@ def train(
     sampling: Literal["all", "balanced"] | None = None,
     graded_share: float | None = None,
     rest_times: int | None = None,
+    max_faces: int | None = None,
     start: Path | None = None,
     freeze: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     accelerator: str = "auto",
@@ -79,6 +80,9 @@ def train(
     rest_times
         How often faces with mean grades and without any AU are used for each time that the others are; default: the
         recipe's.
+    max_faces
+        Training faces of a classical system at most, drawn by the seed; default: 20,000. Histograms of more faces than
+        fit in memory lie in a file in --out meanwhile (half of 10 GB for 415,000).
     start
         Initial weights, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
         pretrained for the package's own network (recipe symmetric).
@@ -117,6 +121,7 @@ def train(
             sampling=sampling,
             graded_share=graded_share,
             rest_times=rest_times,
+            max_faces=max_faces,
             start=None if start is None else with_new_name(start),
             freeze=freeze,
             accelerator=accelerator,

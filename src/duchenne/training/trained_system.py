@@ -45,6 +45,7 @@ def train(
     sampling: SamplingName | None = None,
     graded_share: float | None = None,
     rest_times: int | None = None,
+    max_faces: int | None = None,
     start: str | Path | None = None,
     freeze: Sequence[str] = (),
     accelerator: str = "auto",
@@ -88,6 +89,7 @@ def train(
         sampling: Each face once an epoch, or faces with rare action units more often.
         graded_share: Share of each batch that are faces with mean grades.
         rest_times: How often faces with mean grades but without any AU are seen for each time that others are.
+        max_faces: Training faces of a classical system at most; more than fit in memory lie in a file in `out`.
         start: What to begin from: a folder of a trained system, a file of duchenne export, or "pretrained".
         freeze: Beginnings of names of parameters that do not learn.
         accelerator: "auto", "cpu", "cuda" or "mps".
@@ -114,6 +116,7 @@ def train(
         sampling=sampling,
         graded_share=graded_share,
         rest_times=rest_times,
+        max_faces=max_faces,
         freeze=tuple(freeze) or None,
     )
     note = on_note or (lambda _: None)
