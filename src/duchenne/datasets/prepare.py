@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from duchenne.datasets.picture_files import check_unchanged, contents_of
 from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, into_crop, prepare_recording
 from duchenne.datasets.prepare_report import make_report, row_of
 from duchenne.datasets.recording import Notes, Recording, Release
 from duchenne.datasets.samplings import SAMPLINGS, Views, sample_frames
-from duchenne.datasets.source_contents import check_unchanged, contents_of
 from duchenne.datasets.splits import VALIDATION_PREFIX
 from duchenne.datasets.store import read_store_json
 from duchenne.datasets.store_files import (
