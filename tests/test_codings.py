@@ -3,17 +3,19 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pympi
 import pytest
 
+from clips import write_clip
 from duchenne.commands import run
 from duchenne.errors import StudyError, UsageError
 from duchenne.study.codings.au_labels import AULabel, label_in_name, parse_labels
-from duchenne.study.codings.boris import write_boris
+from duchenne.study.codings.boris_writing import write_boris
 from duchenne.study.codings.code_table import write_code_table
-from duchenne.study.codings.coding import CodedAU, CodedEvent, CodedSpan, Coding
+from duchenne.study.codings.coding import CodedAU, CodedEvent, CodedSpan, Coding, coding_from
 from duchenne.study.codings.elan import write_elan
 from duchenne.study.codings.frame_tables import read_frame_table
 from duchenne.study.codings.reading import read_codes
@@ -24,6 +26,8 @@ EVENTS = (
     CodedEvent("anna.mp4", "anna", "AU12", 4.0, 4.4, 5.0, "L"),
     CodedEvent("anna.mp4", "anna", "AU06", 1.2, 2.5),
     CodedEvent("anna.mp4", "ben", "AU06", 3.0, 3.2, scorable=False),
+    CodedEvent("anna.mp4", "ben", "AU12", 5.0, 7.0, 3.0, "L"),
+    CodedEvent("anna.mp4", "ben", "AU12", 6.0, 8.0, 2.0, "R"),
 )
 CODING = Coding(
     EVENTS,
@@ -145,13 +149,41 @@ def test_our_boris_project_holds_what_the_format_asks_for(tmp_path):
     assert observation["file"]["1"] == ["/videos/anna.mp4"]
     times = [event[0] for event in observation["events"]]
     assert times == sorted(times)
-    for behaviour in codes:  # State events of a subject and behaviour come in pairs with the same modifiers.
-        for subject in subjects:
-            pairs = [event for event in observation["events"] if (event[1], event[2]) == (subject, behaviour)]
-            assert [one[3] for one in pairs[::2]] == [one[3] for one in pairs[1::2]]
+    for state in {tuple(event[1:4]) for event in observation["events"]}:  # Subject, behaviour and modifiers: in pairs.
+        assert sum(tuple(event[1:4]) == state for event in observation["events"]) % 2 == 0, state
     assert {len(event) for event in observation["events"]} == {5}
     assert {event[2] for event in observation["events"]} <= codes
     assert {event[1] for event in observation["events"]} <= subjects
+
+
+@pytest.mark.parametrize("name", ["boris_tabular.csv", "boris_aggregated.csv"])
+def test_what_boris_makes_of_our_project_is_what_we_wrote(name):
+    """BORIS 8.27.4 opened the project that `write_boris` makes of CODING, found no fault, and exported these."""
+    found = read_codes([Path(__file__).parent / "data" / name])
+    assert content(found)[0] == content(CODING)[0]
+    assert content(found)[2] == content(CODING)[2]
+    assert found.notes == ()
+
+
+def test_boris_is_told_the_length_of_videos_that_are_there(tmp_path):
+    """Without it BORIS finds a fault in the project and exports nothing."""
+    video = write_clip(tmp_path / "anna.mp4", 45)
+    write_boris(CODING, {"anna.mp4": str(video)}, tmp_path / "a.boris")
+    (told,) = json.loads((tmp_path / "a.boris").read_text(encoding="utf-8"))["observations"].values()
+    assert told["media_info"]["length"] == {str(video): pytest.approx(1.5, abs=0.05)}
+    assert told["media_info"]["fps"] == {str(video): 30.0}
+    assert told["media_info"]["hasAudio"] == {str(video): False}
+
+
+@pytest.mark.parametrize("kind", ["eaf", "boris"])
+def test_events_that_overlap_are_written_without(kind, tmp_path):
+    """No tier and no state can hold them; the higher grade counts, as in `agree`."""
+    events = [CodedEvent("a.mp4", "", "AU06", *times, grade) for *times, grade in ((1.0, 3.0, 2.0), (2.0, 4.0, 4.0))]
+    coding = coding_from([*events, CodedEvent("a.mp4", "", "AU06", 2.5, 2.75, scorable=False)], [])
+    path = tmp_path / f"a.{kind}"
+    write_boris(coding, {}, path) if kind == "boris" else write_elan(coding, "a.mp4", "a.mp4", path)
+    found = [(one.onset_s, one.offset_s, one.letter) for one in read_codes([path]).events]
+    assert sorted(found) == [(1.0, 2.0, "B"), (2.0, 2.5, "D"), (2.5, 2.75, "ns"), (2.75, 4.0, "D")]
 
 
 TABULAR = """Observation id,Date,Subject,Behavior,Category,Modifier #1,Behavior type,Time,Media file name,Comment

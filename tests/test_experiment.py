@@ -39,7 +39,9 @@ from duchenne.location import Location
 from duchenne.measures.intervals import Bootstrap
 from duchenne.networks.region_config import PAPER
 from duchenne.poses import pose_numbers
+from duchenne.training.classical.chain import videos_of
 from duchenne.training.recipes.deep import Adadelta, DeepRecipe
+from duchenne.training.systems import load_system
 from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
 from toy_faces import head
 from toy_store import toy_store
@@ -60,7 +62,7 @@ def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing_and_the_gr
     assert recipes["convnet"].network.layers == region.network.patch_layers
     assert recipes["convnet"].optimiser == replace(region.optimiser, learning_rate=1e-3)
     assert recipes["region-unweighted"].network == region.network
-    assert not recipes["region-unweighted"].weighted
+    assert recipes["region-unweighted"].skew_power == 0
     with pytest.raises(UsageError, match="'nobody' takes no part"):
         experiment_recipes(replace(SIZES["quick"], systems=("nobody",)), 0)
 
@@ -214,6 +216,7 @@ def test_what_is_missing_is_named(words, code, message, tmp_path, monkeypatch, c
     assert not (tmp_path / "reproduced" / "sets" / "in-domain").exists()
 
 
+STILLS = ("within", "across", "poses")
 TINY = ExperimentSize("tiny", 10, 8, 2, 2, 1.0, ("region", "region-49"), 20)
 
 
@@ -223,7 +226,7 @@ def reproduced(tmp_path_factory):
     calls = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)  # Drawing takes most of the time.
-        outcome = reproduce_rendered(Experiment(TINY, folder), calls.append)
+        outcome = reproduce_rendered(Experiment(TINY, folder, roles=STILLS), calls.append)
     assert outcome.failures == ()
     return folder, calls
 
@@ -247,11 +250,35 @@ def test_more_systems_are_added_by_workers_and_nothing_is_done_twice(reproduced)
     size = replace(TINY, systems=("region", "fera17", "svm"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)
-        outcome = reproduce_rendered(Experiment(size, folder, workers=2), lambda stage: None)
+        outcome = reproduce_rendered(Experiment(size, folder, workers=2, roles=STILLS), lambda stage: None)
     assert outcome.failures == ()
     after = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}
     assert len(after) == len(before) + 6
     assert all(after[path] == stamp for path, stamp in before.items())
+
+
+def test_rendered_clips_are_a_sequence_each_and_only_they_give_the_fera17_baseline_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("duchenne.synthesis.sets.protocols.BP4D_TASKS", 2)
+    monkeypatch.setattr("duchenne.evaluation.experiment.rendered_clips.SECONDS", 0.5)
+    monkeypatch.setattr("duchenne.evaluation.experiment.rendered_clips.SIDE_PX", 64)
+    monkeypatch.setattr("duchenne.evaluation.experiment.rendered_sets.rendered_settings", lambda *_: [])
+    monkeypatch.setattr("duchenne.datasets.preparation._locator", _Locator)
+    calls = []
+    size = replace(TINY, systems=("fera17", "convnet"), draws=0)
+    outcome = reproduce_rendered(Experiment(size, tmp_path), calls.append)
+    assert outcome.failures == ()
+    (run,) = read_runs(tmp_path / "runs")
+    assert (run.origin.system, run.origin.role, run.origin.data) == ("fera17", "clips", "rendered clips")
+    store = PreparedStore(tmp_path / "sets" / "clips.store")
+    assert store.in_time.all()
+    videos = videos_of(store)
+    assert len(np.unique(videos)) == 8 * 2
+    assert all((np.diff(store.frame[videos == video]) == 1).all() for video in np.unique(videos))
+    system = load_system(tmp_path / "systems" / "fera17-0-clips")
+    assert "note" not in system.metadata
+    assert not any("do not follow one another" in call.remark for call in calls)
+    assert "systems_clips.csv" in {path.name for path in (tmp_path / "report").iterdir()}
+    assert "Clips: rendered people" in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_evaluate_gives_what_the_experiment_gave(reproduced, tmp_path, capsys):

@@ -5,12 +5,14 @@
     ├── MediaError          a picture, a video or a camera cannot be read          exit code 1
     ├── OutputError         a result cannot be written (no folder, disk full)      exit code 1
     ├── LandmarkError       landmarks carry no scale or are not finite             exit code 1
+    ├── DeviceError         a device that was asked for cannot compute networks    exit code 1
     ├── WeightsError        a weights file is missing, altered or of another kind  exit code 1
     ├── SynthesisError      a head cannot be drawn as asked, or its data is absent exit code 1
     ├── DatasetError        a data set or a prepared store cannot be used          exit code 1
     ├── TrainingError       training data or a checkpoint cannot be used           exit code 1
     ├── EvaluationError     scores or runs cannot be evaluated or reported         exit code 1
     ├── ParquetError        a Parquet file is damaged, or is none                  exit code 1
+    ├── ClusterError        the machines of a cluster cannot do the work           exit code 1
     ├── StudyError          results, codes or people do not go together            exit code 1
     └── MissingExtraError   a library is not installed that only this work needs   exit code 1
 
@@ -46,6 +48,14 @@ class LandmarkError(DuchenneError):
     """Landmarks carry no scale or are not finite."""
 
 
+class DeviceError(DuchenneError):
+    """A device that was asked for by name cannot compute networks here."""
+
+
+class DeviceWarning(UserWarning):
+    """A device is installed and does not start, so that another was taken."""
+
+
 class WeightsError(DuchenneError):
     """A weights file is missing, altered or of another kind."""
 
@@ -72,6 +82,10 @@ class ParquetError(DuchenneError):
 
 class MissingExtraError(DuchenneError):
     """A library is not installed that only this work needs; the message names the extra that brings it."""
+
+
+class ClusterError(DuchenneError):
+    """The machines of a cluster cannot do the work, or read other sources than this one."""
 
 
 class StudyError(DuchenneError):

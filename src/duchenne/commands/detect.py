@@ -1,6 +1,7 @@
 """`duchenne detect`: faces and their action units in pictures, videos or a camera."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from duchenne.commands.plain_console import COMMAND_LINE
 
 if TYPE_CHECKING:
+    from duchenne.cluster.ray_finder import RayFinder
     from duchenne.detection import RunOptions
     from duchenne.detector import AUDetector
     from duchenne.results.detection_options import DetectionOptions
@@ -19,6 +21,7 @@ def detect(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     output_dir: Path | None = None,
     output_format: Annotated[Literal["csv", "parquet", "jsonl"], Parameter(name="--format")] = "csv",
+    shard: str | None = None,
     like: Path | None = None,
     overlay: Path | None = None,
     columns: str | None = None,
@@ -36,7 +39,9 @@ def detect(
     unreliable: Literal["keep", "blank"] = "keep",
     abstain: Annotated[bool, Parameter(negative=(), show=False)] = False,
     neutral: Path | None = None,
+    device: Literal["auto", "cpu", "cuda", "coreml", "openvino", "directml"] = "auto",
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
+    ray: str | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
@@ -66,6 +71,9 @@ def detect(
         the same options has finished are kept and not made again.
     output_format
         Format of the files in `--output-dir`.
+    shard
+        Do only this share of the sources, for example 2/10, beside `--output-dir`. Ten such commands on machines that
+        share a folder do the work of one; `duchenne merge` makes one result of theirs.
     like
         Use the options of an earlier result, from its record (FILE.json); options given on the command line take
         precedence. Without sources, run again on those of the record, whose content must be unchanged.
@@ -114,8 +122,15 @@ def detect(
         picture named after each person (anna.jpg for clips/anna_2.mp4), or a .csv with person or source, and picture
         (docs/columns.md). It corrects the scores of those action units for which this improved the results (see the
         model card).
+    device
+        Where the networks are computed. auto: the first of CUDA, DirectML and OpenVINO that is installed and works,
+        else the CPU. The record of the result names the device; docs/devices.md says how to install each.
     workers
         Number of frames processed in parallel; default: one per core.
+    ray
+        Find the faces on the machines of a Ray cluster, which must see the sources under the same paths: its address,
+        auto for the one of this machine, or local for `--workers` processes. Long videos are divided. Results are those
+        of one machine, byte for byte. Needs pip install 'duchenne[cluster]'.
     overwrite
         Replace existing output files.
     restart
@@ -129,6 +144,7 @@ def detect(
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.results.detection_options import DetectionOptions
+    from duchenne.results.shards import Shard
 
     if not sources and like is None:
         raise UsageError(
@@ -139,12 +155,12 @@ def detect(
     groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
     options = RunOptions(
         output, overlay, start, end, step, overwrite, restart, groups, output_dir, f".{output_format}",
-        COMMAND_LINE.get(), every_frame,
+        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard), ray,
     )  # fmt: skip
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names, thresholds_from(thresholds, names or AU_NAMES), largest_face, min_face, sides, weights, smooth,
-        "blank" if abstain else unreliable,
+        "blank" if abstain else unreliable, device,
     )  # fmt: skip
     if like is not None:
         return _run_like(like, (chosen, neutral, workers), sources, options, quiet)
@@ -203,6 +219,8 @@ def _run(
     from duchenne.errors import MediaError
     from duchenne.media import expand_sources
 
+    if detector.device.name != "cpu":
+        remarks = [*remarks, f"Networks run on {detector.device.name} ({detector.device.provider})."]
     has_output = options.output is not None or options.output_dir is not None
     with Report(detector.thresholds, has_output=has_output, quiet=quiet) as report:
         for remark in remarks:
@@ -212,6 +230,13 @@ def _run(
             report.problem(problem if isinstance(problem, MediaError) else MediaError(str(problem)))
         if not found:
             return 1
-        state = run_detection(detector, found, options, report)
+        with nullcontext() if options.ray is None else _ray_finder(detector, options, options.ray) as finder:
+            state = run_detection(detector, found, options, report, finder)
         report.end(state, options.output, options.output_dir, options.overlay)
     return 1 if problems or state.problems else 0
+
+
+def _ray_finder(detector: "AUDetector", options: "RunOptions", address: str) -> "RayFinder":
+    from duchenne.cluster.ray_finder import RayFinder
+
+    return RayFinder(detector, options, address)

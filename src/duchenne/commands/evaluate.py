@@ -17,7 +17,7 @@ def evaluate(
     valid: list[Path] | None = None,
     name: str | None = None,
     protocol: str = "all faces of the set",
-    role: Literal["within", "across", "poses", "other"] = "other",
+    role: Literal["within", "across", "poses", "clips", "other"] = "other",
     subjects: str | None = None,
     learnt_people: Literal["refuse", "leave-out", "mark"] = "refuse",
     draws: int = 1000,
@@ -43,7 +43,7 @@ def evaluate(
         How faces were split and sampled, in words; stored with the numbers.
     role
         Table of the report to which the run belongs: within (Table 2), across (Table 3), poses (Table 4, Figures 6 and
-        7).
+        7), clips (faces in time).
     subjects
         Test only these subjects, for example F001,M003.
     learnt_people

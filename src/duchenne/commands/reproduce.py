@@ -32,7 +32,12 @@ def reproduce(
     quick: bool = False,
     seeds: int = 1,
     systems: Annotated[tuple[str, ...], _LIST] = (),
-    experiments: Annotated[tuple[Literal["within", "across", "poses"], ...], _LIST] = ("within", "across", "poses"),
+    experiments: Annotated[tuple[Literal["within", "across", "poses", "clips"], ...], _LIST] = (
+        "within",
+        "across",
+        "poses",
+        "clips",
+    ),
     people: int | None = None,
     epochs: float | None = None,
     size: Literal["compact", "paper"] = "compact",
@@ -72,7 +77,8 @@ def reproduce(
     systems
         Systems to train, such as region convnet; default: all.
     experiments
-        within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7.
+        within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7. clips: rendered faces in
+        time, for the FERA 2017 baseline and two systems to compare with.
     people
         Rendered people in each set (a quarter as many test in nine poses).
     epochs

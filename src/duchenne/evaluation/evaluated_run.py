@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from duchenne.evaluation.runs import Run
 
 LearntPeople = Literal["refuse", "leave-out", "mark"]
-RoleName = Literal["within", "across", "poses", "other"]
+RoleName = Literal["within", "across", "poses", "clips", "other"]
 
 
 def evaluate(

@@ -14,8 +14,8 @@ from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 from duchenne.poses import FERA17_POSES
 
-Role = Literal["within", "across", "poses", "other"]
-"""Of the paper's experiments: Table 2, Table 3, Table 4 with Figures 6 and 7, or none of them."""
+Role = Literal["within", "across", "poses", "clips", "other"]
+"""Of the experiments: Table 2, Table 3, Table 4 with Figures 6 and 7, rendered clips over time, or none of them."""
 Measure = Literal["f1", "nf1", "apr", "napr", "aroc"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 Intervals = Mapping[Measure, tuple[float, float] | None]

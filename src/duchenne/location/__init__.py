@@ -13,6 +13,7 @@ from PIL import Image
 
 from duchenne.alignment import crop_transform
 from duchenne.cropping import Picture
+from duchenne.devices import CPU, Device
 from duchenne.errors import LandmarkError
 from duchenne.faces import (
     NETWORK_FACE_PX,
@@ -92,13 +93,16 @@ class FaceLocator:
     Attributes:
         landmarker: Of the faces.
 
+    Args:
+        device: Where the networks are computed.
+
     Raises:
         WeightsError: The weights are missing or altered.
     """
 
-    def __init__(self) -> None:
-        self._face_detector = FaceDetector()
-        self.landmarker = Landmarker()
+    def __init__(self, device: Device = CPU) -> None:
+        self._face_detector = FaceDetector(device=device)
+        self.landmarker = Landmarker(device=device)
 
     def locate(self, pixels: Picture, min_face_px: float | None = None, *, still: bool = False) -> Location:
         """Return the faces of a picture.
@@ -114,11 +118,26 @@ class FaceLocator:
             still: Whether it is a still picture: where it seems to show no face, it is turned as well.
         """
         refused: Counter[Refusal] = Counter()
-        looks = self._looks(pixels, min_face_px, still)
+        looks = self.looks(pixels, min_face_px, still)
         faces: list[LocatedFace] = []
         for look, least_px in looks:
             boxes = [box for box in look.faces if box.box[2] >= least_px]
             faces += self._located_among(pixels, boxes, [face for face in faces if is_certain(face)], refused)
+        return self.decide(pixels, faces, refused, looks[-1][0], still=still)
+
+    def decide(
+        self, pixels: Picture, faces: Sequence[LocatedFace], refused: Counter[Refusal], finest: FaceSearch, still: bool
+    ) -> Location:
+        """Return which of the faces in the boxes are reported, and those of the turned picture.
+
+        Args:
+            pixels: The picture.
+            faces: That were found in it, the right way up.
+            refused: Boxes that gave no face.
+            finest: The last look at it.
+            still: As in `locate`.
+        """
+        refused = Counter(refused)
         sure = [face for face in faces if is_certain(face)]
         doubtful = [face for face in faces if not is_certain(face)]
         for face in tuple(doubtful):
@@ -126,12 +145,12 @@ class FaceLocator:
         if still and not sure:
             doubtful += self._turned(pixels, sure)
         found = _surest(doubtful)
-        faces = sure + [face for face in found if _is_reported(face)]
-        refused[Refusal.DOUBTFUL] += len(sure) + len(found) - len(faces)
-        faces = sorted(faces, key=lambda face: -face.box.confidence)
-        return Location(faces, +refused, SmallFaces.of(looks[-1][0]))
+        reported = sure + [face for face in found if _is_reported(face)]
+        refused[Refusal.DOUBTFUL] += len(sure) + len(found) - len(reported)
+        faces = sorted(reported, key=lambda face: -face.box.confidence)
+        return Location(faces, +refused, SmallFaces.of(finest))
 
-    def _looks(self, pixels: Picture, min_face_px: float | None, still: bool) -> list[tuple[FaceSearch, float]]:
+    def looks(self, pixels: Picture, min_face_px: float | None, still: bool) -> list[tuple[FaceSearch, float]]:
         """Return what one or two looks at a picture find, each with the smallest face that is taken from it."""
         size = pixels.shape[0], pixels.shape[1]
         smallest_px = smallest_face_px(*size) if still and min_face_px is None else min_face_px
@@ -185,11 +204,15 @@ class FaceLocator:
 
     def locate_in(self, pixels: Picture, box: FaceBox) -> LocatedFace | Refusal:
         """Return the face in a box, or why there is none to work on; how plausible it is counts for its confidence."""
-        landmarks = self.landmarker.locate(pixels, box)
-        if landmarks.confidence < MIN_FACE_CONFIDENCE:
-            return Refusal.DOUBTFUL
-        sure = plausibility(box.confidence, landmarks)
-        return located(replace(box, confidence=box.confidence * sure), replace(landmarks, confidence=sure))
+        return face_in(box, self.landmarker.locate(pixels, box))
+
+
+def face_in(box: FaceBox, landmarks: FaceLandmarks) -> LocatedFace | Refusal:
+    """Return the face that landmarks make in the box in which they were found, or why it is none."""
+    if landmarks.confidence < MIN_FACE_CONFIDENCE:
+        return Refusal.DOUBTFUL
+    sure = plausibility(box.confidence, landmarks)
+    return located(replace(box, confidence=box.confidence * sure), replace(landmarks, confidence=sure))
 
 
 def is_known(box: FaceBox, known: Sequence[FaceBox]) -> bool:

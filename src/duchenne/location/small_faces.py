@@ -35,9 +35,11 @@ class SmallFaces:
         return self.places >= _SEVERAL
 
     @property
-    def note(self) -> str:
-        """What a reader of the results should know where they are likely."""
-        return f"{self.places} places in it look like faces {_as_small_as(self.smallest_px)}"
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results should know."""
+        if not self.are_likely:
+            return ()
+        return (f"{self.places} places in it look like faces {_as_small_as(self.smallest_px)}",)
 
 
 @dataclass

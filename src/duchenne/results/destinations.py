@@ -181,6 +181,7 @@ class FilePerSource(Nowhere):
         facts: Of the run.
         overwrite: Whether results that are there may be replaced.
         restart: Throw interrupted results away.
+        own: Those of the sources that are to be done; None for all. The names of files rest on all.
         drawn: Where the overlay of each source goes, by name; None without overlays. A source without its overlay is
             done again, and a video with one from its beginning.
 
@@ -199,6 +200,7 @@ class FilePerSource(Nowhere):
         *,
         overwrite: bool,
         restart: bool,
+        own: Sequence[Source] | None = None,
         drawn: Mapping[str, Path] | None = None,
     ) -> None:
         super().__init__()
@@ -208,10 +210,11 @@ class FilePerSource(Nowhere):
         self._columns, self._facts, self._overwrite, self._restart = columns, facts, overwrite, restart
         self._open: dict[str, OneFile] = {}
         self._drawn, self._again = drawn, set[str]()
-        for source in sources:
+        own = sources if own is None else own
+        for source in own:
             if (record := self._former(source)) is not None:
                 self.done[source.name] = record
-        left = (source for source in sources if source.name not in self.done)
+        left = (source for source in own if source.name not in self.done)
         begun = next((RunRecord(self._paths[source.name], {}).lies_there() for source in left), False)
         self.goes_on = bool(self.done) or bool(self._again) or begun
         make_folder(folder)

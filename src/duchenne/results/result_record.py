@@ -18,12 +18,13 @@ from typing import Any
 
 import duchenne
 from duchenne.errors import UsageError
+from duchenne.extras.runtimes import installed_runtimes
 from duchenne.files.whole_files import beside
 from duchenne.media.content import Content, content_of
 
 RECORD_SUFFIX = ".json"
 _FORMAT = "duchenne result 1"
-_NUMBERS_REST_ON = ("numpy", "onnxruntime", "pillow", "av")
+_NUMBERS_REST_ON = ("numpy", "pillow", "av")
 HOW_TO_CITE = (
     "Ali, A. M., Alkabbany, I., Farag, A., Bennett, I., & Farag, A. (2017). Facial Action Units Detection Under Pose "
     "Variations Using Deep Regions Learning. International Conference on Affective Computing and Intelligent "
@@ -168,7 +169,7 @@ def make_record(
         options=facts.options,
         weights=facts.weights,
         fingerprint=facts.digest,
-        sources=[_of_source(source) for source in sources],
+        sources=[described(source) for source in sources],
         counts=counts,
         problems=[source.problem for source in sources if source.problem is not None],
         notes=[f"{source.name}: {note}" for source in sources for note in source.notes],
@@ -222,6 +223,7 @@ def _check_shape(record: ResultRecord) -> None:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages on which numbers rest, those of extras where they are."""
     found = {"python": platform.python_version(), **{name: version(name) for name in _NUMBERS_REST_ON}}
+    found |= installed_runtimes()
     with suppress(PackageNotFoundError):
         found["pi-heif"] = version("pi-heif")
     return found
@@ -244,8 +246,8 @@ def code_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _of_source(source: SourceRecord) -> dict[str, Any]:
-    """Return what the record says of a source; when a file was touched says nothing to others."""
+def described(source: SourceRecord) -> dict[str, Any]:
+    """Return what a record says of a source; when a file was touched says nothing to others."""
     content = source.content
     return {
         "name": source.name,

@@ -58,12 +58,14 @@ class Setting:
         train_set: Its train and valid parts are used.
         test_sets: By role; their test parts are used.
         further: Further folds of a cross-validation: a system each, all their scores in one run.
+        systems: Those that take part; empty for all.
     """
 
     name: str
     train_set: FaceSet
     test_sets: Mapping[Role, FaceSet]
     further: tuple["Setting", ...] = ()
+    systems: tuple[str, ...] = ()
 
     @property
     def folds(self) -> tuple["Setting", ...]:

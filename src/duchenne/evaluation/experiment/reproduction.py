@@ -50,7 +50,7 @@ class Experiment:
         folder: For sets, systems, runs and report.
         seeds: How often every system is trained.
         workers: Processes side by side.
-        roles: Experiments of the paper that are made: within, across, poses.
+        roles: Experiments that are made: within, across and poses of the paper, and clips of rendered faces.
         command: To be kept in the runs.
         precision: Of networks' layers, as `DeviceConfig` has it.
         poses: Under which poses rendered faces train; of releases, their own options say it.
@@ -60,7 +60,7 @@ class Experiment:
     folder: Path
     seeds: int = 1
     workers: int = 1
-    roles: tuple[Role, ...] = ("within", "across", "poses")
+    roles: tuple[Role, ...] = ("within", "across", "poses", "clips")
     command: str = ""
     poses: Views = "seven"
     precision: Precision = "auto"
@@ -98,14 +98,18 @@ def reproduce_rendered(experiment: Experiment, on_progress: ProgressCallback) ->
     Raises:
         DuchenneError: A set cannot be drawn, or the folder cannot be used.
     """
+    from duchenne.evaluation.experiment.rendered_clips import ABOUT as CLIPS
+    from duchenne.evaluation.experiment.rendered_clips import OVER_TIME, clips_setting
     from duchenne.evaluation.experiment.rendered_sets import ABOUT as RENDERED
     from duchenne.evaluation.experiment.rendered_sets import rendered_settings
 
     experiment.claim("rendered", {"poses": experiment.poses})
-    settings = rendered_settings(
-        experiment.size, experiment.folder / "sets", experiment.workers, on_progress, experiment.poses
-    )
-    return run_experiment(experiment, settings, [RENDERED], on_progress)
+    sets, workers = experiment.folder / "sets", experiment.workers
+    settings, about = rendered_settings(experiment.size, sets, workers, on_progress, experiment.poses), [RENDERED]
+    if "clips" in experiment.roles and set(OVER_TIME) & set(experiment_recipes(experiment.size, 0)):
+        settings.append(clips_setting(experiment.size, sets, workers, on_progress))
+        about.append(CLIPS)
+    return run_experiment(experiment, settings, about, on_progress)
 
 
 def reproduce_releases(experiment: Experiment, releases: Releases, on_progress: ProgressCallback) -> Outcome:
@@ -164,7 +168,7 @@ def trials_of(experiment: Experiment, settings: Sequence[Setting]) -> list[Trial
         for seed in range(experiment.seeds)
         for recipe in experiment_recipes(experiment.size, seed).values()
         for setting in wanted
-        if setting.test_sets
+        if setting.test_sets and (not setting.systems or recipe.name in setting.systems)
     ]
 
 

@@ -27,7 +27,7 @@ from duchenne.evaluation.report.tables import (
 from duchenne.evaluation.runs import Role, Run
 
 REGION, CONVNET = "region", "convnet"
-TABLE_ROLES: tuple[Role, ...] = ("within", "across", "poses")
+TABLE_ROLES: tuple[Role, ...] = ("within", "across", "poses", "clips")
 _ABLATIONS = ("-grid", "-shared", "-49", "-unweighted")
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#111}"
@@ -61,7 +61,9 @@ def write_report(runs: Iterable[Run], folder: Path, about: Iterable[str] = (), r
     """
     roles = {role: _ordered(series, region) for role, series in by_role(runs).items()}
     if not set(roles) & set(TABLE_ROLES):
-        raise EvaluationError("No run stands for an experiment of the paper: give --role within, across or poses.")
+        raise EvaluationError(
+            "No run stands for an experiment of the paper: give --role within, across, poses or clips."
+        )
     tables = tables_of(roles, region)
     try:
         folder.mkdir(parents=True, exist_ok=True)

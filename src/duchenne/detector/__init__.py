@@ -1,42 +1,35 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float
 
 from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
-from duchenne.errors import PictureWarning, UsageError
+from duchenne.detector.face_stream import FaceStream
+from duchenne.detector.picture_detection import PictureDetector
+from duchenne.devices import DeviceName
+from duchenne.errors import PictureWarning
 from duchenne.facs import AU_NAMES, parse_aus
-from duchenne.location import FaceLocator, LocatedFace, largest
-from duchenne.location.following import STRETCH_FRAMES, FaceFollower, steadied, stretch_of
-from duchenne.location.small_faces import SmallFaces, SmallFacesInVideo
-from duchenne.media import Frame, PictureLike, frame_of, open_video
-from duchenne.neutral_faces import NeutralFaces
+from duchenne.location import largest
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
+from duchenne.location.small_faces import SmallFacesInVideo
+from duchenne.media import Frame, open_video
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
-from duchenne.results.au_reading import AUReader
-from duchenne.results.detection_options import ByOptions, DetectionOptions
+from duchenne.results.au_reading import FoundFaces
+from duchenne.results.detection_options import DetectionOptions
 from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
-from duchenne.weights import LOCATION_FILES, weights_path
-
-_Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs], SmallFaces | None]
-"""What one frame of a video shows: faces, their looks, their action units, and whether smaller faces are likely."""
+from duchenne.tracking import SHORTEST_PATIENCE_S, FaceTracker, look_of, patience_s
 
 
-class AUDetector(ByOptions):
+class AUDetector(PictureDetector):
     """Find faces and their action units in pictures and videos.
 
     A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
-    gives the same numbers. Two are equal if they are asked for the same and rest on the same files.
+    gives the same numbers, on the same device. Two are equal if they are asked for the same and rest on the same files.
 
     Example:
         >>> from duchenne.diagnosis import SAMPLE
@@ -52,6 +45,7 @@ class AUDetector(ByOptions):
         aus: What is reported, in order.
         thresholds: By AU name.
         columns: Of a table of the faces; `to_dataframe` takes it where there may be none.
+        device: Where its networks are computed; `device.name` says what "auto" took.
 
     Args:
         aus: To report, as numbers or names: `[6, 12]`, `"6,12"`, `"AU12"`; None for all that the weights know.
@@ -66,11 +60,14 @@ class AUDetector(ByOptions):
         unreliable: What tables do with the occurrence of AUs that are not `FaceAUs.reliable`: "keep" it, or write 9 for
             it ("blank").
         workers: Frames of a video that are worked on side by side; None for one per core.
+        device: Where networks are computed: "cpu", "cuda", "coreml", "openvino" or "directml"; "auto" for the first of
+            CUDA, DirectML and OpenVINO that is installed and works, else the processor.
 
     Raises:
         UsageError: An option makes no sense, names an AU that the weights do not know, or asks for sides that they do
             not tell apart or for thresholds that they do not hold.
         WeightsError: The weights are missing or altered.
+        DeviceError: A device was asked for by name and cannot be used here.
     """
 
     def __init__(
@@ -85,10 +82,11 @@ class AUDetector(ByOptions):
         smooth: bool = False,
         unreliable: Unreliable = "keep",
         workers: int | None = None,
+        device: DeviceName = "auto",
     ) -> None:
         names = None if aus is None else parse_aus(aus)
         asked = asked_thresholds(thresholds, names or AU_NAMES)
-        others = (largest_face, min_face_px, sides, weights, smooth, unreliable)
+        others = (largest_face, min_face_px, sides, weights, smooth, unreliable, device)
         self._open(DetectionOptions(names, asked, *others), workers)
 
     @classmethod
@@ -102,15 +100,6 @@ class AUDetector(ByOptions):
         detector = cls.__new__(cls)
         detector._open(options, workers)
         return detector
-
-    def _open(self, options: DetectionOptions, workers: int | None) -> None:
-        if workers is not None and workers < 1:
-            raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
-        self.options = options
-        self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        self._locator = FaceLocator()
-        self._reader = AUReader(options)
-        self.aus, self.columns, self.thresholds = self._reader.aus, self._reader.columns, self._reader.thresholds
 
     def with_neutral(self, path: str | Path) -> "AUDetector":
         """Return this detector with neutral faces, which shift the scores of those AUs for which that helped.
@@ -132,59 +121,6 @@ class AUDetector(ByOptions):
         told.__dict__.update(self.__dict__)  # The networks are shared.
         told._reader = self._reader.with_neutral(Path(path), self._probability_of_largest)
         return told
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = {"options": self.portable_options, "workers": self.workers}
-        return {**kept, "neutral": self.neutral, "shifts": self._reader.shifts}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["options"], state["workers"])
-        self._reader.neutral, self._reader.shifts = state["neutral"], state["shifts"]
-
-    @property
-    def weights(self) -> tuple[Path, ...]:
-        """The files in use: networks, mean face and pose correction."""
-        return *map(weights_path, LOCATION_FILES), self._reader.path
-
-    @property
-    def neutral(self) -> NeutralFaces | None:
-        """Whose neutral face belongs to which source; None unless `with_neutral` was told."""
-        return self._reader.neutral
-
-    def detect(self, image: PictureLike) -> list[FaceAUs]:
-        """Return the faces of one picture, the most certain first; an empty list when there is none.
-
-        Example:
-            >>> from PIL import Image
-            >>> AUDetector().detect(Image.new("RGB", (64, 64)))
-            []
-
-        Args:
-            image: A path, an open binary file, its bytes, a Pillow image, an array of H x W x 3 RGB or H x W grey, or a
-                torch tensor of 3 x H x W; uint8 of 0-255, or floats of 0-1.
-
-        Raises:
-            MediaError: The picture cannot be read, or is none of these.
-
-        Warns:
-            PictureWarning: The file holds further pictures, looks empty, or the like (`Frame.notes`).
-        """
-        frame = frame_of(image)
-        faces, notes = self._detect_still(frame)
-        for note in notes:
-            warnings.warn(f"{frame.source}: {note}.", PictureWarning, stacklevel=2)
-        return faces
-
-    def detect_frame(self, frame: Frame) -> list[FaceAUs]:
-        """Return the faces of one still picture; `face_id` counts them in order of confidence.
-
-        Example:
-            >>> from duchenne.diagnosis import SAMPLE
-            >>> from duchenne.media import read_picture
-            >>> AUDetector(aus=12).detect_frame(read_picture(SAMPLE))[0].face_id
-            0
-        """
-        return self._detect_still(frame)[0]
 
     def detect_frames(
         self,
@@ -217,35 +153,60 @@ class AUDetector(ByOptions):
             small_faces: Counts where smaller faces than those that are looked for are likely.
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
-        small_faces = small_faces or SmallFacesInVideo()
-        for frame, (faces, looks, results, small) in self._stretches(frames):
-            boxes = [face.box for face in faces]
-            if frame.index < first_frame:
-                tracker.recall(frame.index, boxes, looks)
-                continue
-            small_faces.add(small)
-            ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
-            if self.options.smooth:
-                kept = steadied(faces, ids, smoother, frame.timestamp_s)
-                yield frame, self._reader.read(frame, [face for _, face in kept], [k for k, _ in kept])
-            else:
-                yield frame, [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
+        counted = small_faces or SmallFacesInVideo()
+        yield from self.in_order(self.find_faces(frames), tracker, smoother, first_frame, counted)
 
-    def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
-        def begin() -> Callable[[Frame], _Found]:
-            follower = FaceFollower(self._locator, self.options.min_face_px)
-            return lambda frame: self._find(frame, follower)
+    def in_order(
+        self,
+        found: Iterable[tuple[Frame, FoundFaces]],
+        tracker: FaceTracker,
+        smoother: LandmarkSmoother,
+        first: int,
+        small_faces: SmallFacesInVideo,
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Do the part of `detect_frames` that depends on the frames before; see `AUReader.in_order`."""
+        return self._reader.in_order(found, tracker, smoother, first, small_faces)
 
+    def stream(self, source: str = "stream", longest_loss_s: float = SHORTEST_PATIENCE_S) -> FaceStream[FoundFaces]:
+        """Return a stream: frames are pushed with their times, and the faces of each come back at once.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> stream = AUDetector(aus=12).stream("camera:0")
+            >>> [face] = stream.push(SAMPLE, timestamp_s=0.0)
+            >>> face.source, face.frame, face.face_id
+            ('camera:0', 0, 0)
+
+        Args:
+            source: Its name in the results; with neutral faces of several people, it says whose is taken off.
+            longest_loss_s: A face that was not seen for longer gets a new number.
+
+        Raises:
+            UsageError: `longest_loss_s` is negative.
+        """
+        tracker, smoother = FaceTracker(longest_loss_s), LandmarkSmoother()
+        return FaceStream(
+            source, self._begin_stretch, lambda frame, found: self._reader.numbered(frame, found, tracker, smoother)
+        )
+
+    def find_faces(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFaces]]:
+        """Do the other part: find what each frame shows by itself, from any multiple of `STRETCH_FRAMES` on."""
         most = self.workers * STRETCH_FRAMES
-        return stretches_side_by_side(frames, lambda frame: stretch_of(frame.index), begin, self.workers, most)
+        return stretches_side_by_side(
+            frames, lambda frame: stretch_of(frame.index), self._begin_stretch, self.workers, most
+        )
 
-    def _find(self, frame: Frame, follower: FaceFollower) -> _Found:
+    def _begin_stretch(self) -> Callable[[Frame], FoundFaces]:
+        follower = FaceFollower(self._locator, self.options.min_face_px)
+        return lambda frame: self._find(frame, follower)
+
+    def _find(self, frame: Frame, follower: FaceFollower) -> FoundFaces:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
         found = follower.locate(frame)
         faces = largest(found) if self.options.largest_face else found
-        aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
+        aligned = [align(frame.pixels, face.landmarks.points, self._reader.margin_px) for face in faces]
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
-        return faces, [look_of(face.pixels) for face in aligned], results, follower.small
+        return FoundFaces(faces, [look_of(face.pixels) for face in aligned], results, follower.small)
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
@@ -296,14 +257,3 @@ class AUDetector(ByOptions):
                 yield from faces
             for note in (*video.notes, *small_faces.notes):
                 warnings.warn(f"{path}: {note}.", PictureWarning, stacklevel=2)
-
-    def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
-        """Return the faces of a picture, and what to note of it."""
-        there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
-        found = largest(there.faces) if self.options.largest_face else there.faces
-        notes = (there.small.note,) if there.small.are_likely else ()
-        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *notes)
-
-    def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
-        faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces
-        return self._reader.recognize(frame.pixels, largest(faces)).probability
