@@ -4,11 +4,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from duchenne.datasets.preparation import MARGIN_PX, _known_face
 from PIL import Image
 
 from duchenne.alignment import AlignedFace
 from duchenne.commands import run
+from duchenne.datasets.preparing.preparation import MARGIN_PX, _known_face
 from duchenne.datasets.store import PreparedStore
 from duchenne.evaluation.run_files import read_run
 from duchenne.facs import AU_NAMES
@@ -27,7 +27,7 @@ class _Locator:
 
 @pytest.fixture(autouse=True)
 def locator(monkeypatch):
-    monkeypatch.setattr("duchenne.datasets.preparation._locator", _Locator)
+    monkeypatch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
 
 
 def redraw(folder, suffix):

@@ -199,7 +199,7 @@ def test_three_folds_of_bp4d_test_everybody_and_go_into_one_run(releases, tmp_pa
 
 
 def test_disfa_is_tested_in_three_folds_with_f1_at_half_and_icc(tmp_path, monkeypatch):
-    monkeypatch.setattr("duchenne.datasets.preparation._locator", _Locator)
+    monkeypatch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
     people, rng = [f"SN{number:03d}" for number in range(1, 7)], np.random.default_rng(1)
     write_disfa(tmp_path / "disfa", people, frames=12)
     for path in (tmp_path / "disfa").rglob("*_au*.txt"):

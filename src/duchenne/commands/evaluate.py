@@ -10,7 +10,7 @@ from duchenne.commands.plain_console import PlainConsole
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from duchenne.datasets.source_preparation import PreparedFaces
+    from duchenne.datasets.preparing.source_preparation import PreparedFaces
     from duchenne.evaluation.runs import Run
 
 

@@ -227,7 +227,7 @@ class AUDetector(PictureDetector):
     def detect_video(
         self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
     ) -> Iterator[FaceAUs]:
-        """Yield the faces of a video, frame by frame.
+        """Yield the faces of a video, frame by frame; at the end, `PictureWarning` says what to know of it.
 
         Example:
             >>> import av, pathlib, tempfile
@@ -249,9 +249,6 @@ class AUDetector(PictureDetector):
 
         Raises:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
-
-        Warns:
-            PictureWarning: At the end, what was mended or lost while it was read; smaller faces are likely.
         """
         small_faces = SmallFacesInVideo()
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:

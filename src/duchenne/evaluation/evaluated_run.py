@@ -9,7 +9,7 @@ from duchenne.extras import extras_named
 from duchenne.training.trained_system import PathOrPaths, paths_of
 
 if TYPE_CHECKING:
-    from duchenne.datasets.source_preparation import PreparedFaces
+    from duchenne.datasets.preparing.source_preparation import PreparedFaces
     from duchenne.evaluation.runs import Run
 
 LearntPeople = Literal["refuse", "leave-out", "mark"]
@@ -97,7 +97,7 @@ def evaluate(
 def _store_of(folder: Path, out: str | Path | None, on_prepared: Callable[["PreparedFaces"], None]) -> Path:
     """Return the store: the folder itself, or that which a released data set is prepared into."""
     from duchenne.datasets.loaders import kind_of_release
-    from duchenne.datasets.source_preparation import prepare
+    from duchenne.datasets.preparing.source_preparation import prepare
     from duchenne.datasets.store_files import SHARDS_NAME, STORE_NAME
 
     if (folder / STORE_NAME).exists() or (folder / SHARDS_NAME).exists() or out is None or not folder.exists():
