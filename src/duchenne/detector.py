@@ -228,18 +228,35 @@ class AUDetector(ByOptions):
 
     def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
         def begin() -> Callable[[Frame], _Found]:
-            follower = FaceFollower(self._locator, self.options.min_face_px)
-            return lambda frame: self._find(frame, follower.locate(frame))
+            follower, looks = FaceFollower(self._locator, self.options.min_face_px), dict[int, FaceLook]()
+
+            def find(frame: Frame) -> _Found:
+                faces = follower.locate(frame)
+                if not follower.followed:
+                    looks.clear()
+                return self._find(frame, faces, looks)
+
+            return find
 
         most = self.workers * STRETCH_FRAMES
         return stretches_side_by_side(frames, lambda frame: stretch_of(frame.index), begin, self.workers, most)
 
-    def _find(self, frame: Frame, faces: list[LocatedFace]) -> _Found:
-        """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
-        faces = largest(faces) if self.options.largest_face else faces
-        aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
-        results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
-        return faces, [look_of(face.pixels) for face in aligned], results
+    def _find(self, frame: Frame, faces: list[LocatedFace], looks: dict[int, FaceLook]) -> _Found:
+        """Return the faces with their looks; and their action units, unless the landmarks are smoothed before.
+
+        Args:
+            frame: The frame.
+            faces: In it.
+            looks: Of those that were followed from a frame before, by their places among the faces; others are added.
+        """
+        kept = largest(faces) if self.options.largest_face else faces
+        places = [place for place, face in enumerate(faces) if any(face is other for other in kept)]
+        new = any(place not in looks for place in places)
+        aligned = [align(frame.pixels, faces[place].landmarks.points) for place in places] if new else None
+        for place, face in zip(places, aligned or [], strict=False):
+            looks.setdefault(place, look_of(face.pixels))
+        results = [] if self.options.smooth else self._reader.read(frame, kept, range(len(kept)), aligned)
+        return kept, [looks[place] for place in places], results
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.

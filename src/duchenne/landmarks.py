@@ -27,6 +27,7 @@ from duchenne.geometry import (
     HeadPose,
     Transform,
     angle_deg,
+    inverse_of,
     pose_from_rotation,
     rigid_rotation,
     rotation_from_vector,
@@ -50,8 +51,6 @@ MOST_SIDE_PX, MOST_MARGIN = 1024, 10.0
 """Of a landmarker that can be read."""
 MIN_CROP_SIDE_PX = 2.0
 """A crop that covers less of the picture than this shows nothing."""
-
-
 POSE_WEIGHTS = np.zeros(LANDMARK_COUNT)
 """How much each landmark counts for the pose: what no AU moves much, the ends of the brows, half the mouth corners.
 
@@ -75,6 +74,7 @@ class FaceLandmarks(ArrayValues):
         confidence: 0-1, how much the crop looks like a face; of a `location.LocatedFace` its `plausibility`.
         mirror_gap: RMS distance between the points that were found in the crop and in its mirror image, as a share of
             the crop's side; 0 where there was no such crop.
+        crop_from_image: The crop that they were read from; None where they are not read from one.
     """
 
     points: Float[np.ndarray, "49 2"]
@@ -82,6 +82,7 @@ class FaceLandmarks(ArrayValues):
     visibility: Float[np.ndarray, "49"]
     confidence: float
     mirror_gap: float = 0.0
+    crop_from_image: Transform | None = None
 
     def __repr__(self) -> str:
         return f"<FaceLandmarks {len(self.points)} points, confidence {self.confidence:.2f}>"
@@ -216,6 +217,11 @@ class Landmarker:
         faces = zip(points, visibility, presence, crops, gaps, strict=True)
         return [replace(_in_picture(p, v, float(c), crop), mirror_gap=float(gap)) for p, v, c, crop, gap in faces]
 
+    def read(self, pixels: UInt8[np.ndarray, "h w 3"], crops: Sequence[Transform]) -> list[FaceLandmarks]:
+        """Return what the network finds in crops alone, all at once: half the work of `locate_in_crops`, less exact."""
+        found = self.run(np.stack([cut(pixels, crop_from_image, self.rule.side_px) for crop_from_image in crops]))
+        return [_in_picture(p, v, float(c), crop) for p, v, c, crop in zip(*found, crops, strict=True)]
+
     def run(
         self, crops: UInt8[np.ndarray, "n s s 3"]
     ) -> tuple[Float[np.ndarray, "n 49 3"], Float[np.ndarray, "n 49"], Float[np.ndarray, " n"]]:
@@ -230,9 +236,9 @@ class Landmarker:
 def _in_picture(
     points: Float[np.ndarray, "49 3"], visibility: Float[np.ndarray, "49"], presence: float, crop_from_image: Transform
 ) -> FaceLandmarks:
-    image_points = transform_points(np.linalg.inv(crop_from_image), points[:, :2])
+    image_points = transform_points(inverse_of(crop_from_image), points[:, :2])
     depth = points[:, 2] / scale_of(crop_from_image)
-    return FaceLandmarks(image_points, depth - depth.mean(), visibility, float(presence))
+    return FaceLandmarks(image_points, depth - depth.mean(), visibility, presence, crop_from_image=crop_from_image)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.alignment import AlignedFace, align
+from duchenne.alignment import AlignedFace
 from duchenne.cropping import Picture
 from duchenne.errors import UsageError
 from duchenne.location import LocatedFace
@@ -73,7 +73,7 @@ class AUReader:
         self, pixels: Picture, faces: Sequence[LocatedFace], aligned: Sequence[AlignedFace] | None = None
     ) -> Recognized:
         """Return what the network says of the faces of a picture, by its own AUs."""
-        aligned = aligned or [align(pixels, face.landmarks.points) for face in faces]
+        aligned = aligned or [self._recognizer.align(pixels, face.landmarks.points) for face in faces]
         return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
 
     def read(
