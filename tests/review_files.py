@@ -57,6 +57,23 @@ def result_table(source, seconds=2.0, fps=25, faces=1, every_s=1.0, aus=AU_NAMES
     return pd.concat(parts, ignore_index=True)
 
 
+def write_strange_video(path, seconds=4.0, fps=25, size=(320, 180), sound=False):
+    """Write what browsers do not play: MPEG-4 part 2, a grey that tells the time (10 for each second)."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", fps)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        heard = out.add_stream("aac", rate=16_000) if sound else None
+        for k in range(round(seconds * fps)):
+            grey = np.full((size[1], size[0], 3), 40 + round(10 * k / fps), np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(grey)))
+        out.mux(stream.encode())
+        for k in range(round(seconds * 10) if heard else 0):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.float32), format="fltp", layout="mono")
+            silence.sample_rate, silence.pts = 16_000, 1600 * k
+            out.mux(heard.encode(silence))
+    return path
+
+
 @contextmanager
 def running(folder, *words, port=0):
     """Run `duchenne review` in a process of its own; give its address and the process."""

@@ -14,6 +14,7 @@ TAUGHT = {
     ("events",): "ends when its probability falls below a share",
     ("explain",): "Each patch in turn is set to zero",
     ("export",): "its output is compared with that of the trained network",
+    ("merge",): "those of one run over all sources, byte for byte",
     ("people",): "The program recognises nobody",
     ("prepare",): "Frames are processed as in detection",
     ("render",): "the same seed gives the same files, byte for byte",

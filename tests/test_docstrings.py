@@ -71,4 +71,4 @@ def called_by_users():
 )
 def test_what_users_call_has_an_example(name, value):
     home = inspect.unwrap(value).__module__
-    assert f"{home}:{name}" in EXAMPLES
+    assert f"{home}:{inspect.unwrap(value).__qualname__}" in EXAMPLES

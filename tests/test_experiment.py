@@ -60,7 +60,7 @@ def test_networks_get_equal_budgets_and_ablations_differ_in_one_thing_and_the_gr
     assert recipes["convnet"].network.layers == region.network.patch_layers
     assert recipes["convnet"].optimiser == replace(region.optimiser, learning_rate=1e-3)
     assert recipes["region-unweighted"].network == region.network
-    assert not recipes["region-unweighted"].weighted
+    assert recipes["region-unweighted"].skew_power == 0
     with pytest.raises(UsageError, match="'nobody' takes no part"):
         experiment_recipes(replace(SIZES["quick"], systems=("nobody",)), 0)
 

@@ -1,23 +1,31 @@
 """Which faces of a picture are found: many and small ones, and such that are turned in the picture by any angle."""
 
+import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from duchenne.detection import RunOptions, run_detection
 from duchenne.detector import AUDetector
 from duchenne.errors import PictureWarning
 from duchenne.faces import FaceDetector, box_from_landmarks, is_same_face, smallest_face_px
 from duchenne.geometry import HeadPose
 from duchenne.landmarks import FaceLandmarks
 from duchenne.location import FaceLocator
+from duchenne.location.small_faces import SmallFaces, SmallFacesInVideo
+from duchenne.media import Source, SourceKind
 from duchenne.reliability import LEAST_UNTRIED, plausibility, reliable
+from duchenne.results.result_record import read_record
 from duchenne.synthesis.sets.shots import Poses
 from duchenne.synthesis.sets.stills import StillsPlan, write_stills
 from duchenne.training.pictures.rendered_heads import faces_in
+from test_detection import Interrupting
 
 TURNS_DEG = range(0, 360, 15)
 
@@ -50,6 +58,16 @@ def crowd(heads, side_px, width=4000, height=3000, columns=8, rows=5):
     return np.asarray(canvas), np.array(boxes)
 
 
+def write_still_video(path, pixels, frames=10):
+    """Write the same picture for some frames."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.bit_rate = *pixels.shape[:2], "yuv420p", 8_000_000
+        for _ in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+
+
 def hits(faces, boxes):
     found = np.array([face.box.box for face in faces]).reshape(-1, 4)
     return sum(bool(is_same_face(box, found).any()) for box in boxes)
@@ -62,12 +80,47 @@ class TestSmallFaces:
         found = locator.locate(pixels, still=True)
         assert hits(found.faces, boxes) >= 38
         assert len(found.faces) <= 40
-        assert not found.notes
+        assert not found.small.are_likely
 
     def test_smaller_ones_are_likely(self, heads):
         pixels, _ = crowd(heads, 40)
         with pytest.warns(PictureWarning, match=r"as the smallest that was looked for \(50 px\).*--min-face 25"):
             AUDetector().detect(pixels)
+
+    def test_smaller_ones_are_likely_in_a_video(self, heads, tmp_path):
+        """The note is that of the whole video, where the run was interrupted, too; larger faces give none."""
+        write_still_video(tmp_path / "small.mp4", crowd(heads, 26, 640, 480, 4, 3)[0])
+        write_still_video(tmp_path / "large.mp4", crowd(heads, 100, 640, 480, 2, 2)[0])
+        notes = {}
+        for name, stops in (("small.mp4", [5, None]), ("small.mp4", [None]), ("large.mp4", [None])):
+            output = tmp_path / f"{name}-{len(stops)}.csv"
+            for stop in stops:
+                with pytest.raises(KeyboardInterrupt) if stop else nullcontext():
+                    run_detection(
+                        AUDetector(workers=1, aus="12"),
+                        [Source(str(tmp_path / name), SourceKind.VIDEO)],
+                        RunOptions(output),
+                        Interrupting(stop),
+                    )
+            notes[output.name] = read_record(output).notes
+        (note,) = notes["small.mp4-1.csv"]
+        assert re.search(r"in 2 of 2 frames .* several places .* \(24 px\).*--min-face 12 looks for them", note)
+        assert notes["small.mp4-2.csv"] == [note]
+        assert notes["large.mp4-1.csv"] == []
+        with pytest.warns(PictureWarning, match="in 2 of 2 frames"):
+            list(AUDetector(workers=1, aus="12").detect_video(tmp_path / "small.mp4"))
+
+    def test_single_frames_make_no_note_of_a_video(self):
+        counted = SmallFacesInVideo()
+        for k in range(40):
+            counted.add(SmallFaces(2 if k < 3 else 1, 50.0))
+            counted.add(None)
+        assert (counted.read, counted.likely, counted.notes) == (40, 3, ())
+        counted.add(SmallFaces(9, 50.0))
+        counted.add(SmallFaces(9, 50.0))
+        assert counted.notes[0].startswith("in 5 of 42 frames")
+        assert SmallFacesInVideo.from_dict(counted.to_dict()) == counted
+        assert SmallFacesInVideo().notes == ()
 
     def test_the_smallest_grows_by_the_share_that_help_states(self):
         command = [sys.executable, "-m", "duchenne", "detect", "--help"]

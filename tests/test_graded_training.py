@@ -105,11 +105,12 @@ def test_what_has_no_grade_teaches_nothing():
     assert (moved[:, 0] > 0).tolist() == [True, False, True]
 
 
-def test_rare_grades_weigh_the_root_of_their_skew():
+@pytest.mark.parametrize(("power", "weight"), [(1.0, 9.0), (0.5, 3.0), (0.0, 1.0)])
+def test_rare_grades_weigh_a_power_of_their_skew(power, weight):
     grade = np.full((100, 2), 0.0, np.float32)
     grade[:10, 0], grade[:, 1] = 4.0, NAN
-    found = graded_weight(grade, 0.05)
-    assert found[0].item() == pytest.approx(3.0, rel=0.01)  # nine absent for one present
+    found = graded_weight(grade, 0.05, power)
+    assert found[0].item() == pytest.approx(weight, rel=0.01)  # nine absent for one present
     assert found[1].item() == pytest.approx(1.0)
 
 

@@ -329,7 +329,7 @@ def test_another_run_is_not_continued_by_mistake(tmp_path):
     assert len(read(path)) == 0
 
 
-@pytest.mark.parametrize("damage", ["record gone", "record garbled", "part cut"])
+@pytest.mark.parametrize("damage", ["record gone", "record garbled", "part cut", "part changed"])
 def test_a_damaged_part_is_not_continued(tmp_path, damage):
     path, part, record = tmp_path / "r.csv", tmp_path / "r.csv.part", tmp_path / "r.csv.part.journal"
     interrupted(path, {})
@@ -337,8 +337,10 @@ def test_a_damaged_part_is_not_continued(tmp_path, damage):
         record.unlink()
     elif damage == "record garbled":
         record.write_text(record.read_text().replace("fingerprint", "fingerprXnt", 1))
-    else:
+    elif damage == "part cut":
         part.write_bytes(part.read_bytes()[:-9])
+    else:  # One digit of a row.
+        part.write_bytes(part.read_bytes()[:-3] + b"7" + part.read_bytes()[-2:])
     with pytest.raises(UsageError, match="--overwrite" if damage == "record gone" else "--restart"):
         ResultFile.open(path, COLUMNS, {})
 

@@ -1,5 +1,6 @@
 """The review server: who may ask, what is kept, what a blind coder can learn, and what the exports hold."""
 
+import io
 import json
 import os
 import time
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pympi
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 import duchenne
@@ -22,7 +24,7 @@ from duchenne.review.coder_journal import CoderJournal, journal_path
 from duchenne.review.review_session import ReviewOptions, ReviewSession
 from duchenne.review.routes import application
 from duchenne.study import agree, read_codes, read_results
-from review_files import result_table, running, write_video
+from review_files import result_table, running, write_strange_video, write_video
 
 HOST, TOKEN = "127.0.0.1:8123", "t0ken"
 OWN = {"origin": f"http://{HOST}"}
@@ -121,6 +123,21 @@ def test_parts_of_a_video_are_served(opened, folder):
     answer = opened().get("/api/videos/0/media", headers={"range": "bytes=10-19"})
     assert answer.status_code == 206
     assert answer.content == (folder / "anna.mp4").read_bytes()[10:20]
+
+
+def test_pictures_of_what_browsers_do_not_play_are_served(opened, folder):
+    write_strange_video(folder / "ben.avi")
+    client = opened("ben.avi")
+    assert client.get("/api/videos/0/film").json() == {"width": 320, "height": 180, "fps": 25.0, "duration_s": 4.0}
+    for time_ms in (3010, 20, 1530):
+        answer = client.get(f"/api/videos/0/picture?time_ms={time_ms}&width=200")
+        picture = np.asarray(Image.open(io.BytesIO(answer.content)))
+        assert picture.shape[1] == 200
+        assert picture.mean() == pytest.approx(40 + 10 * time_ms / 1000, abs=1.5)
+        assert float(answer.headers["x-begins-s"]) == pytest.approx(time_ms / 1000, abs=0.04)
+    assert client.get("/api/videos/0/picture?time_ms=-1").status_code == 422
+    (folder / "ben.avi").write_bytes(b"RIFF of nothing")
+    assert "not that of a video" in opened("ben.avi").get("/api/videos/0/film").json()["error"]
 
 
 def test_times_and_scores_are_those_of_the_result(opened, folder):

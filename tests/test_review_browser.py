@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from duchenne.review.coder_journal import CoderJournal
-from review_files import result_table, running, write_video
+from review_files import result_table, running, write_strange_video, write_video
 
 pytestmark = pytest.mark.browser
 SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
@@ -213,6 +213,41 @@ def test_the_camera_view_shows_faces(browsers, folder):
         page.click("#live-go")
         until(page, "/faces, .* pictures a second/.test(document.querySelector('#live-state').textContent)")
         page.close()
+
+
+GREY = (
+    "(() => { const still = document.querySelector('#still');"
+    "return still.getContext('2d').getImageData(still.width / 2, still.height / 2, 1, 1).data[0]; })()"
+)
+
+
+@pytest.mark.parametrize(("name", "sound"), [("strange.avi", False), ("strange.mp4", True)])
+def test_a_video_that_the_browser_does_not_play_is_shown(opened, folder, name, sound):
+    """Steps, jumps and playing; the grey of its pictures tells the time. One has sound, which alone would be played."""
+    write_strange_video(folder / name, 6.0, sound=sound)
+    result_table(name, 6.0, faces=2, every_s=2.0).to_csv(folder / f"{name}.csv", index=False)
+    page = opened(f"{name}.csv")
+    assert page.is_visible("#note")
+    assert not page.is_visible("#trouble")
+    page.evaluate("duchenneReview.player.seek(3)")
+    until(page, f"Math.abs({GREY} - 70) < 2.5")
+    for key in ("Shift+ArrowRight", "Shift+ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+    until(page, f"Math.abs({GREY} - 90) < 2.5")
+    page.evaluate("duchenneReview.player.seek(1)")
+    until(page, "!duchenneReview.player.film.seeking")
+    page.keyboard.press("Space")
+    until(page, f"{GREY} > 60")
+    assert page.evaluate(f"Math.abs(40 + 10 * duchenneReview.player.known - {GREY})") < 3
+    page.keyboard.press("Space")
+    page.keyboard.press("n")
+    page.wait_for_timeout(500)
+    assert page.evaluate("duchenneReview.player.known - duchenneReview.state.selected.onset") == pytest.approx(1e-3)
+    assert page.evaluate(f"Math.abs(40 + 10 * duchenneReview.player.known - {GREY})") < 1.5
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(PICTURES / f"strange_{name}.png"))
+    assert page.faults == []
+    assert page.hosts == {"127.0.0.1"}
 
 
 def test_two_hours_scrub_without_stutter_and_10000_events_draw_at_once(opened, folder, capsys):

@@ -109,6 +109,13 @@ def test_two_workers_write_the_bytes_of_one(whole, tmp_path):
     assert contents(tmp_path) == contents(whole)
 
 
+def test_a_share_of_a_set_has_the_bytes_of_the_whole(whole, tmp_path):
+    plan = StillsPlan(**SMALL)
+    count = plan.count - 3 * plan.per_file
+    assert write_stills(StillsPlan(**{**SMALL, "count": count, "first": 3 * plan.per_file}), tmp_path) == 1
+    assert contents(tmp_path) == {name: contents(whole)[name] for name in ("plan.json", file_name(3))}
+
+
 @pytest.mark.parametrize("stage", ["encode_jpeg", "write_parquet"])
 def test_a_killed_render_goes_on_and_ends_with_the_same_bytes(whole, tmp_path, stage):
     """Kill the process without warning while it draws the second file, or just after it wrote that file's bytes."""

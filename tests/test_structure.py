@@ -15,8 +15,9 @@ ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
     "errors extras files facs chosen_thresholds geometry poses published workers measures "
     "pose_normalisation weights onnx_network cropping colour media faces tracking landmarks smoothing reliability "
-    "alignment location patches recognition neutral_faces results side_by_side detector overlay diagnosis synthesis "
-    "datasets networks training evaluation detection study review commands __main__"
+    "alignment location patches recognition neutral_faces results side_by_side detector "
+    "overlay diagnosis synthesis datasets networks training evaluation finding detection cluster study review "
+    "commands __main__"
 ).split()
 ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks rendering",

@@ -22,6 +22,7 @@ from duchenne.training.action_units.initialisation import Initialisation
 from duchenne.training.action_units.train import train_au_network
 from duchenne.training.data.checks import require_trainable
 from duchenne.training.data.sampler import BatchSampler, balanced_chances
+from duchenne.training.recipes.assignments import with_assignments
 from duchenne.training.recipes.augmentation import NONE, AugmentationConfig
 from duchenne.training.recipes.deep import Adadelta, AdamW, DeepRecipe
 from duchenne.training.recipes.named import RECIPES, recipe_named, with_settings
@@ -213,7 +214,7 @@ def test_one_step_of_the_papers_optimiser_is_the_one_computed_by_hand():
 def test_the_papers_settings_are_the_papers():
     paper = RECIPES["paper"]
     assert paper.optimiser == Adadelta(1.0, 0.95, 1e-6, 5e-4)
-    assert (paper.batch, paper.network.dropout, len(paper.aus), paper.weighted) == (128, 0.5, 12, True)
+    assert (paper.batch, paper.network.dropout, len(paper.aus), paper.skew_power) == (128, 0.5, 12, 1)
 
 
 @pytest.mark.parametrize(
@@ -303,6 +304,32 @@ def test_settings_of_the_command_line_change_a_recipe_and_nonsense_is_named():
         recipe_named("papper")
     with pytest.raises(UsageError, match="has no trees"):
         with_settings(RECIPES["paper"], trees=5)
+
+
+def test_any_setting_of_a_recipe_can_be_changed_in_words():
+    words = ["optimiser.learning_rate = 1e-3", "sampling=balanced", "bf16=False", "network.dropout=0.25"]
+    changed = with_assignments(RECIPES["symmetric"], words)
+    assert (changed.optimiser.learning_rate, changed.sampling, changed.bf16) == (0.001, "balanced", False)
+    assert changed.network.dropout == 0.25
+    assert changed.optimiser.weight_decay == RECIPES["symmetric"].optimiser.weight_decay
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("rest_times", "write NAME=VALUE"),
+        ("trees=5", "no setting 'trees'. Known: .*rest_times"),
+        ("optimiser=SGD", "Name one of them: optimiser.learning_rate"),
+        ("seed.x=1", "seed has no settings of its own"),
+        ("seed=many", "found 'many', expected a value like 0"),
+        ("bf16=maybe", "found 'maybe', expected a value like True"),
+        ("freeze=shared", "not a number, a word or a switch"),
+        ("rest_times=0", "dealt 0 times"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(words, message):
+    with pytest.raises(UsageError, match=message):
+        with_assignments(RECIPES["symmetric"], [words])
 
 
 def test_bfloat16_trains_too(stores, tmp_path):

@@ -5,7 +5,7 @@ once a second, so that an interrupted run goes on where it stopped and ends with
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from itertools import groupby
@@ -14,16 +14,18 @@ from typing import Any
 
 from duchenne.detector import AUDetector
 from duchenne.errors import MediaError, UsageError
-from duchenne.location.following import begin_of_stretch, stretch_of
-from duchenne.media import Frame, Source, SourceKind, Video, open_camera, open_video, read_picture, read_standard_input
+from duchenne.finding import Finder, Here, NeededFrames, VideoFaces
+from duchenne.location.small_faces import SmallFacesInVideo
+from duchenne.media import Frame, Source, SourceKind
 from duchenne.media.content import Content
 from duchenne.overlay import OverlayWriter
 from duchenne.results import FaceAUs
 from duchenne.results.columns import Columns
 from duchenne.results.destinations import Destination, FilePerSource, Nowhere, OneFile
 from duchenne.results.result_record import SourceRecord
-from duchenne.results.run_facts import Asked, changed_sources, content_or_none, facts_of, names_digest
+from duchenne.results.run_facts import Asked, changed_sources, facts_of, names_digest
 from duchenne.results.run_options import BETWEEN_VIDEOS, ProgressCallback, RunOptions, RunState
+from duchenne.results.shard_folder import ShardFolder
 from duchenne.smoothing import LandmarkSmoother
 from duchenne.tracking import FaceTracker, patience_s
 
@@ -33,25 +35,37 @@ CHECKPOINT_S = 1.0
 
 
 def run_detection(
-    detector: AUDetector, sources: Sequence[Source], options: RunOptions, callback: ProgressCallback
+    detector: AUDetector,
+    sources: Sequence[Source],
+    options: RunOptions,
+    callback: ProgressCallback,
+    finder: Finder | None = None,
 ) -> RunState:
-    """Find the action units of all sources, write what is asked for, and return the counts.
+    """Find the action units of all sources, or of a shard of them, write what is asked for, and return the counts.
+
+    Args:
+        detector: What is looked for.
+        sources: In their order.
+        options: How they are read and where results go.
+        callback: Told of the progress.
+        finder: Finds the faces in place of this process, with the numbers of this detector.
 
     Raises:
         UsageError, OutputError: Before any work, if a result cannot be written as asked or a source has no neutral face
             although there are some; later, if the disk fails.
     """
+    own = sources if options.shard is None else options.shard.share(sources)
     if detector.neutral is not None:
-        detector.neutral.check([source.name for source in sources])
+        detector.neutral.check([source.name for source in own])
     with ExitStack() as stack:
         destination = stack.enter_context(closing(_destination(detector, sources, options)))
-        left = [source for source in sources if source.name not in destination.done]
+        left = [source for source in own if source.name not in destination.done]
         overlay = None
         if options.overlay is not None:
             overlay = stack.enter_context(
                 OverlayWriter(options.overlay, left, detector.thresholds, overwrite=options.overwrite)
             )
-        run = _Run(detector, options, callback, destination, overlay)
+        run = _Run(finder or Here(detector, options), options, callback, destination, overlay)
         run.work(left)
         return replace(run.state, notes=_notes_of(destination.done.values()))
 
@@ -63,15 +77,10 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     columns = replace(detector.columns, groups=options.groups, every_frame=options.every_frame)
     facts = facts_of(asked_of(detector, columns), options.reading, options.command)
     if options.output_dir is not None:
-        return FilePerSource(
-            options.output_dir,
-            sources,
-            options.output_format,
-            columns,
-            facts,
-            overwrite=options.overwrite,
-            restart=options.restart,
-        )
+        folder = (options.output_dir, sources, options.output_format, columns, facts)
+        if options.shard is not None:
+            return ShardFolder(*folder, options.shard, overwrite=options.overwrite, restart=options.restart)
+        return FilePerSource(*folder, overwrite=options.overwrite, restart=options.restart)
     # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
     restart = options.restart or options.overlay is not None
     output = options.output or Path()
@@ -93,13 +102,13 @@ def asked_of(detector: AUDetector, columns: Columns | None = None) -> Asked:
 class _Run:
     def __init__(
         self,
-        detector: AUDetector,
+        finder: Finder,
         options: RunOptions,
         callback: ProgressCallback,
         destination: Destination,
         overlay: OverlayWriter | None,
     ) -> None:
-        self.detector, self.options, self.callback = detector, options, callback
+        self.finder, self.options, self.callback = finder, options, callback
         self.destination, self.overlay = destination, overlay
         self.state = _first_state(destination)
         self._position = destination.position
@@ -108,6 +117,7 @@ class _Run:
 
     def work(self, sources: Sequence[Source]) -> None:
         """Take the sources in order; record where an interruption leaves the run."""
+        self.finder.begin(sources)
         try:
             for moving, group in groupby(sources, lambda source: source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)):
                 if moving:
@@ -122,26 +132,19 @@ class _Run:
         self.destination.finish()
 
     def _pictures(self, sources: list[Source]) -> None:
-        by_name = {source.name: source for source in sources}
         for source in sources:
             self.callback.begin(source, 1, 0)
-        for frame, faces in self.detector.detect_pictures(self._read_all(sources)):
-            source = by_name[frame.source]
+        for source, frame, faces, content in self.finder.pictures(sources, self._broken):
             self._take(source, frame, faces)
-            content = content_or_none(source, frame)
             done = SourceRecord(source.name, source.kind.value, content, 1, len(faces), notes=frame.notes)
             for note in frame.notes:
                 self.callback.note(source, note)
             self._advance(faces, (source, done), read=self.state.read + 1)
 
-    def _read_all(self, sources: list[Source]) -> Iterator[Frame]:
-        for source in sources:
-            try:
-                yield read_standard_input() if source.kind is SourceKind.STDIN else read_picture(source.name)
-            except MediaError as error:
-                self.callback.problem(error)
-                broken = SourceRecord(source.name, source.kind.value, content_or_none(source), problem=str(error))
-                self._advance(None, (source, broken), problems=self.state.problems + 1)
+    def _broken(self, source: Source, error: MediaError, content: Content | None) -> None:
+        self.callback.problem(error)
+        broken = SourceRecord(source.name, source.kind.value, content, problem=str(error))
+        self._advance(None, (source, broken), problems=self.state.problems + 1)
 
     def _video(self, source: Source) -> None:
         former = self.destination.begin(source)
@@ -149,13 +152,13 @@ class _Run:
             kept = {name: former[name] for name in BETWEEN_VIDEOS}
             self._check_unchanged(source, former["content"])
         else:
-            kept = {**BETWEEN_VIDEOS, "current": source.name, "content": _plain(content_or_none(source))}
+            kept = {**BETWEEN_VIDEOS, "current": source.name, "content": _plain(self.finder.content(source))}
         self._advance(**kept)
         tracker = FaceTracker.from_dict(self.state.tracker) if self.state.tracker else None
         notes: tuple[str, ...] = ()
         problem = None
         try:
-            with self._open(source, _first_to_read(self.state.next_frame, tracker)) as video:
+            with self.finder.video(source, NeededFrames.of(self.state.next_frame, tracker)) as video:
                 try:
                     self._frames_of(source, video, tracker or FaceTracker(patience_s(video.fps, self.options.step)))
                 finally:
@@ -168,14 +171,15 @@ class _Run:
                 raise  # A camera has no end of its own: to stop it is to finish.
         self._end_of_video(source, problem, notes)
 
-    def _frames_of(self, source: Source, video: Video, tracker: FaceTracker) -> None:
+    def _frames_of(self, source: Source, video: VideoFaces, tracker: FaceTracker) -> None:
         """Take the frames of a video that the state does not count yet."""
-        first = self.state.next_frame
         smoother = LandmarkSmoother.from_dict(self.state.smoother) if self.state.smoother else LandmarkSmoother()
-        self.callback.begin(source, video.expected_frames, first // self.options.step)
-        for frame, faces in self.detector.detect_frames(_needed(video, first, tracker), tracker, smoother, first):
+        small = SmallFacesInVideo.from_dict(self.state.small_faces or {})
+        self.callback.begin(source, video.expected_frames, self.state.next_frame // self.options.step)
+        for frame, faces in video.faces(tracker, smoother, small):
             self._take(source, frame, faces)
             after: dict[str, Any] = {"tracker": tracker.to_dict(), "smoother": smoother.to_dict()}
+            after["small_faces"] = small.to_dict()
             after["source_frames"] = self.state.source_frames + 1
             after["source_faces"] = self.state.source_faces + len(faces)
             self._advance(faces, next_frame=frame.index + 1, **after)
@@ -191,6 +195,8 @@ class _Run:
             )
 
     def _end_of_video(self, source: Source, problem: str | None, notes: tuple[str, ...]) -> None:
+        if self.state.small_faces is not None:
+            notes = (*notes, *SmallFacesInVideo.from_dict(self.state.small_faces).notes)
         for note in notes:
             self.callback.note(source, note)
         state = self.state
@@ -199,12 +205,6 @@ class _Run:
         done = SourceRecord(source.name, source.kind.value, content, *counts, problem, notes)
         read, problems = state.read + (state.source_frames > 0), state.problems + (problem is not None)
         self._advance(None, (source, done), **BETWEEN_VIDEOS, read=read, problems=problems)
-
-    def _open(self, source: Source, first_frame: int) -> Video:
-        options = self.options
-        if source.kind is SourceKind.CAMERA:
-            return open_camera(source.camera_index, step=options.step, end_s=options.end_s)
-        return open_video(source.name, options.start_s, options.end_s, options.step, first_frame)
 
     def _take(self, source: Source, frame: Frame, faces: list[FaceAUs]) -> None:
         self.destination.write(source, frame, faces)
@@ -235,18 +235,6 @@ class _Run:
     def _record(self) -> None:
         self.destination.checkpoint(asdict(self.state), self._position, self._unrecorded)
         self._unrecorded, self._recorded_s = (), time.monotonic()
-
-
-def _first_to_read(next_frame: int, tracker: FaceTracker | None) -> int:
-    """Return the first frame that is needed to go on: the begin of the stretch of the next one or of one to recall."""
-    recalled = tracker.frames_to_recall if tracker is not None else frozenset()
-    return begin_of_stretch(min([next_frame, *recalled]))
-
-
-def _needed(video: Iterable[Frame], next_frame: int, tracker: FaceTracker) -> Iterator[Frame]:
-    """Yield the frames from the next one on, and those of earlier stretches that it or a recalled one ends."""
-    stretches = {stretch_of(index) for index in (next_frame, *tracker.frames_to_recall)}
-    return (frame for frame in video if frame.index >= next_frame or stretch_of(frame.index) in stretches)
 
 
 def _first_state(destination: Destination) -> RunState:

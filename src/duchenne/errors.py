@@ -11,6 +11,7 @@
     ├── TrainingError       training data or a checkpoint cannot be used           exit code 1
     ├── EvaluationError     scores or runs cannot be evaluated or reported         exit code 1
     ├── ParquetError        a Parquet file is damaged, or is none                  exit code 1
+    ├── ClusterError        the machines of a cluster cannot do the work           exit code 1
     ├── StudyError          results, codes or people do not go together            exit code 1
     └── MissingExtraError   a library is not installed that only this work needs   exit code 1
 
@@ -72,6 +73,10 @@ class ParquetError(DuchenneError):
 
 class MissingExtraError(DuchenneError):
     """A library is not installed that only this work needs; the message names the extra that brings it."""
+
+
+class ClusterError(DuchenneError):
+    """The machines of a cluster cannot do the work, or read other sources than this one."""
 
 
 class StudyError(DuchenneError):

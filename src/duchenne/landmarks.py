@@ -1,6 +1,5 @@
 """From a face in a frame to its 49 landmarks with depth, and from these to the pose of the head."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from duchenne.cropping import cut
+from duchenne.cropping import Picture, cut
 from duchenne.errors import LandmarkError, UsageError, WeightsError
 from duchenne.faces import FaceBox, box_from_landmarks
 from duchenne.facs import (
@@ -40,6 +39,7 @@ from duchenne.measures.array_values import ArrayValues
 from duchenne.onnx_network import described, open_network, run_network
 from duchenne.pose_normalisation import STABLE_LANDMARKS, landmarks_3d
 from duchenne.weights import MEAN_FACE_NAME, POSE_CORRECTION_NAME, whole_weights
+from duchenne.weights.stored_points import stored_points
 
 WEIGHTS_NAME = "landmarker.onnx"
 KIND = "landmarks"
@@ -191,31 +191,35 @@ class Landmarker:
             LandmarkError: The box is not finite or too small.
             UsageError: `passes` is below 1.
         """
-        return self.locate_in_crops(pixels, [self.last_crop(pixels, face_box, passes)])[0]
+        return self.locate_in_crops(pixels, self.last_crops([(pixels, face_box)], passes))[0]
 
-    def last_crop(self, pixels: UInt8[np.ndarray, "h w 3"], face_box: FaceBox, passes: int = 2) -> Transform:
-        """Return the crop that the last pass of `locate` reads; arguments and errors as there."""
+    def last_crops(self, faces: Sequence[tuple[Picture, FaceBox]], passes: int = 2) -> list[Transform]:
+        """Return the crops that the last pass of `locate` reads, of faces in pictures; a pass reads all at once."""
         if passes < 1:
             raise UsageError(f"The landmarker was asked for {passes} passes; it needs at least 1.")
-        crop_from_image = self.rule.from_box(face_box)
+        crops = [self.rule.from_box(face_box) for _, face_box in faces]
         for _ in range(passes - 1):
-            crop = cut(pixels, crop_from_image, self.rule.side_px)
-            points, visibility, presence = self.run(crop[None])
-            found = _in_picture(points[0], visibility[0], float(presence[0]), crop_from_image)
-            crop_from_image = self.rule.from_landmarks(found.points)
-        return crop_from_image
+            seen = zip(faces, crops, strict=True)
+            found = self.run(np.stack([cut(pixels, crop, self.rule.side_px) for (pixels, _), crop in seen]))
+            read = zip(*found, crops, strict=True)
+            crops = [self.rule.from_landmarks(_in_picture(p, v, float(c), crop).points) for p, v, c, crop in read]
+        return crops
 
-    def locate_in_crops(self, pixels: UInt8[np.ndarray, "h w 3"], crops: Sequence[Transform]) -> list[FaceLandmarks]:
+    def locate_in_crops(self, pixels: Picture, crops: Sequence[Transform]) -> list[FaceLandmarks]:
         """Return the landmarks of faces whose crops are known, all at once: the mean of a crop and its mirror image."""
-        side = self.rule.side_px
-        cuts = [cut(pixels, crop_from_image, side) for crop_from_image in crops]
+        return self.locate_in_crops_of([(pixels, crop_from_image) for crop_from_image in crops])
+
+    def locate_in_crops_of(self, faces: Sequence[tuple[Picture, Transform]]) -> list[FaceLandmarks]:
+        """Return the same for faces that lie in several pictures, each given with its crop."""
+        side, crops = self.rule.side_px, [crop_from_image for _, crop_from_image in faces]
+        cuts = [cut(pixels, crop_from_image, side) for pixels, crop_from_image in faces]
         points, visibility, presence = self.run(np.stack([image for crop in cuts for image in (crop, crop[:, ::-1])]))
         points[1::2] = points[1::2][:, MIRROR_LANDMARKS] * [-1.0, 1.0, 1.0] + [side, 0.0, 0.0]
         visibility[1::2] = visibility[1::2][:, MIRROR_LANDMARKS]
         gaps = np.sqrt(((points[::2, :, :2] - points[1::2, :, :2]) ** 2).sum(2).mean(1)) / side
         points, visibility, presence = (v.reshape(-1, 2, *v.shape[1:]).mean(1) for v in (points, visibility, presence))
-        faces = zip(points, visibility, presence, crops, gaps, strict=True)
-        return [replace(_in_picture(p, v, float(c), crop), mirror_gap=float(gap)) for p, v, c, crop, gap in faces]
+        found = zip(points, visibility, presence, crops, gaps, strict=True)
+        return [replace(_in_picture(p, v, float(c), crop), mirror_gap=float(gap)) for p, v, c, crop, gap in found]
 
     def read(self, pixels: UInt8[np.ndarray, "h w 3"], crops: Sequence[Transform]) -> list[FaceLandmarks]:
         """Return what the network finds in crops alone, all at once: half the work of `locate_in_crops`, less exact."""
@@ -248,12 +252,7 @@ def mean_face() -> Float[np.ndarray, "49 3"]:
     Raises:
         WeightsError: The file is missing or garbled.
     """
-    path = whole_weights(MEAN_FACE_NAME)
-    try:
-        points = json.loads(path.read_text(encoding="utf-8"))["points"]
-        return np.array(points, float).reshape(LANDMARK_COUNT, 3)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path} is no mean face ({error}). Install the package again.") from error
+    return stored_points(MEAN_FACE_NAME, "points", LANDMARK_COUNT)
 
 
 @lru_cache(maxsize=1)
@@ -263,12 +262,7 @@ def pose_correction() -> Float[np.ndarray, "147 3"]:
     Raises:
         WeightsError: The file is missing or garbled.
     """
-    path = whole_weights(POSE_CORRECTION_NAME)
-    try:
-        vectors_deg = json.loads(path.read_text(encoding="utf-8"))["rotation_vector_deg"]
-        return np.array(vectors_deg, float).reshape(3 * LANDMARK_COUNT, 3)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path} is no pose correction ({error}). Install the package again.") from error
+    return stored_points(POSE_CORRECTION_NAME, "rotation_vector_deg", 3 * LANDMARK_COUNT)
 
 
 def level_face(seen: Float[np.ndarray, "49 3"]) -> tuple[Transform, Float[np.ndarray, "147"]]:

@@ -19,6 +19,7 @@ the column `source`, that is a pattern for the end of the path instead: `anna*.m
 import csv
 import hashlib
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -165,8 +166,8 @@ def _of_table(path: Path) -> NeutralFaces:
         name, picture = ((row[column] or "").strip() for column in (told_by, _PICTURE))
         if not name or not picture:
             problems.append(f"line {line} lacks the {_PICTURE if name else told_by}")
-        elif not (path.parent / picture).is_file():
-            problems.append(f"line {line}: there is no file {path.parent / picture}")
+        elif not os.path.isfile(path.parent / picture):  # A name may be too long to be one.
+            problems.append(f"line {line}: there is no file {str(path.parent / picture)[:200]}")
         found[name] = (*found.get(name, ()), path.parent / picture)
     if problems or not rows:
         raise UsageError(f"{path}: {'; '.join(problems) or 'the table has no line below its header'}.")

@@ -47,6 +47,11 @@ class Recognized:
     side_probability: Float[np.ndarray, "n a 2"] | None = None
     side_intensity: Float[np.ndarray, "n a 2"] | None = None
 
+    def rows(self, kept: slice) -> "Recognized":
+        """Return the predictions for some of the faces."""
+        others = (self.intensity, self.side_probability, self.side_intensity)
+        return Recognized(self.probability[kept], *(None if values is None else values[kept] for values in others))
+
 
 @dataclass(frozen=True)
 class NeutralRule:

@@ -64,7 +64,7 @@ def prepare_case(kinds: Sequence[Any], samples: Path, folder: Path, seed: int, c
     if kind.damaged == (ONE_FILE,):
         folder.mkdir(parents=True)
     else:
-        shutil.copytree(whole, folder, copy_function=_linked)
+        shutil.copytree(whole, folder, copy_function=shutil.copy if kind.changed else _linked)
     place = folder / target.relative_to(whole)
     place.unlink(missing_ok=True)
     place.write_bytes(mutated(target.read_bytes(), others, rng))
@@ -210,8 +210,10 @@ def make_samples(folder: Path) -> None:
             if path.is_file():
                 alone.mkdir()
                 shutil.copy(path, alone)
-            whole[str(number)][path.name] = kind.read(alone if path.is_file() else path)
-            shutil.rmtree(alone, ignore_errors=True)
+            else:
+                shutil.copytree(path, alone)
+            whole[str(number)][path.name] = kind.read(alone)
+            shutil.rmtree(alone)
     (folder / "whole.json").write_text(json.dumps(whole))
 
 
@@ -231,7 +233,9 @@ def run_cases(seed: int, cases: Sequence[int], scratch: Path, kept: Path) -> Ite
             entry = reader.run(case)
             if entry["failure"]:
                 shutil.rmtree(kept / str(case), ignore_errors=True)
-                shutil.copytree(scratch / "case", kept / str(case))
+                kept.mkdir(parents=True, exist_ok=True)
+                if (scratch / "case").exists():  # The child may have ended before it wrote the case.
+                    shutil.copytree(scratch / "case", kept / str(case))
                 (kept / f"{case}.txt").write_text(f"{entry['kind']}\n{entry['failure']}\n")
             if entry.get("ended"):
                 reader = Child(seed, scratch / "samples")

@@ -1,16 +1,18 @@
 """Every kind of file that is read: how a whole one is made, which of its files are damaged, and what reads it."""
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import duchenne
+from fuzz.file_kind import ONE_FILE, FileKind, digest_of
+from fuzz.run_kinds import RUN_KINDS
+from fuzz.study_kinds import STUDY_KINDS
 from heic import tiled_heic
 from miniature_releases import (
     write_bp4d,
@@ -26,41 +28,14 @@ ROOT = Path(duchenne.__file__).parents[2]
 SAMPLE = Path(duchenne.__file__).parent / "samples" / "face.jpg"
 
 
-@dataclass(frozen=True)
-class FileKind:
-    """Files that one reader reads.
-
-    Attributes:
-        name: Such as "pictures".
-        make: Fills an empty folder with a whole sample.
-        damaged: Patterns of the files in it that are damaged, one in each case.
-        read: Reads the sample; returns what changes with what was read. May raise errors of our own.
-        share: Of the cases, in proportion to the other kinds.
-        sealed: Whether a damaged file must be refused or read as if it were whole.
-    """
-
-    name: str
-    make: Callable[[Path], None]
-    damaged: tuple[str, ...]
-    read: Callable[[Path], str]
-    share: int
-    sealed: bool = False
-
-
 def warm_up() -> None:
     """Import what the readers import when they are called, so that no case pays for it."""
-    import duchenne.datasets.loaders
-    import duchenne.evaluation.evaluate_system
-    import duchenne.recognition
-    import duchenne.training.systems  # noqa: F401
-
-
-def digest_of(parts: Iterable[object]) -> str:
-    """Return what changes with arrays and text."""
-    found = hashlib.sha256()
-    for part in parts:
-        found.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-    return found.hexdigest()
+    for name in (
+        *("commands.detect_like", "datasets.loaders", "detection", "evaluation.evaluate_system"),
+        *("evaluation.experiment.reproduction", "recognition", "review.coder_journal", "study.codings.reading"),
+        *("study.people_table", "synthesis.sets.protocols", "training.systems"),
+    ):
+        import_module(f"duchenne.{name}")
 
 
 def _make_pictures(folder: Path) -> None:
@@ -312,9 +287,6 @@ def _read_scores(folder: Path) -> str:
     return digest_of(read_scores(path))
 
 
-ONE_FILE = "*"
-"""Kinds whose sample is several single files: a case has one of them."""
-
 KINDS = (
     FileKind("pictures", _make_pictures, (ONE_FILE,), _read_pictures, 40),
     FileKind("videos", _make_videos, (ONE_FILE,), _read_videos, 24),
@@ -334,4 +306,6 @@ KINDS = (
     FileKind("networks", _make_networks, ("*.onnx",), _read_networks, 2),
     FileKind("systems", _make_systems, (ONE_FILE,), _read_systems, 8, sealed=True),
     FileKind("scores", _make_scores, (ONE_FILE,), _read_scores, 6),
+    *RUN_KINDS,
+    *STUDY_KINDS,
 )

@@ -1,6 +1,7 @@
 """`duchenne detect`: faces and their action units in pictures, videos or a camera."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from duchenne.commands.plain_console import COMMAND_LINE
 
 if TYPE_CHECKING:
+    from duchenne.cluster.ray_finder import RayFinder
     from duchenne.detection import RunOptions
     from duchenne.detector import AUDetector
     from duchenne.results.detection_options import DetectionOptions
@@ -19,6 +21,7 @@ def detect(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     output_dir: Path | None = None,
     output_format: Annotated[Literal["csv", "parquet", "jsonl"], Parameter(name="--format")] = "csv",
+    shard: str | None = None,
     like: Path | None = None,
     overlay: Path | None = None,
     columns: str | None = None,
@@ -37,6 +40,7 @@ def detect(
     abstain: Annotated[bool, Parameter(negative=(), show=False)] = False,
     neutral: Path | None = None,
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
+    ray: str | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
@@ -66,6 +70,9 @@ def detect(
         the same options has finished are kept and not made again.
     output_format
         Format of the files in `--output-dir`.
+    shard
+        Do only this share of the sources, for example 2/10, beside `--output-dir`. Ten such commands on machines that
+        share a folder do the work of one; `duchenne merge` makes one result of theirs.
     like
         Use the options of an earlier result, from its record (FILE.json); options given on the command line take
         precedence. Without sources, run again on those of the record, whose content must be unchanged.
@@ -96,7 +103,7 @@ def detect(
     min_face
         Smallest face to look for, in pixels of its box; smaller values are slower. Default: in pictures 1/60 of the
         shorter side (50 px of 3000) or 32 px, whichever is larger; in videos, for speed, 1/20 of it (54 px of 1080) or
-        12 px. A remark says where smaller faces are likely in a picture.
+        12 px. A remark says where smaller faces are likely.
     sides
         Also write probability and intensity of the subject's left and right, for action units that FACS codes by side.
     weights
@@ -116,6 +123,10 @@ def detect(
         model card).
     workers
         Number of frames processed in parallel; default: one per core.
+    ray
+        Find the faces on the machines of a Ray cluster, which must see the sources under the same paths: its address,
+        auto for the one of this machine, or local for `--workers` processes. Long videos are divided. Results are those
+        of one machine, byte for byte. Needs pip install 'duchenne[cluster]'.
     overwrite
         Replace existing output files.
     restart
@@ -129,6 +140,7 @@ def detect(
     from duchenne.errors import UsageError
     from duchenne.facs import AU_NAMES, parse_aus
     from duchenne.results.detection_options import DetectionOptions
+    from duchenne.results.shards import Shard
 
     if not sources and like is None:
         raise UsageError(
@@ -139,7 +151,7 @@ def detect(
     groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
     options = RunOptions(
         output, overlay, start, end, step, overwrite, restart, groups, output_dir, f".{output_format}",
-        COMMAND_LINE.get(), every_frame,
+        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard), ray,
     )  # fmt: skip
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
@@ -202,6 +214,13 @@ def _run(
             report.problem(problem if isinstance(problem, MediaError) else MediaError(str(problem)))
         if not found:
             return 1
-        state = run_detection(detector, found, options, report)
+        with nullcontext() if options.ray is None else _ray_finder(detector, options, options.ray) as finder:
+            state = run_detection(detector, found, options, report, finder)
         report.end(state, options.output, options.output_dir, options.overlay)
     return 1 if problems or state.problems else 0
+
+
+def _ray_finder(detector: "AUDetector", options: "RunOptions", address: str) -> "RayFinder":
+    from duchenne.cluster.ray_finder import RayFinder
+
+    return RayFinder(detector, options, address)

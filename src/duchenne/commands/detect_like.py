@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from duchenne.detection import RunOptions
 from duchenne.detector import AUDetector
@@ -17,20 +18,20 @@ Options = TypeVar("Options", DetectionOptions, RunOptions)
 
 def detection_options_like(record: ResultRecord, asked: DetectionOptions) -> DetectionOptions:
     """Return the options of the record, with what was asked for otherwise."""
-    stored = dict(record.options)
-    stored["weights"] = None if stored.get("weights") is None else Path(stored["weights"])
-    return _like(asked, stored)
+    weights = record.options.get("weights")
+    stored = record.options if not isinstance(weights, str) else {**record.options, "weights": Path(weights)}
+    return _like(asked, stored, record.result)
 
 
 def neutral_like(record: ResultRecord, asked: Path | None) -> Path | None:
     """Return the neutral faces that were asked for, or those of the record."""
     stored = record.options.get("neutral")
-    return asked if asked is not None or stored is None else Path(stored)
+    return asked if asked is not None or stored is None else Path(str(stored))
 
 
 def run_options_like(record: ResultRecord, asked: RunOptions) -> RunOptions:
     """Return how the record's sources were read, with what was asked for otherwise."""
-    return _like(asked, {name: value for name, value in record.options.items() if name in asked.reading})
+    return _like(asked, {name: value for name, value in record.options.items() if name in asked.reading}, record.result)
 
 
 def sources_like(record: ResultRecord) -> list[str]:
@@ -72,14 +73,34 @@ def check_like(record: ResultRecord, detector: AUDetector) -> list[str]:
     return []
 
 
-def _like(asked: Options, stored: Mapping[str, Any]) -> Options:
-    """Return the stored options; those that were asked for otherwise than by default win."""
-    taken: dict[str, Any] = {
-        field.name: tuple(stored[field.name]) if isinstance(stored[field.name], list) else stored[field.name]
-        for field in fields(asked)
-        if field.name in stored and getattr(asked, field.name) == field.default
-    }
+def _like(asked: Options, stored: Mapping[str, Any], result: str) -> Options:
+    """Return the stored options; those that were asked for otherwise than by default win.
+
+    Raises:
+        UsageError: A stored option is of a kind that no run records.
+    """
+    hints = get_type_hints(type(asked))
+    taken: dict[str, Any] = {}
+    for field in fields(asked):
+        if field.name not in stored or getattr(asked, field.name) != field.default:
+            continue
+        value = stored[field.name]
+        taken[field.name] = tuple(value) if isinstance(value, list) else value
+        if not _is_of(taken[field.name], hints[field.name]):
+            raise UsageError(f"The record of {result} is damaged: its option {field.name} is {str(value)[:40]!r}.")
     return replace(asked, **taken)
+
+
+def _is_of(value: object, hint: Any) -> bool:
+    """Return whether a value is of the kind that the annotation of an option names."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    outer = {type(get_args(kind)[0]) if get_origin(kind) is Literal else get_origin(kind) or kind for kind in kinds}
+    if isinstance(value, tuple):
+        return tuple in outer and all(isinstance(one, str) for one in value)
+    if isinstance(value, dict):
+        return Mapping in outer and all(type(one) in (int, float) for one in value.values())
+    own = {Path} if isinstance(value, Path) else {int, float} if type(value) is int else {type(value)}
+    return bool(own & outer)
 
 
 def _check_source(path: Path, sha256: str) -> None:

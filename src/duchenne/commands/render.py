@@ -25,6 +25,7 @@ def render(
     protocol: ProtocolName = "stills",
     count: int = 1000,
     subjects: int = 4,
+    first: int = 0,
     seconds: float = 4.0,
     seed: int = 1,
     workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 1,
@@ -58,6 +59,10 @@ def render(
         Number of pictures (stills), rounded up to whole files.
     subjects
         Number of people (bp4d: eight clips each, fera17: two clips in nine poses each, interviews: in each).
+    first
+        Number of the first picture (stills; a multiple of 250, the pictures of a file) or person (bp4d, fera17) to
+        draw, from 0. Several commands, on several machines, share a set: `--first 0 --count 5000`, `--first 5000
+        --count 5000`. The files are those of one command; `duchenne merge` joins folders.
     seconds
         Length of a clip (bp4d, fera17, interviews).
     seed
@@ -105,6 +110,7 @@ def render(
             protocol=protocol,
             count=count,
             subjects=subjects,
+            first=first,
             seconds=seconds,
             seed=seed,
             workers=workers,

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from duchenne.commands.plain_console import PlainConsole
-from duchenne.commands.training_progress import training_progress
-from duchenne.training.recipes.named import RECIPES
+from duchenne.commands.progress_bar import training_progress
+from duchenne.training.recipes.assignments import with_assignments
+from duchenne.training.recipes.named import RECIPES, recipe_named
 
 _OLD_PRETRAINED = "shipped"
 _RECIPES_HELP = "What is trained, and how. " + " ".join(f"{name}: {recipe.what}" for name, recipe in RECIPES.items())
@@ -29,8 +30,7 @@ def train(
     batch: int | None = None,
     seed: int | None = None,
     sampling: Literal["all", "balanced"] | None = None,
-    graded_share: float | None = None,
-    rest_times: int | None = None,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
     start: Path | None = None,
     freeze: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     accelerator: str = "auto",
@@ -74,11 +74,9 @@ def train(
         Seed of every random choice; default: the recipe's.
     sampling
         all: each face once in an epoch. balanced: faces with rare action units more often.
-    graded_share
-        Share of faces with mean grades in each batch, if only some faces have them; default: the recipe's.
-    rest_times
-        How often faces with mean grades and without any AU are used for each time that the others are; default: the
-        recipe's.
+    set_
+        Change any other setting of the recipe, for example graded_share=0.25 or optimiser.learning_rate=0.001. The page
+        on training lists them.
     start
         Initial weights, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
         pretrained for the package's own network (recipe symmetric).
@@ -102,7 +100,7 @@ def train(
     console = PlainConsole(stderr=True)
     with training_progress(console) as report:
         trained_system.train(
-            recipe,
+            with_assignments(recipe_named(recipe), set_),
             data=data,
             out=out,
             valid=valid,
@@ -115,8 +113,6 @@ def train(
             batch=batch,
             seed=seed,
             sampling=sampling,
-            graded_share=graded_share,
-            rest_times=rest_times,
             start=None if start is None else with_new_name(start),
             freeze=freeze,
             accelerator=accelerator,

@@ -15,6 +15,7 @@ from duchenne.evaluation.runs import Run, RunOrigin
 from duchenne.evaluation.scored_faces import scored_faces, thresholds_on
 from duchenne.extras.parquet import column_names, read_parquet
 from duchenne.facs import AU_NAMES
+from duchenne.files.csv_rows import check_row_lengths
 from duchenne.measures.intervals import Bootstrap
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def read_scores(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
             held = set(column_names(path))
             table: Mapping[str, np.ndarray] = read_parquet(path, [name for name in names if name in held], empty=True)
         else:
+            check_row_lengths(path)
             scores = pd.read_csv(path)
             table = {name: scores[name].to_numpy() for name in names if name in scores}
         columns = {name: np.asarray(values, float) for name, values in table.items()}

@@ -30,6 +30,7 @@ EXTRA_OF = {
     "ai_edge_litert": "teachers",
     "starlette": "review",
     "uvicorn": "review",
+    "ray": "cluster",
 }
 """The smallest extra with a library, by the name under which it is imported."""
 PURPOSE_OF = {
@@ -43,6 +44,7 @@ PURPOSE_OF = {
     "study": "studies of results",
     "teachers": "labels by other networks",
     "review": "the page to review and code",
+    "cluster": "runs on several machines",
 }
 
 

@@ -1,7 +1,8 @@
 """Parquet files by pyarrow, which the extra `parquet` brings: columns as arrays, damage as an error of our own."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,46 @@ def write_parquet(path: Path, types: Mapping[str, str], groups: Iterable[Mapping
         OSError: The file cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
+    arrow = needed("pyarrow")
+    with _writing(path, types) as writer:
+        for group in groups:
+            arrays = [_array(arrow, group[field.name], field.type) for field in writer.schema]
+            writer.write_table(arrow.table(arrays, schema=writer.schema))
+
+
+def join_parquet(path: Path, types: Mapping[str, str], parts: Iterable[Path], rows: int) -> None:
+    """Write the rows of files one behind the other, as `write_parquet` would have written them.
+
+    Args:
+        path: The file; one that is there is replaced.
+        types: As in `write_parquet`.
+        parts: Files with these columns.
+        rows: Of a row group.
+
+    Raises:
+        ParquetError: A part is damaged, or has other columns.
+        OSError: The file cannot be written.
+        MissingExtraError: pyarrow is not installed.
+    """
+    arrow = needed("pyarrow")
+    with _writing(path, types) as writer:
+        waiting = writer.schema.empty_table()
+        for part in parts:
+            with _Opened(part) as file:
+                if file.schema_arrow != writer.schema:
+                    raise ParquetError(f"{part} has other columns than the file that it is to become a part of.")
+                for batch in file.iter_batches(rows, use_threads=False):
+                    waiting = arrow.concat_tables([waiting, arrow.Table.from_batches([batch])])
+                    while waiting.num_rows >= rows:
+                        writer.write_table(waiting.slice(0, rows).combine_chunks())
+                        waiting = waiting.slice(rows).combine_chunks()
+        if waiting.num_rows:
+            writer.write_table(waiting.combine_chunks())
+
+
+@contextmanager
+def _writing(path: Path, types: Mapping[str, str]) -> Iterator[Any]:
+    """Open a file to write row groups to; it is on the disk when the block ends well."""
     arrow, parquet = needed("pyarrow"), needed("pyarrow.parquet")
     kinds = {"str": arrow.string(), "bytes": arrow.binary()}
     schema = arrow.schema([(name, kinds.get(kind) or arrow.from_numpy_dtype(kind)) for name, kind in types.items()])
@@ -65,9 +106,7 @@ def write_parquet(path: Path, types: Mapping[str, str], groups: Iterable[Mapping
         path.open("wb") as stream,
         parquet.ParquetWriter(stream, schema, compression="zstd", write_page_checksum=True, version="2.6") as writer,
     ):
-        for group in groups:
-            arrays = [_array(arrow, group[field.name], field.type) for field in schema]
-            writer.write_table(arrow.table(arrays, schema=schema))
+        yield writer
         writer.close()
         stream.flush()
         os.fsync(stream.fileno())

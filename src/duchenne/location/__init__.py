@@ -25,6 +25,7 @@ from duchenne.faces import (
 )
 from duchenne.geometry import HeadPose, Transform, shift, similarity, transform_points
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
+from duchenne.location.small_faces import SmallFaces
 from duchenne.reliability import LEAST_PLAUSIBLE, LEAST_UNTRIED, plausibility, pose_tested
 
 MIN_FACE_CONFIDENCE = 0.5
@@ -33,7 +34,6 @@ _FINER = 1.2
 """A second look must enlarge the picture by this much more than the first."""
 _SMALL_CONFIDENCE = 0.5
 """Of small faces the face detector is less sure; the landmarker decides."""
-_SEVERAL = 2
 _WINDOW_SIDES = 2.5
 """Around a doubtful face the turned picture is looked at as far as this, in sides of its box."""
 _AGAIN = 0.3
@@ -76,12 +76,12 @@ class Location:
     Attributes:
         faces: The most certain first.
         refused: How many boxes were refused for what.
-        notes: What a reader of the results should know.
+        small: Whether smaller faces are likely.
     """
 
     faces: list[LocatedFace]
     refused: Counter[Refusal]
-    notes: tuple[str, ...] = ()
+    small: SmallFaces
 
 
 class FaceLocator:
@@ -114,11 +114,26 @@ class FaceLocator:
             still: Whether it is a still picture: where it seems to show no face, it is turned as well.
         """
         refused: Counter[Refusal] = Counter()
-        looks = self._looks(pixels, min_face_px, still)
+        looks = self.looks(pixels, min_face_px, still)
         faces: list[LocatedFace] = []
         for look, least_px in looks:
             boxes = [box for box in look.faces if box.box[2] >= least_px]
             faces += self._located_among(pixels, boxes, [face for face in faces if is_certain(face)], refused)
+        return self.decide(pixels, faces, refused, looks[-1][0], still=still)
+
+    def decide(
+        self, pixels: Picture, faces: Sequence[LocatedFace], refused: Counter[Refusal], finest: FaceSearch, still: bool
+    ) -> Location:
+        """Return which of the faces in the boxes are reported, and those of the turned picture.
+
+        Args:
+            pixels: The picture.
+            faces: That were found in it, the right way up.
+            refused: Boxes that gave no face.
+            finest: The last look at it.
+            still: As in `locate`.
+        """
+        refused = Counter(refused)
         sure = [face for face in faces if is_certain(face)]
         doubtful = [face for face in faces if not is_certain(face)]
         for face in tuple(doubtful):
@@ -126,12 +141,12 @@ class FaceLocator:
         if still and not sure:
             doubtful += self._turned(pixels, sure)
         found = _surest(doubtful)
-        faces = sure + [face for face in found if _is_reported(face)]
-        refused[Refusal.DOUBTFUL] += len(sure) + len(found) - len(faces)
-        faces = sorted(faces, key=lambda face: -face.box.confidence)
-        return Location(faces, +refused, _notes(looks[-1][0]))
+        reported = sure + [face for face in found if _is_reported(face)]
+        refused[Refusal.DOUBTFUL] += len(sure) + len(found) - len(reported)
+        faces = sorted(reported, key=lambda face: -face.box.confidence)
+        return Location(faces, +refused, SmallFaces.of(finest))
 
-    def _looks(self, pixels: Picture, min_face_px: float | None, still: bool) -> list[tuple[FaceSearch, float]]:
+    def looks(self, pixels: Picture, min_face_px: float | None, still: bool) -> list[tuple[FaceSearch, float]]:
         """Return what one or two looks at a picture find, each with the smallest face that is taken from it."""
         size = pixels.shape[0], pixels.shape[1]
         smallest_px = smallest_face_px(*size) if still and min_face_px is None else min_face_px
@@ -185,11 +200,15 @@ class FaceLocator:
 
     def locate_in(self, pixels: Picture, box: FaceBox) -> LocatedFace | Refusal:
         """Return the face in a box, or why there is none to work on; how plausible it is counts for its confidence."""
-        landmarks = self.landmarker.locate(pixels, box)
-        if landmarks.confidence < MIN_FACE_CONFIDENCE:
-            return Refusal.DOUBTFUL
-        sure = plausibility(box.confidence, landmarks)
-        return located(replace(box, confidence=box.confidence * sure), replace(landmarks, confidence=sure))
+        return face_in(box, self.landmarker.locate(pixels, box))
+
+
+def face_in(box: FaceBox, landmarks: FaceLandmarks) -> LocatedFace | Refusal:
+    """Return the face that landmarks make in the box in which they were found, or why it is none."""
+    if landmarks.confidence < MIN_FACE_CONFIDENCE:
+        return Refusal.DOUBTFUL
+    sure = plausibility(box.confidence, landmarks)
+    return located(replace(box, confidence=box.confidence * sure), replace(landmarks, confidence=sure))
 
 
 def is_known(box: FaceBox, known: Sequence[FaceBox]) -> bool:
@@ -243,16 +262,6 @@ def _turned_back(box: FaceBox, quarters: int, window: Picture, corner: tuple[int
     corners = transform_points(back, np.array([box.box[:2], box.box[:2] + box.box[2:]]))
     low = corners.min(0)
     return FaceBox(np.array([*low, *(corners.max(0) - low)]), box.confidence, transform_points(back, box.keypoints))
-
-
-def _notes(finest: FaceSearch) -> tuple[str, ...]:
-    if finest.tiny < _SEVERAL:
-        return ()
-    smallest = NETWORK_FACE_PX / finest.network_from_picture
-    return (
-        f"{finest.tiny} places in it look like faces about as small as the smallest that was looked for "
-        f"({smallest:.0f} px); there may be smaller ones: --min-face {max(1.0, smallest / 2):.0f} looks for them",
-    )
 
 
 def located(box: FaceBox, landmarks: FaceLandmarks) -> LocatedFace | Refusal:

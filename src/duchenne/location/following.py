@@ -19,21 +19,22 @@ from duchenne.geometry import Transform, inverse_of, scale_of, transform_points
 from duchenne.landmarks import FaceLandmarks
 from duchenne.location import FaceLocator, LocatedFace, is_certain, located
 from duchenne.location.motion import Motion, best_similarity
+from duchenne.location.small_faces import SmallFaces
 from duchenne.media import Frame
 from duchenne.pose_normalisation import landmarks_3d
 from duchenne.reliability import plausibility
 from duchenne.smoothing import LandmarkSmoother
 
 STRETCH_FRAMES = 16
-"""The face detector reads at least the first frame that is looked at of so many. Ours: a quarter of a second of usual
-video, and an eighth of the face detector's time."""
+"""The face detector reads at least the first frame that is looked at of so many. Ours: half a second of usual video,
+and a sixteenth of the face detector's time."""
 LONGEST_STEP_S = 0.07
 """Faces are not followed over longer steps, in which a head may turn: two frames at 30 frames/s."""
 LEAST_CONFIDENCE = 0.9
 """A face is followed while the landmarker is this sure of it; below, the face detector decides, as in a picture."""
 LONGEST_WAY_SIDES, MOST_GROWTH = 0.5, 1.35
 """A face that moves further in one step, in sides of its box, or changes its size more, is looked for anew."""
-NEAR_SIDES = 0.0075
+NEAR_SIDES = 0.0035
 """A face whose edge is further from where it was expected, in sides of its box, is read again, in a crop at its new
 landmarks. Ours: landmarks move a little with their crop, and action units with them."""
 FACES_AT_ONCE = 8
@@ -51,7 +52,7 @@ def stretch_of(index: int) -> int:
     """Return the number of the stretch in which a frame lies.
 
     Example:
-        >>> stretch_of(7), stretch_of(8)
+        >>> stretch_of(15), stretch_of(16)
         (0, 1)
     """
     return index // STRETCH_FRAMES
@@ -61,8 +62,8 @@ def begin_of_stretch(index: int) -> int:
     """Return the index of the first frame of the stretch in which a frame lies.
 
     Example:
-        >>> begin_of_stretch(7), begin_of_stretch(13)
-        (0, 8)
+        >>> begin_of_stretch(7), begin_of_stretch(20)
+        (0, 16)
     """
     return stretch_of(index) * STRETCH_FRAMES
 
@@ -132,6 +133,7 @@ class FaceFollower:
 
     Attributes:
         followed: Whether the faces of the last frame are those of the frame before it, in the same order.
+        small: Whether smaller faces are likely in the last frame; None where the face detector did not read it.
 
     Args:
         locator: Used for each frame.
@@ -142,15 +144,17 @@ class FaceFollower:
         self._locator, self._min_face_px = locator, min_face_px
         self._before: _Before | None = None
         self.followed = False
+        self.small: SmallFaces | None = None
 
     def locate(self, frame: Frame) -> list[LocatedFace]:
         """Return the faces of the next frame, those first of which the face detector was most certain."""
-        samples = _samples(frame.pixels)
+        samples, self.small = _samples(frame.pixels), None
         faces = self._followed(frame, samples)
         self.followed = faces is not None
         sure, before = self.followed, None if faces is None else self._before
         if faces is None:
             there = self._locator.locate(frame.pixels, self._min_face_px)
+            self.small = there.small
             faces, sure = there.faces, not there.refused and all(map(is_certain, there.faces))
         if not sure or not faces:
             self._before = None
@@ -162,13 +166,10 @@ class FaceFollower:
         return faces
 
     def _anchors(self, pixels: Picture, faces: list[LocatedFace]) -> list[_Anchor]:
-        crops = [self._crop_of(pixels, face) for face in faces]
-        alone = self._read_at_once(pixels, crops)
-        return [_Anchor.of(face.landmarks, *pair) for face, *pair in zip(faces, alone, crops, strict=True)]
-
-    def _crop_of(self, pixels: Picture, face: LocatedFace) -> Transform:
-        crop_from_image = face.landmarks.crop_from_image
-        return self._locator.landmarker.last_crop(pixels, face.box) if crop_from_image is None else crop_from_image
+        crops = [face.landmarks.crop_from_image for face in faces]
+        known = [crop_from_image for crop_from_image in crops if crop_from_image is not None]
+        alone = self._read_at_once(pixels, known)
+        return [_Anchor.of(face.landmarks, *pair) for face, *pair in zip(faces, alone, known, strict=True)]
 
     def _followed(self, frame: Frame, samples: Float[np.ndarray, "n n"]) -> list[LocatedFace] | None:
         """Return the faces of the frame before where they are now; None if one of them is doubtful."""

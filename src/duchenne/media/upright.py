@@ -32,8 +32,14 @@ class UprightPictures:
         self.stretched = square != stored
         self.width, self.height = _turned(square, _quarter_turns(first))
 
+    def see(self, picture: VideoFrame) -> None:
+        """Take note of a picture that is left out."""
+        size = _turned(self._square_size(picture), _quarter_turns(picture))
+        self.resized = self.resized or size != (self.width, self.height)
+
     def pixels_of(self, picture: VideoFrame) -> Picture:
         """Return a picture as H x W x 3 RGB."""
+        self.see(picture)
         turns, (width, height) = _quarter_turns(picture), self._square_size(picture)
         wide, high = _turned((width, height), turns)
         other = (wide, high) != (self.width, self.height)
@@ -52,7 +58,6 @@ class UprightPictures:
 
     def _framed(self, pixels: Picture) -> Picture:
         """Return a picture in the middle of a black one of the size of the first."""
-        self.resized = True
         high, wide = min(pixels.shape[0], self.height), min(pixels.shape[1], self.width)
         top, left = (self.height - high) // 2, (self.width - wide) // 2
         framed = np.zeros((self.height, self.width, 3), np.uint8)

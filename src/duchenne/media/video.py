@@ -39,6 +39,7 @@ class Video:
         fps: Mean frames per second as the file states; None where it does not.
         duration_s: Length as the file states; None where it does not, and for a camera.
         frame_count: Frames in the whole file, stated or reckoned from length and speed; None where unknown.
+        has_sound: Whether the file has sound, too.
         start_offset_s: By how much the pictures begin after the file, whose sound begins first; 0 for a camera.
     """
 
@@ -75,6 +76,7 @@ class Video:
         self.width, self.height = self._pictures.width, self._pictures.height
         check_size(name, self.width, self.height)
         self.start_offset_s = first.time_s or 0.0
+        self.has_sound = bool(container.streams.audio)
         self._streams, self._stream_number = len(container.streams.video), stream.index
 
     def __enter__(self) -> "Video":
@@ -135,6 +137,7 @@ class Video:
                 self._given += 1
                 pixels = self._pictures.pixels_of(decoded.picture)
                 return Frame(self.name, self._index, self._last_s, pixels, decoded.damaged)
+            self._pictures.see(decoded.picture)
         raise StopIteration
 
     def _first(self) -> DecodedFrame:

@@ -68,6 +68,9 @@ class DrmlConfig:
         dropout: Share of units set to zero after each of them.
         side_px: Side of the face that is read.
         batch_norm: Whether each convolution is normalised over the batch; DRML does so in its region layer alone.
+        cropped_from_px: As `View` has it.
+        as_printed: Whether the layers are those of the authors' files: no ReLU before the region layer and no scale in
+            its normalisation, and behind the pooling each place normalised over five channels.
     """
 
     aus: tuple[str, ...] = PAPER_AUS
@@ -78,11 +81,13 @@ class DrmlConfig:
     dropout: float = 0.5
     side_px: int = 170
     batch_norm: bool = False
+    cropped_from_px: int = 0
+    as_printed: bool = False
 
     @property
     def view(self) -> View:
         """What the network reads of a face."""
-        return View(side_px=self.side_px)
+        return View(side_px=self.side_px, cropped_from_px=self.cropped_from_px)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,9 @@ class AlexNetConfig:
             in two of them, which later work found to be of no use.
         first_kernel: Side of the first layer's kernel.
         first_stride: Its step; a smaller face wants smaller ones to keep as many places.
+        cropped_from_px: As `View` has it.
+        as_printed: Whether the layers are those of the first paper: two columns in layers 2, 4 and 5, normalisation
+            over five channels, dropout behind the fully connected layers, no padding of the first layer.
     """
 
     aus: tuple[str, ...] = PAPER_AUS
@@ -109,18 +117,21 @@ class AlexNetConfig:
     batch_norm: bool = False
     first_kernel: int = 11
     first_stride: int = 4
+    cropped_from_px: int = 0
+    as_printed: bool = False
 
     @property
     def view(self) -> View:
         """What the network reads of a face."""
-        return View(side_px=self.side_px)
+        return View(side_px=self.side_px, cropped_from_px=self.cropped_from_px)
 
 
 @dataclass(frozen=True)
 class EacConfig:
     """EAC-Net (Li, Abtahi, Zhu and Yin, FG 2017): attention drawn from landmarks, and regions cropped at AU centres.
 
-    Ours: a narrow trunk from random weights instead of VGG-19 from ImageNet's, which cannot be pretrained.
+    Ours: a narrow trunk from random weights instead of VGG-19 from ImageNet's, one attention map, regions as they are.
+    `EacVggConfig` has all of it but the pretrained weights.
 
     Attributes:
         aus: One logit each.
@@ -145,8 +156,40 @@ class EacConfig:
 
 
 @dataclass(frozen=True)
+class EacVggConfig:
+    """EAC-Net with VGG-19's widths, both attention maps, and regions of the fourth group that are enlarged.
+
+    Ours: random weights instead of ImageNet's, and both parts are trained at once (docs/baselines.md).
+
+    Attributes:
+        aus: One logit each.
+        channels: Maps of the trunk's five groups.
+        depths: Convolutions in each of them.
+        region_width: Of each region's fully connected layer.
+        trunk_width: Of the fully connected layer over the last maps.
+        width: Of the fully connected layers of both parts before the output.
+        dropout: Share of units set to zero after each of these.
+        side_px: Side of the face that is read; the trunk halves it five times.
+    """
+
+    aus: tuple[str, ...] = PAPER_AUS
+    channels: tuple[int, int, int, int, int] = (64, 128, 256, 512, 512)
+    depths: tuple[int, int, int, int, int] = (2, 2, 4, 4, 4)
+    region_width: int = 150
+    trunk_width: int = 4096
+    width: int = 2048
+    dropout: float = 0.5
+    side_px: int = 224
+
+    @property
+    def view(self) -> View:
+        """What the network reads of a face."""
+        return View(side_px=self.side_px, points=True)
+
+
+@dataclass(frozen=True)
 class FrontalConfig:
-    """A small network on a face turned to the front (after Toser et al., FERA 2017).
+    """A small network on a face turned to the front (after Toser et al., ECCV Workshops 2016; its sizes are ours).
 
     Attributes:
         aus: One logit each.
@@ -168,5 +211,14 @@ class FrontalConfig:
         return View(side_px=self.side_px, frontal=True)
 
 
-NetworkConfig = RegionConfig | SymmetricConfig | ConvNetConfig | DrmlConfig | AlexNetConfig | EacConfig | FrontalConfig
+NetworkConfig = (
+    RegionConfig
+    | SymmetricConfig
+    | ConvNetConfig
+    | DrmlConfig
+    | AlexNetConfig
+    | EacConfig
+    | EacVggConfig
+    | FrontalConfig
+)
 """Sizes of any network here. Each has `aus` and a `view`."""

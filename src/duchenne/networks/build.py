@@ -14,12 +14,14 @@ from duchenne.networks.baseline_config import (
     ConvNetConfig,
     DrmlConfig,
     EacConfig,
+    EacVggConfig,
     FrontalConfig,
     NetworkConfig,
 )
 from duchenne.networks.convnet import ConvNet
 from duchenne.networks.drml import Drml
 from duchenne.networks.eac import EacNet
+from duchenne.networks.eac_vgg import EacVgg
 from duchenne.networks.frontal import FrontalNet
 from duchenne.networks.region import RegionNetwork
 from duchenne.networks.region_config import RegionConfig
@@ -33,6 +35,7 @@ _BASELINES: dict[type, Callable[[Any], nn.Module]] = {
     DrmlConfig: Drml,
     AlexNetConfig: AlexNet,
     EacConfig: EacNet,
+    EacVggConfig: EacVgg,
     FrontalConfig: FrontalNet,
 }
 

@@ -1,6 +1,7 @@
 """DRML, its ConvNet and LCN: one network with three middles.
 
-Source: Zhao, Chu and Zhang, Deep Region and Multi-label Learning, CVPR 2016.
+Source: Zhao, Chu and Zhang, Deep Region and Multi-label Learning, CVPR 2016; `as_printed` follows their published files
+(docs/baselines.md).
 """
 
 from itertools import pairwise
@@ -24,12 +25,13 @@ class RegionLayer(nn.Module):
 
     Args:
         channels: Maps read and given.
+        scaled: Whether the normalisation has a factor and an offset that learn.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, scaled: bool = True) -> None:
         super().__init__()
         groups = GRID * GRID
-        self.norm = nn.BatchNorm2d(groups * channels)
+        self.norm = nn.BatchNorm2d(groups * channels, affine=scaled)
         self.filters = nn.Conv2d(groups * channels, groups * channels, 3, padding=1, groups=groups)
 
     def forward(self, maps: Float[Tensor, "n c s s"]) -> Float[Tensor, "n c s s"]:
@@ -76,14 +78,16 @@ class Drml(nn.Module):
         self.config = config
         channels, later, side = config.channels, config.later_channels, config.side_px - 10
         norm = config.batch_norm
-        middle: list[nn.Module] = []
+        first, middle = rectified(nn.Conv2d(3, channels, 11), norm), list[nn.Module]()
         if config.middle == "region":
-            middle = [RegionLayer(channels)]
+            first = first[:-1] if config.as_printed else first
+            middle = [RegionLayer(channels, scaled=not config.as_printed)]
         pooled: list[nn.Module] = [LocalLayer(channels, side // 2)] if config.middle == "local" else []
         self.maps = nn.Sequential(
-            *rectified(nn.Conv2d(3, channels, 11), norm),
+            *first,
             *middle,
             nn.MaxPool2d(2),
+            *([nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)] if config.as_printed else []),
             *pooled,
             *rectified(nn.Conv2d(channels, later, 8), norm),
             *rectified(nn.Conv2d(later, later, 8), norm),

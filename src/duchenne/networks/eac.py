@@ -79,11 +79,13 @@ def attention_map(centres: Float[Tensor, "n 20 2"], side: int, width: float) -> 
     return (1 - 0.095 * 56 / width * away).clamp(min=0).amax(1)
 
 
-def crop_regions(maps: Float[Tensor, "n c s s"], centres: Float[Tensor, "n 20 2"]) -> Float[Tensor, "n 20 c r r"]:
+def crop_regions(
+    maps: Float[Tensor, "n c s s"], centres: Float[Tensor, "n 20 2"], cells: int = _REGION
+) -> Float[Tensor, "n 20 c r r"]:
     """Return squares of the maps around the centres, kept inside; whole cells, as the original crops."""
     side = maps.shape[-1]
-    corners = (centres - _REGION / 2).round().long().clamp(0, side - _REGION)
-    step = torch.arange(_REGION, device=maps.device)
+    corners = (centres - cells / 2).round().long().clamp(0, side - cells)
+    step = torch.arange(cells, device=maps.device)
     x, y = corners[..., 0, None] + step, corners[..., 1, None] + step
     faces = torch.arange(len(maps), device=maps.device)[:, None, None, None]
     return maps.permute(0, 2, 3, 1)[faces, y[..., :, None], x[..., None, :]].permute(0, 1, 4, 2, 3)

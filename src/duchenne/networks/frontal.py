@@ -1,6 +1,6 @@
 """A small network on a face that was turned to the front before (`training.data.frontalisation`).
 
-Source: after Toser et al., FERA 2017.
+Source: after Toser, Jeni, Lorincz and Cohn, ECCV Workshops 2016; the sizes are ours (docs/baselines.md).
 """
 
 from jaxtyping import Float, UInt8

@@ -20,7 +20,9 @@ class View:
 
     Attributes:
         layout: Windows to cut; None for the whole face.
-        side_px: Side of the whole face.
+        side_px: Side of what is read of the whole face.
+        cropped_from_px: Side to which the whole face is brought before a window of `side_px` is cut out of it, at a
+            random place in training and from the middle otherwise; 0 to bring it to `side_px` and cut nothing.
         grey: Whether colours are mixed to one channel.
         grid: Whether windows lie on `grid_points` instead of landmarks.
         shape: Whether pose-normalised landmarks are read too.
@@ -30,6 +32,7 @@ class View:
 
     layout: PatchLayout | None = None
     side_px: int = CROP_SIDE_PX
+    cropped_from_px: int = 0
     grey: bool = False
     grid: bool = False
     shape: bool = False
@@ -39,13 +42,20 @@ class View:
     def __post_init__(self) -> None:
         if self.grid and (self.layout is None or len(self.layout.landmarks) != sum(GRID_ROWS)):
             raise UsageError(f"The uniform grid has {sum(GRID_ROWS)} patches; give the layout as many.")
+        if self.cropped_from_px and (self.layout is not None or self.points or self.cropped_from_px < self.side_px):
+            raise UsageError(
+                f"A window of {self.side_px} px cannot be cut out of {self.cropped_from_px} px, or this network reads "
+                "landmarks, which a window would shift. Give a larger side, or 0 to read the whole face."
+            )
 
     @property
     def reduction(self) -> int:
-        """Whole number by which the 200 x 200 crop is reduced first; a whole face never below its own side."""
+        """Whole number by which the 200 x 200 crop is reduced first; a whole face never below what is read."""
         if self.layout is not None:
             return self.layout.reduction
-        return max(scale for scale in _SCALES if scale == 1 or scale * self.side_px <= CROP_SIDE_PX)
+        return max(
+            scale for scale in _SCALES if scale == 1 or scale * max(self.side_px, self.cropped_from_px) <= CROP_SIDE_PX
+        )
 
 
 def grid_points(layout: PatchLayout) -> np.ndarray:

@@ -1,8 +1,9 @@
 """From located faces to their action units, as the options ask for them: occurrence, sides, a person's neutral face."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -11,12 +12,32 @@ from duchenne.alignment import AlignedFace
 from duchenne.cropping import Picture
 from duchenne.errors import UsageError
 from duchenne.location import LocatedFace
+from duchenne.location.following import steadied
+from duchenne.location.small_faces import SmallFaces, SmallFacesInVideo
 from duchenne.media import Frame
 from duchenne.neutral_faces import NeutralFaces, ProbabilityOf, neutral_shifts, read_neutral
 from duchenne.recognition import AURecognizer, Recognized
 from duchenne.results.columns import Columns
 from duchenne.results.detection_options import DetectionOptions
 from duchenne.results.face_aus import FaceAUs
+from duchenne.smoothing import LandmarkSmoother
+from duchenne.tracking import FaceLook, FaceTracker
+
+
+class FoundFaces(NamedTuple):
+    """What one frame of a video shows by itself.
+
+    Attributes:
+        faces: In it.
+        looks: Of each.
+        results: Of each; none if landmarks are smoothed before action units are read.
+        small: Whether smaller faces are likely; None where the face detector did not read the frame.
+    """
+
+    faces: list[LocatedFace]
+    looks: list[FaceLook]
+    results: list[FaceAUs]
+    small: SmallFaces | None
 
 
 class AUReader:
@@ -93,9 +114,62 @@ class AUReader:
         """
         if not faces:
             return []
-        found = self._shifted(self.recognize(frame.pixels, faces, aligned), frame.source)
-        results = (self._result(frame, k, face, found) for k, face in enumerate(faces))
+        results = self._results(frame, faces, self.recognize(frame.pixels, faces, aligned))
         return [replace(result, face_id=face_id) for result, face_id in zip(results, ids, strict=True)]
+
+    def in_order(
+        self,
+        found: Iterable[tuple[Frame, FoundFaces]],
+        tracker: FaceTracker,
+        smoother: LandmarkSmoother,
+        first: int,
+        small_faces: SmallFacesInVideo,
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Yield each frame of a video with its faces: what depends on the frames before, their ids and smoothing.
+
+        Args:
+            found: Frames in order; pixels may be missing where landmarks are not smoothed.
+            tracker: Of the video.
+            smoother: Likewise.
+            first: Frames of a lower index are only shown to the tracker.
+            small_faces: Counts where smaller faces are likely.
+        """
+        for frame, seen in found:
+            if frame.index < first:
+                tracker.recall(frame.index, [face.box for face in seen.faces], seen.looks)
+                continue
+            small_faces.add(seen.small)
+            yield frame, self.numbered(frame, seen, tracker, smoother)
+
+    def numbered(
+        self, frame: Frame, found: FoundFaces, tracker: FaceTracker, smoother: LandmarkSmoother
+    ) -> list[FaceAUs]:
+        """Return the results for the faces of the next frame of a video, with their identity over time."""
+        ids = tracker.update([face.box for face in found.faces], frame.timestamp_s, found.looks, frame.index)
+        if not self._options.smooth:
+            return [replace(result, face_id=k) for result, k in zip(found.results, ids, strict=True)]
+        kept = steadied(found.faces, ids, smoother, frame.timestamp_s)
+        return self.read(frame, [face for _, face in kept], [k for k, _ in kept])
+
+    def read_all(self, frames: Sequence[Frame], faces: Sequence[Sequence[LocatedFace]]) -> list[list[FaceAUs]]:
+        """Return the results for the faces of several frames; the network reads them all together.
+
+        Args:
+            frames: The frames.
+            faces: In each of them; `face_id` counts them in this order.
+        """
+        pairs = [(frame, face) for frame, there in zip(frames, faces, strict=True) for face in there]
+        aligned = [self._recognizer.align(frame.pixels, face.landmarks.points) for frame, face in pairs]
+        found = self._recognizer.recognize_fully(aligned, [face.landmarks.depth for _, face in pairs])
+        ends = np.cumsum([0, *map(len, faces)]).tolist()
+        parts = (found.rows(slice(*ends[k : k + 2])) for k in range(len(faces)))
+        return [self._results(*given) for given in zip(frames, faces, parts, strict=True)]
+
+    def _results(self, frame: Frame, faces: Sequence[LocatedFace], found: Recognized) -> list[FaceAUs]:
+        if not faces:
+            return []
+        shifted = self._shifted(found, frame.source)
+        return [self._result(frame, k, face, shifted) for k, face in enumerate(faces)]
 
     def _choose_aus(self) -> tuple[str, ...]:
         known = self._recognizer.aus

@@ -18,11 +18,11 @@ from duchenne.results.face_aus import FaceAUs
 from duchenne.results.result_file import ResultFile
 from duchenne.results.result_names import make_folder, result_paths
 from duchenne.results.result_record import (
-    ResultRecord,
     RunFacts,
     SourceRecord,
+    is_of_run,
     make_record,
-    read_record,
+    record_or_none,
     record_path,
 )
 from duchenne.results.run_record import Position, remove_leftovers
@@ -160,13 +160,13 @@ class OneFile(Nowhere):
 
     def _check_record(self) -> None:
         path = record_path(self.file.path)
-        if os.path.lexists(path) and not (self._overwrite or _is_of_run(path, self._facts)):
+        if os.path.lexists(path) and not (self._overwrite or is_of_run(path, self._facts)):
             raise UsageError(f"{path}: the file exists. Choose another name, or replace it with --overwrite.")
 
     def _write_record(self, whole: Path) -> None:
         path = record_path(self.file.path)
         record = make_record(self.file.path, whole, self._facts, list(self.done.values()), self._started)
-        write_whole(path, record.to_json(), self._overwrite or _is_of_run(path, self._facts))
+        write_whole(path, record.to_json(), self._overwrite or is_of_run(path, self._facts))
 
 
 class FilePerSource(Nowhere):
@@ -182,6 +182,7 @@ class FilePerSource(Nowhere):
         facts: Of the run.
         overwrite: Whether results that are there may be replaced.
         restart: Throw interrupted results away.
+        own: Those of the sources that are to be done; None for all. The names of files rest on all.
 
     Raises:
         UsageError: A result is there that is of another run.
@@ -198,6 +199,7 @@ class FilePerSource(Nowhere):
         *,
         overwrite: bool,
         restart: bool,
+        own: Sequence[Source] | None = None,
     ) -> None:
         super().__init__()
         if not folder.absolute().parent.is_dir():
@@ -205,7 +207,7 @@ class FilePerSource(Nowhere):
         self._paths = result_paths(folder, sources, ending)
         self._columns, self._facts, self._overwrite, self._restart = columns, facts, overwrite, restart
         self._open: dict[str, OneFile] = {}
-        for source in sources:
+        for source in sources if own is None else own:
             if (record := self._former(source)) is not None:
                 self.done[source.name] = record
         make_folder(folder)
@@ -271,22 +273,9 @@ class FilePerSource(Nowhere):
         )
 
 
-def _is_of_run(path: Path, facts: RunFacts) -> bool:
-    """Return whether a record was written by a run that rests on the same facts."""
-    record = _record_or_none(path)
-    return record is not None and record.fingerprint == facts.digest
-
-
-def _record_or_none(path: Path) -> ResultRecord | None:
-    try:
-        return read_record(path)
-    except UsageError:
-        return None
-
-
 def _still_true(path: Path, source: Source, facts: RunFacts) -> SourceRecord | None:
     """Return what the record of a result says of its one source, if result, source and facts are those it names."""
-    record = _record_or_none(record_path(path))
+    record = record_or_none(record_path(path))
     if record is None or record.fingerprint != facts.digest or len(record.sources) != 1:
         return None
     (told,) = record.sources

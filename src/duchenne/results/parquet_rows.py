@@ -38,7 +38,7 @@ class ParquetRows:
 
     def __init__(self, columns: Columns) -> None:
         needed("pyarrow.parquet")
-        self.types = {name: _stored(name, kind) for name, kind in columns.types.items()}
+        self.types = stored_types(columns)
         self._numbers = {name: kind for name, kind in self.types.items() if name != "source"}
         self._dtype = np.dtype([(name, np.dtype(kind).newbyteorder("<")) for name, kind in self._numbers.items()])
         self._packed = struct.Struct(
@@ -80,6 +80,11 @@ class ParquetRows:
             if len(source) < length or len(packed) < self._packed.size:
                 raise OutputError(f"{part} ends within a row; it was altered. Begin anew with --restart.")
             yield source.decode("utf-8", "replace"), packed
+
+
+def stored_types(columns: Columns) -> dict[str, str]:
+    """Return the type of every column of a Parquet file, as numpy names it."""
+    return {name: _stored(name, kind) for name, kind in columns.types.items()}
 
 
 def _stored(name: str, kind: str) -> str:

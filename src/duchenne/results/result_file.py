@@ -208,7 +208,7 @@ class ResultFile:
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
             self._file = self._record.begin()
-            self._pending += self._header()
+            self._pending += header_of(self.columns, self._ending)
             self._flush()
             return
         self.state, self.sources = checkpoint.state, checkpoint.sources
@@ -241,9 +241,6 @@ class ResultFile:
             return f"Nothing of use is in {self.part} yet; run the command again."
         return f"All up to the last checkpoint is kept in {self.part}; run the same command again to continue."
 
-    def _header(self) -> bytes:
-        return _csv_line(self.columns.names) if self._ending == ".csv" else b""
-
     def _encode(self, row: Row) -> bytes:
         if self._parquet is not None:
             return self._parquet.encode(row)
@@ -274,6 +271,11 @@ def _explained(path: Path, kept: str) -> Iterator[None]:
         if error.errno in FULL_DISK:
             raise OutputError(f"{path}: the disk is full ({cause}). Free some space. {kept}") from None
         raise OutputError(f"{path}: the file cannot be written ({cause}). Check the disk. {kept}") from None
+
+
+def header_of(columns: Columns, ending: str) -> bytes:
+    """Return what a file of results begins with, before the first row, by its ending."""
+    return _csv_line(columns.names) if ending == ".csv" else b""
 
 
 def _csv_line(values: Iterable[object]) -> bytes:

@@ -168,7 +168,7 @@ def make_record(
         options=facts.options,
         weights=facts.weights,
         fingerprint=facts.digest,
-        sources=[_of_source(source) for source in sources],
+        sources=[described(source) for source in sources],
         counts=counts,
         problems=[source.problem for source in sources if source.problem is not None],
         notes=[f"{source.name}: {note}" for source in sources for note in source.notes],
@@ -191,13 +191,46 @@ def read_record(path: Path) -> ResultRecord:
         stored = json.loads(path.read_bytes())
         if stored.pop("format") != _FORMAT:
             raise UsageError(f"{path}: the record is of another version of duchenne. Expected {_FORMAT!r}.")
-        return ResultRecord(**{field.name: stored[field.name] for field in fields(ResultRecord)})
+        record = ResultRecord(**{field.name: stored[field.name] for field in fields(ResultRecord)})
+        _check_shape(record)
+        return record
     except OSError as error:
         raise UsageError(f"{path}: the record cannot be read ({error.strerror}). Name the .json of a result.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(
             f"{path}: this is no record of a result. Name the .json that duchenne detect --output wrote beside it."
         ) from None
+
+
+def record_or_none(path: Path) -> ResultRecord | None:
+    """Return the record of a result as `read_record`; None where there is none."""
+    try:
+        return read_record(path)
+    except UsageError:
+        return None
+
+
+def is_of_run(path: Path, facts: RunFacts) -> bool:
+    """Return whether a record was written by a run that rests on the same facts."""
+    record = record_or_none(path)
+    return record is not None and record.fingerprint == facts.digest
+
+
+def _check_shape(record: ResultRecord) -> None:
+    """Refuse a record whose parts are not of the kinds that other code takes for granted.
+
+    Raises:
+        TypeError: One is of another kind.
+    """
+    texts = (record.result, record.sha256, record.version, record.fingerprint)
+    named = all(
+        isinstance(one["name"], str) and isinstance(one["kind"], str) and isinstance(one["sha256"], str | None)
+        for one in record.sources
+    )
+    if not (named and isinstance(record.options, dict) and all(isinstance(text, str) for text in texts)):
+        raise TypeError
+    if not all(isinstance(text, str) for text in {**record.weights, **record.versions}.values()):
+        raise TypeError
 
 
 def versions() -> dict[str, str]:
@@ -225,8 +258,8 @@ def code_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _of_source(source: SourceRecord) -> dict[str, Any]:
-    """Return what the record says of a source; when a file was touched says nothing to others."""
+def described(source: SourceRecord) -> dict[str, Any]:
+    """Return what a record says of a source; when a file was touched says nothing to others."""
     content = source.content
     return {
         "name": source.name,

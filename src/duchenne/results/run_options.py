@@ -9,6 +9,7 @@ from duchenne.errors import MediaError, UsageError
 from duchenne.media import Frame, Source
 from duchenne.results.columns import GROUPS
 from duchenne.results.face_aus import FaceAUs
+from duchenne.results.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class RunOptions:
         output_format: Ending of those files.
         command: The words of the command line, for the records of the results.
         every_frame: Write a row for each frame that was looked at and shows no face.
+        shard: The share of the sources that is done; None for all. Goes with a folder of results.
+        ray: Address of the Ray cluster whose machines find the faces; None for this process.
     """
 
     output: Path | None = None
@@ -42,10 +45,14 @@ class RunOptions:
     output_format: str = ".csv"
     command: str = ""
     every_frame: bool = False
+    shard: Shard | None = None
+    ray: str | None = None
 
     def __post_init__(self) -> None:
         if self.output is not None and self.output_dir is not None:
             raise UsageError("Results go into one file or into a file for each source. Name one of the two.")
+        if self.shard is not None and (self.output_dir is None or self.overlay is not None):
+            raise UsageError("A shard goes with --output-dir, and without --overlay.")
         if self.step < 1:
             raise UsageError(f"The frame step is {self.step}; it must be 1 (every frame) or more.")
         if self.start_s is not None and not self.start_s >= 0:
@@ -59,7 +66,7 @@ class RunOptions:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _WHERE_TO}
 
 
-_WHERE_TO = {"output", "overlay", "overwrite", "restart", "output_dir", "output_format", "command"}
+_WHERE_TO = {"output", "overlay", "overwrite", "restart", "output_dir", "output_format", "command", "shard", "ray"}
 """Options that no number depends on."""
 
 
@@ -92,6 +99,7 @@ class RunState:
         source_faces: Faces in them.
         tracker: State of its face tracker.
         smoother: State of its landmark smoother.
+        small_faces: In how many of its frames smaller faces than those looked for are likely.
         frames: Frames done, in all sources.
         faces: Faces in them.
         read: Sources of which anything could be read.
@@ -107,6 +115,7 @@ class RunState:
     source_faces: int = 0
     tracker: dict[str, Any] | None = None
     smoother: dict[str, Any] | None = None
+    small_faces: dict[str, Any] | None = None
     frames: int = 0
     faces: int = 0
     read: int = 0

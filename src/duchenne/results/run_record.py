@@ -4,9 +4,9 @@ The record is a journal: entries are added at its end and none is written again,
 after a hundred thousand pictures as after ten. Each entry is a line with a checksum; one that an interruption cut
 short is dropped.
 
-    duchenne journal 5
+    duchenne journal 6
     1c2d3e4f {"fingerprint": {...}}
-    5a6b7c8d {"bytes": 81234, "rows": 97, "state": {...}, "sources": [...]}
+    5a6b7c8d {"bytes": 81234, "crc32": 2774, "rows": 97, "state": {...}, "sources": [...]}
 """
 
 import json
@@ -22,8 +22,11 @@ from duchenne.errors import OutputError, UsageError
 from duchenne.files.whole_files import beside, create_new, open_again, write_all
 
 _MAGIC = b"duchenne journal "
-_VERSION = 5
+_VERSION = 6
 """Of what a journal holds; an unfinished run of another version is not continued."""
+
+
+_PIECE_BYTES = 1 << 20
 
 
 class Position(NamedTuple):
@@ -72,7 +75,7 @@ class RunRecord:
         self._fingerprint: dict[str, Any] = json.loads(json.dumps(dict(fingerprint), default=str))
         self._file: BinaryIO | None = None
         self._length = 0
-        self._last: dict[str, Any] = {"bytes": 0, "rows": 0, "state": None}
+        self._last: dict[str, Any] = {"bytes": 0, "crc32": 0, "rows": 0, "state": None}
 
     def read(self) -> Checkpoint | None:
         """Return the last checkpoint of an interrupted run; None where there is nothing to continue.
@@ -103,6 +106,8 @@ class RunRecord:
         self._last = {name: last[name] for name in self._last}
         if not self.part.exists() or self.part.stat().st_size < position.length:
             raise self.refusal("it is shorter than its record says")
+        if _crc32(self.part, 0, position.length) != last["crc32"]:
+            raise self.refusal("it holds something else than was written")
         return Checkpoint(last["state"], position, tuple(sources))
 
     def begin(self) -> BinaryIO:
@@ -142,7 +147,9 @@ class RunRecord:
             position: The end of the rows that the state counts.
             sources: What to record of the sources that were done since the checkpoint before.
         """
-        entry = {"bytes": position.length, "rows": position.rows, "state": dict(state)}
+        before = self._last
+        crc32 = _crc32(self.part, before["bytes"], position.length, before["crc32"])
+        entry = {"bytes": position.length, "crc32": crc32, "rows": position.rows, "state": dict(state)}
         self._append({**entry, "sources": list(sources), "whole": None})
         self._last = entry
 
@@ -245,6 +252,15 @@ def remove_leftovers(output: Path) -> None:
     record = RunRecord(output, {})
     if record.lies_there() and record.is_own():
         record.remove()
+
+
+def _crc32(path: Path, start: int, end: int, before: int = 0) -> int:
+    """Return the checksum of a file's first bytes, up to `end`, given that of those up to `start`."""
+    with open_again(path) as file:
+        file.seek(start)
+        while start < end and (data := file.read(min(_PIECE_BYTES, end - start))):
+            before, start = zlib.crc32(data, before), start + len(data)
+    return before
 
 
 def _number_of(path: Path) -> list[int] | None:

@@ -13,6 +13,7 @@ from duchenne.review.coder_journal import ENDING, CoderJournal, journal_path, jo
 from duchenne.review.coding_exports import write_exports
 from duchenne.review.detection_queue import DetectionQueue
 from duchenne.review.review_videos import ReviewVideo, review_videos, videos_of
+from duchenne.review.served_pictures import ServedPictures
 from duchenne.study.codings.coding import Coding, together
 from duchenne.study.codings.reading import read_codes
 
@@ -48,7 +49,7 @@ class ReviewSession:
         self.options = options
         self.given = _codes(options.codes)
         self.videos: list[ReviewVideo] = review_videos(paths, self.given, options.media)
-        self.camera = CameraFaces()
+        self.camera, self.pictures = CameraFaces(), ServedPictures()
         self.queue = DetectionQueue(options.folder / "results", self._detected)
         self._lock, self._journals = threading.Lock(), {}  # type: tuple[threading.Lock, dict[Path, CoderJournal]]
 
@@ -119,8 +120,9 @@ class ReviewSession:
         self.queue.add(str(video.path))
 
     def close(self) -> None:
-        """Stop the queue and close the journals."""
+        """Stop the queue and close journals and videos."""
         self.queue.close()
+        self.pictures.close()
         for journal in self._journals.values():
             journal.close()
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -32,7 +33,7 @@ PAGE_FILES = {
     "icon.svg": ("icon.svg", "image/svg+xml"),
     **{
         f"{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("main", "server", "coding", "timeline", "player", "keys", "panels", "camera")
+        for name in ("main", "server", "coding", "timeline", "player", "stills", "keys", "panels", "camera")
     },
 }
 """What the page consists of; nothing else is served from the disk by name."""
@@ -48,6 +49,8 @@ def application(session: ReviewSession, token: str) -> Starlette:
         Route("/", _page),
         Route("/api/state", answers.state),
         Route("/api/videos/{video:int}/media", answers.media),
+        Route("/api/videos/{video:int}/film", answers.film),
+        Route("/api/videos/{video:int}/picture", answers.picture),
         Route("/api/videos/{video:int}/events", answers.events),
         Route("/api/videos/{video:int}/faces/{person:int}", answers.faces),
         Route("/api/videos/{video:int}/scores/{person:int}", answers.scores),
@@ -94,10 +97,17 @@ class _Answers:
 
     async def media(self, request: Request) -> Response:
         """The video's file, or a part of it."""
-        video = self._video(request)
-        if not video.path.is_file():
-            raise HTTPException(404, f"{video.path} is not there. Say where the videos are: --media FOLDER.")
-        return FileResponse(video.path)
+        return FileResponse(self._path(request))
+
+    async def film(self, request: Request) -> Response:
+        """Size, length and speed of a video that the browser cannot play."""
+        return JSONResponse(asdict(await asyncio.to_thread(self.session.pictures.film, self._path(request))))
+
+    async def picture(self, request: Request) -> Response:
+        """Its picture at a time, and in a header when that picture begins."""
+        path, time_ms, width = self._path(request), _whole(request, "time_ms"), _whole(request, "width")
+        data, begins_s = await asyncio.to_thread(self.session.pictures.jpeg, path, time_ms / 1000, width)
+        return Response(data, media_type="image/jpeg", headers={"x-begins-s": f"{begins_s:.6f}"})
 
     async def events(self, request: Request) -> Response:
         """The detected events; none in a blind review."""
@@ -178,6 +188,12 @@ class _Answers:
 
     def _video(self, request: Request) -> ReviewVideo:
         return self.session.video(request.path_params["video"])
+
+    def _path(self, request: Request) -> Path:
+        path = self._video(request).path
+        if not path.is_file():
+            raise HTTPException(404, f"{path} is not there. Say where the videos are: --media FOLDER.")
+        return path
 
     def _seeing(self) -> None:
         if self.session.options.blind:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duchenne.errors import OutputError, UsageError
-from duchenne.study.codings.boris import write_boris
+from duchenne.study.codings.boris_writing import write_boris
 from duchenne.study.codings.code_table import write_code_table
 from duchenne.study.codings.coding import CodedAU, CodedEvent, Coding
 from duchenne.study.codings.elan import write_elan

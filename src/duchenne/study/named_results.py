@@ -12,7 +12,7 @@ from duchenne.results.output_path import check_output_path
 from duchenne.results.result_file import RESULT_ENDINGS
 from duchenne.results.result_record import package_version, record_path
 from duchenne.study.people_table import with_people
-from duchenne.study.provenance import description_beside
+from duchenne.study.provenance import description_beside, read_description
 from duchenne.study.results import BOX, PERSON, Wanted, columns_in, read_results
 from duchenne.weights import sha256_of
 
@@ -56,7 +56,7 @@ def _description(results: Sequence[Path], people: Path, output: Path) -> str:
     sources = []
     for path in results:
         beside = description_beside(path)
-        run = None if beside is None else json.loads(beside.read_text(encoding="utf-8"))
+        run = None if beside is None else read_description(beside)
         sources.append({"result": path.name, "sha256": sha256_of(path), "run": run})
     said = {
         "format": "duchenne named result 1", "result": output.name, "sha256": sha256_of(output),

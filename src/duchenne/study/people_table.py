@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from duchenne.errors import MediaError, StudyError
+from duchenne.files.csv_rows import check_row_lengths
 from duchenne.media import SourceKind, kind_of, open_video, read_picture
 from duchenne.study.results import PERSON, file_name
 
@@ -150,6 +151,7 @@ def read_people(who: "str | Path | pd.DataFrame") -> list[Assignment]:
     where = "The table of people" if isinstance(who, pd.DataFrame) else str(who)
     if not isinstance(who, pd.DataFrame):
         try:
+            check_row_lengths(Path(who))
             who = pd.read_csv(who, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         except (OSError, ValueError) as error:
             raise StudyError(f"{where} cannot be read ({error}). Expected CSV; duchenne people writes one.") from None

@@ -49,10 +49,10 @@ def origin_of(path: Path, rows: int) -> Origin:
     """
     try:
         digest = sha256_of(path)
-        beside = description_beside(path)
-        said = {} if beside is None else json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{path} or the description beside it cannot be read ({error}).") from None
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read ({error.strerror}).") from None
+    beside = description_beside(path)
+    said = {} if beside is None else read_description(beside)
     name = None if beside is None else beside.name
     return Origin(str(path), digest, rows, name, tuple(_facts(said)), dict(_frames(said)))
 
@@ -61,6 +61,18 @@ def description_beside(path: Path) -> Path | None:
     """Return the JSON file beside a result that describes its run: RESULT.csv.json or RESULT.json."""
     candidates = (record_path(path), path.with_suffix(".json"))
     return next((found for found in candidates if found.is_file()), None)
+
+
+def read_description(path: Path) -> Any:
+    """Return what the file beside a result says.
+
+    Raises:
+        StudyError: It cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise StudyError(f"{path}, which describes a result, cannot be read ({error}). Move it away.") from None
 
 
 def _frames(value: Any) -> Iterator[tuple[str, int]]:

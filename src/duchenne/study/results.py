@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from duchenne.errors import StudyError, UsageError
 from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.files.csv_rows import check_row_lengths
 from duchenne.results.columns import FRAME_COLUMNS, SIDES
 
 if TYPE_CHECKING:
@@ -191,13 +192,14 @@ def _read(path: Path, columns: list[str]) -> "pd.DataFrame":
     types = {name: _WHILE_EMPTY.get(kind := _type_of(name), kind) for name in columns}
     try:
         if path.suffix.lower() == ".csv":
+            check_row_lengths(path)
             return pd.read_csv(path, usecols=columns, dtype=types, encoding="utf-8-sig")[columns]  # type: ignore[arg-type]
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path, columns=columns).astype(types)
         with pd.read_json(path, lines=True, chunksize=_LINES_AT_ONCE, dtype=False) as chunks:
             parts = [chunk[columns].astype({name: types[name] for name in columns[1:]}) for chunk in chunks]
             return pd.concat(parts, ignore_index=True).astype(types)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise StudyError(f"{path} cannot be read ({error}). No cell of a result is empty (docs/columns.md).") from None
 
 

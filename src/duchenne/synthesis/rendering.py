@@ -48,6 +48,7 @@ def render(
     protocol: ProtocolName = "stills",
     count: int = 1000,
     subjects: int = 4,
+    first: int = 0,
     seconds: float = 4.0,
     seed: int = 1,
     workers: int = 1,
@@ -79,6 +80,7 @@ def render(
         protocol: Single pictures, clips in the layout of BP4D or FERA 2017, interviews, or sheets to look at.
         count: How many pictures (stills); rounded up to whole files.
         subjects: How many people (clips, interviews).
+        first: Number of the first picture (stills; it begins a file) or person (clips), from 0: calls share a set.
         seconds: Length of a clip or interview.
         seed: 0-9999; other seeds draw other people.
         workers: Processes side by side.
@@ -102,16 +104,18 @@ def render(
     place, hair = Path(folder), None if pack is None else Path(pack)
     if protocol not in ("stills", "gallery") and (shares is not None or grades != "uniform"):
         raise UsageError(f"--shares and --grades go with --protocol stills; leave them out for {protocol}.")
+    if first and protocol in ("gallery", "interviews"):
+        raise UsageError(f"--first goes with single pictures and clips; leave it out for {protocol}.")
     with extras_named():
         person = _person(tone, sex, age, au_map, hair)
         if protocol == "gallery":
             return _gallery(place, seed, hair)
         if protocol == "stills":
-            plan = _plan((count, seed, person), (cooccurrence, poses, lighting), grades, shares)
+            plan = _plan((count, seed, person), (cooccurrence, poses, lighting), grades, shares, first)
             return _stills(place, plan, workers, on_progress)
         if protocol == "interviews":
             return _interviews(place, subjects, seconds, seed, person, on_progress)
-        return _clips(place, (protocol, subjects, seed, seconds, person), workers, on_progress)
+        return _clips(place, (protocol, subjects, seed, seconds, person, first), workers, on_progress)
 
 
 def _person(tone: int | None, sex: SexName | None, age: float | None, au_map: AUMapName, pack: Path | None) -> "Person":
@@ -124,7 +128,9 @@ def _person(tone: int | None, sex: SexName | None, age: float | None, au_map: AU
     return Person(tone, sex, age, MapStyle(au_map), pack=pack)
 
 
-def _plan(who: tuple[int, int, "Person"], how: tuple[str, str, str], grades: str, shares: str | None) -> "StillsPlan":
+def _plan(
+    who: tuple[int, int, "Person"], how: tuple[str, str, str], grades: str, shares: str | None, first: int
+) -> "StillsPlan":
     from duchenne.synthesis.scene.surroundings import Lighting
     from duchenne.synthesis.sets.grades import Grades
     from duchenne.synthesis.sets.sampling import CoOccurrence
@@ -140,6 +146,7 @@ def _plan(who: tuple[int, int, "Person"], how: tuple[str, str, str], grades: str
         lighting=Lighting(lighting),
         grades=Grades(grades),
         shares=None if shares is None else Shares.parse(shares),
+        first=first,
     )
 
 
@@ -151,21 +158,22 @@ def _gallery(folder: Path, seed: int, pack: Path | None) -> RenderedSet:
 
 
 def _stills(folder: Path, plan: "StillsPlan", workers: int, on_progress: OnProgress | None) -> RenderedSet:
-    from duchenne.synthesis.sets.stills import write_stills
+    from duchenne.synthesis.sets.stills import file_name, write_stills
 
-    whole = min(sum(1 for _ in folder.glob("stills-*.parquet")), plan.files)
+    whole = sum((folder / file_name(number)).exists() for number in plan.numbers)
     advance = _counter(on_progress, whole * plan.per_file, plan.files * plan.per_file)
     drawn = write_stills(plan, folder, workers, lambda _: advance(plan.per_file)) * plan.per_file
-    return RenderedSet(folder, "pictures", drawn, f"{drawn} pictures drawn; {folder} holds {plan.files} files.")
+    lying = sum(1 for _ in folder.glob("stills-*.parquet"))
+    return RenderedSet(folder, "pictures", drawn, f"{drawn} pictures drawn; {folder} holds {lying} files.")
 
 
 def _clips(
-    folder: Path, how: tuple[str, int, int, float, "Person"], workers: int, on_progress: OnProgress | None
+    folder: Path, how: tuple[str, int, int, float, "Person", int], workers: int, on_progress: OnProgress | None
 ) -> RenderedSet:
     from duchenne.synthesis.sets.protocols import ClipsPlan, sequences, whole_sequences, write_clips
 
-    layout, subjects, seed, seconds, person = how
-    plan = ClipsPlan(layout, subjects, seed, seconds, person=person)
+    layout, subjects, seed, seconds, person, first = how
+    plan = ClipsPlan(layout, subjects, seed, seconds, person=person, first=first)
     total = len(sequences(plan))
     advance = _counter(on_progress, whole_sequences(plan, folder), total)
     drawn = write_clips(plan, folder, workers, lambda: advance(1))

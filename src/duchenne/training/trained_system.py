@@ -43,8 +43,6 @@ def train(
     batch: int | None = None,
     seed: int | None = None,
     sampling: SamplingName | None = None,
-    graded_share: float | None = None,
-    rest_times: int | None = None,
     start: str | Path | None = None,
     freeze: Sequence[str] = (),
     accelerator: str = "auto",
@@ -86,8 +84,6 @@ def train(
         batch: Faces in a step.
         seed: Of every random choice.
         sampling: Each face once an epoch, or faces with rare action units more often.
-        graded_share: Share of each batch that are faces with mean grades.
-        rest_times: How often faces with mean grades but without any AU are seen for each time that others are.
         start: What to begin from: a folder of a trained system, a file of duchenne export, or "pretrained".
         freeze: Beginnings of names of parameters that do not learn.
         accelerator: "auto", "cpu", "cuda" or "mps".
@@ -112,8 +108,6 @@ def train(
         batch=batch,
         seed=seed,
         sampling=sampling,
-        graded_share=graded_share,
-        rest_times=rest_times,
         freeze=tuple(freeze) or None,
     )
     note = on_note or (lambda _: None)

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from duchenne.commands.training_progress import training_progress
+from duchenne.commands.progress_bar import training_progress
 
 PATHS = Parameter(consume_multiple=True, negative="")
 

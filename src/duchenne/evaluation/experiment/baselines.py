@@ -20,6 +20,7 @@ from duchenne.networks.baseline_config import (
 )
 from duchenne.networks.region_config import COMPACT, RegionConfig
 from duchenne.patches import PatchLayout
+from duchenne.training.recipes.as_printed import SUFFIX
 from duchenne.training.recipes.augmentation import LIGHT
 from duchenne.training.recipes.deep import AdamW, DeepRecipe
 from duchenne.training.recipes.named import RECIPES, Recipe
@@ -89,7 +90,7 @@ def _compact(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
             patience=0,
             validate_every=max(0.5, size.epochs / 6),
             augmentation=LIGHT,
-            weighted=name != "region-unweighted",
+            skew_power=float(name != "region-unweighted"),
             seed=seed,
         )
         for name, network in _NETWORKS.items()
@@ -97,17 +98,17 @@ def _compact(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
 
 
 def _papers(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
-    """Return the networks at the paper's size, each with the optimiser, batch and patience of its own recipe."""
+    """Return the networks at their papers' sizes, each with the optimiser, batch and patience of its own recipe."""
     recipes = {name: recipe for name, recipe in RECIPES.items() if isinstance(recipe, DeepRecipe)}
     region = recipes["paper"]
     config = region.network
     assert isinstance(config, RegionConfig)
     variants = {
         "region": region,
-        **{name: recipes[name] for name in _NETWORKS if name in recipes},
+        **{name: recipes.get(f"{name}{SUFFIX}", recipes[name]) for name in _NETWORKS if name in recipes},
         "region-grid": recipes["grid"],
         "region-shared": replace(region, network=replace(config, own_weights=False)),
         "region-49": replace(region, network=replace(config, layout=PatchLayout(tuple(range(1, 50))))),
-        "region-unweighted": replace(region, weighted=False),
+        "region-unweighted": replace(region, skew_power=0.0),
     }
     return {name: replace(recipe, name=name, epochs=size.epochs, seed=seed) for name, recipe in variants.items()}

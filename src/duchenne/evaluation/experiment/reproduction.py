@@ -1,6 +1,5 @@
 """The paper's experiment: train and test every system, write the report; goes on where it stopped."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from duchenne.evaluation.explain.significance_files import explain_system
 from duchenne.evaluation.report.pages import write_report
 from duchenne.evaluation.run_files import commit_here, read_runs
 from duchenne.evaluation.runs import Role
+from duchenne.files.json_note import read_note, write_note
 from duchenne.training.run.device import Precision
 from duchenne.training.systems import load_system
 
@@ -81,13 +81,13 @@ class Experiment:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if note.exists():
-                found = FORMER_PROTOCOL | json.loads(note.read_text(encoding="utf-8"))
+                found = FORMER_PROTOCOL | read_note(note)
                 if changed := sorted(key for key in wanted if found.get(key) != wanted[key]):
                     raise UsageError(
                         f"{self.folder} holds another experiment (it differs in {', '.join(changed)}). Name another "
                         "--out."
                     )
-            note.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+            write_note(note, wanted)
         except OSError as error:
             raise EvaluationError(f"{self.folder} cannot be written: {error.strerror}. Name another --out.") from error
 

@@ -1,6 +1,5 @@
 """One trial of the experiment: a system trained on one set and tested on others, as its setting says; a file a run."""
 
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import numpy as np
 
 from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.splits import require_disjoint
+from duchenne.errors import EvaluationError
 from duchenne.evaluation.evaluate import evaluate_faces
 from duchenne.evaluation.experiment.cross_validation import TestedFold, joined, joined_training
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting
@@ -21,6 +21,7 @@ from duchenne.evaluation.run_files import write_run
 from duchenne.evaluation.runs import Role, RunOrigin, TrainingRecord
 from duchenne.evaluation.scored_faces import ScoredFaces, scored_faces, thresholds_on
 from duchenne.facs import au_columns
+from duchenne.files.json_note import read_note, write_note
 from duchenne.measures.intervals import Bootstrap
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.data.checks import teachable
@@ -131,7 +132,7 @@ class _TrainingLog:
     """Validation scores and processor time of a training, kept in its folder over interruptions."""
 
     def __init__(self, path: Path) -> None:
-        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        before: dict[str, Any] = read_note(path) if path.exists() else {}
         self.path = path
         self.scores: dict[int, float] = {int(step): score for step, score in before.get("scores", {}).items()}
         self._before_s, self._start_s = before.get("cpu_s", 0.0), time.process_time()
@@ -149,8 +150,15 @@ class _TrainingLog:
         self.write()
 
     def write(self) -> None:
-        """Write the file."""
-        self.path.write_text(json.dumps({"scores": self.scores, "cpu_s": self.cpu_s}), encoding="utf-8")
+        """Write the file.
+
+        Raises:
+            EvaluationError: The disk is full or gone.
+        """
+        try:
+            write_note(self.path, {"scores": self.scores, "cpu_s": self.cpu_s})
+        except OSError as error:
+            raise EvaluationError(f"{self.path} cannot be written ({error.strerror}). Make room, then go on.") from None
 
 
 def _trained(

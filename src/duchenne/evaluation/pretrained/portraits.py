@@ -13,6 +13,7 @@ import pandas as pd
 
 from duchenne.detector import AUDetector
 from duchenne.errors import EvaluationError
+from duchenne.files.csv_rows import check_row_lengths
 from duchenne.measures.ranking import area_under_roc
 
 EXPECTED: tuple[tuple[str, str], ...] = (
@@ -59,6 +60,7 @@ def check_portraits(folder: Path) -> PortraitCheck:
     """
     wanted = {NEUTRAL, *(emotion for _, emotion in EXPECTED)}
     try:
+        check_row_lengths(folder / "index.csv")
         index = pd.read_csv(folder / "index.csv")
     except (OSError, ValueError) as error:
         raise EvaluationError(f"{folder / 'index.csv'} cannot be read: {error}") from error

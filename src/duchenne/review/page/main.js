@@ -6,12 +6,13 @@ import { KEYS, listen, showKeys } from "./keys.js";
 import { $, agreementPanel, choices, eventList, exportPanel, inspector, isMine, queuePanel, spoken, times } from "./panels.js";
 import { Player, facesOf, timeMarkup } from "./player.js";
 import { bytes, get } from "./server.js";
+import { Stills } from "./stills.js";
 import { Timeline, lowerBound, pyramid } from "./timeline.js";
 
 const state = { videos: [], video: null, person: 0, faces: [], ours: [], levels: [], coding: null, selected: null, filter: "all", segment: -1 };
 const vocabulary = new Map();
 const timeline = new Timeline($("canvases"), $("rows"), $("head"));
-const player = new Player($("film"), $("overlay"));
+const player = new Player($("film"), new Stills($("still")), $("overlay"));
 const say = (text) => { $("said").textContent = text; };
 const person = () => state.video.persons[state.person];
 const au = () => timeline.model.aus[timeline.row];
@@ -229,6 +230,7 @@ async function openVideo(number) {
   choices($("persons"), "person", state.video.persons.map((name, k) => [String(k), name || "face"]), (value) => choosePerson(Number(value)));
   $("persons").hidden = state.video.persons.length < 2;
   $("segment").hidden = !state.video.segments.length;
+  $("note").hidden = true;
   $("trouble").hidden = state.video.found;
   if (!state.video.found) $("trouble").textContent = `${state.video.source} is not there. Start the review with --media and the folder of the videos.`;
   player.open(state.video, faces);
@@ -299,12 +301,14 @@ function wire() {
     if (timeline.draft) timeline.dirty();
     if (until !== null && player.playing && player.known >= until) { until = null; player.pause(); }
   });
-  player.addEventListener("length", () => { timeline.show(model(), player.length); timeline.view(0, player.length); timeMarkup($("clock"), player.known, player.length); });
+  player.addEventListener("length", () => { player.film.playbackRate = Number($("speed").value); timeline.show(model(), player.length); timeline.view(0, player.length); timeMarkup($("clock"), player.known, player.length); });
   player.addEventListener("playing", () => { $("play").classList.toggle("on", player.playing); $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play"); });
+  player.addEventListener("stills", () => { $("note").hidden = false; });
   player.addEventListener("trouble", () => {
     if (!state.video?.found) return;
+    $("note").hidden = true;
     $("trouble").hidden = false;
-    $("trouble").textContent = `This browser cannot play ${state.video.name}. Its time lines can be coded all the same; to see it, convert it: ffmpeg -i ${state.video.name} -c:v libx264 -pix_fmt yuv420p -c:a aac copy.mp4`;
+    $("trouble").textContent = `${player.stills.fault || `${state.video.name} cannot be shown.`} Its time lines can be coded all the same.`;
   });
   timeline.addEventListener("scrub", ({ detail }) => player.seek(detail.time));
   timeline.addEventListener("pick", ({ detail }) => { if (detail.item) select(detail.item, true); else { state.selected = null; refresh(); } });

@@ -1,4 +1,5 @@
 // The video with its overlay. Seeks are asked for one at a time, the newest next, so that scrubbing never queues up.
+// What the browser cannot play is shown picture by picture.
 
 import { bytes } from "./server.js";
 import { clockText, lowerBound } from "./timeline.js";
@@ -9,14 +10,17 @@ export class Player extends EventTarget {
   #wanted = null;
   #landmarks = new Map();
 
-  constructor(film, overlay) {
+  constructor(played, stills, overlay) {
     super();
-    Object.assign(this, { film, overlay, faces: [], person: 0, marks: 1, known: 0, video: null });
-    film.addEventListener("loadedmetadata", () => this.#tell("length"));
-    film.addEventListener("seeked", () => this.#seeked());
-    film.addEventListener("play", () => { this.#tell("playing"); this.#follow(); });
-    film.addEventListener("pause", () => { this.#tell("playing"); this.#at(film.currentTime); });
-    film.addEventListener("error", () => this.#tell("trouble"));
+    Object.assign(this, { played, stills, film: played, overlay, faces: [], person: 0, marks: 1, known: 0, video: null });
+    for (const film of [played, stills]) {
+      const on = (what, then) => film.addEventListener(what, () => { if (this.film === film) then(); });
+      on("loadedmetadata", () => { if (film.videoWidth) this.#tell("length"); else this.#useStills(); });
+      on("seeked", () => this.#seeked());
+      on("play", () => { this.#tell("playing"); this.#follow(); });
+      on("pause", () => { this.#tell("playing"); this.#at(film.currentTime); });
+      on("error", () => { if (film === played && this.video.found) this.#useStills(); else this.#tell("trouble"); });
+    }
     new ResizeObserver(() => this.draw()).observe(overlay);
   }
 
@@ -24,8 +28,26 @@ export class Player extends EventTarget {
     Object.assign(this, { video, faces });
     this.#landmarks.clear();
     this.#wanted = null;
-    this.film.src = new URL(`api/videos/${video.number}/media`, document.baseURI).href;
+    this.stills.close();
+    this.#use(this.played);
+    this.played.src = new URL(`api/videos/${video.number}/media`, document.baseURI).href;
     this.#at(0);
+  }
+
+  get isStills() { return this.film === this.stills; }
+
+  #use(film) {
+    this.film = film;
+    this.played.hidden = this.isStills;
+    this.stills.canvas.hidden = !this.isStills;
+  }
+
+  #useStills() {
+    this.#use(this.stills);
+    this.played.removeAttribute("src");
+    this.played.load();
+    this.stills.open(`api/videos/${this.video.number}`, this.known);
+    this.#tell("stills");
   }
 
   get length() {

@@ -15,6 +15,10 @@ async function answered(path, options = {}) {
 
 export const get = async (path) => (await answered(path)).json();
 export const bytes = async (path) => (await answered(path)).arrayBuffer();
+export async function picture(path) {
+  const answer = await answered(path);
+  return [await answer.blob(), Number(answer.headers.get("x-begins-s"))];
+}
 export const post = async (path, body, method = "POST") =>
   (await answered(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) })).json();
 export const postPicture = async (path, picture) =>

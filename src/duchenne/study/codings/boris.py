@@ -1,4 +1,4 @@
-"""BORIS: exports of tabular and aggregated events, and projects -> `Coding`; and back, as a project.
+"""BORIS: exports of tabular and aggregated events, and projects -> `Coding`.
 
 Behaviours are action units ("AU12", "12"), the subject is the person; a modifier A to E is the grade, L or R the side.
 State events have a duration; point events have none and are left out. A behaviour "coded" says which stretches were
@@ -10,13 +10,11 @@ Source: BORIS user guide (Friard and Gamba 2016), project format 7.0 and the col
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from duchenne.errors import StudyError
-from duchenne.facs import AU_BY_NAME, AU_NAMES
-from duchenne.study.codings.au_labels import LETTERS, NOT_SCORABLE, grade_of, parse_labels
+from duchenne.study.codings.au_labels import NOT_SCORABLE, grade_of, parse_labels
 from duchenne.study.codings.coding import (
     CODED,
     EVERYBODY,
@@ -29,7 +27,6 @@ from duchenne.study.codings.coding import (
 )
 from duchenne.study.codings.delimited import Rows
 from duchenne.study.results import file_name
-from duchenne.study.writing import write_text
 
 _NOBODY = ("no focal subject", "")
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
@@ -67,17 +64,19 @@ def read_boris_project(path: Path) -> Coding:
         StudyError: It cannot be read.
     """
     try:
-        project = json.loads(path.read_text(encoding="utf-8-sig"))
-        behaviours = [(one["code"], one["type"]) for one in project["behaviors_conf"].values()]
-        subjects = [one["name"] for one in project["subjects_conf"].values()] or [EVERYBODY]
-        observations = project["observations"].items()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        return _of_project(json.loads(path.read_text(encoding="utf-8-sig")), path)
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise StudyError(f"{path} cannot be read as a project of BORIS ({error!r}).") from None
+
+
+def _of_project(project: Any, path: Path) -> Coding:
+    behaviours = [(one["code"], one["type"]) for one in project["behaviors_conf"].values()]
+    subjects = [one["name"] for one in project["subjects_conf"].values()] or [EVERYBODY]
     notes: list[str] = []
     bouts: list[_Bout] = []
     coded: list[CodedAU] = []
     states = {code for code, kind in behaviours if kind.lower().startswith("state")}
-    for name, observation in observations:
+    for name, observation in project["observations"].items():
         media = [file for files in dict(observation.get("file") or {}).values() for file in files]
         if len(media) != 1:
             notes.append(f"{path.name}: observation {name!r} has {len(media)} videos; left out, one is expected.")
@@ -92,85 +91,6 @@ def read_boris_project(path: Path) -> Coding:
         labels = [label for code, _ in behaviours for label in parse_labels(code)]
         coded += [CodedAU(file, person, label.au) for person in sorted(seen) for label in labels]
     return _coding(bouts, coded, path, notes)
-
-
-def write_boris(coding: Coding, media: dict[str, str], path: Path, name: str = "Facial action units") -> None:
-    """Write codes as a project that BORIS opens, one observation a video.
-
-    Args:
-        coding: Codes.
-        media: The path of each video, by its name in the codes.
-        path: Where to write; ends in .boris.
-        name: Of the project.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    aus = [au for au in AU_NAMES if any(one.au == au for one in coding.coded)]
-    persons = sorted({one.person for one in coding.coded if one.person})
-    project = {
-        "time_format": "hh:mm:ss",
-        "project_date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-        "project_name": name,
-        "project_description": "",
-        "project_format_version": "7.0",
-        "subjects_conf": {str(k): {"key": "", "name": person, "description": ""} for k, person in enumerate(persons)},
-        "behaviors_conf": {str(k): _behaviour(code) for k, code in enumerate([*aus, CODED])},
-        "observations": {file: _observation(coding, file, media.get(file, file)) for file in coding.files},
-        "behavioral_categories": [],
-        "behavioral_categories_config": {},
-        "independent_variables": {},
-        "coding_map": {},
-        "behaviors_coding_map": [],
-        "converters": {},
-    }
-    write_text(path, json.dumps(project, indent=1, ensure_ascii=False))
-
-
-def _behaviour(code: str) -> dict[str, Any]:
-    graded = code != CODED
-    sets = (("intensity", [*LETTERS, NOT_SCORABLE[0]]), ("side", ["L", "R"])) if graded else ()
-    modifiers = {
-        str(k): {"name": name, "description": "", "type": 0, "ask at stop": False, "values": values}
-        for k, (name, values) in enumerate(sets)
-    }
-    return {
-        "type": "State event",
-        "key": "",
-        "code": code,
-        "description": AU_BY_NAME[code].title if graded else "a stretch that was coded",
-        "color": "",
-        "category": "",
-        "modifiers": modifiers,
-        "excluded": "",
-        "coding map": "",
-    }
-
-
-def _observation(coding: Coding, file: str, media: str) -> dict[str, Any]:
-    events: list[list[Any]] = []
-    for event in (one for one in coding.events if one.file == file):
-        modifiers = f"{event.letter or 'None'}|{event.side or 'None'}"
-        for time in (event.onset_s, event.offset_s):
-            events.append([round(time, 3), event.person, event.au, modifiers, ""])
-    for span in (one for one in coding.spans if one.file == file):
-        for time in (span.onset_s, span.offset_s):
-            events.append([round(time, 3), span.person, CODED, "", ""])
-    players = {str(k): [media] if k == 1 else [] for k in range(1, 9)}
-    return {
-        "file": players,
-        "type": "MEDIA",
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-        "description": "",
-        "time offset": 0.0,
-        "events": sorted(events, key=lambda event: event[0]),
-        "observation time interval": [0, 0],
-        "independent_variables": {},
-        "visualize_spectrogram": False,
-        "visualize_waveform": False,
-        "close_behaviors_between_videos": False,
-        "media_info": {"length": {}, "fps": {}, "hasVideo": {media: True}, "hasAudio": {}, "offset": {"1": 0.0}},
-    }
 
 
 def _aggregated(rows: Rows, path: Path, notes: list[str]) -> Iterator[_Bout]:
@@ -207,28 +127,32 @@ def _of_one_video(rows: Rows, path: Path, notes: list[str]) -> list[dict[str, st
 
 
 def _paired(file: str, events: list[tuple[float, str, str, str, str]], path: Path, notes: list[str]) -> Iterator[_Bout]:
-    """Yield the states between their starts and stops, which alternate for each subject and behaviour."""
-    open_since: dict[tuple[str, str], tuple[float, str]] = {}
+    """Yield the states between their starts and stops, which alternate for each subject, behaviour and modifiers.
+
+    Where a stop has other modifiers than its start, those of the start count.
+    """
+    open_since: dict[tuple[str, str, str], float] = {}
     points = 0
     for time, subject, behaviour, modifiers, kind in sorted(events, key=lambda event: (event[0], event[4] != _STOP)):
-        key = (subject, behaviour)
+        key = (subject, behaviour, modifiers)
+        if kind == _STOP and key not in open_since:
+            key = next((one for one in open_since if one[:2] == key[:2]), key)
         if kind == _POINT:
             points += 1
         elif key in open_since and kind != _START:
-            start, given = open_since.pop(key)
-            yield _Bout(file, subject, behaviour, given or modifiers, start, time)
+            yield _Bout(file, *key, open_since.pop(key), time)
         elif kind == _STOP:
             notes.append(f"{path.name}: {behaviour} stops at {time:.3f} s without a start; left out.")
         else:
             if key in open_since:
                 notes.append(
-                    f"{path.name}: {behaviour} starts twice, at {open_since[key][0]:.3f} and {time:.3f} s; "
+                    f"{path.name}: {behaviour} starts twice, at {open_since[key]:.3f} and {time:.3f} s; "
                     "the first is left out."
                 )
-            open_since[key] = (time, modifiers)
+            open_since[key] = time
     notes += [
-        f"{path.name}: {behaviour} starts at {since[0]:.3f} s and never stops; left out."
-        for (_, behaviour), since in open_since.items()
+        f"{path.name}: {behaviour} starts at {since:.3f} s and never stops; left out."
+        for (_, behaviour, _), since in open_since.items()
     ]
     if points:
         notes.append(f"{path.name}: {points} point events left out; they have no duration.")

@@ -16,7 +16,6 @@ from pathlib import Path
 from duchenne.study.codings.au_labels import NOT_SCORABLE, grade_of, parse_labels
 from duchenne.study.codings.coding import CODED, CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
 from duchenne.study.codings.delimited import Rows
-from duchenne.study.results import file_name
 from duchenne.study.writing import write_text
 
 COLUMNS = ("file", "person", "au", "onset_s", "offset_s", "grade", "side", "coder")
@@ -31,14 +30,14 @@ def read_code_table(rows: Rows) -> Coding:
     """Return the codes in a table.
 
     Raises:
-        StudyError: A time is no number.
+        StudyError: A time is no number, or no file is named.
     """
     events: list[CodedEvent] = []
     coded: list[CodedAU] = []
     spans: list[CodedSpan] = []
     strange: set[str] = set()
     for row in rows.rows:
-        file, person, coder = file_name(row.get("file") or row["source"]), row.get("person", ""), row.get("coder", "")
+        file, person, coder = rows.file(row), row.get("person", ""), row.get("coder", "")
         labels = parse_labels(row["au"])
         if not row["onset_s"] and not row["offset_s"]:
             coded += [CodedAU(file, person, label.au, coder) for label in labels]

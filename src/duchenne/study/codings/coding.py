@@ -188,6 +188,29 @@ def coding_from(
     return Coding(tuple(kept), tuple(dict.fromkeys([*known, *seen])), tuple(spans), tuple(told))
 
 
+def flattened(events: Iterable[CodedEvent]) -> list[CodedEvent]:
+    """Return events of one side of one action unit of one person, of which no two share a time, in order of time.
+
+    Where several did, what is not scorable goes first, then the highest grade; what is left of the others stays.
+
+    Example:
+        >>> one, other = (CodedEvent("a.mp4", "", "AU12", k, k + 2.0, grade) for k, grade in ((1.0, 3.0), (2.0, 2.0)))
+        >>> [(each.onset_s, each.offset_s, each.letter) for each in flattened([one, other])]
+        [(1.0, 3.0, 'C'), (3.0, 4.0, 'B')]
+    """
+    placed: list[CodedEvent] = []
+    for one in sorted(events, key=lambda one: (one.scorable, -(0.0 if math.isnan(one.grade) else one.grade))):
+        start = one.onset_s
+        for other in sorted(placed, key=lambda other: other.onset_s):
+            if other.onset_s < one.offset_s and other.offset_s > start:
+                if other.onset_s > start:
+                    placed.append(replace(one, onset_s=start, offset_s=other.onset_s))
+                start = other.offset_s
+        if start < one.offset_s:
+            placed.append(replace(one, onset_s=start))
+    return sorted(placed, key=lambda one: one.onset_s)
+
+
 def overlaps(events: Iterable[CodedEvent]) -> list[str]:
     """Return a note for each action unit of a person that is coded twice at a time by the same coder."""
     groups: dict[tuple[str, ...], list[CodedEvent]] = {}

@@ -1,10 +1,13 @@
 """Text tables as programmes export them: comma, semicolon or tab, perhaps with lines before the header -> rows."""
 
 import csv
+import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from duchenne.errors import StudyError
+from duchenne.study.results import file_name
 
 _DELIMITERS = ",;\t"
 _LINES_BEFORE_HEADER = 200
@@ -30,13 +33,24 @@ class Rows:
         """Return a cell as a number.
 
         Raises:
-            StudyError: It is none.
+            StudyError: It is none, or not finite.
         """
-        try:
-            return float(row[column].replace(",", "."))
-        except ValueError:
-            line = self.first_line + self.rows.index(row)
-            raise StudyError(f"{self.path}, line {line}: {column} is {row[column]!r}; expected a number.") from None
+        text = row.get(column, "")
+        with suppress(ValueError):
+            if math.isfinite(number := float(text.replace(",", "."))):
+                return number
+        line = self.first_line + self.rows.index(row)
+        raise StudyError(f"{self.path}, line {line}: {column} is {text[:40]!r}; expected a number.")
+
+    def file(self, row: dict[str, str]) -> str:
+        """Return the name of the video that a row is about, from the column `file` or `source`.
+
+        Raises:
+            StudyError: Both are empty.
+        """
+        if name := file_name(row.get("file") or row.get("source") or ""):
+            return name
+        raise StudyError(f"{self.path}, line {self.first_line + self.rows.index(row)}: file is empty.")
 
 
 def read_delimited(path: Path, header: set[str]) -> Rows:

@@ -14,6 +14,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -21,7 +22,16 @@ from urllib.parse import unquote
 from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES
 from duchenne.study.codings.au_labels import NOT_SCORABLE, AULabel, grade_of, label_in_name, parse_labels
-from duchenne.study.codings.coding import CODED, CodedAU, CodedEvent, CodedSpan, Coding, coding_from, labelled
+from duchenne.study.codings.coding import (
+    CODED,
+    CodedAU,
+    CodedEvent,
+    CodedSpan,
+    Coding,
+    coding_from,
+    flattened,
+    labelled,
+)
 from duchenne.study.results import file_name
 from duchenne.study.writing import write_text
 
@@ -188,12 +198,22 @@ def _tiers(coding: Coding, file: str) -> list[tuple[dict[str, str], list[_Annota
         (one for one in coding.coded if one.file == file), key=lambda one: (one.person, AU_NAMES.index(one.au))
     ):
         several = len({one.coder for one in coding.coded if (one.file, one.person) == (file, coded.person)}) > 1
-        words = (coded.person, coded.au, coded.coder if several else "")
-        name = {"TIER_ID": " ".join(word for word in words if word)}
-        name |= {"PARTICIPANT": coded.person} if coded.person else {}
-        name |= {"ANNOTATOR": coded.coder} if coded.coder else {}
-        tiers.append((name, [_annotation(one, _value(one)) for one in coding.events if _is_of(one, coded)]))
+        for side, lane in _lanes([one for one in coding.events if _is_of(one, coded)]):
+            words = (coded.person, coded.au + side, coded.coder if several else "")
+            name = {"TIER_ID": " ".join(word for word in words if word)}
+            name |= {"PARTICIPANT": coded.person} if coded.person else {}
+            name |= {"ANNOTATOR": coded.coder} if coded.coder else {}
+            tiers.append((name, [_annotation(one, _value(one)) for one in lane]))
     return tiers
+
+
+def _lanes(events: list[CodedEvent]) -> list[tuple[str, list[CodedEvent]]]:
+    """Return the events as tiers can hold them, which allow no overlap: one tier, or one for each side."""
+    by_side = {side: flattened(one for one in events if one.side == side) for side in ("", "L", "R")}
+    whole = sorted((one for own in by_side.values() for one in own), key=lambda one: one.onset_s)
+    if all(one.offset_s <= other.onset_s for one, other in pairwise(whole)):
+        return [("", whole)]
+    return [(side, own) for side, own in by_side.items() if own]
 
 
 def _is_of(event: CodedEvent, coded: CodedAU) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.files.csv_rows import check_row_lengths
 from duchenne.study.codings.au_labels import au_of_number
 from duchenne.study.results import file_name
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _AU = re.compile(r"^AU0*(\d{1,2})(_[rc])?$")
 PRESENT_FROM = 2
 """Lowest grade, B, that counts as present; as `AU12_c` of results does (docs/columns.md)."""
+_MOST_FRAMES = 2**31
 _TIMES = ("timestamp", "timestamp_s", "time", "time_s")
 
 
@@ -40,29 +42,52 @@ def read_frame_table(path: Path, fps: float | None = None) -> "pd.DataFrame":
         fps: Frames a second, for tables without a time.
 
     Raises:
-        StudyError: It cannot be read, or has frames, no times, and no `fps` is given.
+        StudyError: It cannot be read, a cell is no number, or it has frames, no times, and no `fps` is given.
     """
     import pandas as pd
 
     try:
+        check_row_lengths(path)
         head = pd.read_csv(path, nrows=0, encoding="utf-8-sig")
         wanted = [name for name in head.columns if _is_wanted(name.strip())]
-        table = pd.read_csv(path, usecols=wanted, encoding="utf-8-sig")
+        table = pd.read_csv(path, usecols=wanted, dtype=str, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise StudyError(f"{path} cannot be read ({error}).") from None
     table.columns = [name.strip() for name in table.columns]
+    table = _numbers(table, path)
     if "success" in table:
         table = table[table["success"] == 1].reset_index(drop=True)
     frames = table["frame"] if "frame" in table else pd.Series(np.arange(len(table)))
-    sources = table["input"].astype(str).map(file_name) if "input" in table else path.stem
     read = pd.DataFrame({"frame": frames.astype("int64")})
-    named = [sources] * len(table) if isinstance(sources, str) else list(sources)
-    read.insert(0, "source", pd.Series(named, dtype="category"))
+    named = table["input"].map(file_name) if "input" in table else [path.stem] * len(table)
+    read.insert(0, "source", pd.Series(list(named), dtype="category"))
     read["timestamp_s"] = _times(table, frames, path, fps)
     read["face_id"] = table["face_id"].astype("int32") if "face_id" in table else np.int32(0)
     found = dict(_measured(table))
     known = {name: values for name, values in found.items() if name.partition("_")[0] in AU_NAMES}
     return pd.concat([read, pd.DataFrame(known)], axis=1)
+
+
+def _numbers(table: "pd.DataFrame", path: Path) -> "pd.DataFrame":
+    """Return a table of texts with numbers in all columns but `input`; empty only where an AU is not known.
+
+    Raises:
+        StudyError: A cell is no number, or none that its column can hold.
+    """
+    import pandas as pd
+
+    read = {"input": table["input"].fillna("")} if "input" in table else {}
+    for name in [name for name in table.columns if name != "input"]:
+        values = pd.to_numeric(table[name], errors="coerce").astype(float)
+        right = pd.Series(np.isfinite(values)) | (table[name].isna() & bool(_AU.match(name)))
+        if name in ("frame", "face_id"):
+            right &= (values >= 0) & (values < _MOST_FRAMES) & (values == values.round())
+        if not right.all():
+            row = int((~right).to_numpy().argmax())
+            found = str(table[name].iloc[row])[:40]
+            raise StudyError(f"{path}, line {row + 2}: {name} is {found!r}; expected a number.")
+        read[name] = values
+    return pd.DataFrame(read)
 
 
 def _is_wanted(name: str) -> bool:

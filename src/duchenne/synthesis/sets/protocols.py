@@ -10,7 +10,6 @@ Source: BP4D, Zhang et al., Image and Vision Computing 2014; FERA 2017, Valstar 
 is which is inferred from public loaders.
 """
 
-import json
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ import numpy as np
 
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES, UNKNOWN
+from duchenne.files.json_note import read_note, write_note
 from duchenne.files.whole_files import write_whole
 from duchenne.geometry import HeadPose
 from duchenne.poses import FERA17_POSES
@@ -60,6 +60,7 @@ class ClipsPlan:
         width: Pixels.
         height: Pixels.
         person: What is asked of every person; balanced otherwise.
+        first: Number of the first of them; people before are of other shards of the set.
     """
 
     layout: str = "bp4d"
@@ -70,12 +71,14 @@ class ClipsPlan:
     width: int = 512
     height: int = 512
     person: Person = field(default_factory=Person)
+    first: int = 0
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
             raise UsageError(f"There is no layout {self.layout!r}; known: {', '.join(LAYOUTS)}.")
-        if not 1 <= self.subjects <= 999:
-            raise UsageError(f"{self.subjects} people are asked for; 1 to 999 have names in this layout.")
+        if self.subjects < 1 or self.first < 0 or self.first + self.subjects > 999:
+            last = f" from number {self.first} on" if self.first else ""
+            raise UsageError(f"{self.subjects} people{last} are asked for; 1 to 999 have names in this layout.")
         if not 0 <= self.seed < 10_000:
             raise UsageError(f"The seed is {self.seed}; it must lie in 0-9999.")
         if self.width % 2 or self.height % 2:
@@ -104,9 +107,11 @@ def sequences(plan: ClipsPlan) -> list[Take]:
     tasks = BP4D_TASKS if plan.layout == "bp4d" else FERA17_TASKS
     counts = {sex: 0 for sex in SEXES}
     found = []
-    for number in range(plan.subjects):
+    for number in range(plan.first + plan.subjects):
         sex = plan.person.sex or SEXES[number % 2]
         counts[sex] += 1
+        if number < plan.first:
+            continue
         name = f"{sex[0].upper()}{counts[sex]:03d}"
         subject = plan.seed * 100_000 + FIRST_SUBJECT + number
         found += [Take(name, task, subject, replace(plan.person, sex=sex)) for task in range(1, tasks + 1)]
@@ -153,10 +158,10 @@ def _claim(plan: ClipsPlan, folder: Path) -> None:
     note = folder / "plan.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if note.exists() and (found := json.loads(note.read_text(encoding="utf-8"))) != wanted:
+        if note.exists() and (found := read_note(note)) != wanted:
             raise SynthesisError(f"{folder} holds clips of another plan, {found}. Name another folder for {wanted}.")
         if not note.exists():
-            write_whole(note, json.dumps(wanted).encode())
+            write_note(note, wanted)
     except OSError as error:
         raise SynthesisError(f"{folder} cannot be written: {error.strerror}. Name a folder with room.") from error
 

@@ -19,7 +19,7 @@ from duchenne.errors import SynthesisError, UsageError
 from duchenne.extras import needed
 from duchenne.extras.parquet import column_names, read_parquet, write_parquet
 from duchenne.facs import AU_NAMES
-from duchenne.files.whole_files import write_whole
+from duchenne.files.json_note import read_note, write_note
 from duchenne.synthesis.head.head import Head, make_head
 from duchenne.synthesis.head.occluders import suited
 from duchenne.synthesis.head.pack import PACK_NAME
@@ -72,6 +72,7 @@ class StillsPlan:
         groups: Of pictures that belong together, of each person, in a grid of poses.
         grades: How often each grade of an action unit is drawn.
         shares: Of the kinds in a set for training; the defaults if None, for other sets None alone.
+        first: Number of the first picture; those before are of other shards of the set. Begins a file.
     """
 
     count: int = 1000
@@ -84,17 +85,24 @@ class StillsPlan:
     groups: int = 1
     grades: Grades = Grades.UNIFORM
     shares: Shares | None = None
+    first: int = 0
 
     def __post_init__(self) -> None:
         most = STILLS_SUBJECTS * self.per_person
-        if not 1 <= self.count <= most:
-            raise UsageError(f"{self.count} pictures are asked for; 1 to {most} of one seed can be drawn.")
+        if self.count < 1 or self.first < 0 or self.first + self.count > most:
+            last = f" from number {self.first} on" if self.first else ""
+            raise UsageError(f"{self.count} pictures{last} are asked for; 1 to {most} of one seed can be drawn.")
         if not 0 <= self.seed < 10_000:
             raise UsageError(f"The seed is {self.seed}; it must lie in 0-9999.")
         if self.people_per_file < 1 or self.groups < 1:
             raise UsageError(
                 f"{self.people_per_file} people in a file and {self.groups} groups of pictures are asked for; there "
                 "must be at least one of each."
+            )
+        if self.first % self.per_file:
+            raise UsageError(
+                f"The first picture is number {self.first}, within a file; files of this set hold {self.per_file} "
+                f"pictures each. Take {self.first - self.first % self.per_file}, or another multiple."
             )
         if self.shares is not None and self.cooccurrence is not CoOccurrence.TRAINING:
             raise UsageError(
@@ -104,8 +112,14 @@ class StillsPlan:
 
     @property
     def files(self) -> int:
-        """How many files the folder will hold."""
+        """How many files are drawn."""
         return -(-self.count // self.per_file)
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of these files."""
+        begin = self.first // self.per_file
+        return range(begin, begin + self.files)
 
     @property
     def per_person(self) -> int:
@@ -138,7 +152,7 @@ def write_stills(plan: StillsPlan, folder: Path, workers: int = 1, on_file: Call
     """
     needed("pyarrow.parquet")
     _claim(plan, folder)
-    missing = [number for number in range(plan.files) if not (folder / file_name(number)).exists()]
+    missing = [number for number in plan.numbers if not (folder / file_name(number)).exists()]
     if workers <= 1:
         for number in missing:
             _draw_file(plan, folder, number)
@@ -194,15 +208,17 @@ def _claim(plan: StillsPlan, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if note.exists():
-            found = {**_EARLIER, **json.loads(note.read_text(encoding="utf-8"))}
+            found = {**_EARLIER, **read_note(note)}
             if found != wanted:
                 raise SynthesisError(
                     f"{folder} holds pictures of another plan, {found}. Name another folder for {wanted}."
                 )
         if not note.exists():
-            write_whole(note, json.dumps(wanted).encode())
+            write_note(note, wanted)
+        own = {file_name(number) for number in plan.numbers}
         for cut_short in folder.glob(".stills-*.parquet.*"):  # What a stop while a file was written leaves behind.
-            cut_short.unlink()
+            if cut_short.stem[1:] in own:  # Another shard may be writing others.
+                cut_short.unlink()
     except OSError as error:
         raise SynthesisError(
             f"{folder} cannot be written: {error.strerror}. Name a folder on a disk with room."

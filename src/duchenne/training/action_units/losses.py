@@ -103,15 +103,15 @@ def soft_grades(grade: Float[Tensor, "*n"], spread: float) -> Float[Tensor, "*n 
     return torch.sigmoid((traces - reached) / spread)
 
 
-def graded_weight(grade: Float[np.ndarray, "n a"], spread: float) -> Float[Tensor, " a"]:
-    """Return the weight of a face that shows an AU among faces with mean grades: the root of absent / present.
+def graded_weight(grade: Float[np.ndarray, "n a"], spread: float, power: float) -> Float[Tensor, " a"]:
+    """Return the weight of a face that shows an AU among faces with mean grades: (absent / present) ** power.
 
-    Ours: the whole skew, as `skew` gives it, would let the noise of a few faces speak for a rare AU.
+    Rates are kept between .01 and .99, so that a few faces do not speak for a rare AU.
     """
     values = torch.from_numpy(np.asarray(grade, np.float32))
     present = soft_grades(torch.nan_to_num(values), spread)[..., OCCURS_FROM - 1]
     rate = torch.where(torch.isfinite(values), present, torch.nan).nanmean(0).nan_to_num(0.5).clamp(0.01, 0.99)
-    return ((1 - rate) / rate).sqrt()
+    return ((1 - rate) / rate) ** power
 
 
 def graded_cross_entropy(

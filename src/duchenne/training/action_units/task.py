@@ -56,8 +56,9 @@ def au_task(
     network, reference = _untrained(recipe, data)
     sampler = BatchSampler(recipe, train, reference, len(train) // recipe.batch, rank, processes)
     ratio = skew(sampler.labels.occurrence, sampler.labels.known)
-    weight = torch.from_numpy(ratio if recipe.weighted else ratio**0).float()
-    loss = LossModule(network, recipe, weight, graded_weight(sampler.labels.grade, recipe.grade_spread))
+    weight = torch.from_numpy(ratio**recipe.skew_power).float()
+    graded = graded_weight(sampler.labels.grade, recipe.grade_spread, recipe.graded_skew_power)
+    loss = LossModule(network, recipe, weight, graded)
     steps_per_epoch = len(train) // recipe.batch
     steps = max(2, round(recipe.epochs * steps_per_epoch))
     learned = [values for values in network.parameters() if values.requires_grad]

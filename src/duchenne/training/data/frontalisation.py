@@ -2,7 +2,7 @@
 
 The points with depth are the 3D fit; a triangle mesh over them and over the picture's border carries the pixels.
 
-Source: Toser et al., FERA 2017 (pose normalisation before a small network); ours: the mesh of 49 points.
+Source: Toser et al., ECCV Workshops 2016 (pose normalisation before a small network); ours: the mesh of 49 points.
 """
 
 import cv2

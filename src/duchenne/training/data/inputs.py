@@ -18,6 +18,7 @@ from duchenne.training.data.frontalisation import frontalise
 from duchenne.training.recipes.augmentation import AugmentationConfig
 
 Points = Float[np.ndarray, "k 49 3"]
+_MIDDLE = np.array([0.5, 0.5])
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,11 @@ class InputReader:
     ) -> FaceInputs:
         """Return faces changed at random, each by its own generator."""
         view, stored = self.view, self.store.crop_from_stored
-        return self._inputs(
-            [
-                change(crop, p, stored, view.reduction, config, grey=view.grey, rng=rng)
-                for (crop, p), rng in zip(self._faces(rows, points), rngs, strict=True)
-            ]
-        )
+        faces = [
+            change(crop, p, stored, view.reduction, config, grey=view.grey, rng=rng)
+            for (crop, p), rng in zip(self._faces(rows, points), rngs, strict=True)
+        ]
+        return self._inputs(faces, [rng.random(2) for rng in rngs] if view.cropped_from_px else None)
 
     def _faces(self, rows: np.ndarray, points: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
         chosen = (self.store.points[rows] if points is None else points).astype(float)
@@ -72,12 +72,13 @@ class InputReader:
     def _plain(self, crop: np.ndarray, points: np.ndarray) -> ChangedFace:
         return ChangedFace(*realign(crop, points, self.view.reduction, self.store.crop_from_stored))
 
-    def _inputs(self, faces: list[ChangedFace]) -> FaceInputs:
+    def _inputs(self, faces: list[ChangedFace], places: list[np.ndarray] | None = None) -> FaceInputs:
         view = self.view
         if view.layout is not None:
             inputs = [np.stack([self._windows(face, view.layout) for face in faces])]
         else:
-            inputs = [np.stack([self._whole(face) for face in faces])]
+            shares = places or [_MIDDLE] * len(faces)
+            inputs = [np.stack([self._whole(face, share) for face, share in zip(faces, shares, strict=True)])]
         if view.shape:
             inputs.append(np.stack([pose_normalised(face.points, self._head) for face in faces]).astype(np.float32))
         if view.points:
@@ -95,9 +96,15 @@ class InputReader:
         points = grid_points(layout) if self.view.grid else face.points[:, :2]
         return windows_of(face.pixels, points, layout)
 
-    def _whole(self, face: ChangedFace) -> np.ndarray:
-        side = self.view.side_px
+    def _whole(self, face: ChangedFace, place: np.ndarray) -> np.ndarray:
+        """Return the face, or the window of it whose place is given in shares of the room that it has (right, down)."""
+        read = self.view.side_px
+        side = self.view.cropped_from_px or read
         pixels = frontalise(face.pixels, face.points, self._head) if self.view.frontal else face.pixels
         if pixels.shape[0] != side:
-            pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
-        return pixels.reshape(side, side, -1).astype(np.uint8)
+            smaller = side < pixels.shape[0]
+            way = cv2.INTER_AREA if smaller or not self.view.cropped_from_px else cv2.INTER_LINEAR
+            pixels = cv2.resize(pixels, (side, side), interpolation=way)
+        left, top = np.floor(place * (side - read + 1)).astype(int)
+        window = pixels.reshape(side, side, -1)[top : top + read, left : left + read]
+        return np.ascontiguousarray(window).astype(np.uint8)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from duchenne.cropping import Picture
 from duchenne.errors import TrainingError
 from duchenne.faces import box_from_landmarks, keypoints_from_landmarks
+from duchenne.training.pictures.array_files import open_rows, read_columns
 
 POOL_SIDE_PX = 256
 
@@ -35,8 +36,8 @@ class FacePool:
     """
 
     def __init__(self, parts: list[Path], shares: list[float]) -> None:
-        self._pictures = [np.load(part.with_suffix(".pictures.npy"), mmap_mode="r") for part in parts]
-        tables = [np.load(part.with_suffix(".npz")) for part in parts]
+        self._pictures = [open_rows(part.with_suffix(".pictures.npy")) for part in parts]
+        tables = [read_columns(part.with_suffix(".npz")) for part in parts]
         self.sizes: Int[np.ndarray, "n 2"] = np.concatenate([t["sizes"] for t in tables])
         self.boxes: Float[np.ndarray, "n 3"] = np.concatenate([t["boxes"] for t in tables]).astype(np.float64)
         self.points: Float[np.ndarray, "n 5 2"] = np.concatenate([t["points"] for t in tables]).astype(np.float64)

@@ -14,6 +14,7 @@ from duchenne.networks.face_detector import FaceDetectorNetwork, normalised
 from duchenne.training.face_detector.canvas import Canvas, CanvasMaker
 from duchenne.training.face_detector.loss import FaceDetectorLoss
 from duchenne.training.face_detector.pool import FacePool
+from duchenne.training.pictures.array_files import open_rows
 from duchenne.training.recipes.face_detector import FaceDetectorRecipe
 from duchenne.training.run.batch_norm_unfolding import start_from_export
 from duchenne.training.run.checkpoints import hash_of_files, identity_of
@@ -55,12 +56,12 @@ class CanvasBatches:
     @cached_property
     def _pools(self) -> tuple[FacePool, np.ndarray]:
         cv2.setNumThreads(0)  # A pool of threads does not outlive the start of a drawing process.
-        return FacePool(list(self.parts), list(self.shares)), np.load(self.backgrounds, mmap_mode="r")
+        return FacePool(list(self.parts), list(self.shares)), open_rows(self.backgrounds)
 
     @property
     def hash(self) -> str:
         """What a checkpoint must agree with: faces and shares, and the backgrounds' number and size."""
-        backgrounds = np.load(self.backgrounds, mmap_mode="r")
+        backgrounds = open_rows(self.backgrounds)
         labels = hash_of_files(part.with_suffix(".npz") for part in self.parts)
         return identity_of(labels, list(self.shares), list(backgrounds.shape))
 

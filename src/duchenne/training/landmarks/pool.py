@@ -16,6 +16,7 @@ from duchenne.facs import LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.geometry import Transform, scale_of, shift, transform_points
 from duchenne.landmarks import INPUT_SIDE_PX, CropRule, FaceLandmarks, head_pose, mean_face
 from duchenne.pose_normalisation import pose_normalised
+from duchenne.training.pictures.array_files import open_rows, read_columns
 
 STORED_SIDE_PX = 192
 """Half as much again as the network sees, so that a jittered crop still lies inside."""
@@ -123,9 +124,7 @@ class Pool:
         """Add a part that `write_part` wrote; one that is in the pool already is passed over."""
         if part.name in self._names:
             return
-        crops = np.load(part.with_suffix(".npy"), mmap_mode="r")
-        with np.load(part.with_suffix(".npz")) as table:
-            columns = {name: table[name] for name in _COLUMNS}
+        crops, columns = open_rows(part.with_suffix(".npy")), read_columns(part.with_suffix(".npz"))
         self._names.add(part.name)
         for rows, name in ((self._turned, "turned"), (self._uneven, "uneven")):
             rows += [len(self._rows) + int(row) for row in np.flatnonzero(columns[name])]

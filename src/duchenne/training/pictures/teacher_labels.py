@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from duchenne.errors import TrainingError
+from duchenne.training.pictures.array_files import read_columns
 from duchenne.training.pictures.mediapipe_blendshapes import BLENDSHAPE_NAMES
 
 _NAMES = "blendshape_names"
@@ -88,11 +89,7 @@ def read_teacher_labels(path: Path) -> TeacherLabels:
     Raises:
         TrainingError: It is no such file, a column is missing, or its blendshapes are others.
     """
-    try:
-        with np.load(path, allow_pickle=False) as table:
-            columns = {name: table[name] for name in table.files}
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} holds no teachers' labels ({error}). {_MAKE}") from error
+    columns = read_columns(path, _MAKE)
     wanted = [field.name for field in fields(TeacherLabels)]
     if missing := [name for name in (*wanted, _NAMES) if name not in columns]:
         raise TrainingError(f"{path} lacks the columns {', '.join(missing)}. {_MAKE}")

@@ -41,6 +41,30 @@ class AdamW:
 
 
 @dataclass(frozen=True)
+class Sgd:
+    """Stochastic gradient descent with momentum, as torch computes it.
+
+    Attributes:
+        learning_rate: At first.
+        momentum: Share of the step before that is kept.
+        weight_decay: Added to the gradient as weight_decay * weight.
+        nesterov: Whether the gradient is taken where the momentum leads.
+        drop_every: Steps after which the rate falls, each time; 0 for never.
+        drop_to: Factor by which it falls.
+    """
+
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    nesterov: bool = False
+    drop_every: int = 0
+    drop_to: float = 0.1
+
+
+Optimiser = Adadelta | AdamW | Sgd
+
+
+@dataclass(frozen=True)
 class DeepRecipe:
     """How a network is trained.
 
@@ -55,7 +79,7 @@ class DeepRecipe:
             last weights.
         validate_every: Epochs between validations.
         augmentation: What faces go through.
-        weighted: Whether a positive weighs negatives / positives of its AU.
+        skew_power: A positive weighs (negatives / positives of its AU) to this power: 1 as in the paper, 0 for none.
         sampling: "all": each face once an epoch; "balanced": drawn with replacement, faces with rare AUs more often.
         intensity_share: Weight of the intensity terms, for networks with an ordinal head.
         side_share: Weight of telling which side is stronger, likewise.
@@ -64,6 +88,7 @@ class DeepRecipe:
         rest_times: How often such faces without any AU are dealt for each time that the others are. They are few, and
             where thresholds may be depends on them.
         graded_weight: Weight of their terms; 0 leaves grades out, and such faces teach by occurrence like others.
+        graded_skew_power: The same power for faces with mean grades, where negatives and positives are theirs.
         grade_spread: How far mean grades scatter around what a face shows, in grades.
         ungraded_aus: AUs whose grades are not to be trusted; they learn from the other faces alone.
         pair_share: Weight of naming the right face of pairs that differ in an AU; pairs then stay within a batch.
@@ -78,13 +103,13 @@ class DeepRecipe:
     name: str
     what: str
     network: NetworkConfig
-    optimiser: Adadelta | AdamW = field(default_factory=AdamW)
+    optimiser: Optimiser = field(default_factory=AdamW)
     batch: int = 128
     epochs: float = 20.0
     patience: int = 5
     validate_every: float = 1.0
     augmentation: AugmentationConfig = LIGHT
-    weighted: bool = True
+    skew_power: float = 1.0
     sampling: Literal["all", "balanced"] = "all"
     intensity_share: float = 0.5
     side_share: float = 2.0
@@ -92,6 +117,7 @@ class DeepRecipe:
     graded_share: float = 0.5
     rest_times: int = 1
     graded_weight: float = 0.0
+    graded_skew_power: float = 0.5
     grade_spread: float = 0.35
     ungraded_aus: tuple[str, ...] = ()
     pair_share: float = 0.0

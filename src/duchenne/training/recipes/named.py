@@ -15,101 +15,100 @@ from duchenne.networks.baseline_config import (
     ConvNetConfig,
     DrmlConfig,
     EacConfig,
+    EacVggConfig,
     FrontalConfig,
 )
 from duchenne.networks.region_config import COMPACT, PatchLayer, RegionConfig
 from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.patches import PatchLayout
+from duchenne.training.recipes.as_printed import AS_PRINTED
 from duchenne.training.recipes.augmentation import NONE, AugmentationConfig
 from duchenne.training.recipes.classical import Chain, ClassicalRecipe, Joint, PatchChoice, Svm
-from duchenne.training.recipes.deep import Adadelta, AdamW, DeepRecipe
+from duchenne.training.recipes.deep import Adadelta, AdamW, DeepRecipe, Sgd
 
 Recipe = DeepRecipe | ClassicalRecipe
 
 _PAPER = RegionConfig(aus=PAPER_AUS)
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        DeepRecipe(
-            "paper",
-            "The paper's network and settings to the letter: 22 regions, Adadelta, batch 128.",
-            _PAPER,
-            Adadelta(),
-            augmentation=NONE,
-            bf16=True,
-        ),
-        DeepRecipe(
-            "compact",
-            "A small region network: 23 AUs, intensity and sides; that of version 0.1.",
-            COMPACT,
-            AdamW(),
-            batch=64,
-            patience=0,
-            validate_every=5.0,
-            augmentation=AugmentationConfig(),
-        ),
-        DeepRecipe(
-            "symmetric",
-            "The pretrained network: both sides share weights, appearance and landmarks joined late, 23 AUs.",
-            SymmetricConfig(),
-            AdamW(),
-            batch=64,
-            patience=0,
-            validate_every=2.0,
-            augmentation=AugmentationConfig(),
-            graded_weight=2.0,
-            ungraded_aus=("AU16", "AU18", "AU23", "AU28"),
-            pair_share=1.0,
-            average=0.998,
-        ),
-        DeepRecipe(
-            "grid",
-            "The paper's network with its patches on a uniform grid instead of the landmarks.",
-            RegionConfig(aus=PAPER_AUS, grid=True),
-            Adadelta(),
-            augmentation=NONE,
-        ),
-        DeepRecipe(
-            "convnet",
-            "The paper's convnet: the same filters over the whole face.",
-            ConvNetConfig(),
-            Adadelta(),
-            augmentation=NONE,
-        ),
-        DeepRecipe(
-            "drml",
-            "DRML: a layer of 8 x 8 regions on a uniform grid; unweighted loss.",
-            DrmlConfig(),
-            AdamW(learning_rate=5e-4),
-            weighted=False,
-        ),
-        DeepRecipe(
-            "drml-convnet",
-            "DRML without its region layer.",
-            DrmlConfig(middle="none"),
-            AdamW(learning_rate=5e-4),
-            weighted=False,
-        ),
-        DeepRecipe(
-            "lcn",
-            "DRML with untied filters in its region layer's place.",
-            DrmlConfig(middle="local"),
-            AdamW(learning_rate=5e-4),
-            weighted=False,
-        ),
-        DeepRecipe("alexnet", "AlexNet from random weights.", AlexNetConfig(), AdamW(learning_rate=5e-4)),
-        DeepRecipe(
-            "eac", "EAC-Net: attention from landmarks, regions at AU centres.", EacConfig(), AdamW(learning_rate=5e-4)
-        ),
-        DeepRecipe(
-            "toser", "A small network on the face turned to the front.", FrontalConfig(), AdamW(learning_rate=5e-4)
-        ),
-        ClassicalRecipe("svm", "Linear SVMs on gradient histograms at the landmarks.", Svm()),
-        ClassicalRecipe("apl", "Patches picked by a group lasso, then linear SVMs.", PatchChoice()),
-        ClassicalRecipe("jpml", "Logistic models, group lasso over patches, pairs of AUs.", Joint()),
-        ClassicalRecipe("fera17", "Landmark geometry and a chain over time.", Chain()),
-    )
-}
+_IN_ORDER: tuple[Recipe, ...] = (
+    DeepRecipe(
+        "paper",
+        "The paper's network and settings to the letter: 22 regions, Adadelta, batch 128.",
+        _PAPER,
+        Adadelta(),
+        augmentation=NONE,
+        bf16=True,
+    ),
+    DeepRecipe(
+        "compact",
+        "A small region network: 23 AUs, intensity and sides; that of version 0.1.",
+        COMPACT,
+        AdamW(),
+        batch=64,
+        patience=0,
+        validate_every=5.0,
+        augmentation=AugmentationConfig(),
+    ),
+    DeepRecipe(
+        "symmetric",
+        "The pretrained network: both sides share weights, appearance and landmarks joined late, 23 AUs.",
+        SymmetricConfig(),
+        AdamW(),
+        batch=64,
+        patience=0,
+        validate_every=2.0,
+        augmentation=AugmentationConfig(),
+        graded_weight=2.0,
+        ungraded_aus=("AU16", "AU18", "AU23", "AU28"),
+        pair_share=1.0,
+        average=0.998,
+    ),
+    DeepRecipe(
+        "grid",
+        "The paper's network with its patches on a uniform grid instead of the landmarks.",
+        RegionConfig(aus=PAPER_AUS, grid=True),
+        Adadelta(),
+        augmentation=NONE,
+    ),
+    DeepRecipe(
+        "convnet",
+        "The paper's convnet: the same filters over the whole face.",
+        ConvNetConfig(),
+        Adadelta(),
+        augmentation=NONE,
+    ),
+    DeepRecipe(
+        "drml",
+        "DRML: a layer of 8 x 8 regions on a uniform grid; unweighted loss.",
+        DrmlConfig(),
+        AdamW(learning_rate=5e-4),
+        skew_power=0.0,
+    ),
+    DeepRecipe(
+        "drml-convnet",
+        "DRML without its region layer.",
+        DrmlConfig(middle="none"),
+        AdamW(learning_rate=5e-4),
+        skew_power=0.0,
+    ),
+    DeepRecipe(
+        "lcn",
+        "DRML with untied filters in its region layer's place.",
+        DrmlConfig(middle="local"),
+        AdamW(learning_rate=5e-4),
+        skew_power=0.0,
+    ),
+    DeepRecipe("alexnet", "AlexNet from random weights.", AlexNetConfig(), AdamW(learning_rate=5e-4)),
+    DeepRecipe(
+        "eac", "EAC-Net: attention from landmarks, regions at AU centres.", EacConfig(), AdamW(learning_rate=5e-4)
+    ),
+    DeepRecipe("toser", "A small network on the face turned to the front.", FrontalConfig(), AdamW(learning_rate=5e-4)),
+    *AS_PRINTED,
+    ClassicalRecipe("svm", "Linear SVMs on gradient histograms at the landmarks.", Svm()),
+    ClassicalRecipe("apl", "Patches picked by a group lasso, then linear SVMs.", PatchChoice()),
+    ClassicalRecipe("jpml", "Logistic models, group lasso over patches, pairs of AUs.", Joint()),
+    ClassicalRecipe("fera17", "Landmark geometry and a chain over time.", Chain()),
+)
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _IN_ORDER}
 
 KINDS: dict[str, type] = {
     kind.__name__: kind
@@ -117,6 +116,7 @@ KINDS: dict[str, type] = {
         DeepRecipe,
         Adadelta,
         AdamW,
+        Sgd,
         AugmentationConfig,
         RegionConfig,
         SymmetricConfig,
@@ -126,6 +126,7 @@ KINDS: dict[str, type] = {
         DrmlConfig,
         AlexNetConfig,
         EacConfig,
+        EacVggConfig,
         FrontalConfig,
         ClassicalRecipe,
         Svm,

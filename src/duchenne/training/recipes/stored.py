@@ -9,7 +9,10 @@ from duchenne.training.recipes.named import KINDS, Recipe
 
 OLD_CLASSES = {"Augmentation": "AugmentationConfig"}
 """Names of classes in files of version 0.1.0, and today's."""
-OLD_FIELDS = {"AugmentationConfig": {"feature_turn_deg": "feature_jitter_deg", "feature_shift": "feature_jitter_shift"}}
+OLD_FIELDS = {
+    "AugmentationConfig": {"feature_turn_deg": "feature_jitter_deg", "feature_shift": "feature_jitter_shift"},
+    "DeepRecipe": {"weighted": "skew_power"},  # False and True are the powers 0 and 1
+}
 """Names of fields in files of version 0.1.0, and today's, by today's class."""
 _CLASS_KEY = "is"
 

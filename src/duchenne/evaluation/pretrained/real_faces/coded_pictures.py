@@ -12,6 +12,7 @@ from duchenne.datasets.mean_grades import PRESENT_FROM, read_grades
 from duchenne.datasets.person_split import APART
 from duchenne.errors import EvaluationError, UsageError
 from duchenne.facs import AU_NAMES
+from duchenne.files.csv_rows import check_row_lengths
 
 DIGITS = tuple(digit for digit in range(10) if digit != APART)
 """Last digits of the persons who may be measured."""
@@ -90,6 +91,7 @@ def read_coded_pictures(codes: Path, digits: Collection[int]) -> CodedPictures:
 
 def _read(codes: Path) -> pd.DataFrame:
     try:
+        check_row_lengths(codes)
         table = pd.read_csv(codes, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise EvaluationError(f"{codes} is no readable CSV ({error}). It must hold file, person and grades.") from error

@@ -1,37 +1,30 @@
 """The whole way from a picture to action units, on the weights inside the wheel; no torch, no network access."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float
 
 from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
-from duchenne.errors import PictureWarning, UsageError
+from duchenne.detector.face_stream import FaceStream
+from duchenne.detector.picture_detection import PictureDetector
+from duchenne.errors import PictureWarning
 from duchenne.facs import AU_NAMES, parse_aus
-from duchenne.location import FaceLocator, LocatedFace, largest
-from duchenne.location.following import STRETCH_FRAMES, FaceFollower, steadied, stretch_of
-from duchenne.media import Frame, PictureLike, frame_of, open_video
-from duchenne.neutral_faces import NeutralFaces
+from duchenne.location import largest
+from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
+from duchenne.location.small_faces import SmallFacesInVideo
+from duchenne.media import Frame, open_video
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
-from duchenne.results.au_reading import AUReader
-from duchenne.results.detection_options import ByOptions, DetectionOptions
+from duchenne.results.au_reading import FoundFaces
+from duchenne.results.detection_options import DetectionOptions
 from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import FaceLook, FaceTracker, look_of, patience_s
-from duchenne.weights import LOCATION_FILES, weights_path
-
-_Found = tuple[list[LocatedFace], list[FaceLook], list[FaceAUs]]
-"""What one frame of a video shows: faces, their looks, and their action units."""
+from duchenne.tracking import SHORTEST_PATIENCE_S, FaceLook, FaceTracker, look_of, patience_s
 
 
-class AUDetector(ByOptions):
+class AUDetector(PictureDetector):
     """Find faces and their action units in pictures and videos.
 
     A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
@@ -102,15 +95,6 @@ class AUDetector(ByOptions):
         detector._open(options, workers)
         return detector
 
-    def _open(self, options: DetectionOptions, workers: int | None) -> None:
-        if workers is not None and workers < 1:
-            raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
-        self.options = options
-        self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        self._locator = FaceLocator()
-        self._reader = AUReader(options)
-        self.aus, self.columns, self.thresholds = self._reader.aus, self._reader.columns, self._reader.thresholds
-
     def with_neutral(self, path: str | Path) -> "AUDetector":
         """Return this detector with neutral faces, which shift the scores of those AUs for which that helped.
 
@@ -132,65 +116,13 @@ class AUDetector(ByOptions):
         told._reader = self._reader.with_neutral(Path(path), self._probability_of_largest)
         return told
 
-    def __getstate__(self) -> dict[str, Any]:
-        kept = {"options": self.portable_options, "workers": self.workers}
-        return {**kept, "neutral": self.neutral, "shifts": self._reader.shifts}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["options"], state["workers"])
-        self._reader.neutral, self._reader.shifts = state["neutral"], state["shifts"]
-
-    @property
-    def weights(self) -> tuple[Path, ...]:
-        """The files in use: networks, mean face and pose correction."""
-        return *map(weights_path, LOCATION_FILES), self._reader.path
-
-    @property
-    def neutral(self) -> NeutralFaces | None:
-        """Whose neutral face belongs to which source; None unless `with_neutral` was told."""
-        return self._reader.neutral
-
-    def detect(self, image: PictureLike) -> list[FaceAUs]:
-        """Return the faces of one picture, the most certain first; an empty list when there is none.
-
-        Example:
-            >>> from PIL import Image
-            >>> AUDetector().detect(Image.new("RGB", (64, 64)))
-            []
-
-        Args:
-            image: A path, an open binary file, its bytes, a Pillow image, an array of H x W x 3 RGB or H x W grey, or a
-                torch tensor of 3 x H x W; uint8 of 0-255, or floats of 0-1.
-
-        Raises:
-            MediaError: The picture cannot be read, or is none of these.
-
-        Warns:
-            PictureWarning: The file holds further pictures, looks empty, or the like (`Frame.notes`).
-        """
-        frame = frame_of(image)
-        faces, notes = self._detect_still(frame)
-        for note in notes:
-            warnings.warn(f"{frame.source}: {note}.", PictureWarning, stacklevel=2)
-        return faces
-
-    def detect_frame(self, frame: Frame) -> list[FaceAUs]:
-        """Return the faces of one still picture; `face_id` counts them in order of confidence.
-
-        Example:
-            >>> from duchenne.diagnosis import SAMPLE
-            >>> from duchenne.media import read_picture
-            >>> AUDetector(aus=12).detect_frame(read_picture(SAMPLE))[0].face_id
-            0
-        """
-        return self._detect_still(frame)[0]
-
     def detect_frames(
         self,
         frames: Iterable[Frame],
         tracker: FaceTracker | None = None,
         smoother: LandmarkSmoother | None = None,
         first_frame: int = 0,
+        small_faces: SmallFacesInVideo | None = None,
     ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each frame of one video with its faces, in order; faces keep their `face_id` over time.
 
@@ -212,51 +144,75 @@ class AUDetector(ByOptions):
             smoother: One to go on with; used if the options ask for smoothing.
             first_frame: Frames of a lower index are not given. They only lead up to it, or are shown again to a tracker
                 that needs them to go on (`FaceTracker.frames_to_recall`).
+            small_faces: Counts where smaller faces than those that are looked for are likely.
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
-        for frame, (faces, looks, results) in self._stretches(frames):
-            boxes = [face.box for face in faces]
-            if frame.index < first_frame:
-                tracker.recall(frame.index, boxes, looks)
-                continue
-            ids = tracker.update(boxes, frame.timestamp_s, looks, frame.index)
-            if self.options.smooth:
-                kept = steadied(faces, ids, smoother, frame.timestamp_s)
-                yield frame, self._reader.read(frame, [face for _, face in kept], [k for k, _ in kept])
-            else:
-                yield frame, [replace(result, face_id=k) for result, k in zip(results, ids, strict=True)]
+        counted = small_faces or SmallFacesInVideo()
+        yield from self.in_order(self.find_faces(frames), tracker, smoother, first_frame, counted)
 
-    def _stretches(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, _Found]]:
-        def begin() -> Callable[[Frame], _Found]:
-            follower, looks = FaceFollower(self._locator, self.options.min_face_px), dict[int, FaceLook]()
+    def in_order(
+        self,
+        found: Iterable[tuple[Frame, FoundFaces]],
+        tracker: FaceTracker,
+        smoother: LandmarkSmoother,
+        first: int,
+        small_faces: SmallFacesInVideo,
+    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
+        """Do the part of `detect_frames` that depends on the frames before; see `AUReader.in_order`."""
+        return self._reader.in_order(found, tracker, smoother, first, small_faces)
 
-            def find(frame: Frame) -> _Found:
-                faces = follower.locate(frame)
-                if not follower.followed:
-                    looks.clear()
-                return self._find(frame, faces, looks)
+    def stream(self, source: str = "stream", longest_loss_s: float = SHORTEST_PATIENCE_S) -> FaceStream[FoundFaces]:
+        """Return a stream: frames are pushed with their times, and the faces of each come back at once.
 
-            return find
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> stream = AUDetector(aus=12).stream("camera:0")
+            >>> [face] = stream.push(SAMPLE, timestamp_s=0.0)
+            >>> face.source, face.frame, face.face_id
+            ('camera:0', 0, 0)
 
+        Args:
+            source: Its name in the results; with neutral faces of several people, it says whose is taken off.
+            longest_loss_s: A face that was not seen for longer gets a new number.
+
+        Raises:
+            UsageError: `longest_loss_s` is negative.
+        """
+        tracker, smoother = FaceTracker(longest_loss_s), LandmarkSmoother()
+        return FaceStream(
+            source, self._begin_stretch, lambda frame, found: self._reader.numbered(frame, found, tracker, smoother)
+        )
+
+    def find_faces(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFaces]]:
+        """Do the other part: find what each frame shows by itself, from any multiple of `STRETCH_FRAMES` on."""
         most = self.workers * STRETCH_FRAMES
-        return stretches_side_by_side(frames, lambda frame: stretch_of(frame.index), begin, self.workers, most)
+        return stretches_side_by_side(
+            frames, lambda frame: stretch_of(frame.index), self._begin_stretch, self.workers, most
+        )
 
-    def _find(self, frame: Frame, faces: list[LocatedFace], looks: dict[int, FaceLook]) -> _Found:
+    def _begin_stretch(self) -> Callable[[Frame], FoundFaces]:
+        follower, looks = FaceFollower(self._locator, self.options.min_face_px), dict[int, FaceLook]()
+        return lambda frame: self._find(frame, follower, looks)
+
+    def _find(self, frame: Frame, follower: FaceFollower, looks: dict[int, FaceLook]) -> FoundFaces:
         """Return the faces with their looks; and their action units, unless the landmarks are smoothed before.
 
         Args:
-            frame: The frame.
-            faces: In it.
-            looks: Of those that were followed from a frame before, by their places among the faces; others are added.
+            frame: The next of a stretch.
+            follower: Of the stretch.
+            looks: By the places of faces among those that are followed, which keep theirs; new ones are added.
         """
-        kept = largest(faces) if self.options.largest_face else faces
-        places = [place for place, face in enumerate(faces) if any(face is other for other in kept)]
-        new = any(place not in looks for place in places)
-        aligned = [align(frame.pixels, faces[place].landmarks.points) for place in places] if new else None
-        for place, face in zip(places, aligned or [], strict=False):
-            looks.setdefault(place, look_of(face.pixels))
-        results = [] if self.options.smooth else self._reader.read(frame, kept, range(len(kept)), aligned)
-        return kept, [looks[place] for place in places], results
+        found = follower.locate(frame)
+        if not follower.followed:
+            looks.clear()
+        faces = largest(found) if self.options.largest_face else found
+        places = [place for place, face in enumerate(found) if any(face is kept for kept in faces)]
+        aligned = None
+        if not looks.keys() >= set(places):
+            aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
+            looks.update((k, look_of(face.pixels)) for k, face in zip(places, aligned, strict=True) if k not in looks)
+        results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
+        return FoundFaces(faces, [looks[place] for place in places], results, follower.small)
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
@@ -299,17 +255,14 @@ class AUDetector(ByOptions):
 
         Raises:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
+
+        Warns:
+            PictureWarning: At the end, what was mended or lost while it was read; smaller faces are likely.
         """
+        small_faces = SmallFacesInVideo()
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
-            for _, faces in self.detect_frames(video, FaceTracker(patience_s(video.fps, step))):
+            tracker = FaceTracker(patience_s(video.fps, step))
+            for _, faces in self.detect_frames(video, tracker, small_faces=small_faces):
                 yield from faces
-
-    def _detect_still(self, frame: Frame) -> tuple[list[FaceAUs], tuple[str, ...]]:
-        """Return the faces of a picture, and what to note of it."""
-        there = self._locator.locate(frame.pixels, self.options.min_face_px, still=True)
-        found = largest(there.faces) if self.options.largest_face else there.faces
-        return self._reader.read(frame, found, range(len(found))), (*frame.notes, *there.notes)
-
-    def _probability_of_largest(self, frame: Frame) -> Float[np.ndarray, "k a"]:
-        faces = self._locator.locate(frame.pixels, self.options.min_face_px).faces
-        return self._reader.recognize(frame.pixels, largest(faces)).probability
+            for note in (*video.notes, *small_faces.notes):
+                warnings.warn(f"{path}: {note}.", PictureWarning, stacklevel=2)
