@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from duchenne.geometry import Transform, inverse_of, scale_of, shift, transform_points
+from duchenne.geometry import Transform, scale_of, shift, transform_points
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 Part = tuple[int, int, int, int]
@@ -26,7 +26,7 @@ def cut(
         side_px: Of the crop.
         parts: Those of the crop that are filled, the rest stays black; None for all of it.
     """
-    image_from_crop = inverse_of(crop_from_image)
+    image_from_crop = np.linalg.inv(crop_from_image)
     window, window_from_image = _window(pixels, image_from_crop, side_px)
     factor = max(1, int(1.0 / max(scale_of(crop_from_image), 1e-6) + 1e-6))
     source = Image.fromarray(window)

@@ -58,16 +58,6 @@ def stretch_of(index: int) -> int:
     return index // STRETCH_FRAMES
 
 
-def begin_of_stretch(index: int) -> int:
-    """Return the index of the first frame of the stretch in which a frame lies.
-
-    Example:
-        >>> begin_of_stretch(7), begin_of_stretch(20)
-        (0, 16)
-    """
-    return stretch_of(index) * STRETCH_FRAMES
-
-
 @dataclass(frozen=True)
 class _Anchor:
     """A face as the face detector gave it: its landmarks, and the crop from which they were read.
