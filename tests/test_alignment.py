@@ -129,7 +129,7 @@ def test_a_face_aligned_under_the_windows_alone_gives_the_same_windows(layout, s
     whole, part = align(pixels, points), align_under_windows(pixels, points, layout)
     windows = [cut_windows(face.pixels, face.landmarks, layout) for face in (whole, part)]
     assert_array_equal(*windows)
-    assert (part.pixels.any(2)).mean() < (whole.pixels.any(2)).mean()
+    assert part.pixels.any(2).sum() <= whole.pixels.any(2).sum()
 
 
 @pytest.mark.parametrize("settings", [{"landmarks": (0,)}, {"side_px": 7}, {"reduction": 3}, {"landmarks": ()}])
