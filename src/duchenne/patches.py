@@ -53,11 +53,11 @@ def reduce_crop(pixels: UInt8[np.ndarray, "200 200 3"], reduction: int) -> UInt8
     kind = np.uint16 if area <= _FITS else np.uint32
     rows = _sum_of([pixels.reshape(side, reduction, -1)[:, k] for k in range(reduction)], kind)
     sums = _sum_of([rows.reshape(side, side, reduction, 3)[:, :, k] for k in range(reduction)], kind)
-    return ((sums + kind(area // 2)) // kind(area)).astype(np.uint8)
+    return np.asarray((sums + area // 2) // area, np.uint8)
 
 
-def _sum_of(arrays: Sequence[np.ndarray], kind: type[np.unsignedinteger[Any]]) -> np.ndarray:
-    total = arrays[0].astype(kind)
+def _sum_of(arrays: Sequence[np.ndarray], kind: type[Any]) -> np.ndarray:
+    total: np.ndarray = arrays[0].astype(kind)
     for values in arrays[1:]:
         total += values
     return total

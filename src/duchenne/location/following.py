@@ -159,7 +159,8 @@ class FaceFollower:
         crops = [face.landmarks.crop_from_image for face in faces]
         known = [crop_from_image for crop_from_image in crops if crop_from_image is not None]
         alone = self._read_at_once(pixels, known)
-        return [_Anchor.of(face.landmarks, *pair) for face, *pair in zip(faces, alone, known, strict=True)]
+        found = zip(faces, alone, known, strict=True)
+        return [_Anchor.of(face.landmarks, one, crop_from_image) for face, one, crop_from_image in found]
 
     def _followed(self, frame: Frame, samples: Float[np.ndarray, "n n"]) -> list[LocatedFace] | None:
         """Return the faces of the frame before where they are now; None if one of them is doubtful."""

@@ -31,8 +31,9 @@ class Motion:
 
         Example:
             >>> square = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
-            >>> Motion.between(square, 2 * square)
-            Motion(ratio=(2+0j), way_px=(1+1j))
+            >>> motion = Motion.between(square, 2 * square)
+            >>> round(abs(motion.ratio), 6), motion.way_px
+            (2.0, (1+1j))
 
         Raises:
             LandmarkError: The landmarks coincide.
