@@ -288,10 +288,9 @@ def _unit(points: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
 def head_pose(landmarks: FaceLandmarks) -> HeadPose:
     """Return the pose of the head.
 
-    Ours: first the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`. A face that is not the
-    mean one (a short nose, a low brow) biases it; so its deviation from the mean face, which is known then, corrects it
-    by a linear map that was fitted on rendered heads (`training.landmarks.pose_correction`). The mean face itself needs
-    no correction.
+    Ours: first the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`. It is biased by what a
+    face differs by from the mean one (a short nose, a low brow), which is known then: a linear map of that, fitted on
+    rendered heads (`training.landmarks.pose_correction`), corrects it.
 
     Raises:
         LandmarkError: The landmarks are not finite, or lie on a line or in a point.
