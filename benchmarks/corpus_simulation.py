@@ -5,7 +5,8 @@
 
 Rates are processor seconds of one core, so that other work on the machine counts little. Shards: each core does a
 shard, videos one after another. Ray: chunks are given out in order, twice as many as there are cores at most; one
-process takes them in order, numbers their faces and writes the rows.
+process takes them in order, numbers their faces and writes the rows. Both: each machine does a shard with Ray of its
+own.
 """
 
 import argparse
@@ -27,7 +28,7 @@ import numpy as np
 from PIL import Image
 
 from duchenne import AUDetector
-from duchenne.cluster.jobs import JOBS_AHEAD_PER_CPU, MOST_CHUNKS, Chunk
+from duchenne.cluster.jobs import CHUNKS, JOBS_AHEAD_PER_CPU, MOST_CHUNK_FRAMES, Chunk
 from duchenne.cluster.work import Setting, do
 from duchenne.detection import RunOptions, asked_of
 from duchenne.diagnosis import SAMPLE
@@ -93,7 +94,8 @@ def ray_s(frames: np.ndarray, cores: int, rates: Rates, chunk_frames: int = 60 *
 
 def _chunks(frames: np.ndarray, chunk_frames: int):
     for length in frames:
-        count = max(1, min(MOST_CHUNKS, round(length / chunk_frames)))
+        own = min(max(chunk_frames, length / CHUNKS), MOST_CHUNK_FRAMES)
+        count = max(1, round(length / own))
         for k in range(count):
             yield length / count, k * length / count
 
@@ -172,13 +174,15 @@ def validated(folder: Path, rates: Rates) -> dict[str, dict[str, float]]:
 
 
 def table(rates: Rates, hours: float) -> list[dict[str, float]]:
-    """Return time and cost by number of machines."""
+    """Return time and cost by number of machines, for each way to divide the work."""
     frames = lengths_h(hours) * 3600 * FPS
     rows = []
     for nodes in NODES:
         cores = nodes * CORES
         row: dict[str, float] = {"nodes": nodes}
-        for name, took_s in (("shards", shards_s(frames, cores, rates)), ("ray", ray_s(frames, cores, rates))):
+        both = max(ray_s(frames[k::nodes], CORES, rates) for k in range(nodes))
+        ways = {"shards": shards_s(frames, cores, rates), "ray": ray_s(frames, cores, rates), "both": both}
+        for name, took_s in ways.items():
             usd = took_s / 3600 * cores * CORE_HOUR_USD
             row |= {f"{name}_h": round(took_s / 3600, 2), f"{name}_usd_per_1000_h": round(usd * 1000 / hours, 1)}
         rows.append(row)
@@ -202,7 +206,7 @@ def main() -> None:
         rates = Rates(**stored["rates"])
     stored |= {"hours": asked.hours, "cores_per_node": CORES, "core_hour_usd": CORE_HOUR_USD}
     stored["table"] = table(rates, asked.hours)
-    if asked.measure:
+    if asked.hours == HOURS:
         RESULT.write_text(json.dumps(stored, indent=1) + "\n")
     print(json.dumps(stored, indent=1))
 

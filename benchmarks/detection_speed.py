@@ -101,7 +101,7 @@ def run_stages(path: Path, frames: int) -> dict[str, float]:
     from duchenne.recognition import AURecognizer
     from duchenne.tracking import look_of
 
-    locator, recognizer, most = FaceLocator(), AURecognizer(), min(frames, 80)
+    locator, recognizer, most = FaceLocator(), AURecognizer(), min(frames, 2 * STRETCH_FRAMES)
     spent_ms: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[], list]) -> list:
@@ -123,10 +123,13 @@ def run_stages(path: Path, frames: int) -> dict[str, float]:
 
     found = timed("faces and landmarks, followed", followed)
     pairs = list(zip(read, found, strict=True))
-    aligned = timed("alignment", lambda: [[align(f.pixels, x.landmarks.points) for x in xs] for f, xs in pairs])
+    aligned = timed(
+        "alignment", lambda: [[recognizer.align(f.pixels, x.landmarks.points) for x in xs] for f, xs in pairs]
+    )
     depths = [[face.landmarks.depth for face in faces] for faces in found]
     timed("action units", lambda: [recognizer.recognize_fully(*pair) for pair in zip(aligned, depths, strict=True)])
-    timed("looks", lambda: [[look_of(face.pixels) for face in faces] for faces in aligned])
+    looked = pairs[::STRETCH_FRAMES]
+    timed("looks", lambda: [[look_of(align(f.pixels, x.landmarks.points).pixels) for x in xs] for f, xs in looked])
     return spent_ms
 
 

@@ -61,8 +61,14 @@ def start(k: int, stack: ExitStack, folder: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    own = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
-    return {**os.environ, **own}
+    """Return the environment of all commands; without a proxy, which the namespaces cannot reach."""
+    own = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+        "RAY_AUTH_MODE": "disabled",
+        "OMP_NUM_THREADS": "1",
+    }
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")} | own
 
 
 def wait_for_nodes(count: int, limit_s: float) -> None:

@@ -72,9 +72,12 @@ def wait_until(holds, limit_s: float, folder: Path) -> None:
     end = time.monotonic() + limit_s
     while not holds():
         if time.monotonic() > end:
-            logs = "\n".join(path.read_text()[-1500:] for path in sorted(folder.parent.glob("*.log")))
-            raise SystemExit(f"Not so after {limit_s:g} s.\n{logs}")
+            raise SystemExit(f"Not so after {limit_s:g} s.\n{logs(folder)}")
         time.sleep(0.2)
+
+
+def logs(folder: Path) -> str:
+    return "\n".join(path.read_text()[-3000:] for path in sorted(folder.parent.glob(f"{folder.name}*.log")))
 
 
 def same_losses(program: Path, folder: Path, limit_s: float) -> bool:
@@ -82,6 +85,8 @@ def same_losses(program: Path, folder: Path, limit_s: float) -> bool:
     asked = ("2", "1", "0")
     both = [start(k, program, folder / "two", *asked) for k in (0, 1)]
     wait_until(lambda: all(run.poll() is not None for run in both), limit_s, folder / "two")
+    if any(run.returncode for run in both):
+        raise SystemExit(f"The training of two machines failed.\n{logs(folder / 'two')}")
     command = [sys.executable, str(program), str(folder / "one"), "1", "1", "0"]
     subprocess.run(command, env=environment(), check=True)
     pairs = list(zip(losses(folder / "one"), losses(folder / "two"), strict=True))

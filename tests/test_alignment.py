@@ -8,9 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from duchenne.alignment import CROP_SIDE_PX, EYE_CORNERS_IN_CROP, align, crop_transform, eye_span_px
 from duchenne.cropping import cut
 from duchenne.errors import LandmarkError, UsageError
-from duchenne.facs import PATCH_LANDMARKS
+from duchenne.facs import OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT, PATCH_LANDMARKS
 from duchenne.geometry import scale_of, shift, similarity, transform_points
-from duchenne.patches import PatchLayout, cut_windows, reduce_crop, window_corners
+from duchenne.patches import PatchLayout, align_under_windows, cut_windows, reduce_crop, window_corners
 
 RNG = np.random.default_rng(0)
 
@@ -138,6 +138,21 @@ def test_reduced_windows_agree_with_opencv_area_average():
     corners = window_corners(np.full((49, 2), 100.0), PatchLayout(side_px=28, reduction=2))
     assert_array_equal(corners[0], [36, 36])
     assert CROP_SIDE_PX == 200
+
+
+@pytest.mark.parametrize("layout", [PatchLayout(side_px=28, reduction=2), PatchLayout(), PatchLayout((14,), 20)])
+@pytest.mark.parametrize("size_px", [30.0, 180.0, 700.0])
+def test_a_face_aligned_under_the_windows_alone_gives_the_same_windows(layout, size_px):
+    pixels = RNG.integers(0, 256, (500, 600, 3), np.uint8)
+    points = np.random.default_rng(1).uniform(-0.5, 0.5, (49, 2)) * size_px + (310.0, 240.0)
+    points[[OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT]] = [
+        [309.77 - size_px / np.e, 240.13],
+        [309.77 + size_px / np.e, 250.41],
+    ]
+    whole, part = align(pixels, points), align_under_windows(pixels, points, layout)
+    windows = [cut_windows(face.pixels, face.landmarks, layout) for face in (whole, part)]
+    assert_array_equal(*windows)
+    assert part.pixels.any(2).sum() <= whole.pixels.any(2).sum()
 
 
 @pytest.mark.parametrize("settings", [{"landmarks": (0,)}, {"side_px": 7}, {"reduction": 3}, {"landmarks": ()}])

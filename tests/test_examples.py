@@ -2,8 +2,10 @@
 
 import asyncio
 import importlib.util
+import itertools
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,7 +51,7 @@ def test_the_webcam_example_prints_the_faces_and_leaves_out_what_comes_too_late(
         yield frames()
 
     monkeypatch.setattr(webcam, "open_camera", camera)
-    monkeypatch.setattr(webcam.time, "monotonic", lambda: now)
+    monkeypatch.setattr(webcam, "time", SimpleNamespace(monotonic=lambda: now))
     webcam.main(3)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" s ")[0].strip() for line in lines] == ["0.00", "0.04", "0.12"]
@@ -78,7 +80,9 @@ def test_the_service_refuses_what_is_no_picture_or_too_large(service, monkeypatc
     assert client.post("/faces", content=SAMPLE.read_bytes()).status_code == 413
 
 
-def test_faces_of_a_live_source_keep_their_number(service, tmp_path):
+def test_faces_of_a_live_source_keep_their_number(service, tmp_path, monkeypatch):
+    times_s = itertools.count(0.0, 0.04)
+    monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: next(times_s)))
     Image.new("RGB", (64, 64)).save(tmp_path / "nobody.png")
     pictures = SAMPLE.read_bytes(), (tmp_path / "nobody.png").read_bytes()
     with TestClient(service.app).websocket_connect("/live") as socket:

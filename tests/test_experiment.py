@@ -42,7 +42,7 @@ from duchenne.poses import pose_numbers
 from duchenne.training.classical.chain import videos_of
 from duchenne.training.recipes.deep import Adadelta, DeepRecipe
 from duchenne.training.systems import load_system
-from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
+from miniature_releases import BP4D_HEADER, write_bp4d, write_disfa, write_fera17, write_rows
 from toy_faces import head
 from toy_store import toy_store
 
@@ -157,7 +157,7 @@ def releases(tmp_path, monkeypatch):
         random_labels(path, BP4D_HEADER, rng)
     for path in (tmp_path / "fera17").glob("*_Occ/*.csv"):
         random_labels(path, (0, 1, 4, 6, 7, 10, 12, 14, 15, 17, 23), rng)
-    return Releases(tmp_path / "bp4d", tmp_path / "fera17", PrepareOptions(poses="seven"))
+    return Releases(tmp_path / "bp4d", tmp_path / "fera17", options=PrepareOptions(poses="seven"))
 
 
 def test_real_releases_give_three_settings_and_bp4ds_test_subjects_never_train(releases, tmp_path):
@@ -196,6 +196,35 @@ def test_three_folds_of_bp4d_test_everybody_and_go_into_one_run(releases, tmp_pa
     assert "three-fold 1 and three-fold 2 and three-fold 3: 5 test subjects" in run.origin.protocol
     with pytest.raises(UsageError, match=r"it differs in split"):
         reproduce_releases(asked, replace(folds, split="holdout"), lambda stage: None)
+
+
+def test_disfa_is_tested_in_three_folds_with_f1_at_half_and_icc(tmp_path, monkeypatch):
+    monkeypatch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
+    people, rng = [f"SN{number:03d}" for number in range(1, 7)], np.random.default_rng(1)
+    write_disfa(tmp_path / "disfa", people, frames=12)
+    for path in (tmp_path / "disfa").rglob("*_au*.txt"):
+        write_rows(path, [(frame, rng.integers(0, 6)) for frame in range(1, 13)])
+    size = replace(resized(SIZES["quick"], None, 1.0), systems=("svm",), draws=0)
+    asked = Releases(disfa=tmp_path / "disfa", options=PrepareOptions(sampling="paper", poses="seven"))
+    assert reproduce_releases(Experiment(size, tmp_path / "out"), asked, lambda stage: None).failures == ()
+    (run,) = read_runs(tmp_path / "out" / "runs")
+    assert (run.origin.role, set(run.by_subject)) == ("disfa", set(people))
+    assert run.faces == 6 * 12
+    assert tuple(run.aus) == ("AU01", "AU02", "AU04", "AU06", "AU09", "AU12", "AU25", "AU26")
+    faces = PreparedStore(tmp_path / "out" / "sets" / "disfa.store")
+    scores = np.zeros(len(faces))
+    for path in sorted((tmp_path / "out" / "systems").iterdir()):
+        system = load_system(path)
+        own = ~np.isin(faces.subject, list(system.people.everybody))
+        scores[own] = system.scores(faces.subset(own))[:, system.aus.index("AU12")]
+    x, y = 5 * scores, faces.intensity[:, AU_NAMES.index("AU12")].max(1)
+    assert run.aus["AU12"].icc == pytest.approx(2 * np.cov(x, y)[0, 1] / (x.var(ddof=1) + y.var(ddof=1)), abs=1e-5)
+    called, shown = scores >= 0.5, y >= 2
+    f1 = 2 * (called & shown).sum() / (called.sum() + shown.sum())
+    assert run.aus["AU12"].at.half.f1 == pytest.approx(f1, abs=1e-5)
+    table = pd.read_csv(tmp_path / "out" / "report" / "disfa_icc.csv").set_index("AU")["svm"]
+    assert table["AU12"] == pytest.approx(run.aus["AU12"].icc, abs=6e-4)
+    assert "so all of its frames are taken" in (tmp_path / "out" / "report" / "report.md").read_text()
 
 
 @pytest.mark.parametrize(

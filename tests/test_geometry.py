@@ -8,6 +8,7 @@ from duchenne.errors import LandmarkError
 from duchenne.geometry import (
     HeadPose,
     angle_between_deg,
+    inverse_of,
     pose_from_rotation,
     rigid_rotation,
     rotation_from_pose,
@@ -75,6 +76,12 @@ def test_similarity_from_two_points_agrees_with_opencv():
     source, target = np.array([[3.0, 4.0], [60.0, 20.0]]), np.array([[60.0, 64.0], [140.0, 64.0]])
     expected, _ = cv2.estimateAffinePartial2D(source[:, None], target[:, None])
     assert_allclose(similarity_from_two_points(source, target)[:2], expected, atol=1e-6)
+
+
+def test_the_inverse_agrees_with_that_of_any_matrix():
+    transform = np.array([[0.7, -0.2, 31.0], [0.3, 1.4, -5.0], [0.0, 0.0, 1.0]])
+    assert_allclose(inverse_of(transform), np.linalg.inv(transform), atol=1e-12)
+    assert scale_of(transform) == pytest.approx(np.sqrt(np.linalg.det(transform)), rel=1e-12)
 
 
 def test_similarity_refuses_coinciding_points():

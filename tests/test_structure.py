@@ -23,7 +23,7 @@ ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks rendering",
     "training": "recipes run pictures data face_detector landmarks classical action_units systems trained_system",
     "evaluation": "json_record relations runs scored_faces run_files evaluate tested_people evaluate_system "
-    "evaluated_run report explain experiment pretrained",
+    "evaluate_weights evaluated_run report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""
 HEAVY = {"torch", "cv2", "numba", "scipy", "sklearn", "matplotlib", "onnx"}

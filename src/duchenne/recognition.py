@@ -11,12 +11,13 @@ from jaxtyping import Float, UInt8
 
 from duchenne.alignment import CROP_SIDE_PX, AlignedFace
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
+from duchenne.cropping import Picture
 from duchenne.devices import CPU, Device
 from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
 from duchenne.onnx_network import described, open_network, run_network
-from duchenne.patches import PatchLayout, cut_windows
+from duchenne.patches import PatchLayout, align_under_windows, cut_windows
 from duchenne.pose_normalisation import Landmarks3D, landmarks_3d, pose_normalised
 from duchenne.weights import AU_NETWORKS, DEFAULT_AU_NETWORK, whole_weights
 
@@ -194,6 +195,10 @@ class AURecognizer:
     def reads_depth(self) -> bool:
         """Whether `recognize` needs the depth of the landmarks."""
         return self.reference is not None
+
+    def align(self, pixels: Picture, landmarks: Float[np.ndarray, "49 2"]) -> AlignedFace:
+        """Return the aligned face of a picture, filled as far as the network reads it; errors as `alignment.align`."""
+        return align_under_windows(pixels, landmarks, self.layout)
 
     def recognize(
         self, faces: Sequence[AlignedFace], depth: Sequence[Float[np.ndarray, "49"]] | None = None

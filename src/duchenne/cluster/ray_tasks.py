@@ -18,7 +18,6 @@ MOST_RETRIES = 5
 STORE_SHARE = 0.25
 """Of the memory that the cluster keeps results in; those that are done or in work take at most this much, so that Ray
 never has to move any to a disk."""
-_LOCAL_STORE_BYTES = 512 << 20
 
 
 class RayTasks:
@@ -56,7 +55,6 @@ class RayTasks:
             told |= {
                 "num_cpus": workers,
                 "include_dashboard": False,
-                "object_store_memory": _LOCAL_STORE_BYTES,
                 "_system_config": {"automatic_object_spilling_enabled": False, "worker_niceness": 0},
             }
         try:
@@ -115,7 +113,7 @@ class RayTasks:
     def _most_at_work(self) -> int:
         """How many jobs may be in work or done and not asked for yet."""
         has = self._ray.cluster_resources()
-        by_memory = int(STORE_SHARE * has.get("object_store_memory", _LOCAL_STORE_BYTES) / self._largest_bytes)
+        by_memory = int(STORE_SHARE * has.get("object_store_memory", 0.0) / self._largest_bytes)
         return max(1, min(int(JOBS_AHEAD_PER_CPU * has.get("CPU", 1)), by_memory))
 
     def _fill(self) -> None:

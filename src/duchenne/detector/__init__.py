@@ -22,7 +22,7 @@ from duchenne.results.au_reading import FoundFaces
 from duchenne.results.detection_options import DetectionOptions
 from duchenne.side_by_side import side_by_side, stretches_side_by_side
 from duchenne.smoothing import LandmarkSmoother
-from duchenne.tracking import SHORTEST_PATIENCE_S, FaceTracker, look_of, patience_s
+from duchenne.tracking import SHORTEST_PATIENCE_S, FaceLook, FaceTracker, look_of, patience_s
 
 
 class AUDetector(PictureDetector):
@@ -197,16 +197,28 @@ class AUDetector(PictureDetector):
         )
 
     def _begin_stretch(self) -> Callable[[Frame], FoundFaces]:
-        follower = FaceFollower(self._locator, self.options.min_face_px)
-        return lambda frame: self._find(frame, follower)
+        follower, looks = FaceFollower(self._locator, self.options.min_face_px), dict[int, FaceLook]()
+        return lambda frame: self._find(frame, follower, looks)
 
-    def _find(self, frame: Frame, follower: FaceFollower) -> FoundFaces:
-        """Return the faces with their looks; and their action units, unless the landmarks are smoothed before."""
+    def _find(self, frame: Frame, follower: FaceFollower, looks: dict[int, FaceLook]) -> FoundFaces:
+        """Return the faces with their looks; and their action units, unless the landmarks are smoothed before.
+
+        Args:
+            frame: The next of a stretch.
+            follower: Of the stretch.
+            looks: By the places of faces among those that are followed, which keep theirs; new ones are added.
+        """
         found = follower.locate(frame)
+        if not follower.followed:
+            looks.clear()
         faces = largest(found) if self.options.largest_face else found
-        aligned = [align(frame.pixels, face.landmarks.points, self._reader.margin_px) for face in faces]
+        places = [place for place, face in enumerate(found) if any(face is kept for kept in faces)]
+        aligned = None
+        if not looks.keys() >= set(places):
+            aligned = [align(frame.pixels, face.landmarks.points, self._reader.margin_px) for face in faces]
+            looks.update((k, look_of(face.pixels)) for k, face in zip(places, aligned, strict=True) if k not in looks)
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
-        return FoundFaces(faces, [look_of(face.pixels) for face in aligned], results, follower.small)
+        return FoundFaces(faces, [looks[place] for place in places], results, follower.small)
 
     def detect_pictures(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceAUs]]]:
         """Yield each picture with its faces, in order, `workers` of them in work at a time; no identity over time.
@@ -227,7 +239,7 @@ class AUDetector(PictureDetector):
     def detect_video(
         self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
     ) -> Iterator[FaceAUs]:
-        """Yield the faces of a video, frame by frame.
+        """Yield the faces of a video, frame by frame; at the end, `PictureWarning` says what to know of it.
 
         Example:
             >>> import av, pathlib, tempfile
@@ -249,9 +261,6 @@ class AUDetector(PictureDetector):
 
         Raises:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
-
-        Warns:
-            PictureWarning: At the end, what was mended or lost while it was read; smaller faces are likely.
         """
         small_faces = SmallFacesInVideo()
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:

@@ -15,27 +15,28 @@ from jaxtyping import Float
 from duchenne.cropping import Picture
 from duchenne.errors import LandmarkError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks, overlap
-from duchenne.geometry import Transform
-from duchenne.landmarks import FaceLandmarks, eye_roll_deg
+from duchenne.geometry import Transform, inverse_of, scale_of, transform_points
+from duchenne.landmarks import FaceLandmarks
 from duchenne.location import FaceLocator, LocatedFace, is_certain, located
+from duchenne.location.motion import Motion, best_similarity
 from duchenne.location.small_faces import SmallFaces
 from duchenne.media import Frame
-from duchenne.pose_normalisation import STABLE_LANDMARKS
+from duchenne.pose_normalisation import landmarks_3d
 from duchenne.reliability import plausibility
 from duchenne.smoothing import LandmarkSmoother
 
-STRETCH_FRAMES = 8
-"""The face detector reads at least the first frame that is looked at of so many. Ours: a quarter of a second of usual
-video, and an eighth of the face detector's time."""
+STRETCH_FRAMES = 16
+"""The face detector reads at least the first frame that is looked at of so many. Ours: half a second of usual video,
+and a sixteenth of the face detector's time."""
 LONGEST_STEP_S = 0.07
 """Faces are not followed over longer steps, in which a head may turn: two frames at 30 frames/s."""
 LEAST_CONFIDENCE = 0.9
 """A face is followed while the landmarker is this sure of it; below, the face detector decides, as in a picture."""
 LONGEST_WAY_SIDES, MOST_GROWTH = 0.5, 1.35
 """A face that moves further in one step, in sides of its box, or changes its size more, is looked for anew."""
-NEAR_WAY_SIDES, NEAR_GROWTH, NEAR_TURN_DEG = 0.02, 1.015, 1.0
-"""A face that is further from where it was expected, has grown or shrunk or turned more is read again, in a crop at its
-new landmarks. Ours: landmarks move a little with their crop, and action units with them."""
+NEAR_SIDES = 0.0035
+"""A face whose edge is further from where it was expected, in sides of its box, is read again, in a crop at its new
+landmarks. Ours: landmarks move a little with their crop, and action units with them."""
 FACES_AT_ONCE = 8
 """Faces that go through the landmarker together; more are no faster and take more memory."""
 MOST_OVERLAP = 0.3
@@ -51,20 +52,10 @@ def stretch_of(index: int) -> int:
     """Return the number of the stretch in which a frame lies.
 
     Example:
-        >>> stretch_of(7), stretch_of(8)
+        >>> stretch_of(15), stretch_of(16)
         (0, 1)
     """
     return index // STRETCH_FRAMES
-
-
-def begin_of_stretch(index: int) -> int:
-    """Return the index of the first frame of the stretch in which a frame lies.
-
-    Example:
-        >>> begin_of_stretch(7), begin_of_stretch(13)
-        (0, 8)
-    """
-    return stretch_of(index) * STRETCH_FRAMES
 
 
 @dataclass(frozen=True)
@@ -72,16 +63,44 @@ class _Anchor:
     """A face as the face detector gave it: its landmarks, and the crop from which they were read.
 
     Later crops are this one, moved along with the face. A crop drawn anew about its landmarks would lie a little
-    elsewhere each time, and landmarks move with their crop.
+    elsewhere each time, and landmarks move with their crop. They are read from the crop alone, without its mirror
+    image; what that changed in the first frame is added to each.
+
+    Attributes:
+        landmarks: In the first frame, of the crop and its mirror image.
+        crop_from_image: In the first frame.
+        by_mirror: (49, 3), x, y, depth in crop pixels: what the mirror image added.
+        seen_by_mirror: (49,), what it added to the visibility.
     """
 
-    points: Float[np.ndarray, "49 2"]
+    landmarks: FaceLandmarks
     crop_from_image: Transform
+    by_mirror: Float[np.ndarray, "49 3"]
+    seen_by_mirror: Float[np.ndarray, "49"]
+
+    @classmethod
+    def of(cls, both: FaceLandmarks, alone: FaceLandmarks, crop_from_image: Transform) -> "_Anchor":
+        """Return the anchor of landmarks; `alone` are those of the same crop without its mirror image."""
+        by_mirror = _in_crop(both, crop_from_image) - _in_crop(alone, crop_from_image)
+        return cls(both, crop_from_image, by_mirror, both.visibility - alone.visibility)
 
     def crop_at(self, points: Float[np.ndarray, "49 2"]) -> Transform:
         """Return the crop for the landmarks of another frame."""
-        stable = list(STABLE_LANDMARKS)
-        return self.crop_from_image @ _best_similarity(points[stable], self.points[stable])
+        return self.crop_from_image @ best_similarity(points, self.landmarks.points)
+
+    def corrected(self, alone: FaceLandmarks, crop_from_image: Transform) -> FaceLandmarks:
+        """Return the landmarks of another frame as its mirror image, too, would have given them."""
+        image_from_crop = inverse_of(crop_from_image)
+        shift = self.by_mirror[:, :2] @ image_from_crop[:2, :2].T
+        depth = alone.depth + self.by_mirror[:, 2] / scale_of(crop_from_image)
+        seen = np.clip(alone.visibility + self.seen_by_mirror, 0.0, 1.0)
+        gap = self.landmarks.mirror_gap
+        return replace(alone, points=alone.points + shift, depth=depth, visibility=seen, mirror_gap=gap)
+
+
+def _in_crop(landmarks: FaceLandmarks, crop_from_image: Transform) -> Float[np.ndarray, "49 3"]:
+    depth = landmarks.depth * scale_of(crop_from_image)
+    return landmarks_3d(transform_points(crop_from_image, landmarks.points), depth)
 
 
 @dataclass(frozen=True)
@@ -91,6 +110,7 @@ class _Before:
     timestamp_s: float
     samples: Float[np.ndarray, "n n"]
     faces: list[LocatedFace]
+    motions: list[Motion]
     expected: list[Float[np.ndarray, "49 2"]]
     anchors: list[_Anchor]
 
@@ -102,6 +122,7 @@ class FaceFollower:
     was refused; and where a face can no longer be followed without doubt. Then all faces are as in a single picture.
 
     Attributes:
+        followed: Whether the faces of the last frame are those of the frame before it, in the same order.
         small: Whether smaller faces are likely in the last frame; None where the face detector did not read it.
 
     Args:
@@ -112,13 +133,15 @@ class FaceFollower:
     def __init__(self, locator: FaceLocator, min_face_px: float | None = None) -> None:
         self._locator, self._min_face_px = locator, min_face_px
         self._before: _Before | None = None
+        self.followed = False
         self.small: SmallFaces | None = None
 
     def locate(self, frame: Frame) -> list[LocatedFace]:
         """Return the faces of the next frame, those first of which the face detector was most certain."""
         samples, self.small = _samples(frame.pixels), None
         faces = self._followed(frame, samples)
-        sure, before = faces is not None, None if faces is None else self._before
+        self.followed = faces is not None
+        sure, before = self.followed, None if faces is None else self._before
         if faces is None:
             there = self._locator.locate(frame.pixels, self._min_face_px)
             self.small = there.small
@@ -127,12 +150,17 @@ class FaceFollower:
             self._before = None
             return faces
         anchors = self._anchors(frame.pixels, faces) if before is None else before.anchors
-        self._before = _Before(frame.timestamp_s, samples, faces, _expected(faces, before), anchors)
+        motions = _motions(faces, before)
+        expected = [motion.ahead(face.landmarks.points) for motion, face in zip(motions, faces, strict=True)]
+        self._before = _Before(frame.timestamp_s, samples, faces, motions, expected, anchors)
         return faces
 
     def _anchors(self, pixels: Picture, faces: list[LocatedFace]) -> list[_Anchor]:
-        crops = [self._locator.landmarker.last_crop(pixels, face.box) for face in faces]
-        return [_Anchor(face.landmarks.points, crop) for face, crop in zip(faces, crops, strict=True)]
+        crops = [face.landmarks.crop_from_image for face in faces]
+        known = [crop_from_image for crop_from_image in crops if crop_from_image is not None]
+        alone = self._read_at_once(pixels, known)
+        found = zip(faces, alone, known, strict=True)
+        return [_Anchor.of(face.landmarks, one, crop_from_image) for face, one, crop_from_image in found]
 
     def _followed(self, frame: Frame, samples: Float[np.ndarray, "n n"]) -> list[LocatedFace] | None:
         """Return the faces of the frame before where they are now; None if one of them is doubtful."""
@@ -167,8 +195,12 @@ class FaceFollower:
     ) -> list[FaceLandmarks]:
         """Return what the landmarker finds where landmarks are roughly known, for some faces at once."""
         crops = [anchor.crop_at(points) for anchor, points in zip(anchors, known, strict=True)]
+        found = zip(anchors, self._read_at_once(pixels, crops), crops, strict=True)
+        return [anchor.corrected(alone, crop_from_image) for anchor, alone, crop_from_image in found]
+
+    def _read_at_once(self, pixels: Picture, crops: list[Transform]) -> list[FaceLandmarks]:
         parts = (crops[start : start + FACES_AT_ONCE] for start in range(0, len(crops), FACES_AT_ONCE))
-        return [face for part in parts for face in self._locator.landmarker.locate_in_crops(pixels, part)]
+        return [face for part in parts for face in self._locator.landmarker.read(pixels, part)]
 
 
 def steadied(
@@ -180,33 +212,21 @@ def steadied(
     return [(k, face) for k, face in steady if isinstance(face, LocatedFace)]
 
 
-def _best_similarity(source: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"]) -> Transform:
-    """Return the similarity that takes source points nearest to target points, in least squares over complex numbers.
-
-    Raises:
-        LandmarkError: The source points coincide.
-    """
-    a, b = (points @ np.array([1, 1j]) for points in (source, target))
-    spread = float((np.abs(a - a.mean()) ** 2).sum())
-    if not spread > 0:
-        raise LandmarkError("The landmarks coincide, so they fix no scale.")
-    ratio = complex(np.vdot(a - a.mean(), b - b.mean()) / spread)
-    offset = complex(b.mean() - ratio * a.mean())
-    return np.array([[ratio.real, -ratio.imag, offset.real], [ratio.imag, ratio.real, offset.imag], [0.0, 0.0, 1.0]])
-
-
-def _expected(faces: list[LocatedFace], before: _Before | None) -> list[Float[np.ndarray, "49 2"]]:
-    """Return where the landmarks of faces are expected next: as far on as they came since the frame before."""
-    now = [face.landmarks.points for face in faces]
+def _motions(faces: list[LocatedFace], before: _Before | None) -> list[Motion]:
+    """Return the steps that faces are expected to take next."""
     if before is None:
-        return now
-    return [2 * points - face.landmarks.points for points, face in zip(now, before.faces, strict=True)]
+        return [Motion() for _ in faces]
+    known = zip(before.faces, faces, strict=True)
+    latest = [Motion.between(old.landmarks.points, new.landmarks.points) for old, new in known]
+    if all(motion == Motion() for motion in before.motions):  # The faces were not followed before.
+        return latest
+    return [motion.after(step) for motion, step in zip(before.motions, latest, strict=True)]
 
 
 def _is_near(expected: Float[np.ndarray, "49 2"], found: Float[np.ndarray, "49 2"]) -> bool:
-    way_sides, growth = _step(box_from_landmarks(expected), box_from_landmarks(found))
-    turn_deg = abs((eye_roll_deg(found) - eye_roll_deg(expected) + 180) % 360 - 180)
-    return way_sides <= NEAR_WAY_SIDES and growth <= NEAR_GROWTH and turn_deg <= NEAR_TURN_DEG
+    """Return whether the edge of a face is where it was expected."""
+    side_px, off = float(box_from_landmarks(found)[2]), Motion.between(expected, found)
+    return abs(off.way_px) + abs(off.ratio - 1) * side_px / 2 <= NEAR_SIDES * side_px
 
 
 def _step(before: Float[np.ndarray, "4"], now: Float[np.ndarray, "4"]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.alignment import AlignedFace, align
+from duchenne.alignment import AlignedFace
 from duchenne.cropping import Picture
 from duchenne.devices import CPU, Device
 from duchenne.errors import UsageError
@@ -104,7 +104,7 @@ class AUReader:
         self, pixels: Picture, faces: Sequence[LocatedFace], aligned: Sequence[AlignedFace] | None = None
     ) -> Recognized:
         """Return what the network says of the faces of a picture, by its own AUs."""
-        aligned = aligned or [align(pixels, face.landmarks.points, self.margin_px) for face in faces]
+        aligned = aligned or [self._recognizer.align(pixels, face.landmarks.points) for face in faces]
         return self._recognizer.recognize_fully(aligned, [face.landmarks.depth for face in faces])
 
     def read(
@@ -169,7 +169,7 @@ class AUReader:
             faces: In each of them; `face_id` counts them in this order.
         """
         pairs = [(frame, face) for frame, there in zip(frames, faces, strict=True) for face in there]
-        aligned = [align(frame.pixels, face.landmarks.points, self.margin_px) for frame, face in pairs]
+        aligned = [self._recognizer.align(frame.pixels, face.landmarks.points) for frame, face in pairs]
         found = self._recognizer.recognize_fully(aligned, [face.landmarks.depth for _, face in pairs])
         ends = np.cumsum([0, *map(len, faces)]).tolist()
         parts = (found.rows(slice(*ends[k : k + 2])) for k in range(len(faces)))

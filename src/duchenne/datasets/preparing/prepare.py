@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from duchenne.datasets.picture_files import check_unchanged, contents_of
 from duchenne.datasets.preparing.preparation import LANDMARK_SOURCES, PreparedFace, into_crop, prepare_recording
 from duchenne.datasets.preparing.prepare_report import make_report, row_of
-from duchenne.datasets.preparing.source_contents import check_unchanged, contents_of
 from duchenne.datasets.recording import Notes, Recording, Release
 from duchenne.datasets.samplings import SAMPLINGS, Views, sample_frames
 from duchenne.datasets.splits import VALIDATION_PREFIX

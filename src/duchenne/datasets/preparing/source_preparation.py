@@ -12,7 +12,7 @@ DataName = Literal["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills", "generi
 PartName = Literal["teach", "choose", "judge"]
 LandmarksName = Literal["detector", "exact"]
 PosesName = Literal["seven", "nine"]
-SamplingName = Literal["all", "paper", "drml"]
+SamplingName = Literal["all", "paper", "rare-first", "drml"]
 OnFrames = Callable[[int, int], None]
 """Told how many frames are done, and of how many."""
 
