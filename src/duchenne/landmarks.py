@@ -281,8 +281,7 @@ def level_face(seen: Float[np.ndarray, "49 3"]) -> tuple[Transform, Float[np.nda
 
 
 def _unit(points: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
-    centred = points - points.mean(0)
-    return centred / np.sqrt((centred**2).sum(1).mean())
+    return (centred := points - points.mean(0)) / np.sqrt((centred**2).sum(1).mean())
 
 
 def head_pose(landmarks: FaceLandmarks) -> HeadPose:
