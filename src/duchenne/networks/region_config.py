@@ -69,6 +69,11 @@ def window_products(
     return total
 
 
+def grey_products(patches: int, window_px: int, grey: bool) -> int:
+    """Return the products summed to take the colour of a face's windows away; none where it is kept."""
+    return patches * window_px**2 * 3 if grey else 0
+
+
 @dataclass(frozen=True)
 class RegionConfig:
     """Sizes of a region network.
@@ -142,6 +147,7 @@ class RegionConfig:
         )
         sided = sum(AU_BY_NAME[name].sided for name in self.aus) if self.head == "ordinal" else 0
         widths = (self.feature_count + self.shape_width, *self.widths, len(self.aus) + sided)
+        total += grey_products(self.patches, self.layout.side_px, self.grey)
         return total + LANDMARK_COUNT * 3 * self.shape_width + sum(a * b for a, b in pairwise(widths))
 
     @property

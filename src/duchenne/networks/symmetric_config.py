@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT, MIRROR_LANDMARKS
-from duchenne.networks.region_config import PatchLayer, ResidualLayer, map_sides, window_products
+from duchenne.networks.region_config import PatchLayer, ResidualLayer, grey_products, map_sides, window_products
 from duchenne.networks.view import View
 from duchenne.patches import PatchLayout
 
@@ -86,7 +86,8 @@ class SymmetricConfig:
         total = patches * window_products(sides, self.shared_kernel, colours, self.shared_channels, self.patch_layers)
         read = (patches + len(self.paired)) * channels * sides[-1] ** 2
         widths = (LANDMARK_COUNT * 3, *self.landmark_widths, len(self.aus))
-        return 2 * (total + read * self.width + self.width * len(self.aus) + sum(a * b for a, b in pairwise(widths)))
+        halves = total + read * self.width + self.width * len(self.aus) + sum(a * b for a, b in pairwise(widths))
+        return 2 * halves + grey_products(self.patches, self.layout.side_px, self.grey)
 
     @property
     def view(self) -> View:
