@@ -143,6 +143,11 @@ class AUDetector(ByOptions):
         return *map(weights_path, LOCATION_FILES), self._reader.path
 
     @property
+    def reader(self) -> AUReader:
+        """What reads the action units of located faces."""
+        return self._reader
+
+    @property
     def neutral(self) -> NeutralFaces | None:
         """Whose neutral face belongs to which source; None unless `with_neutral` was told."""
         return self._reader.neutral
@@ -211,16 +216,18 @@ class AUDetector(ByOptions):
                 that needs them to go on (`FaceTracker.frames_to_recall`).
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
-        yield from self.in_order(self.find_faces(frames), tracker, smoother, first_frame)
-
-    def in_order(
-        self, found: Iterable[tuple[Frame, FoundFaces]], tracker: FaceTracker, smoother: LandmarkSmoother, first: int
-    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
-        """Do the part of `detect_frames` that depends on the frames before; see `AUReader.in_order`."""
-        return self._reader.in_order(found, tracker, smoother, first)
+        yield from self.reader.in_order(self.find_faces(frames), tracker, smoother, first_frame)
 
     def find_faces(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFaces]]:
-        """Do the other part: find what each frame shows by itself, from any multiple of `STRETCH_FRAMES` on."""
+        """Yield what each frame shows by itself, from a multiple of `STRETCH_FRAMES` on; `reader.in_order` does the rest.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> from duchenne.media import read_picture
+            >>> [(frame, (faces, looks, aus))] = AUDetector(aus=12).find_faces([read_picture(SAMPLE)])
+            >>> len(faces), len(looks), len(aus)
+            (1, 1, 1)
+        """
 
         def begin() -> Callable[[Frame], FoundFaces]:
             follower = FaceFollower(self._locator, self.options.min_face_px)
