@@ -109,7 +109,10 @@ def goes_on(program: Path, folder: Path, limit_s: float) -> bool:
     steps = [int(step) for step, _ in losses(where)]
     again = steps[made] if len(steps) > made else None
     print(f"killed after step {steps[made - 1]}; went on at step {again}, ended at {steps[-1]}", flush=True)
-    return bool(first.returncode == 0 and again is not None and again > 0 and steps[-1] == 23)
+    held = first.returncode == 0 and again is not None and again > 0 and steps[-1] == 23
+    if not held:
+        print(logs(where), flush=True)
+    return held
 
 
 def main() -> int:

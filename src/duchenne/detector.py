@@ -219,7 +219,7 @@ class AUDetector(ByOptions):
         yield from self.reader.in_order(self.find_faces(frames), tracker, smoother, first_frame)
 
     def find_faces(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFaces]]:
-        """Yield what each frame shows by itself, from a multiple of `STRETCH_FRAMES` on; `reader.in_order` does the rest.
+        """Yield what each frame shows by itself, from a multiple of `STRETCH_FRAMES` on; the `reader` does the rest.
 
         Example:
             >>> from duchenne.diagnosis import SAMPLE
