@@ -9,10 +9,10 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src ./src
 RUN python -m pip install --no-cache-dir --constraint constraints.txt ".[parquet]" \
     && cp src/duchenne/samples/face.jpg /opt/face.jpg \
-    && useradd --create-home duchenne \
+    && useradd --uid 1000 --create-home duchenne \
     && mkdir /data && chown duchenne /data
 
-USER duchenne
+USER 1000
 WORKDIR /data
 ENTRYPOINT ["duchenne"]
 CMD ["detect", "/opt/face.jpg", "--overlay", "/tmp/face_overlay.png"]

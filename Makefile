@@ -1,6 +1,6 @@
 # make demo   find action units in a rendered face; writes out/face_overlay.png
 # make test   run the whole test suite
-# make check  style and types
+# make check  style and types, and the Dockerfile
 # make docs   build the documentation into out/site; a dead link is an error
 # make lowest the core's tests with the lowest versions that pyproject.toml declares
 # make wheel  build wheel and sdist, install both away from this folder, and see what the core costs
@@ -8,6 +8,7 @@
 # make mutants  see whether tests notice the changes of tests/mutants/named.toml and 300 drawn ones; FIRST and COUNT
 #             choose fewer of these; what was tried before is kept in out/mutants.jsonl and not tried again (hours)
 # make kill   kill -9 and full disks at 40 places of a folder run, a video and a training (hours)
+# make nodes  two machines in network namespaces: a Ray run and a training, of which one machine is killed (root, minutes)
 # make notebooks  those of docs/notebooks and, where R is installed, docs/study.R, on rendered faces, in out/notebooks
 # make browsers  the review page in Chromium, with axe-core of npm in a temporary folder; screenshots in out/review
 # make full   all of these
@@ -19,7 +20,7 @@ FIRST ?= 0
 COUNT ?= 300
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check docs lowest wheel fuzz mutants kill notebooks browsers full clean
+.PHONY: demo test check docs lowest wheel fuzz mutants kill nodes notebooks browsers full clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -43,6 +44,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/hadolint Dockerfile
 
 $(VENV)/.docs: $(VENV)/.core
 	$(PIP) --editable '.[docs]'
@@ -89,6 +91,11 @@ mutants: $(VENV)/.mutants
 
 kill: $(VENV)/.test
 	$(VENV)/bin/python scripts/kill_and_fill.py
+
+nodes: $(VENV)/.test
+	$(PIP) --editable '.[cluster]'
+	$(VENV)/bin/python scripts/two_nodes.py
+	$(VENV)/bin/python scripts/two_trainers.py
 
 $(VENV)/.notebooks: $(VENV)/.core
 	$(PIP) --editable '.[study,train,synthesis,notebooks]'

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import prepare
+from duchenne.datasets.preparing.prepare import prepare
 from duchenne.datasets.store import PreparedStore
 
 BATCH = 128

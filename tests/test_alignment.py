@@ -108,6 +108,29 @@ def test_windows_beyond_the_crop_are_black():
     assert windows[0, :10].max() == 0
 
 
+def test_windows_read_the_margin_and_black_only_beyond_it():
+    pixels = np.full((240, 240, 3), 9, np.uint8)
+    pixels[20:220, 20:220] = 255
+    layout = PatchLayout(side_px=60, margin_px=20)
+    window = cut_windows(pixels, np.zeros((49, 2)), layout)[0]  # centred on the crop's corner
+    assert_array_equal(window[30:, 30:], 255)
+    assert_array_equal(window[10:30, 10:], 9)
+    assert_array_equal(window[:10], 0)
+    with pytest.raises(UsageError, match="margin of 20 px need a crop of 240 px; got 200"):
+        cut_windows(pixels[20:220, 20:220], np.zeros((49, 2)), layout)
+
+
+def test_a_face_is_aligned_with_what_lies_around_it():
+    points = np.random.default_rng(1).uniform(60, 190, (49, 2))
+    points[[19, 28]] = [[90.0, 100.0], [170.0, 100.0]]
+    picture = smooth_picture()
+    narrow, wide = align(picture, points), align(picture, points, 20)
+    assert narrow.with_margin is None
+    assert_array_equal(wide.pixels, narrow.pixels)
+    assert np.abs(wide.with_margin[20:220, 20:220].astype(int) - narrow.pixels).max() <= 1
+    assert wide.with_margin.shape == (240, 240, 3)
+
+
 def test_reduced_windows_agree_with_opencv_area_average():
     pixels = RNG.integers(0, 255, (200, 200, 3), np.uint8)
     expected = cv2.resize(pixels, (100, 100), interpolation=cv2.INTER_AREA)

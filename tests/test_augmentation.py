@@ -47,6 +47,16 @@ def test_moved_points_are_aligned_again_by_the_moved_corners(store):
     assert_allclose(found[[19, 28], :2], EYE_CORNERS_IN_CROP, atol=1e-6)
 
 
+def test_a_face_keeps_the_margin_of_its_store_when_it_is_aligned_again(store):
+    crop, points, stored = first(store)
+    narrow, found = realign(crop, points, 2, stored)
+    wide, same = realign(crop, points, 2, stored, margin_px=20)
+    assert wide.shape == (120, 120, 3)
+    assert_array_equal(wide[10:110, 10:110], narrow)
+    assert_array_equal(same, found)
+    assert wide[:10].any()
+
+
 def test_the_mean_landmark_error_is_the_one_asked_for():
     rng = np.random.default_rng(0)
     points = head()

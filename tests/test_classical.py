@@ -13,8 +13,11 @@ from duchenne.measures.ranking import area_under_roc
 from duchenne.training.action_units.initialisation import Initialisation
 from duchenne.training.classical.chain import chains, geometry, videos_of
 from duchenne.training.classical.descriptors import gradient_histograms, grey_of, pattern_histograms
+from duchenne.training.classical.feature_files import FeatureRoom
 from duchenne.training.classical.joint import marginals, related_pairs
-from duchenne.training.recipes.named import RECIPES
+from duchenne.training.classical.linear import Task, fit_svms
+from duchenne.training.classical.svm_by_parts import fit_svms_by_parts, scaling_by_parts
+from duchenne.training.recipes.named import RECIPES, with_settings
 from duchenne.training.run.progress import silent
 from duchenne.training.systems import load_system, train_system
 from toy_store import SMILE, toy_store
@@ -112,6 +115,65 @@ def test_each_learns_a_lifted_mouth_and_survives_being_written(name, stores, tmp
     assert train_system(recipe, *stores, tmp_path, silent).metadata == system.metadata
     with pytest.raises(TrainingError, match="another recipe"):
         train_system(dataclasses.replace(recipe, seed=1), *stores, tmp_path, silent)
+
+
+def test_svms_over_parts_of_a_file_are_those_of_scikit_learn(monkeypatch):
+    monkeypatch.setattr("duchenne.training.classical.feature_files.PART", 70)
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(300, 5, 4)).astype(np.float32)
+    plane = rng.normal(size=(20, 2))
+    truth = features.reshape(300, 20) @ plane + rng.normal(size=(300, 2)) > 1.5
+    known = rng.random((300, 2)) > 0.2
+    mean, spread = scaling_by_parts(features)
+    assert_allclose(mean, features.reshape(300, -1).mean(0), atol=1e-5)
+    assert_allclose(spread, features.reshape(300, -1).std(0), rtol=1e-4)
+    scaled = (features.reshape(300, -1) - mean) / spread
+    train, valid = Task(features[:200], truth[:200], known[:200]), Task(features[200:], truth[200:], known[200:])
+    plain = [Task(scaled[rows], truth[rows], known[rows]) for rows in (slice(200), slice(200, 300))]
+    weights, offsets = fit_svms_by_parts(train, valid, mean, spread, (1e-4, 1e-2))
+    expected_weights, expected_offsets = fit_svms(*plain, (1e-4, 1e-2), 0)
+    assert_allclose(weights, expected_weights, atol=2e-3 * np.abs(expected_weights).max())
+    assert_allclose(offsets, expected_offsets, atol=2e-3 * np.abs(expected_weights).max())
+
+
+@pytest.mark.parametrize("name", ["svm", "apl", "jpml"])
+def test_features_that_do_not_fit_lie_in_a_file_and_teach_the_same(name, stores, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(RECIPES[name], aus=("AU04", "AU12"))
+    within = train_system(recipe, *stores, tmp_path / "memory", silent)
+    monkeypatch.setattr("duchenne.training.classical.feature_files.PART", 100)
+    held = []
+    monkeypatch.setattr("duchenne.training.classical.system.FeatureRoom", lambda folder: FeatureRoom(folder, 1000))
+
+    def watch(progress):
+        held.extend(path.name for path in (tmp_path / "file").glob("*.features") if progress.remark == "fitting")
+
+    beside = train_system(recipe, *stores, tmp_path / "file", watch)
+    assert set(held) == {"train.features", "valid.features"}
+    assert {path.name for path in (tmp_path / "file").iterdir()} == {"classical.safetensors"}
+    assert beside.arrays.keys() == within.arrays.keys()
+    ours, theirs = beside.scores(stores[1]), within.scores(stores[1])
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.999
+    assert np.abs(ours - theirs).mean() < 0.01
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    batches = [np.zeros((50, 10), np.float32)] * 4
+    monkeypatch.setattr("pathlib.Path.open", full)
+    with pytest.raises(TrainingError, match=r"200 faces need 0\.0 GB in .*No space left on device"):
+        FeatureRoom(tmp_path, 100).keep(batches, 200, "train")
+    assert not list(tmp_path.iterdir())
+
+
+def test_faces_that_learn_can_be_limited(stores, tmp_path):
+    recipe = with_settings(RECIPES["svm"], "4,12", max_faces=100)
+    assert train_system(recipe, *stores, tmp_path, silent).metadata["faces"] == 100
+    with pytest.raises(UsageError, match="at least one training face"):
+        with_settings(RECIPES["svm"], max_faces=0)
+    with pytest.raises(UsageError, match="paper has no max_faces"):
+        with_settings(RECIPES["paper"], max_faces=9)
 
 
 def test_a_classical_system_begins_from_nothing(stores, tmp_path):

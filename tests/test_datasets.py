@@ -8,7 +8,7 @@ import pytest
 from duchenne.commands import run
 from duchenne.datasets.audit import audit
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions, make_batches, prepare
+from duchenne.datasets.preparing.prepare import PrepareOptions, make_batches, prepare
 from duchenne.datasets.recording import SkipReason
 from duchenne.errors import DatasetError, UsageError
 from duchenne.facs import AU_NAMES, PAPER_AUS

@@ -12,6 +12,7 @@ import pytest
 import duchenne
 from duchenne import diagnosis
 from duchenne.extras import EXTRA_OF
+from duchenne.extras.runtimes import RUNTIME_OF
 
 PACKAGE = Path(duchenne.__file__).parent
 
@@ -70,7 +71,9 @@ def test_every_damage_is_a_line_of_the_report(name, damage, said, copy):
 def test_every_extra_that_users_install_is_listed_with_its_libraries():
     """Those that only develop the package are not."""
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
-    declared = set(tomllib.loads(text)["project"]["optional-dependencies"])
-    assert set(diagnosis._EXTRAS) == declared - {"docs", "notebooks", "mutants", "teachers", "test"}
+    extras = tomllib.loads(text)["project"]["optional-dependencies"]
+    devices = set(RUNTIME_OF)  # Of these the line "devices" tells.
+    assert {name: extras[name][0].partition(">=")[0] for name in devices} == RUNTIME_OF
+    assert set(diagnosis._EXTRAS) == set(extras) - devices - {"docs", "notebooks", "mutants", "teachers", "test"}
     looked_for = {library for libraries in diagnosis._EXTRAS.values() for library in libraries}
     assert looked_for <= set(EXTRA_OF)

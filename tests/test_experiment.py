@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from duchenne.commands import run
-from duchenne.datasets.preparation import _known_face
-from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.preparing.preparation import _known_face
+from duchenne.datasets.preparing.prepare import PrepareOptions
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import EvaluationError, TrainingError, UsageError
@@ -39,8 +39,10 @@ from duchenne.location import Location
 from duchenne.measures.intervals import Bootstrap
 from duchenne.networks.region_config import PAPER
 from duchenne.poses import pose_numbers
+from duchenne.training.classical.chain import videos_of
 from duchenne.training.recipes.deep import Adadelta, DeepRecipe
-from miniature_releases import BP4D_HEADER, write_bp4d, write_fera17, write_rows
+from duchenne.training.systems import load_system
+from miniature_releases import BP4D_HEADER, write_bp4d, write_disfa, write_fera17, write_rows
 from toy_faces import head
 from toy_store import toy_store
 
@@ -146,7 +148,7 @@ def random_labels(path, header, rng):
 @pytest.fixture
 def releases(tmp_path, monkeypatch):
     """Small copies of BP4D and FERA 2017 whose people have the same names."""
-    monkeypatch.setattr("duchenne.datasets.preparation._locator", _Locator)
+    monkeypatch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
     rng, people = np.random.default_rng(0), ("F001", "F002", "M001", "M002", "M003")
     write_bp4d(tmp_path / "bp4d", {f"{name}_T1": 3 for name in people}, frames=12)
     write_fera17(tmp_path / "fera17", people[:4])
@@ -155,7 +157,7 @@ def releases(tmp_path, monkeypatch):
         random_labels(path, BP4D_HEADER, rng)
     for path in (tmp_path / "fera17").glob("*_Occ/*.csv"):
         random_labels(path, (0, 1, 4, 6, 7, 10, 12, 14, 15, 17, 23), rng)
-    return Releases(tmp_path / "bp4d", tmp_path / "fera17", PrepareOptions(poses="seven"))
+    return Releases(tmp_path / "bp4d", tmp_path / "fera17", options=PrepareOptions(poses="seven"))
 
 
 def test_real_releases_give_three_settings_and_bp4ds_test_subjects_never_train(releases, tmp_path):
@@ -196,6 +198,35 @@ def test_three_folds_of_bp4d_test_everybody_and_go_into_one_run(releases, tmp_pa
         reproduce_releases(asked, replace(folds, split="holdout"), lambda stage: None)
 
 
+def test_disfa_is_tested_in_three_folds_with_f1_at_half_and_icc(tmp_path, monkeypatch):
+    monkeypatch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
+    people, rng = [f"SN{number:03d}" for number in range(1, 7)], np.random.default_rng(1)
+    write_disfa(tmp_path / "disfa", people, frames=12)
+    for path in (tmp_path / "disfa").rglob("*_au*.txt"):
+        write_rows(path, [(frame, rng.integers(0, 6)) for frame in range(1, 13)])
+    size = replace(resized(SIZES["quick"], None, 1.0), systems=("svm",), draws=0)
+    asked = Releases(disfa=tmp_path / "disfa", options=PrepareOptions(sampling="paper", poses="seven"))
+    assert reproduce_releases(Experiment(size, tmp_path / "out"), asked, lambda stage: None).failures == ()
+    (run,) = read_runs(tmp_path / "out" / "runs")
+    assert (run.origin.role, set(run.by_subject)) == ("disfa", set(people))
+    assert run.faces == 6 * 12
+    assert tuple(run.aus) == ("AU01", "AU02", "AU04", "AU06", "AU09", "AU12", "AU25", "AU26")
+    faces = PreparedStore(tmp_path / "out" / "sets" / "disfa.store")
+    scores = np.zeros(len(faces))
+    for path in sorted((tmp_path / "out" / "systems").iterdir()):
+        system = load_system(path)
+        own = ~np.isin(faces.subject, list(system.people.everybody))
+        scores[own] = system.scores(faces.subset(own))[:, system.aus.index("AU12")]
+    x, y = 5 * scores, faces.intensity[:, AU_NAMES.index("AU12")].max(1)
+    assert run.aus["AU12"].icc == pytest.approx(2 * np.cov(x, y)[0, 1] / (x.var(ddof=1) + y.var(ddof=1)), abs=1e-5)
+    called, shown = scores >= 0.5, y >= 2
+    f1 = 2 * (called & shown).sum() / (called.sum() + shown.sum())
+    assert run.aus["AU12"].at.half.f1 == pytest.approx(f1, abs=1e-5)
+    table = pd.read_csv(tmp_path / "out" / "report" / "disfa_icc.csv").set_index("AU")["svm"]
+    assert table["AU12"] == pytest.approx(run.aus["AU12"].icc, abs=6e-4)
+    assert "so all of its frames are taken" in (tmp_path / "out" / "report" / "report.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -214,6 +245,7 @@ def test_what_is_missing_is_named(words, code, message, tmp_path, monkeypatch, c
     assert not (tmp_path / "reproduced" / "sets" / "in-domain").exists()
 
 
+STILLS = ("within", "across", "poses")
 TINY = ExperimentSize("tiny", 10, 8, 2, 2, 1.0, ("region", "region-49"), 20)
 
 
@@ -223,7 +255,7 @@ def reproduced(tmp_path_factory):
     calls = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)  # Drawing takes most of the time.
-        outcome = reproduce_rendered(Experiment(TINY, folder), calls.append)
+        outcome = reproduce_rendered(Experiment(TINY, folder, roles=STILLS), calls.append)
     assert outcome.failures == ()
     return folder, calls
 
@@ -247,11 +279,35 @@ def test_more_systems_are_added_by_workers_and_nothing_is_done_twice(reproduced)
     size = replace(TINY, systems=("region", "fera17", "svm"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("duchenne.synthesis.sets.stills.PER_PERSON", 5)
-        outcome = reproduce_rendered(Experiment(size, folder, workers=2), lambda stage: None)
+        outcome = reproduce_rendered(Experiment(size, folder, workers=2, roles=STILLS), lambda stage: None)
     assert outcome.failures == ()
     after = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.json")}
     assert len(after) == len(before) + 6
     assert all(after[path] == stamp for path, stamp in before.items())
+
+
+def test_rendered_clips_are_a_sequence_each_and_only_they_give_the_fera17_baseline_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("duchenne.synthesis.sets.protocols.BP4D_TASKS", 2)
+    monkeypatch.setattr("duchenne.evaluation.experiment.rendered_clips.SECONDS", 0.5)
+    monkeypatch.setattr("duchenne.evaluation.experiment.rendered_clips.SIDE_PX", 64)
+    monkeypatch.setattr("duchenne.evaluation.experiment.rendered_sets.rendered_settings", lambda *_: [])
+    monkeypatch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
+    calls = []
+    size = replace(TINY, systems=("fera17", "convnet"), draws=0)
+    outcome = reproduce_rendered(Experiment(size, tmp_path), calls.append)
+    assert outcome.failures == ()
+    (run,) = read_runs(tmp_path / "runs")
+    assert (run.origin.system, run.origin.role, run.origin.data) == ("fera17", "clips", "rendered clips")
+    store = PreparedStore(tmp_path / "sets" / "clips.store")
+    assert store.in_time.all()
+    videos = videos_of(store)
+    assert len(np.unique(videos)) == 8 * 2
+    assert all((np.diff(store.frame[videos == video]) == 1).all() for video in np.unique(videos))
+    system = load_system(tmp_path / "systems" / "fera17-0-clips")
+    assert "note" not in system.metadata
+    assert not any("do not follow one another" in call.remark for call in calls)
+    assert "systems_clips.csv" in {path.name for path in (tmp_path / "report").iterdir()}
+    assert "Clips: rendered people" in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_evaluate_gives_what_the_experiment_gave(reproduced, tmp_path, capsys):

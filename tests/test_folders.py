@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clips import write_clip
 from duchenne.commands import run
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError, OutputError, UsageError
 from duchenne.files.shown_text import shown_name
 from duchenne.files.whole_files import beside, write_whole
-from duchenne.media import expand_sources, read_picture
+from duchenne.media import expand_sources, open_video, read_picture
 from duchenne.media.content import content_of
 from duchenne.overlay.files import VideoFile, write_picture
 from duchenne.results.columns import Columns
@@ -234,6 +235,66 @@ def stopped(pictures, tmp_path, monkeypatch) -> list[str]:
     assert run(words) == 130
     monkeypatch.undo()
     return words
+
+
+def drawing(pictures, tmp_path, monkeypatch, *where, at) -> list[str]:
+    """Return the command of a run with an overlay that is interrupted when it tells of its frame number `at`."""
+    from duchenne.commands.detect_report import Report
+
+    words, told = ["detect", str(pictures), "--aus", "12", "--overlay", str(tmp_path / "drawn"), *where], []
+
+    def interrupting(self, *what):
+        told.append(what)
+        if len(told) == at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Report, "frame", interrupting)
+    assert run(words) == 130
+    monkeypatch.undo()
+    return words
+
+
+def nodes(folder) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("where", [("--output", "r.csv"), ("--output-dir", "each")])
+def test_an_interrupted_run_over_pictures_goes_on_with_its_overlays(pictures, tmp_path, monkeypatch, where, capsys):
+    where = (where[0], str(tmp_path / where[1]))
+    words = drawing(pictures, tmp_path, monkeypatch, *where, at=3)
+    drawn = nodes(tmp_path / "drawn")
+    assert sorted(drawn) == ["a-2.png", "a.png", "b.png"]  # The third is drawn, and not yet recorded.
+    third = tmp_path / "drawn" / "a-2.png"
+    whole = third.read_bytes()
+    third.write_bytes(b"precious")
+    assert run(words) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert third.read_bytes() == b"precious"
+    third.write_bytes(whole)
+    assert run(words) == 0
+    assert nodes(tmp_path / "drawn") == drawn
+
+
+@pytest.mark.parametrize("where", [("--output", "r.csv"), ("--output-dir", "each")])
+def test_an_overlay_that_is_missing_is_drawn(pictures, tmp_path, monkeypatch, where):
+    """As where a run was begun without overlays."""
+    where = (where[0], str(tmp_path / where[1]))
+    words = drawing(pictures, tmp_path, monkeypatch, *where, at=3)
+    (tmp_path / "drawn" / "a.png").unlink()
+    assert run(words) == 0
+    assert len(nodes(tmp_path / "drawn")) == 3
+    rows = sum(len(pd.read_csv(path)) for path in tmp_path.rglob("*.csv"))
+    assert rows == 3
+
+
+def test_an_interrupted_video_in_a_folder_of_results_is_drawn_whole(tmp_path, monkeypatch):
+    write_clip(tmp_path / "a.mp4", 12, "mpeg4")
+    where = ("--output-dir", str(tmp_path / "each"))
+    monkeypatch.setattr("duchenne.detection.CHECKPOINT_S", 0.0)
+    words = drawing(tmp_path / "a.mp4", tmp_path, monkeypatch, *where, at=9)
+    assert run(words) == 0
+    with open_video(tmp_path / "drawn" / "a.mp4") as video:
+        assert sum(1 for _ in video) == 12
 
 
 def test_another_content_is_noticed_whatever_size_and_time_say(stopped, pictures, capsys):

@@ -12,7 +12,7 @@ import duchenne
 from duchenne.commands import run
 from duchenne.datasets.loaders import load
 from duchenne.datasets.person_split import Part
-from duchenne.datasets.prepare import prepare
+from duchenne.datasets.preparing.prepare import prepare
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import DatasetError, UsageError
 from duchenne.facs import AU_NAMES

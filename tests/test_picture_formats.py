@@ -1,5 +1,6 @@
 """Pictures as phones, scanners and cameras of science store them are seen as their viewers show them, or it is said."""
 
+import io
 import subprocess
 import sys
 import warnings
@@ -13,9 +14,11 @@ from PIL import Image
 
 import duchenne
 from duchenne import AUDetector
+from duchenne.commands import run
 from duchenne.detection import RunOptions, run_detection
 from duchenne.errors import MediaError, PictureWarning
 from duchenne.media import SourceKind, expand_sources, heif, kind_of, read_picture
+from duchenne.media.jpeg_damage import is_damaged_jpeg
 from heic import TILE_PX, tiled_heic
 
 SAMPLE = Path(duchenne.__file__).parent / "samples" / "face.jpg"
@@ -128,6 +131,60 @@ class TestSeveralPictures:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             detector.detect(SAMPLE)
+
+
+class TestDamagedJpeg:
+    @pytest.mark.parametrize("size", [(512, 512), (17, 9), (1, 1)])
+    @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {}, {"quality": 100, "subsampling": 0}, {"quality": 1}, {"progressive": True}, {"optimize": True},
+            {"subsampling": 1}, {"restart_marker_blocks": 4}, {"comment": b"x" * 9999},
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_of_a_whole_one_nothing_is_said(self, face, size, mode, options):
+        packed = io.BytesIO()
+        Image.fromarray(face).resize(size).convert(mode).save(packed, "JPEG", **options)
+        for data in (packed.getvalue(), packed.getvalue() + bytes(999), packed.getvalue() + packed.getvalue()):
+            assert not is_damaged_jpeg(data)
+
+    def test_of_two_in_one_file_nothing_is_said(self, tmp_path, face):
+        photo = Image.fromarray(face)
+        photo.save(tmp_path / "a.mpo", save_all=True, append_images=[photo.rotate(90)])
+        assert not read_picture(tmp_path / "a.mpo").notes
+
+    def test_half_of_the_damage_that_is_seen_is_told(self, face):
+        """Pillow decodes these with stripes and wrong colours, without a word."""
+        packed, seen, told = io.BytesIO(), 0, 0
+        Image.fromarray(face).resize((320, 320)).save(packed, "JPEG", quality=85)
+        whole, rng = packed.getvalue(), np.random.default_rng(0)
+        right = read_picture(whole).pixels.astype(int)
+        for _ in range(30):
+            place = int(rng.integers(whole.find(b"\xff\xda") + 14, len(whole) - 70))
+            found = read_picture(whole[:place] + bytes(64) + whole[place + 64 :])
+            if (np.abs(found.pixels - right).max(2) > 40).mean() > 0.001:
+                seen += 1
+                told += found.damaged and "its code is damaged" in found.notes[-1]
+        assert seen > 20
+        assert told >= seen / 2
+
+    def test_the_note_reaches_python(self, tmp_path, detector):
+        whole = SAMPLE.read_bytes()
+        (tmp_path / "a.jpg").write_bytes(whole[:9000] + bytes(2000) + whole[11000:])
+        with pytest.warns(PictureWarning, match="its code is damaged"):
+            detector.detect(tmp_path / "a.jpg")
+        neutral = tmp_path / "neutral.gif"
+        Image.open(SAMPLE).save(neutral, save_all=True, append_images=[Image.open(SAMPLE).rotate(90)])
+        with pytest.warns(PictureWarning, match="neutral.gif: it holds several pictures"):
+            detector.with_neutral(neutral)
+
+    def test_the_command_tells_of_a_neutral_picture(self, tmp_path, capfd):
+        neutral = tmp_path / "neutral.tif"
+        Image.open(SAMPLE).save(neutral, save_all=True, append_images=[Image.open(SAMPLE).rotate(90)])
+        assert run(["detect", str(SAMPLE), "--aus", "12", "--neutral", str(neutral)]) == 0
+        assert "neutral.tif: it holds several pictures" in capfd.readouterr().err
 
 
 def grey_of(face: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Which face of a frame is the subject's; rendered layouts through the real loaders into a store."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +13,8 @@ from PIL import Image
 import duchenne
 from duchenne.alignment import eye_span_px
 from duchenne.datasets.loaders import load
-from duchenne.datasets.preparation import prepare_recording
-from duchenne.datasets.prepare import prepare
+from duchenne.datasets.preparing.preparation import prepare_recording
+from duchenne.datasets.preparing.prepare import prepare
 from duchenne.datasets.recording import Labels, Recording, SkipReason, Truth, labels_from_columns
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
@@ -34,7 +35,7 @@ class Arrays:
     pixels: tuple[np.ndarray | SkipReason, ...]
     files: tuple[Path, ...] = field(default=())
 
-    def read(self, frames: np.ndarray) -> Iterator[np.ndarray | SkipReason]:
+    def read(self, frames: np.ndarray, notes: Counter | None = None) -> Iterator[np.ndarray | SkipReason]:
         yield from self.pixels
 
 

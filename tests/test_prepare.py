@@ -20,10 +20,10 @@ import duchenne
 from duchenne import weights
 from duchenne.alignment import align
 from duchenne.commands import run
-from duchenne.datasets import prepare as preparing
 from duchenne.datasets.face_store import FaceStore
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions, prepare
+from duchenne.datasets.preparing import prepare as preparing
+from duchenne.datasets.preparing.prepare import PrepareOptions, prepare
 from duchenne.datasets.stills import load_stills
 from duchenne.datasets.store import PreparedStore
 from duchenne.detector import AUDetector
@@ -139,7 +139,7 @@ def test_workers_change_no_byte(shards, whole, tmp_path, monkeypatch):
 def test_a_killed_preparation_goes_on_and_ends_with_the_same_bytes(shards, whole, tmp_path):
     folder = tmp_path / "store"
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom duchenne.datasets import prepare as p\n"
+        "import sys, time\nfrom pathlib import Path\nfrom duchenne.datasets.preparing import prepare as p\n"
         "from duchenne.datasets.loaders import load\np.BATCH_FRAMES = 1\n"
         "wait = lambda frames: time.sleep(0.5)\n"
         "p.prepare([load(sys.argv[1])], Path(sys.argv[2]), p.PrepareOptions('exact'), on_frames=wait)"
@@ -161,6 +161,51 @@ def test_a_killed_preparation_goes_on_and_ends_with_the_same_bytes(shards, whole
         prepare([load(shards)], folder, EXACT, on_frames=frames.append)
     assert sum(frames) == 36 - 4 * len(done)
     assert everything(folder) == everything(whole)
+
+
+def test_another_content_is_noticed_at_a_continuation(tmp_path, monkeypatch):
+    """The picture keeps its name, size and time; the part that it was for is done, and another is not."""
+    folder, sources = tmp_path / "store", tmp_path / "own"
+    sources.mkdir()
+    for name in ("a.bmp", "b.bmp"):
+        Image.open(SAMPLE / "face.jpg").convert("RGB").save(sources / name)
+    (sources / "own.csv").write_text("path,subject,AU12\na.bmp,anna,1\nb.bmp,ben,1\n")
+    monkeypatch.setattr(preparing, "BATCH_FRAMES", 1)
+
+    def stop(frames):
+        raise KeyboardInterrupt
+
+    def go_on():
+        return prepare([load(sources / "own.csv")], folder)
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare([load(sources / "own.csv")], folder, on_frames=stop)
+    times, data = os.stat(sources / "a.bmp"), (sources / "a.bmp").read_bytes()
+    (sources / "a.bmp").write_bytes(data[:-300] + bytes(300))
+    os.utime(sources / "a.bmp", ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(UsageError, match=r"a\.bmp holds something else .* --restart"):
+        go_on()
+    (sources / "a.bmp").unlink()
+    (sources / "a.bmp").write_bytes(data)
+    assert go_on()["kept"] == 2
+
+
+def test_how_pictures_were_read_is_told(tmp_path, capfd):
+    """Of several pictures in a file the first is taken, which is said; a damaged JPEG is no face to learn from."""
+    face = Image.open(SAMPLE / "face.jpg").convert("RGB")
+    face.save(tmp_path / "a.gif", save_all=True, append_images=[face.rotate(90)])
+    face.save(tmp_path / "b.tif", save_all=True, append_images=[face.rotate(90)])
+    whole = (SAMPLE / "face.jpg").read_bytes()
+    (tmp_path / "c.jpg").write_bytes(whole[:9000] + bytes(2000) + whole[11000:])
+    (tmp_path / "own.csv").write_text("path,subject,AU12\na.gif,anna,1\nb.tif,ben,1\nc.jpg,carl,1\n")
+    assert run(["prepare", str(tmp_path / "own.csv"), "--out", str(tmp_path / "store")]) == 1
+    told = capfd.readouterr().err
+    assert "note: it holds several pictures, of which the first alone was read" in told
+    assert "(2 times)" in told
+    assert "note: its code is damaged" in told
+    report = json.loads((tmp_path / "store" / "report.json").read_text())
+    assert (report["kept"], report["lost"]) == (2, {"picture unreadable": 1})
+    assert sorted(note["count"] for note in report["notes"]) == [1, 2]
 
 
 def test_workers_end_with_a_parent_that_is_killed():

@@ -55,9 +55,11 @@ if __name__ == "__main__":
     loss, _ = trainer.fabric.setup(task.loss, task.optimiser)
     inputs, labels = task.batch(0)
     assert len(inputs[0]) == STILL.batch // {devices}
-    trainer.fabric.backward(sum(loss(inputs, labels).values()))
+    total = sum(loss(inputs, labels).values())
+    trainer.fabric.backward(total)
+    shared = trainer.fabric.all_reduce(total.detach(), reduce_op="mean").reshape(1)
     if trainer.rank == 0:
-        found = {{name: values.grad for name, values in task.network.named_parameters()}}
+        found = {{name: values.grad for name, values in task.network.named_parameters()}} | {{"loss": shared}}
         write_tensors(Path({folder!r}) / "network.safetensors", found, {{}})
     trainer.close()
 """
@@ -77,10 +79,10 @@ def test_two_processes_take_the_steps_of_one_with_the_whole_batch(tmp_path):
         torch.testing.assert_close(two[name], values, rtol=0, atol=1e-6, msg=name)
 
 
-def test_two_processes_give_the_gradients_of_one_with_twice_the_batch(tmp_path):
+def test_two_processes_give_the_loss_and_the_gradients_of_one_with_twice_the_batch(tmp_path):
     assert not STILL.network.batch_norm
     one, two = trained(tmp_path / "one", 1, GRADIENTS), trained(tmp_path / "two", 2, GRADIENTS)
-    assert set(one) == set(two) >= {"shared.weight", "patch_layers.0.weight", "output.weight", "scale.steps"}
+    assert set(one) == set(two) >= {"loss", "shared.weight", "patch_layers.0.weight", "output.weight", "scale.steps"}
     for name, values in one.items():
         assert values.abs().max() > 1e-5, name
         torch.testing.assert_close(two[name], values, rtol=0, atol=1e-6, msg=name)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from duchenne.commands import run
-from duchenne.datasets.preparation import _known_face
+from duchenne.datasets.preparing.preparation import _known_face
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import TrainingError
 from duchenne.evaluation.run_files import read_run, read_runs
@@ -31,7 +31,7 @@ class _Locator:
 def store(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("protocol"), np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("duchenne.datasets.preparation._locator", _Locator)
+        patch.setattr("duchenne.datasets.preparing.preparation._locator", _Locator)
         write_bp4d(folder / "bp4d", {f"{name}_T1": 3 for fold in FOLDS for name in fold}, frames=8)
         for path in (folder / "bp4d" / "AUCoding" / "AU_OCC").iterdir():
             frames = [line.split(",")[0] for line in path.read_text().splitlines()[1:]]

@@ -1,5 +1,6 @@
 """The ONNX runtime of AU networks: the same numbers as torch, alone and in a batch; wrong files are named."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -76,6 +77,25 @@ def test_probabilities_equal_those_of_torch(network, weights):
     with torch.no_grad():
         expected = network(torch.from_numpy(windows), torch.from_numpy(np.stack(shapes)).float()).sigmoid()
     assert_allclose(AURecognizer(weights).recognize(aligned, depth), expected, atol=1e-5)
+
+
+def test_a_network_with_a_margin_says_so_and_reads_it(tmp_path):
+    torch.manual_seed(1)
+    config = dataclasses.replace(CONFIG, layout=PatchLayout((1, 20, 32), 56, 2, margin_px=20), shape_width=0)
+    wide = RegionNetwork(config).eval()
+    export_network(wide, description(wide, np.array([0.5, 0.5]), None, {}), tmp_path / "wide.onnx")
+    recognizer = AURecognizer(tmp_path / "wide.onnx")
+    assert recognizer.layout == config.layout
+    points = posed(head(), 40, 0, 0)[:, :2] + np.array([128, 128])
+    picture = picture_of(points, np.random.default_rng(2))
+    face = align(picture, points, 20)
+    windows = cut_windows(face.with_margin, face.landmarks, config.layout)
+    assert (windows != cut_windows(face.pixels, face.landmarks, PatchLayout((1, 20, 32), 56, 2))).any()
+    with torch.no_grad():
+        expected = wide(torch.from_numpy(windows)[None]).sigmoid()
+    assert_allclose(recognizer.recognize([face]), expected, atol=1e-5)
+    with pytest.raises(UsageError, match="margin of 20 px"):
+        recognizer.recognize([align(picture, points)])
 
 
 def test_a_face_gets_the_same_numbers_alone_and_in_a_batch(weights):

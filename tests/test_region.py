@@ -81,15 +81,18 @@ def test_the_count_of_products_agrees_with_torch():
     assert counter.get_total_flops() == 2 * COMPACT.multiply_accumulates()
 
 
-def test_cutting_windows_before_the_shared_layer_equals_cutting_its_map():
+@pytest.mark.parametrize(("margin_px", "least", "most"), [(0, 30, 170), (20, 9, 191)])
+def test_cutting_windows_before_the_shared_layer_equals_cutting_its_map(margin_px, least, most):
+    """With the margin also where windows leave the crop: the map goes on there, as far as the picture does."""
     rng = np.random.default_rng(3)
-    crop = rng.integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    landmarks = rng.uniform(30, 170, (49, 2))
+    crop = rng.integers(0, 256, (200 + 2 * margin_px,) * 2 + (3,), dtype=np.uint8)
+    landmarks = rng.uniform(least, most, (49, 2))
     layer = nn.Conv2d(3, 4, 11)
-    before = functional.relu(layer(channels_first(cut_windows(crop, landmarks, PAPER.layout))))
+    layout = dataclasses.replace(PAPER.layout, margin_px=margin_px)
+    before = functional.relu(layer(channels_first(cut_windows(crop, landmarks, layout))))
     whole = functional.pad(functional.relu(layer(channels_first(crop[None])))[0], (24, 24, 24, 24))
     for patch, number in zip(before, PATCH_LANDMARKS, strict=True):
-        x, y = np.round(landmarks[number - 1]).astype(int) - 5
+        x, y = np.round(landmarks[number - 1]).astype(int) - 5 + margin_px
         torch.testing.assert_close(patch, whole[:, y : y + 48, x : x + 48], rtol=0, atol=1e-3)
 
 

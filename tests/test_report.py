@@ -13,15 +13,19 @@ from PIL import Image
 
 from duchenne.errors import EvaluationError
 from duchenne.evaluation.evaluate import evaluate_faces
+from duchenne.evaluation.experiment.paper_figures import layers_of
 from duchenne.evaluation.json_record import json_text
 from duchenne.evaluation.report.claims import claims_table, verdict
+from duchenne.evaluation.report.figures import by_pose_figure, relations_figure
 from duchenne.evaluation.report.pages import _ordered, tables_of, write_report
+from duchenne.evaluation.report.paper_claims import read_patch_effects
 from duchenne.evaluation.report.tables import by_role, poses_table, system_table
 from duchenne.evaluation.run_files import FORMAT, read_run, read_runs
-from duchenne.evaluation.runs import RunOrigin, TrainingRecord
+from duchenne.evaluation.runs import MEASURES, RunOrigin, TrainingRecord
 from duchenne.evaluation.scored_faces import scored_faces, thresholds_on
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.measures.intervals import Bootstrap
+from duchenne.networks.region_config import PAPER
 from toy_store import toy_store
 
 EXPERIMENT = Path(__file__).parents[1] / "results" / "experiment"
@@ -128,6 +132,146 @@ def test_verdicts_follow_the_spread_of_seeds(runs):
     assert verdicts["Own weights beat shared ones (region against region-shared)", "aroc"] == "not measured"
 
 
+def claims_of(roles, effects=None):
+    """Return the rows by claim without its systems, and measure."""
+    rows = claims_table(roles, effects=effects).rows
+    return {(row[0].split(" (")[0], row[1]): row for row in rows}
+
+
+def test_every_claim_has_a_row_though_nothing_was_measured():
+    rows = claims_of({})
+    assert {row[-1] for row in rows.values()} == {"not measured"}
+    for claim in (
+        "Better than the state of the art, poses",
+        "Tables 2 and 3 are very close",
+        "Relations among AUs are learnt",
+        "The convnet is better in AU06 alone",
+        "Every AU gains over the FERA 2017 baseline, 9% to 42% in the paper",
+        "AU01 rests on the patches that the paper names: 4 6 11 12 13",
+        "AU24 has its most significant patches around the lips",
+        "Regions vary less over the seven poses",
+        "Landmark patches beat a uniform grid",
+        "The weighted loss helps",
+    ):
+        assert any(named == claim for named, _ in rows), claim
+
+
+def in_poses(run, change):
+    """Return a run whose measures of each AU in each pose are changed by `change(au)`."""
+    poses = {
+        number: replace(
+            pose,
+            aus={
+                au: replace(
+                    found, curve=replace(found.curve, **{m: getattr(found.curve, m) + change(au) for m in MEASURES})
+                )
+                for au, found in pose.aus.items()
+            },
+        )
+        for number, pose in run.by_pose.poses.items()
+    }
+    return replace(run, by_pose=replace(run.by_pose, poses=poses))
+
+
+def named(run, system, seed):
+    return replace(run, origin=replace(run.origin, system=system, seed=seed))
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (lambda seed: lambda au: 0.02 + 0.001 * seed if au == "AU06" else -0.1, "holds; in no other"),
+        (
+            lambda seed: lambda au: -0.02 if au == "AU06" else -0.1,
+            "does not hold: worse there, by less than in any other",
+        ),
+        (lambda seed: lambda au: 0.02 if au in {"AU06", "AU07"} else -0.1, "does not hold; better in AU07 too"),
+        (lambda seed: lambda au: 0.05 * seed - 0.02 if au == "AU06" else -0.1, "undecided: the sign holds"),
+    ],
+)
+def test_the_convnet_may_be_better_in_au06_alone(runs, change, verdict):
+    ours = [named(by_role(runs)["poses"]["region"][0], "region", seed) for seed in (0, 1)]
+    theirs = [in_poses(named(run, "convnet", seed), change(seed)) for seed, run in enumerate(ours)]
+    for measure in MEASURES:
+        row = claims_of({"poses": {"region": ours, "convnet": theirs}})["The convnet is better in AU06 alone", measure]
+        assert row[-1].startswith(verdict)
+
+
+def test_gain_over_the_fera_2017_baseline_is_by_au_and_fails_with_one(runs):
+    ours = by_role(runs)["poses"]["region"][:1]
+    theirs = [in_poses(named(ours[0], "fera17", 0), lambda au: {"AU12": -0.3, "AU17": 0.04}.get(au, -0.1))]
+    key = "Every AU gains over the FERA 2017 baseline, 9% to 42% in the paper", "f1"
+    row = claims_of({"poses": {"region": ours, "fera17": theirs}})[key]
+    assert row[2:5] == ("smallest -0.040 (AU17)", "largest +0.300 (AU12)", f"{(0.3 - 0.04 + 10 * 0.1) / 12:+.3f}")
+    assert row[-1].startswith("does not hold")
+
+
+def test_tables_2_and_3_are_close_when_their_means_are(runs):
+    within = by_role(runs)["within"]["region"]
+    shifted = [
+        replace(run, mean=replace(run.mean, curve=replace(run.mean.curve, f1=run.mean.curve.f1 - 0.06)))
+        for run in within
+    ]
+    rows = claims_of({"within": {"region": within}, "across": {"region": shifted}})
+    assert rows["Tables 2 and 3 are very close", "f1"][-1].startswith("does not hold")
+    assert rows["Tables 2 and 3 are very close", "aroc"][-1].startswith("holds")
+    assert rows["Tables 2 and 3 are very close", "f1"][4] == "+0.060"
+
+
+def test_patches_that_the_paper_names_are_looked_up_in_the_map(tmp_path):
+    landmarks = list(range(1, 50))
+    effect = {au: [0.0] * 49 for au in PAPER_AUS}
+    for place, landmark in enumerate((4, 6, 11, 12, 13)):
+        effect["AU01"][landmark - 1] = 1 - place / 10
+    for place, landmark in enumerate((1, 10, 3, 5, 8, 2, 9, 11, 12, 13, 14, 15, 7)):
+        effect["AU02"][landmark - 1] = 1 - place / 20
+    effect["AU12"][31:36] = [0.5, 0.4, 0.3, 0.2, 0.1]
+    effect["AU15"][31:35], effect["AU15"][9] = [0.5, 0.4, 0.3, 0.2], 0.9
+    (tmp_path / "significance.json").write_text(json.dumps({"landmarks": landmarks, "effect": effect}))
+    rows = claims_of({}, read_patch_effects(tmp_path))
+    found = {claim: (row[2], row[-1]) for (claim, measure), row in rows.items() if measure == "rank of significance"}
+    assert found["AU01 rests on the patches that the paper names: 4 6 11 12 13"] == (
+        "1 2 3 4 5",
+        "holds: 5 of 5 among the first 12",
+    )
+    assert found["AU02 rests on the patches that the paper names: 1 10 7"] == (
+        "1 2 13",
+        "does not hold: 2 of 3 among the first 12",
+    )
+    assert found["AU12 has its most significant patches around the lips"][1] == "holds: 5 of the first 5"
+    assert found["AU15 has its most significant patches around the lips"][1] == "does not hold: 4 of the first 5"
+
+
+def test_figure_5_shows_the_printed_pair_above_ours(runs):
+    figure = relations_figure(by_role(runs)["within"]["region"][0])
+    panels = [axis for axis in figure.axes if axis.images]
+    assert len(panels) == 4
+    assert panels[0].images[0].get_array()[0, 1] == pytest.approx(0.43)  # AU1 and AU2, Fig. 5, top
+    assert panels[1].images[0].get_array()[0, 1] == pytest.approx(0.44)  # bottom
+    assert "distance 0.0041" in panels[0].get_title()
+
+
+def test_figure_6_has_a_panel_for_each_system_with_its_own_marks(runs):
+    series = by_role(runs)["poses"]
+    figure = by_pose_figure(series)
+    titles = {axis.get_title().split(":")[0]: axis for axis in figure.axes if axis.get_title()}
+    assert set(titles) == set(series)
+    for system, axis in titles.items():
+        marks = [
+            line.get_ydata()[0] for line in axis.lines if len(line.get_xdata()) == 1 and line.get_marker() in "vso"
+        ]
+        areas = [np.mean([run.by_pose.poses[n].mean.curve.aroc for run in series[system]]) for n in range(1, 10)]
+        assert marks == pytest.approx(areas)
+
+
+def test_figure_2_has_the_papers_sizes():
+    layers = {name: size.replace("\n", " ") for name, _, size in layers_of(PAPER, 12)}
+    printed = {"face": "200 x 200 x 3", "Conv1": "190 x 190 x 32", "Conv2": "42 x 42 x 32", "Conv6": "12 x 12 x 8"}
+    assert {name: layers[name] for name in printed} == printed
+    assert layers["22\npatches"] == "48 x 48 x 32"
+    assert (layers["concat."], layers["Fully8"], layers["Output"]) == ("25,344", "1,024", "12 AUs")
+
+
 def test_the_report_is_complete(folder):
     names = {path.name for path in folder.iterdir()}
     tables = ["claims", "table1", "table2", "table3", *(f"table4{letter}" for letter in "abcde"), "systems_poses"]
@@ -141,7 +285,7 @@ def test_the_report_is_complete(folder):
 
 def test_the_page_needs_nothing_from_elsewhere(folder):
     page = (folder / "report.html").read_text()
-    assert page.count("data:image/svg+xml;base64,") == 4
+    assert len(re.findall(r"data:image/(svg\+xml|png);base64,", page)) == 4
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "header of Table 3 is wrong" in page
     assert "Toy faces." in page

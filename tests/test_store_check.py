@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions, prepare
+from duchenne.datasets.preparing.prepare import PrepareOptions, prepare
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import DatasetError
 from toy_faces import stills, write_stills
@@ -126,7 +126,7 @@ def test_a_store_is_read_once_however_often_it_is_opened(whole, monkeypatch):
 @pytest.mark.parametrize("name", ["plan.json", "000000.npz"])
 def test_a_damaged_preparation_is_named(name, shards, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("duchenne.datasets.prepare._finish", lambda *_: pytest.skip("interrupted"))
+        patch.setattr("duchenne.datasets.preparing.prepare._finish", lambda *_: pytest.skip("interrupted"))
         with pytest.raises(pytest.skip.Exception):
             prepare([load(shards)], tmp_path, EXACT)
     path = tmp_path / "shards" / name

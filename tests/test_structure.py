@@ -14,16 +14,16 @@ import duchenne
 ROOT = Path(duchenne.__file__).parent
 ORDER = (  # noqa: SIM905
     "errors extras files facs chosen_thresholds geometry poses published workers measures "
-    "pose_normalisation weights onnx_network cropping colour media faces tracking landmarks smoothing reliability "
-    "alignment location patches recognition neutral_faces results side_by_side detector "
-    "overlay diagnosis synthesis datasets networks training evaluation finding detection cluster study review "
+    "pose_normalisation weights devices onnx_network cropping colour media faces tracking landmarks smoothing "
+    "reliability alignment location patches recognition neutral_faces results side_by_side detector overlay diagnosis "
+    "synthesis datasets networks training evaluation finding detection cluster study review "
     "commands __main__"
 ).split()
 ROOMS = {
     "synthesis": "rig raster person skin head scene sets checks rendering",
     "training": "recipes run pictures data face_detector landmarks classical action_units systems trained_system",
     "evaluation": "json_record relations runs scored_faces run_files evaluate tested_people evaluate_system "
-    "evaluated_run report explain experiment pretrained",
+    "evaluate_weights evaluated_run report explain experiment pretrained",
 }
 """The rooms inside a folder, in their order: what hangs on what."""
 HEAVY = {"torch", "cv2", "numba", "scipy", "sklearn", "matplotlib", "onnx"}
@@ -43,7 +43,7 @@ SHARED_NAMES = {
     "loss": {"training/face_detector", "training/landmarks"},
     "onnx_export": {"networks", "training/action_units"},
     "pool": {"training/face_detector", "training/landmarks"},
-    "prepare": {"commands", "datasets"},
+    "prepare": {"commands", "datasets/preparing"},
     "sample": {"commands", "synthesis/sets"},
     "sources": {"media", "training/face_detector", "training/landmarks"},
     "stills": {"datasets", "synthesis/sets"},

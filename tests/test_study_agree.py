@@ -13,12 +13,13 @@ from duchenne.chosen_thresholds import read_thresholds
 from duchenne.commands import run
 from duchenne.errors import StudyError, UsageError
 from duchenne.measures.intervals import Bootstrap
-from duchenne.study import agree, events, read_codes, read_results, sample
+from duchenne.study import agree, events, read_codes, read_results, results, sample, summary, with_people
 from duchenne.study.agreement.settings import AgreeSettings
 from duchenne.study.au_events import EventSettings
 from duchenne.study.coding_sample import SampleSettings
 from duchenne.study.codings.coding import CodedAU, CodedEvent, CodedSpan, coding_from
 from duchenne.study.exclusion import Exclusion
+from duchenne.study.judgeable import VISIBILITY
 from duchenne.study.results import Wanted
 
 FPS = 25
@@ -272,7 +273,47 @@ def test_results_of_all_kinds_are_read_alike(tmp_path):
         pd.testing.assert_frame_equal(first, other)
     assert {str(kind) for kind in first.dtypes[5:]} == {"float32", "uint8"}
     lean = read_results(tmp_path / "r.csv", Wanted(("AU12",), "c", others=()))
-    assert list(lean) == ["source", "frame", "timestamp_s", "face_id", "AU12_c"]
+    assert list(lean) == ["source", "frame", "timestamp_s", "face_id", "AU12_c", "unjudged"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_the_same_frames_count_in_rates_events_and_agreement(tmp_path, monkeypatch, ending):
+    """What looks away or is hidden counts nowhere, whoever reads it; files are read in parts."""
+    monkeypatch.setattr(results, "_ROWS_AT_ONCE", 300)
+    table = result_of(TRUTH).assign(**dict.fromkeys(VISIBILITY, 1.0))
+    table.loc[100:399, "yaw_deg"] = 70.0
+    table.loc[500:599, [f"v_{k}" for k in range(32, 50)]] = 0.0  # The mouth: AU12, and not AU06.
+    judged_of = {"AU06": [*range(100), *range(400, 1000)], "AU12": [*range(100), *range(400, 500), *range(600, 1000)]}
+    path = tmp_path / f"r.{ending}"
+    if ending == "jsonl":
+        table.to_json(path, orient="records", lines=True)
+    else:
+        getattr(table, f"to_{ending}")(path, index=False)
+    read = read_results(path)
+    rates, found = summary(read).set_index("au"), agree(read, codes_of(TRUTH), QUICK).table.set_index("au")
+    spans = events(read)
+    for au, rows in judged_of.items():
+        assert rates.loc[au, "judged"] == found.loc[au, "frames"] == len(rows)
+        assert rates.loc[au, "rate"] == pytest.approx(table[f"{au}_c"][rows].mean())
+        assert found.loc[au, "share_first"] == pytest.approx(rates.loc[au, "rate"], abs=1e-4)
+        inside = [one for one in spans[spans["au"] == au].itertuples() if 100 / FPS < one.onset_s < 399 / FPS]
+        assert inside == []
+    read.to_csv(tmp_path / "again.csv", index=False)  # Without pose and visibility of the landmarks.
+    assert summary(read_results(tmp_path / "again.csv")).equals(summary(read))
+
+
+def test_results_with_and_without_landmarks_are_read_together(tmp_path):
+    one, other = result_of(TRUTH), result_of(TRUTH, "clips/ben.mp4").assign(yaw_deg=70.0)
+    one.drop(columns=["yaw_deg", "pitch_deg"]).to_csv(tmp_path / "a.csv", index=False)
+    other.to_csv(tmp_path / "b.csv", index=False)
+    read = read_results([tmp_path / "a.csv", tmp_path / "b.csv"], Wanted(others=()))
+    named = with_people(read, pd.DataFrame({"source": "*", "face_id": [0], "person": "anna"}))
+    assert set(summary(named)["judged"]) == {1000}
+
+
+def test_a_file_without_faces_is_an_empty_table(tmp_path):
+    result_of(TRUTH)[:0].to_csv(tmp_path / "r.csv", index=False)
+    assert len(read_results(tmp_path / "r.csv")) == 0
 
 
 @pytest.mark.parametrize(

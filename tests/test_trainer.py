@@ -4,6 +4,7 @@ It learns, stops, goes on to the same bytes and refuses another recipe's checkpo
 """
 
 import dataclasses
+import re
 from pathlib import Path
 
 import cv2
@@ -105,6 +106,18 @@ class TestTrainer:
             Trainer(tmp_path, CPU).train(line_task(identity="curve"))
         with pytest.raises(TrainingError, match=r"made in float32\. Go on with --precision float32"):
             Trainer(tmp_path, HALF).train(line_task())
+
+    def test_other_versions_at_a_continuation_are_told(self, tmp_path, monkeypatch):
+        states(line_task(), tmp_path)
+        told = []
+        same = Trainer(tmp_path, CPU, told.append).train(line_task())
+        assert same.notes == ()
+        monkeypatch.setattr("duchenne.training.run.versions.code_digest", lambda: "other")
+        monkeypatch.setattr("duchenne.training.run.versions.version", lambda name: "9.9")
+        trained = Trainer(tmp_path, CPU, told.append).train(line_task())
+        (note,) = trained.notes
+        assert re.match(r"the code of duchenne is another, numpy was .* and is 9\.9, torch was .* since step", note)
+        assert [progress.note for progress in told if progress.note] == [note]
 
     def test_the_best_weights_come_back_after_patience_is_over(self, tmp_path):
         """The score falls after the third validation; by hand, the weights of that moment must come back."""

@@ -14,6 +14,7 @@ from duchenne import AUDetector
 from duchenne.diagnosis import SAMPLE
 from duchenne.errors import MediaError
 from duchenne.media import container, open_video, read_picture
+from duchenne.media.jpeg_damage import is_spoilt_jpeg
 from duchenne.media.pixel_aspect import square_size
 
 pytestmark = pytest.mark.skipif("libx264" not in av.codecs_available, reason="needs an encoder with B-frames")
@@ -188,6 +189,25 @@ def test_one_damaged_packet_loses_that_packet(tmp_path):
     assert found.numbers == found.indices == [k for k in range(60) if k != 25]
     assert found.error == ""
     assert said(found, "1 of its frames are too damaged")
+
+
+def test_damage_of_a_packet_that_could_be_code_is_told(tmp_path):
+    """Zeros are a valid byte of code; FFmpeg decodes them as it likes, without a word."""
+    path = write_clip(tmp_path / "a.avi", 60, "mjpeg", pixels="yuvj420p")
+    assert not said(read(path), "damaged")
+    with av.open(str(path)) as source:
+        packet = [packet for packet in source.demux(video=0) if packet.size][25]
+        place, size = packet.pos + 8, packet.size
+    data = bytearray(path.read_bytes())
+    start = place + 2 * size // 3
+    data[start : start + 100] = bytes(100)
+    assert not is_spoilt_jpeg(bytes(data[place : place + size]))
+    path.write_bytes(bytes(data))
+    found = read(path)
+    assert found.indices == list(range(60))
+    assert said(found, "1 of its frames between 0.83 and 0.83 s are damaged in part")
+    with open_video(path) as video:
+        assert [frame.index for frame in video if frame.damaged] == [25]
 
 
 @pytest.mark.parametrize(("ending", "codec"), [

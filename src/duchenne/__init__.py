@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duchenne import errors
-    from duchenne.datasets.source_preparation import prepare
+    from duchenne.datasets.preparing.source_preparation import prepare
     from duchenne.detector import AUDetector
+    from duchenne.detector.face_stream import FaceStream
     from duchenne.evaluation.evaluated_run import evaluate
     from duchenne.results import FaceAUs, to_dataframe, to_row, write_table
+    from duchenne.smoothing import LandmarkSmoother, SmoothingRule
     from duchenne.synthesis.rendering import render
+    from duchenne.tracking import FaceTracker
     from duchenne.training.recipes.named import RECIPES
     from duchenne.training.trained_system import load_system, train
 
@@ -21,6 +24,10 @@ __all__ = [
     "RECIPES",
     "AUDetector",
     "FaceAUs",
+    "FaceStream",
+    "FaceTracker",
+    "LandmarkSmoother",
+    "SmoothingRule",
     "__version__",
     "errors",
     "evaluate",
@@ -37,9 +44,13 @@ _HOMES = {
     "RECIPES": "duchenne.training.recipes.named",
     "AUDetector": "duchenne.detector",
     "FaceAUs": "duchenne.results",
+    "FaceStream": "duchenne.detector.face_stream",
+    "FaceTracker": "duchenne.tracking",
+    "LandmarkSmoother": "duchenne.smoothing",
+    "SmoothingRule": "duchenne.smoothing",
     "evaluate": "duchenne.evaluation.evaluated_run",
     "load_system": "duchenne.training.trained_system",
-    "prepare": "duchenne.datasets.source_preparation",
+    "prepare": "duchenne.datasets.preparing.source_preparation",
     "render": "duchenne.synthesis.rendering",
     "to_dataframe": "duchenne.results",
     "to_row": "duchenne.results",

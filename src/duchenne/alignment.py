@@ -12,7 +12,7 @@ from jaxtyping import Float
 from duchenne.cropping import Picture, cut
 from duchenne.errors import LandmarkError
 from duchenne.facs import OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
-from duchenne.geometry import Points, Transform, similarity_from_two_points, transform_points
+from duchenne.geometry import Points, Transform, shift, similarity_from_two_points, transform_points
 
 CROP_SIDE_PX = 200
 EYE_CORNERS_IN_CROP = np.array([[60.0, 64.0], [140.0, 64.0]])
@@ -27,11 +27,13 @@ class AlignedFace:
         pixels: 200 x 200 x 3, RGB.
         landmarks: (49, 2), crop pixels.
         crop_from_image: The similarity that made the crop.
+        with_margin: The same with what lies around it, for networks whose windows read on there; None unless asked for.
     """
 
     pixels: Picture
     landmarks: Points
     crop_from_image: Transform
+    with_margin: Picture | None = None
 
 
 def eye_span_px(landmarks: Float[np.ndarray, "49 2"]) -> float:
@@ -57,15 +59,23 @@ def crop_transform(landmarks: Float[np.ndarray, "49 2"]) -> Transform:
     return similarity_from_two_points(corners, EYE_CORNERS_IN_CROP)
 
 
-def align(pixels: Picture, landmarks: Float[np.ndarray, "49 2"]) -> AlignedFace:
-    """Return the aligned face; `pixels` is the whole picture, `landmarks` are in its pixels.
+def align(pixels: Picture, landmarks: Float[np.ndarray, "49 2"], margin_px: int = 0) -> AlignedFace:
+    """Return the aligned face.
+
+    Args:
+        pixels: The whole picture.
+        landmarks: In its pixels.
+        margin_px: How much around the crop is wanted, too; in its pixels.
 
     Raises:
         LandmarkError: As `crop_transform`.
     """
-    crop_from_image = crop_transform(landmarks)
+    crop_from_image, wide = crop_transform(landmarks), None
+    if margin_px:
+        wide = cut(pixels, shift(margin_px, margin_px) @ crop_from_image, CROP_SIDE_PX + 2 * margin_px)
     return AlignedFace(
         cut(pixels, crop_from_image, CROP_SIDE_PX),
         transform_points(crop_from_image, landmarks),
         crop_from_image,
+        wide,
     )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from duchenne.location.small_faces import SmallFacesInVideo
 from duchenne.media import Frame, Source, SourceKind
 from duchenne.media.content import Content
 from duchenne.overlay import OverlayWriter
+from duchenne.overlay.targets import is_moving, overlay_paths
 from duchenne.results import FaceAUs
 from duchenne.results.columns import Columns
 from duchenne.results.destinations import Destination, FilePerSource, Nowhere, OneFile
@@ -62,8 +64,9 @@ def run_detection(
         left = [source for source in own if source.name not in destination.done]
         overlay = None
         if options.overlay is not None:
+            done, goes_on = destination.done, destination.goes_on
             overlay = stack.enter_context(
-                OverlayWriter(options.overlay, left, detector.thresholds, overwrite=options.overwrite)
+                OverlayWriter(options.overlay, sources, detector.thresholds, options.overwrite, done, goes_on)
             )
         run = _Run(finder or Here(detector, options), options, callback, destination, overlay)
         run.work(left)
@@ -76,15 +79,19 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
         return Nowhere()
     columns = replace(detector.columns, groups=options.groups, every_frame=options.every_frame)
     facts = facts_of(asked_of(detector, columns), options.reading, options.command)
+    drawn = None if options.overlay is None else overlay_paths(options.overlay, sources)
     if options.output_dir is not None:
         folder = (options.output_dir, sources, options.output_format, columns, facts)
         if options.shard is not None:
             return ShardFolder(*folder, options.shard, overwrite=options.overwrite, restart=options.restart)
-        return FilePerSource(*folder, overwrite=options.overwrite, restart=options.restart)
+        return FilePerSource(*folder, overwrite=options.overwrite, restart=options.restart, drawn=drawn)
     # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
-    restart = options.restart or options.overlay is not None
-    output = options.output or Path()
-    one = OneFile(output, columns, facts, names_digest(sources), overwrite=options.overwrite, restart=restart)
+    restart = options.restart or (drawn is not None and any(map(is_moving, sources)))
+    opened = partial(OneFile, options.output or Path(), columns, facts, names_digest(sources))
+    one = opened(overwrite=options.overwrite, restart=restart)
+    if drawn is not None and any(record.frames and not drawn[name].is_file() for name, record in one.done.items()):
+        one.close()
+        one = opened(overwrite=options.overwrite, restart=True)
     if changed := changed_sources(one.done.values()):
         one.close()
         raise one.file.refusal(f"{changed[0]} holds something else than when it was read")
@@ -95,6 +102,7 @@ def asked_of(detector: AUDetector, columns: Columns | None = None) -> Asked:
     """Return what a detector was asked for, and what it answers with; its own columns unless others are given."""
     neutral = detector.neutral
     options = {**asdict(detector.options), "neutral": None if neutral is None else neutral.path}
+    options |= {"device": detector.device.name, "provider": detector.device.provider}
     digest = None if neutral is None else neutral.fingerprint
     return Asked(options, detector.thresholds, columns or detector.columns, detector.weights, digest)
 

@@ -12,16 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from duchenne.errors import DuchenneError
+from duchenne.extras.runtimes import installed_runtimes
 from duchenne.weights import FOLDER, WEIGHT_FILES, expected_hashes, sha256_of
 
 SAMPLE = Path(__file__).parent / "samples" / "face.jpg"
 """A rendered face that is part of the package; `face.json` beside it holds its truth."""
-_LIBRARIES = ("numpy", "onnxruntime", "pillow", "av", "cyclopts", "rich")
+_LIBRARIES = ("numpy", "pillow", "av", "cyclopts", "rich")
 _EXTRAS = {
     "heif": ("pi_heif",),
     "parquet": ("pyarrow",),
@@ -32,6 +33,7 @@ _EXTRAS = {
     "report": ("matplotlib", "scipy"),
     "study": ("pyarrow", "pandas", "pympi", "jinja2", "matplotlib"),
     "review": ("pyarrow", "pandas", "pympi", "starlette", "uvicorn"),
+    "cluster": ("ray",),
 }
 _LANDMARK_TOLERANCE = 0.08
 """Mean landmark error over the eye span that the self-check accepts."""
@@ -51,7 +53,7 @@ class Finding:
 
 def diagnose() -> list[Finding]:
     """Return every finding, the self-check last."""
-    return [*_software(), *_extras(), *_weights(), _self_check()]
+    return [*_software(), _runtime(), *_extras(), *_weights(), *_checked_apart()]
 
 
 def _software() -> Iterator[Finding]:
@@ -65,6 +67,21 @@ def _software() -> Iterator[Finding]:
             yield Finding(name, version(name), True)
         except PackageNotFoundError:
             yield Finding(name, "missing; install the package again: pip install duchenne", False)
+
+
+def _runtime() -> Finding:
+    """Return which package brings ONNX Runtime; of several, one has written over the other."""
+    found = installed_runtimes()
+    if not found:
+        return Finding("onnxruntime", "missing; install the package again: pip install duchenne", False)
+    if len(found) == 1:
+        ((name, number),) = found.items()
+        return Finding(name, number, True)
+    names = " ".join(found)
+    remark = (
+        f"{' and '.join(found)} lie in one folder; keep one: pip uninstall --yes {names}, then pip install --no-deps"
+    )
+    return Finding("onnxruntime", f"{remark} the one for your device (docs/devices.md)", False)
 
 
 def _extras() -> Iterator[Finding]:
@@ -102,8 +119,8 @@ def _weights() -> Iterator[Finding]:
         yield Finding(name, f"sha256 {digest[:16]}, {size:.{2 if size >= 0.1 else 3}f} MB{remark}", whole)
 
 
-def _self_check() -> Finding:
-    """Return what `self_check` finds in a process of its own, or how that ended."""
+def _checked_apart() -> list[Finding]:
+    """Return what `devices` and `self_check` find in a process of its own, or how that ended."""
     words = [sys.executable, "-P", "-m", __name__]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     try:
@@ -111,13 +128,23 @@ def _self_check() -> Finding:
             words, capture_output=True, text=True, timeout=_MOST_SECONDS, check=False, env=environment
         )
     except subprocess.TimeoutExpired:
-        return Finding("self-check", f"does not come to an end within {_MOST_SECONDS} s; {_AGAIN}", False)
+        return [Finding("self-check", f"does not come to an end within {_MOST_SECONDS} s; {_AGAIN}", False)]
     try:
-        found = json.loads(done.stdout)
-        return Finding("self-check", str(found["found"]), bool(found["ok"]))
+        return [Finding(str(one["what"]), str(one["found"]), bool(one["ok"])) for one in json.loads(done.stdout)]
     except (ValueError, KeyError, TypeError):
         last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
-        return Finding("self-check", f"its process ended with {done.returncode} ({last}); {_AGAIN}", False)
+        return [Finding("self-check", f"its process ended with {done.returncode} ({last}); {_AGAIN}", False)]
+
+
+def devices() -> Finding:
+    """Return which devices can compute networks here, and which of them "auto" takes."""
+    from duchenne.devices import DEVICES, device_for, fault_of
+
+    taken = device_for("auto")
+    usable = [name for name in DEVICES if fault_of(name) is None]
+    others = [name for name in DEVICES if name not in usable]
+    text = f"auto takes {taken.name} ({taken.provider}); usable: {', '.join(usable)}; not here: {', '.join(others)}"
+    return Finding("devices", f"{text}. {taken.note}".rstrip(". "), not taken.note)
 
 
 def self_check() -> Finding:
@@ -143,12 +170,14 @@ def self_check() -> Finding:
 
 
 def main() -> None:
-    """Print the self-check as JSON: what `_self_check` reads."""
-    try:
-        found = self_check()
-    except Exception as damage:  # Whatever a damaged library raises.
-        found = Finding("self-check", f"{type(damage).__name__}: {damage}; {_AGAIN}", False)
-    print(json.dumps({"found": found.found, "ok": found.ok}))
+    """Print both as JSON: what `_checked_apart` reads."""
+    found = []
+    for what, check in (("devices", devices), ("self-check", self_check)):
+        try:
+            found.append(check())
+        except Exception as damage:  # Whatever a damaged library raises.
+            found.append(Finding(what, f"{type(damage).__name__}: {damage}; {_AGAIN}", False))
+    print(json.dumps([asdict(one) for one in found]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
+from duchenne.devices import CPU, Device
 from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import (
     INNER_EYE_IMAGE_LEFT,
@@ -211,15 +212,16 @@ class FaceDetector:
     Args:
         path: The network; None for the one inside the package.
         threads: Threads that the network uses within one picture.
+        device: Where it is computed.
 
     Raises:
         WeightsError: The file is missing or is not a face detector.
     """
 
-    def __init__(self, path: Path | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path | None = None, threads: int = 1, device: Device = CPU) -> None:
         self.path = path or whole_weights("face_detector.onnx")
         try:
-            self._session = open_network(self.path, threads, "face detector")
+            self._session = open_network(self.path, threads, "face detector", device)
             about = self._session.get_modelmeta().custom_metadata_map
             strides, self.confidence = tuple(json.loads(about["strides"])), float(about["confidence"])
         except (WeightsError, KeyError, TypeError, ValueError, RecursionError) as error:

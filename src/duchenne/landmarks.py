@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from duchenne.cropping import Picture, cut
+from duchenne.devices import CPU, Device
 from duchenne.errors import LandmarkError, UsageError, WeightsError
 from duchenne.faces import FaceBox, box_from_landmarks
 from duchenne.facs import (
@@ -154,14 +155,15 @@ class Landmarker:
     Args:
         path: The network; None for the one inside the package.
         threads: Threads that the network uses within one face.
+        device: Where it is computed.
 
     Raises:
         WeightsError: The file is missing or is no landmarker.
     """
 
-    def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
+    def __init__(self, path: str | Path | None = None, threads: int = 1, device: Device = CPU) -> None:
         self.path = whole_weights(WEIGHTS_NAME) if path is None else Path(path)
-        self._session = open_network(self.path, threads, "landmarker")
+        self._session = open_network(self.path, threads, "landmarker", device)
         metadata = described(self.path, self._session, KIND, "a landmarker", "duchenne.training.landmarks.train")
         try:
             self.rule = CropRule(int(metadata["side_px"]), float(metadata["margin"]))
@@ -279,17 +281,15 @@ def level_face(seen: Float[np.ndarray, "49 3"]) -> tuple[Transform, Float[np.nda
 
 
 def _unit(points: Float[np.ndarray, "49 3"]) -> Float[np.ndarray, "49 3"]:
-    centred = points - points.mean(0)
-    return centred / np.sqrt((centred**2).sum(1).mean())
+    return (centred := points - points.mean(0)) / np.sqrt((centred**2).sum(1).mean())
 
 
 def head_pose(landmarks: FaceLandmarks) -> HeadPose:
     """Return the pose of the head.
 
-    Ours: first the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`. A face that is not the
-    mean one (a short nose, a low brow) biases it; so its deviation from the mean face, which is known then, corrects it
-    by a linear map that was fitted on rendered heads (`training.landmarks.pose_correction`). The mean face itself needs
-    no correction.
+    Ours: first the rotation from the mean face to the landmarks, weighted by `POSE_WEIGHTS`. It is biased by what a
+    face differs by from the mean one (a short nose, a low brow), which is known then: a linear map of that, fitted on
+    rendered heads (`training.landmarks.pose_correction`), corrects it.
 
     Raises:
         LandmarkError: The landmarks are not finite, or lie on a line or in a point.

@@ -21,6 +21,7 @@ import hashlib
 import io
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +32,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.errors import DuchenneError, UsageError
+from duchenne.errors import DuchenneError, PictureWarning, UsageError
 from duchenne.media import Frame, SourceKind, expand_sources, kind_of, open_video, read_picture
 from duchenne.recognition import NeutralRule
 from duchenne.weights import sha256_of
@@ -184,6 +185,9 @@ def neutral_shifts(
         rule: Of the weights.
         probability_of: The largest face's.
 
+    Warns:
+        PictureWarning: What is to be known of how a picture was read: the first of several, for example.
+
     Raises:
         MediaError: The one picture that was named cannot be read.
         UsageError: There is no face in it; or the pictures that cannot be used, each with the reason.
@@ -206,7 +210,7 @@ def neutral_shifts(
 
 
 def _probabilities(path: Path, probability_of: ProbabilityOf) -> Float[np.ndarray, "k a"]:
-    found = np.concatenate([probability_of(frame) for frame in islice(_frames_of(path), _MOST_FRAMES)])
+    found = np.concatenate([probability_of(frame) for frame in _frames_of(path)])
     if not len(found):
         raise UsageError(f"There is no face in {path}, which should show a neutral one.")
     return found
@@ -215,6 +219,11 @@ def _probabilities(path: Path, probability_of: ProbabilityOf) -> Float[np.ndarra
 def _frames_of(path: Path) -> Iterator[Frame]:
     if kind_of(path) is SourceKind.VIDEO:
         with open_video(path) as video:
-            yield from video
+            yield from islice(video, _MOST_FRAMES)
+            notes = video.notes
     else:
-        yield read_picture(path)
+        picture = read_picture(path)
+        yield picture
+        notes = picture.notes
+    for note in notes:
+        warnings.warn(f"{path}: {note}.", PictureWarning, stacklevel=2)

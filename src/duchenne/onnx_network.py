@@ -1,4 +1,4 @@
-"""Opening and running an ONNX network whose metadata describe it; ONNX Runtime on the processor."""
+"""Opening and running an ONNX network whose metadata describe it, by ONNX Runtime."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from duchenne.errors import WeightsError
+from duchenne.devices import CPU, Device, session_on
+from duchenne.errors import DeviceError, WeightsError
 from duchenne.weights import is_of_the_package
 from duchenne.weights.onnx_trial import fault_of
 
@@ -19,15 +20,17 @@ METADATA_KEY = "duchenne"
 """Under which an exported network keeps its description, as JSON."""
 
 
-def open_network(path: Path, threads: int, what: str) -> onnxruntime.InferenceSession:
+def open_network(path: Path, threads: int, what: str, device: Device = CPU) -> onnxruntime.InferenceSession:
     """Return a session on the file. One that is none of the package's is tried in a process of its own first.
 
     Args:
         path: The file.
         threads: For one call.
         what: What is missing if there is no such file, after "no".
+        device: Where it is computed.
 
     Raises:
+        DeviceError: The device does not come up.
         WeightsError: The file is missing or cannot be run.
     """
     if not path.is_file():
@@ -37,11 +40,10 @@ def open_network(path: Path, threads: int, what: str) -> onnxruntime.InferenceSe
         raise WeightsError(f"{path} has {state.st_size} bytes; a network has at most {MOST_FILE_BYTES}. Name another.")
     if not is_of_the_package(path) and (fault := _fault(path, state.st_size, state.st_mtime_ns)):
         raise WeightsError(f"{path} is no ONNX network that can be run: {fault}. Export it again.")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return session_on(device, path, threads)
+    except DeviceError:
+        raise
     except Exception as error:  # ONNX Runtime's own tree has no public base but Exception.
         raise WeightsError(f"{path} is no ONNX network that can be run: {str(error).splitlines()[0]}") from error
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from duchenne.alignment import CROP_SIDE_PX, AlignedFace
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName
 from duchenne.cropping import Picture
+from duchenne.devices import CPU, Device
 from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT
 from duchenne.geometry import scale_of
@@ -111,22 +112,24 @@ class AURecognizer:
     Args:
         path: The ONNX file, or the name of a network in the package ("real", "rendered"); None for "real".
         threads: Threads for one call; the detector works on several frames side by side instead.
+        device: Where it is computed.
 
     Raises:
         WeightsError: The file is missing, broken or no AU network of this project.
     """
 
-    def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
+    def __init__(self, path: str | Path | None = None, threads: int = 1, device: Device = CPU) -> None:
         name = DEFAULT_AU_NETWORK if path is None else str(path)
         self.path = whole_weights(AU_NETWORKS[name]) if name in AU_NETWORKS else Path(name)
-        self._session = open_network(self.path, threads, "AU weights")
+        self._session = open_network(self.path, threads, "AU weights", device)
         metadata = described(self.path, self._session, KIND, "an AU network", "duchenne export")
         try:
             self.aus: tuple[str, ...] = tuple(metadata["aus"])
             self.thresholds: Float[np.ndarray, " a"] = np.array(metadata["thresholds"], float)
             self.threshold_sets = _threshold_sets(metadata.get("threshold_sets", {}), len(self.aus))
             self.threshold_notes: Mapping[str, Mapping[str, Any]] = metadata.get("threshold_notes", {})
-            self.layout = PatchLayout(tuple(metadata["landmarks"]), metadata["side_px"], metadata["reduction"])
+            sizes = metadata["side_px"], metadata["reduction"], metadata.get("margin_px", 0)
+            self.layout = PatchLayout(tuple(metadata["landmarks"]), *sizes)
             self.reference = _reference(metadata["reference_shape"])
             self.card: Mapping[str, Any] = metadata["card"]
             self.neutral = _neutral(metadata.get("neutral"), len(self.aus))
@@ -209,11 +212,12 @@ class AURecognizer:
         """Return all predictions for each face.
 
         Args:
-            faces: Any number of them; each gets the numbers that it gets alone.
+            faces: Any number of them, aligned with the layout's margin; each gets the numbers that it gets alone.
             depth: For each face (49,), as `FaceLandmarks.depth`: in pixels of the picture, not of the crop.
 
         Raises:
             LandmarkError: The landmarks of a face have no extent.
+            UsageError: The network's windows read a margin that a face was aligned without.
             WeightsError: The network reads depth and got none, or not one for each face.
         """
         if self.reads_depth and (depth is None or len(depth) != len(faces)):
@@ -240,10 +244,14 @@ class AURecognizer:
         return Recognized(**{name: np.asarray(v, float) for name, v in zip(self.outputs, found, strict=True)})
 
     def _run(self, faces: Sequence[AlignedFace], depth: Sequence[np.ndarray] | None) -> Recognized:
-        windows, shape = np.stack([cut_windows(face.pixels, face.landmarks, self.layout) for face in faces]), None
+        windows, shape = np.stack([self._windows(face) for face in faces]), None
         if self.reference is not None and depth is not None:
             shape = np.stack([_normalised(face, z, self.reference) for face, z in zip(faces, depth, strict=True)])
         return self.run(windows, shape)
+
+    def _windows(self, face: AlignedFace) -> UInt8[np.ndarray, "p s s 3"]:
+        pixels = face.pixels if not self.layout.margin_px or face.with_margin is None else face.with_margin
+        return cut_windows(pixels, face.landmarks, self.layout)
 
 
 def _normalised(face: AlignedFace, depth: Float[np.ndarray, "49"], reference: Landmarks3D) -> Landmarks3D:

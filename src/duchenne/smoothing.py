@@ -25,6 +25,10 @@ from duchenne.pose_normalisation import landmarks_3d
 class SmoothingRule:
     """How much is smoothed.
 
+    Example:
+        >>> SmoothingRule(rest_hz=0.5).rest_hz  # Calmer at rest.
+        0.5
+
     Attributes:
         rest_hz: Cutoff for a point that stands still; lower is calmer.
         rise: By how many hertz the cutoff rises for each side of the face per second; higher lags less.
@@ -57,7 +61,16 @@ class LandmarkSmoother:
     """Smooths the landmarks of one video, each face by itself.
 
     Visibility and confidence stay as they were found. Time that goes back or stands still, or a long gap, lets a face
-    start anew.
+    start anew. `AUDetector(smooth=True)` uses one in each video; this is for landmarks of your own loop.
+
+    Example:
+        >>> from duchenne import AUDetector
+        >>> from duchenne.diagnosis import SAMPLE
+        >>> [face] = AUDetector().detect(SAMPLE)
+        >>> smoother = LandmarkSmoother()
+        >>> steady = [smoother.update(0, face.landmarks, time_s) for time_s in (0.0, 0.04)]
+        >>> bool(abs(steady[1].points - face.landmarks.points).max() < 1e-9)  # What stands still stays.
+        True
 
     Args:
         rule: How much.
@@ -68,7 +81,24 @@ class LandmarkSmoother:
         self._states: dict[int, _State] = {}
 
     def update(self, face_id: int, landmarks: FaceLandmarks, timestamp_s: float) -> FaceLandmarks:
-        """Return the smoothed landmarks of a face's next frame."""
+        """Return the smoothed landmarks of a face's next frame.
+
+        Example:
+            >>> from dataclasses import replace
+            >>> from duchenne import AUDetector
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> [face] = AUDetector().detect(SAMPLE)
+            >>> smoother = LandmarkSmoother(SmoothingRule(rise=0.0))
+            >>> moved = replace(face.landmarks, points=face.landmarks.points + 1.0)  # By one pixel.
+            >>> first, second = smoother.update(0, face.landmarks, 0.0), smoother.update(0, moved, 0.04)
+            >>> float((second.points - first.points).mean().round(2))
+            0.27
+
+        Args:
+            face_id: Of the face, from a tracker.
+            landmarks: As they were found.
+            timestamp_s: Of the frame.
+        """
         found = landmarks_3d(landmarks.points, landmarks.depth)
         before = self._states.get(face_id)
         if before is None or not 0 < timestamp_s - before.seen_s <= self.rule.longest_gap_s:
@@ -87,7 +117,12 @@ class LandmarkSmoother:
         return _State(before.place + share * (found - before.place), speed, time_s)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state as plain numbers, to go on later with `from_dict`."""
+        """Return the state as plain numbers, to go on later with `from_dict`.
+
+        Example:
+            >>> LandmarkSmoother().to_dict()
+            {}
+        """
         return {
             str(face_id): {"place": s.place.tolist(), "speed": s.speed.tolist(), "seen_s": s.seen_s}
             for face_id, s in self._states.items()
@@ -96,6 +131,10 @@ class LandmarkSmoother:
     @classmethod
     def from_dict(cls, state: Mapping[str, Any], rule: SmoothingRule | None = None) -> "LandmarkSmoother":
         """Return a smoother that goes on where another was when it wrote `state`.
+
+        Example:
+            >>> LandmarkSmoother.from_dict(LandmarkSmoother().to_dict()).rule.rest_hz
+            1.5
 
         Raises:
             UsageError: `state` is not what `to_dict` wrote.

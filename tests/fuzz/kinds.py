@@ -172,7 +172,7 @@ def _make_stills(folder: Path) -> None:
 
 def _make_store(folder: Path) -> None:
     from duchenne.datasets.loaders import load
-    from duchenne.datasets.prepare import PrepareOptions, prepare
+    from duchenne.datasets.preparing.prepare import PrepareOptions, prepare
 
     source = folder.parent / f"{folder.name}-source"
     write_stills(stills(4, 0, "s"), source / "stills-00000.parquet")

@@ -13,9 +13,14 @@ from duchenne.location.following import STRETCH_FRAMES
 from duchenne.media import Source, SourceKind
 
 PICTURES_PER_JOB = 8
-MOST_CHUNKS = 8
-"""Of one video. Ours: what lies before a chunk is decoded to reach it, a twelfth of the work, so that a video in eight
-chunks costs 1.3 times the work of one and takes a fifth of its time."""
+JOBS_AHEAD_PER_CPU = 2
+"""Jobs that are in work or done and not asked for yet, for each processor."""
+CHUNKS, MOST_CHUNK_FRAMES = 8, 15_000
+"""A video is divided into about so many chunks, and into more where they would be longer.
+
+Ours: what lies before a chunk is decoded to reach it, a twelfth of the work, so that a video in eight chunks costs 1.3
+times the work of one and takes a fifth of its time; and what was found in a frame takes about 10 kB a face.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def chunks_of(source: Source, needed: NeededFrames, frames: int | None, chunk_fr
         source: The video.
         needed: Frames that are asked for.
         frames: How many the file has by its header; None where it does not say, which makes one chunk.
-        chunk_frames: Of a chunk, about; more where there would be more chunks than `MOST_CHUNKS`.
+        chunk_frames: Of the chunks of a short video, about.
 
     Example:
         >>> from duchenne.media import SourceKind
@@ -82,8 +87,8 @@ def chunks_of(source: Source, needed: NeededFrames, frames: int | None, chunk_fr
         [(0, 400), (400, 800), (800, None)]
     """
     left = 0 if frames is None else max(0, frames - needed.begin)
-    stretches = max(-(-chunk_frames // STRETCH_FRAMES), -(-left // (MOST_CHUNKS * STRETCH_FRAMES)))
-    step = stretches * STRETCH_FRAMES
+    wanted = min(max(chunk_frames, -(-left // CHUNKS)), MOST_CHUNK_FRAMES)
+    step = -(-wanted // STRETCH_FRAMES) * STRETCH_FRAMES
     begins = [needed.begin + k * step for k in range(max(1, -(-left // step)))]
     return [Chunk(source, begin, end, needed) for begin, end in zip(begins, [*begins[1:], None], strict=True)]
 

@@ -7,19 +7,17 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from duchenne.cluster.jobs import Job
+from duchenne.cluster.jobs import JOBS_AHEAD_PER_CPU, Job
 from duchenne.cluster.work import Setting, do
 from duchenne.errors import ClusterError, DuchenneError
 from duchenne.extras import needed
 
 LOCAL = "local"
-JOBS_PER_CPU = 2
 MOST_RETRIES = 5
 """How often a job is given again after its process or its machine was lost."""
 STORE_SHARE = 0.25
 """Of the memory that the cluster keeps results in; those that are done or in work take at most this much, so that Ray
 never has to move any to a disk."""
-_LOCAL_STORE_BYTES = 512 << 20
 
 
 class RayTasks:
@@ -57,8 +55,7 @@ class RayTasks:
             told |= {
                 "num_cpus": workers,
                 "include_dashboard": False,
-                "object_store_memory": _LOCAL_STORE_BYTES,
-                "_system_config": {"automatic_object_spilling_enabled": False},
+                "_system_config": {"automatic_object_spilling_enabled": False, "worker_niceness": 0},
             }
         try:
             self._ray.init(**told)
@@ -116,8 +113,8 @@ class RayTasks:
     def _most_at_work(self) -> int:
         """How many jobs may be in work or done and not asked for yet."""
         has = self._ray.cluster_resources()
-        by_memory = int(STORE_SHARE * has.get("object_store_memory", _LOCAL_STORE_BYTES) / self._largest_bytes)
-        return max(1, min(int(JOBS_PER_CPU * has.get("CPU", 1)), by_memory))
+        by_memory = int(STORE_SHARE * has.get("object_store_memory", 0.0) / self._largest_bytes)
+        return max(1, min(int(JOBS_AHEAD_PER_CPU * has.get("CPU", 1)), by_memory))
 
     def _fill(self) -> None:
         """Begin jobs ahead, as far as the bound lets."""

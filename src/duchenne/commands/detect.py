@@ -39,6 +39,7 @@ def detect(
     unreliable: Literal["keep", "blank"] = "keep",
     abstain: Annotated[bool, Parameter(negative=(), show=False)] = False,
     neutral: Path | None = None,
+    device: Literal["auto", "cpu", "cuda", "coreml", "openvino", "directml"] = "auto",
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
     ray: str | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -78,7 +79,7 @@ def detect(
         precedence. Without sources, run again on those of the record, whose content must be unchanged.
     overlay
         Draw box, landmarks, pose and action units into this picture or video; for several pictures, into this folder.
-        With an overlay an interrupted run starts from the beginning.
+        With the overlay of a video an interrupted run starts from the beginning.
     columns
         Write only these groups of columns, for example aus,pose. Groups: box, pose, aus, landmarks; default: all.
         source, frame, timestamp_s, face_id and confidence are always written.
@@ -121,6 +122,9 @@ def detect(
         picture named after each person (anna.jpg for clips/anna_2.mp4), or a .csv with person or source, and picture
         (docs/columns.md). It corrects the scores of those action units for which this improved the results (see the
         model card).
+    device
+        Where the networks are computed. auto: the first of CUDA, DirectML and OpenVINO that is installed and works,
+        else the CPU. The record of the result names the device; docs/devices.md says how to install each.
     workers
         Number of frames processed in parallel; default: one per core.
     ray
@@ -156,18 +160,27 @@ def detect(
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
         names, thresholds_from(thresholds, names or AU_NAMES), largest_face, min_face, sides, weights, smooth,
-        "blank" if abstain else unreliable,
+        "blank" if abstain else unreliable, device,
     )  # fmt: skip
     if like is not None:
         return _run_like(like, (chosen, neutral, workers), sources, options, quiet)
-    return _run(_detector(chosen, neutral, workers), sources, options, quiet)
+    detector, remarks = _detector(chosen, neutral, workers)
+    return _run(detector, sources, options, quiet, remarks)
 
 
-def _detector(options: "DetectionOptions", neutral: Path | None, workers: int | None) -> "AUDetector":
+def _detector(options: "DetectionOptions", neutral: Path | None, workers: int | None) -> "tuple[AUDetector, list[str]]":
+    """Return the detector, and what is to be known of how the neutral faces were read."""
+    import warnings
+
     from duchenne.detector import AUDetector
 
     detector = AUDetector.from_options(options, workers)
-    return detector if neutral is None else detector.with_neutral(neutral)
+    if neutral is None:
+        return detector, []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        detector = detector.with_neutral(neutral)
+    return detector, [str(warning.message) for warning in caught]
 
 
 def _chosen_groups(columns: str | None, every_frame: bool, *, has_output: bool) -> tuple[str, ...]:
@@ -192,8 +205,9 @@ def _run_like(
     from duchenne.results.result_record import read_record
 
     record, (chosen, neutral, workers) = read_record(like), asked
-    detector = _detector(of.detection_options_like(record, chosen), of.neutral_like(record, neutral), workers)
-    remarks = of.check_like(record, detector)
+    like_it, told = of.detection_options_like(record, chosen), of.neutral_like(record, neutral)
+    detector, remarks = _detector(like_it, told, workers)
+    remarks += of.check_like(record, detector)
     return _run(detector, words or of.sources_like(record), of.run_options_like(record, options), quiet, remarks)
 
 
@@ -205,6 +219,8 @@ def _run(
     from duchenne.errors import MediaError
     from duchenne.media import expand_sources
 
+    if detector.device.name != "cpu":
+        remarks = [*remarks, f"Networks run on {detector.device.name} ({detector.device.provider})."]
     has_output = options.output is not None or options.output_dir is not None
     with Report(detector.thresholds, has_output=has_output, quiet=quiet) as report:
         for remark in remarks:

@@ -55,7 +55,7 @@ def people(
 
 def _template(console: PlainConsole, results: Sequence[Path], path: Path, sheet: Path | None, overwrite: bool) -> int:
     from duchenne.results.output_path import check_output_path
-    from duchenne.study.judged import VISIBILITY
+    from duchenne.study.judgeable import VISIBILITY
     from duchenne.study.people_table import people
     from duchenne.study.pictures import write_contact_sheet
     from duchenne.study.results import BOX, POSE, Wanted, read_results

@@ -8,10 +8,12 @@ from cyclopts import Parameter
 
 from duchenne.commands.plain_console import PlainConsole
 from duchenne.commands.progress_bar import counted
-from duchenne.datasets.source_preparation import DataName, LandmarksName, PartName, SamplingName
+from duchenne.datasets.preparing.source_preparation import DataName, LandmarksName, PartName, SamplingName
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+_MOST_NOTES = 10
 
 
 def prepare(
@@ -62,7 +64,7 @@ def prepare(
     restart
         Discard an earlier preparation in the folder.
     """
-    from duchenne.datasets import source_preparation
+    from duchenne.datasets.preparing import source_preparation
 
     console = PlainConsole(stderr=True)
     with counted(console, "frames") as tell:
@@ -83,6 +85,10 @@ def prepare(
         )
     for problem in done.problems:
         console.say(f"duchenne: {problem}")
+    for note in done.notes[:_MOST_NOTES]:
+        console.say(f"duchenne: note: {note}")
+    if len(done.notes) > _MOST_NOTES:
+        console.say(f"duchenne: {len(done.notes) - _MOST_NOTES} more notes are in {out / 'report.json'}")
     PlainConsole().print(_table(done.report))
     console.say(f"{done.kept} faces of {done.labelled} frames in {out}")
     return 1 if done.problems else 0

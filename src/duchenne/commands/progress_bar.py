@@ -42,6 +42,8 @@ def training_progress(console: Console) -> Iterator[Callable[["Progress"], None]
         task = bar.add_task("preparing", total=None)
 
         def report(progress: "Progress") -> None:
+            if progress.note:
+                bar.console.print(f"duchenne: note: {progress.note}", markup=False, highlight=False)
             bar.update(task, completed=progress.step, total=progress.steps, description=_status(progress))
 
         yield report

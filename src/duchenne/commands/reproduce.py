@@ -25,14 +25,21 @@ def reproduce(
     data: Literal["rendered", "releases"] = "rendered",
     bp4d: Path | None = None,
     fera17: Path | None = None,
-    sampling: Literal["paper", "all", "drml"] = "paper",
+    disfa: Path | None = None,
+    sampling: Literal["paper", "rare-first", "all", "drml"] = "paper",
     split: Literal["holdout", "three-fold", "leave-one-out"] = "holdout",
     poses: Literal["seven", "nine"] = "seven",
     step: int = 1,
     quick: bool = False,
     seeds: int = 1,
     systems: Annotated[tuple[str, ...], _LIST] = (),
-    experiments: Annotated[tuple[Literal["within", "across", "poses"], ...], _LIST] = ("within", "across", "poses"),
+    experiments: Annotated[tuple[Literal["within", "across", "poses", "clips", "disfa"], ...], _LIST] = (
+        "within",
+        "across",
+        "poses",
+        "clips",
+        "disfa",
+    ),
     people: int | None = None,
     epochs: float | None = None,
     size: Literal["compact", "paper"] = "compact",
@@ -50,13 +57,16 @@ def reproduce(
     out
         Folder for sets, systems, runs and report.
     data
-        rendered: two sets drawn by this toolkit. releases: BP4D and FERA 2017 from your disk.
+        rendered: two sets drawn by this toolkit. releases: BP4D, FERA 2017 and DISFA from your disk.
     bp4d
         Folder of BP4D: Table 2.
     fera17
         Folder of FERA 2017: Table 4 and Figures 6 and 7; with --bp4d also Table 3.
+    disfa
+        Folder of DISFA: three folds, F1 at .5 and ICC of eight action units, as DRML's authors have it.
     sampling
-        Which labelled frames of the releases are used: those of the paper's Table 1, all, or DRML's.
+        Which labelled frames of the releases are used: those that give the paper's Table 1, by a
+        simpler rule those with rare action units first, all, or DRML's.
     split
         Of BP4D, for Table 2. holdout: 31 subjects and 10, as in the paper. three-fold: the usual folds, everybody
         tested once; with --sampling drml it is DRML's protocol. leave-one-out: one subject at a time.
@@ -72,7 +82,8 @@ def reproduce(
     systems
         Systems to train, such as region convnet; default: all.
     experiments
-        within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7.
+        within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7. clips: rendered faces in
+        time, for the FERA 2017 baseline and two systems to compare with. disfa: DISFA.
     people
         Rendered people in each set (a quarter as many test in nine poses).
     epochs
@@ -90,8 +101,8 @@ def reproduce(
     from duchenne.evaluation.experiment.reproduction import Experiment, reproduce_releases, reproduce_rendered
     from duchenne.evaluation.experiment.sizes import SIZES, resized
 
-    if data == "rendered" and (bp4d or fera17 or split != "holdout"):
-        raise UsageError("--bp4d, --fera17 and --split are for real data: add --data releases.")
+    if data == "rendered" and (bp4d or fera17 or disfa or split != "holdout"):
+        raise UsageError("--bp4d, --fera17, --disfa and --split are for real data: add --data releases.")
     chosen = resized(SIZES["quick" if quick else "full"], people, epochs, size)
     experiment = Experiment(
         replace(chosen, systems=systems),
@@ -108,11 +119,11 @@ def reproduce(
         if data == "rendered":
             outcome = reproduce_rendered(experiment, on_progress)
         else:
-            from duchenne.datasets.prepare import PrepareOptions
+            from duchenne.datasets.preparing.prepare import PrepareOptions
             from duchenne.evaluation.experiment.release_sets import Releases
 
             options = PrepareOptions(sampling=sampling, step=step, poses=poses)
-            outcome = reproduce_releases(experiment, Releases(bp4d, fera17, options, split=split), on_progress)
+            outcome = reproduce_releases(experiment, Releases(bp4d, fera17, disfa, options, split=split), on_progress)
     for failure in outcome.failures:
         console.say(f"duchenne: {failure}.")
     for page in outcome.pages:

@@ -31,6 +31,7 @@ def train(
     seed: int | None = None,
     sampling: Literal["all", "balanced"] | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    max_faces: int | None = None,
     start: Path | None = None,
     freeze: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     accelerator: str = "auto",
@@ -77,6 +78,9 @@ def train(
     set_
         Change any other setting of the recipe, for example graded_share=0.25 or optimiser.learning_rate=0.001. The page
         on training lists them.
+    max_faces
+        Training faces of a classical system at most, drawn by the seed; default: 20,000. Histograms of more faces than
+        fit in memory lie in a file in --out meanwhile (half of 10 GB for 415,000).
     start
         Initial weights, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
         pretrained for the package's own network (recipe symmetric).
@@ -113,6 +117,7 @@ def train(
             batch=batch,
             seed=seed,
             sampling=sampling,
+            max_faces=max_faces,
             start=None if start is None else with_new_name(start),
             freeze=freeze,
             accelerator=accelerator,

@@ -8,16 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from duchenne.datasets.recording import (
-    Labels,
-    PictureFiles,
-    Problem,
-    Recording,
-    Release,
-    few,
-    labels_from_columns,
-    require,
-)
+from duchenne.datasets.picture_files import PictureFiles
+from duchenne.datasets.recording import Labels, Problem, Recording, Release, few, labels_from_columns, require
 from duchenne.datasets.releases import missing_subjects, missing_tasks
 from duchenne.datasets.tables import FrameTable, read_frame_table
 

@@ -12,17 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from duchenne.datasets.recording import (
-    Labels,
-    PictureFiles,
-    Problem,
-    Recording,
-    Release,
-    VideoFile,
-    few,
-    labels_from_columns,
-    require,
-)
+from duchenne.datasets.picture_files import PictureFiles, VideoFile
+from duchenne.datasets.recording import Labels, Problem, Recording, Release, few, labels_from_columns, require
 from duchenne.datasets.releases import missing_subjects
 from duchenne.datasets.tables import is_label, label_lines, read_frame_table
 from duchenne.errors import DatasetError, MediaError

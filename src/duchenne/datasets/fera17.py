@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from duchenne.datasets.recording import Labels, Problem, Recording, Release, VideoFile, few, labels_from_columns
+from duchenne.datasets.picture_files import VideoFile
+from duchenne.datasets.recording import Labels, Problem, Recording, Release, few, labels_from_columns
 from duchenne.datasets.releases import missing_sequences
 from duchenne.datasets.tables import FrameTable, read_frame_table
 from duchenne.errors import DatasetError, MediaError

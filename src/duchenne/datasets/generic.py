@@ -28,7 +28,8 @@ import pandas as pd
 
 from duchenne.datasets.mean_grades import ONE_SIDED, Grades, labels_from_grades, read_grades
 from duchenne.datasets.person_split import APART, Part, part_of
-from duchenne.datasets.recording import Labels, PictureFiles, Problem, Recording, Release, VideoFile, few
+from duchenne.datasets.picture_files import PictureFiles, VideoFile
+from duchenne.datasets.recording import Labels, Problem, Recording, Release, few
 from duchenne.datasets.recording import labels_from_columns as labels_from
 from duchenne.datasets.tables import MARKS_OF_UNKNOWN
 from duchenne.errors import DatasetError, UsageError

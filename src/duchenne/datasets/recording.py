@@ -5,6 +5,7 @@ for recording in load("/data/bp4d").recordings:
         sample.pixels, sample.subject, sample.occurrence, sample.known
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -15,9 +16,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from duchenne.cropping import Picture
-from duchenne.errors import DatasetError, MediaError
+from duchenne.errors import DatasetError
 from duchenne.facs import AU_NAMES
-from duchenne.media import open_video, read_picture
+
+Notes = Counter[str]
+"""What there is to know of how pictures were read, and of how many."""
 
 
 class SkipReason(StrEnum):
@@ -108,73 +111,13 @@ class Pictures(Protocol):
     def files(self) -> tuple[Path, ...]:
         """The files that are read."""
 
-    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | SkipReason]:
-        """Yield the picture of each frame, in order, or why there is none. Frames ascend."""
+    def read(self, frames: Int[np.ndarray, " k"], notes: Notes | None = None) -> Iterator[Picture | SkipReason]:
+        """Yield the picture of each frame, in order, or why there is none. Frames ascend.
 
-
-@dataclass(frozen=True)
-class PictureFiles:
-    """One file a frame.
-
-    Attributes:
-        paths: The file of each frame number.
-    """
-
-    paths: Mapping[int, Path]
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that are read."""
-        return tuple(self.paths.values())
-
-    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | SkipReason]:
-        """Yield the picture of each frame, or why there is none."""
-        for frame in frames.tolist():
-            path = self.paths.get(frame)
-            if path is None or not path.is_file():
-                yield SkipReason.MISSING
-                continue
-            try:
-                yield read_picture(path).pixels
-            except MediaError:
-                yield SkipReason.BROKEN
-
-
-@dataclass(frozen=True)
-class VideoFile:
-    """A video.
-
-    Attributes:
-        path: The file.
-        first: The number of its first frame as the labels count: 0 or 1.
-    """
-
-    path: Path
-    first: int = 1
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that are read."""
-        return (self.path,)
-
-    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | SkipReason]:
-        """Yield the picture of each frame, or why there is none."""
-        wanted = list(frames.tolist())
-        rest = SkipReason.BEYOND
-        try:
-            with open_video(self.path) as video:
-                for found in video:
-                    while wanted and wanted[0] < found.index + self.first:
-                        wanted.pop(0)
-                        yield SkipReason.MISSING
-                    if wanted and wanted[0] == found.index + self.first:
-                        wanted.pop(0)
-                        yield SkipReason.BROKEN if found.damaged else found.pixels
-                    if not wanted:
-                        return
-        except MediaError:
-            rest = SkipReason.BREAKS_OFF if self.path.is_file() else SkipReason.MISSING
-        yield from (rest for _ in wanted)
+        Args:
+            frames: Their numbers.
+            notes: Counts what there is to know of how pictures were read.
+        """
 
 
 @dataclass(frozen=True)

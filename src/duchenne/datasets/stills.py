@@ -11,11 +11,11 @@ from jaxtyping import Float, Int, Shaped
 
 from duchenne.cropping import Picture
 from duchenne.datasets.labels import labels_from_intensity, with_parted_lips
-from duchenne.datasets.recording import Labels, Problem, Recording, Release, SkipReason, Truth
-from duchenne.errors import DatasetError, MediaError, ParquetError
+from duchenne.datasets.picture_files import read_whole
+from duchenne.datasets.recording import Labels, Notes, Problem, Recording, Release, SkipReason, Truth
+from duchenne.errors import DatasetError, ParquetError
 from duchenne.extras.parquet import column_names, read_parquet
 from duchenne.facs import AU_NAMES, LANDMARK_COUNT
-from duchenne.media import read_picture
 
 _NEEDED = ("image", "subject", "yaw_deg", "pitch_deg", "roll_deg", "landmarks", "landmarks_3d", "au_left", "au_right")
 _EXTRA = ("tone", "sex", "age", "params")
@@ -36,14 +36,10 @@ class StillsFile:
         """The files that are read."""
         return (self.path,)
 
-    def read(self, frames: Int[np.ndarray, " k"]) -> Iterator[Picture | SkipReason]:
+    def read(self, frames: Int[np.ndarray, " k"], notes: Notes | None = None) -> Iterator[Picture | SkipReason]:
         """Yield the picture of each row of the file, or why there is none."""
         images = _images(self.path, self.path.stat().st_mtime_ns)
-        for row in frames.tolist():
-            try:
-                yield read_picture(images[row]).pixels
-            except MediaError:
-                yield SkipReason.BROKEN
+        yield from (read_whole(images[row], notes) for row in frames.tolist())
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from PIL import Image
 
-from duchenne.datasets.preparation import MARGIN_PX, STORED_SIDE_PX
+from duchenne.datasets.preparing.preparation import MARGIN_PX, STORED_SIDE_PX
 from duchenne.datasets.store_files import (
     CROPS_NAME,
     OFFSETS_NAME,

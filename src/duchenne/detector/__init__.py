@@ -9,6 +9,7 @@ from duchenne.alignment import align
 from duchenne.chosen_thresholds import AskedThresholds, asked_thresholds
 from duchenne.detector.face_stream import FaceStream
 from duchenne.detector.picture_detection import PictureDetector
+from duchenne.devices import DeviceName
 from duchenne.errors import PictureWarning
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.location import largest
@@ -28,7 +29,7 @@ class AUDetector(PictureDetector):
     """Find faces and their action units in pictures and videos.
 
     A detector may be used from several threads at once, and pickled: in another process it opens its networks anew and
-    gives the same numbers. Two are equal if they are asked for the same and rest on the same files.
+    gives the same numbers, on the same device. Two are equal if they are asked for the same and rest on the same files.
 
     Example:
         >>> from duchenne.diagnosis import SAMPLE
@@ -44,6 +45,7 @@ class AUDetector(PictureDetector):
         aus: What is reported, in order.
         thresholds: By AU name.
         columns: Of a table of the faces; `to_dataframe` takes it where there may be none.
+        device: Where its networks are computed; `device.name` says what "auto" took.
 
     Args:
         aus: To report, as numbers or names: `[6, 12]`, `"6,12"`, `"AU12"`; None for all that the weights know.
@@ -58,11 +60,14 @@ class AUDetector(PictureDetector):
         unreliable: What tables do with the occurrence of AUs that are not `FaceAUs.reliable`: "keep" it, or write 9 for
             it ("blank").
         workers: Frames of a video that are worked on side by side; None for one per core.
+        device: Where networks are computed: "cpu", "cuda", "coreml", "openvino" or "directml"; "auto" for the first of
+            CUDA, DirectML and OpenVINO that is installed and works, else the processor.
 
     Raises:
         UsageError: An option makes no sense, names an AU that the weights do not know, or asks for sides that they do
             not tell apart or for thresholds that they do not hold.
         WeightsError: The weights are missing or altered.
+        DeviceError: A device was asked for by name and cannot be used here.
     """
 
     def __init__(
@@ -77,10 +82,11 @@ class AUDetector(PictureDetector):
         smooth: bool = False,
         unreliable: Unreliable = "keep",
         workers: int | None = None,
+        device: DeviceName = "auto",
     ) -> None:
         names = None if aus is None else parse_aus(aus)
         asked = asked_thresholds(thresholds, names or AU_NAMES)
-        others = (largest_face, min_face_px, sides, weights, smooth, unreliable)
+        others = (largest_face, min_face_px, sides, weights, smooth, unreliable, device)
         self._open(DetectionOptions(names, asked, *others), workers)
 
     @classmethod
@@ -209,7 +215,7 @@ class AUDetector(PictureDetector):
         places = [place for place, face in enumerate(found) if any(face is kept for kept in faces)]
         aligned = None
         if not looks.keys() >= set(places):
-            aligned = [align(frame.pixels, face.landmarks.points) for face in faces]
+            aligned = [align(frame.pixels, face.landmarks.points, self._reader.margin_px) for face in faces]
             looks.update((k, look_of(face.pixels)) for k, face in zip(places, aligned, strict=True) if k not in looks)
         results = [] if self.options.smooth else self._reader.read(frame, faces, range(len(faces)), aligned)
         return FoundFaces(faces, [looks[place] for place in places], results, follower.small)
@@ -233,7 +239,7 @@ class AUDetector(PictureDetector):
     def detect_video(
         self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
     ) -> Iterator[FaceAUs]:
-        """Yield the faces of a video, frame by frame.
+        """Yield the faces of a video, frame by frame; at the end, `PictureWarning` says what to know of it.
 
         Example:
             >>> import av, pathlib, tempfile
@@ -255,9 +261,6 @@ class AUDetector(PictureDetector):
 
         Raises:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
-
-        Warns:
-            PictureWarning: At the end, what was mended or lost while it was read; smaller faces are likely.
         """
         small_faces = SmallFacesInVideo()
         with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from duchenne.errors import MediaError, PictureWarning, UsageError
+from duchenne.devices import Device, DeviceName, device_for
+from duchenne.errors import DeviceWarning, MediaError, PictureWarning, UsageError
 from duchenne.location import FaceLocator, largest
 from duchenne.location.batches import locate_all
 from duchenne.media import Frame, PictureLike, frame_of
@@ -32,23 +33,28 @@ class PictureDetector(ByOptions):
         thresholds: By AU name.
         columns: Of a table of the faces.
         workers: Threads that it may use.
+        device: Where its networks are computed: the one asked for, or the one that "auto" took.
     """
 
-    def _open(self, options: DetectionOptions, workers: int | None) -> None:
+    def _open(self, options: DetectionOptions, workers: int | None, device: DeviceName | None = None) -> None:
         if workers is not None and workers < 1:
             raise UsageError(f"The number of workers is {workers}; it must be at least 1.")
         self.options = options
         self.workers = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        self._locator = FaceLocator()
-        self._reader = AUReader(options)
+        self.device: Device = device_for(device or options.device)
+        if self.device.note:
+            warnings.warn(f"{self.device.note} Networks run on {self.device.name}.", DeviceWarning, stacklevel=3)
+        self._locator = FaceLocator(self.device)
+        self._reader = AUReader(options, self.device)
         self.aus, self.columns, self.thresholds = self._reader.aus, self._reader.columns, self._reader.thresholds
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {"options": self.portable_options, "workers": self.workers}
+        # What "auto" took here is asked for by name there, so that the numbers are the same or there are none.
+        kept = {"options": self.portable_options, "workers": self.workers, "device": self.device.name}
         return {**kept, "neutral": self.neutral, "shifts": self._reader.shifts}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["options"], state["workers"])
+        self._open(state["options"], state["workers"], state["device"])
         self._reader.neutral, self._reader.shifts = state["neutral"], state["shifts"]
 
     @property

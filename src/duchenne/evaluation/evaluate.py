@@ -21,11 +21,13 @@ from duchenne.evaluation.runs import (
     ThresholdScores,
 )
 from duchenne.evaluation.scored_faces import ScoredFaces
-from duchenne.measures.agreement import calibration_error, cohen_kappa
+from duchenne.measures.agreement import calibration_error, cohen_kappa, intraclass_correlation
 from duchenne.measures.intervals import CURVE_MEASURES, Bootstrap, interval, resampled, subject_weights
 from duchenne.measures.ranking import all_positive_f1, best_threshold, counts_at, curve_of, or_none
 from duchenne.poses import KEPT_POSES
 
+GRADES = 5.0
+"""Highest intensity; a score stands for so many times itself where no intensity is predicted."""
 Threshold = float | np.ndarray
 """One for all faces, or one for each where folds of a cross-validation are measured together."""
 Thresholds = Mapping[str, Threshold | None]
@@ -87,7 +89,7 @@ def _au_scores(faces: ScoredFaces, place: int, chosen: Threshold | None, interva
     truth, score = faces.column(place)
     subset, unknown = _subset_au_scores(truth, score), int((~faces.known[:, place]).sum())
     if subset.missing is not None:
-        return AUScores(**vars(subset), unknown=unknown)
+        return AUScores(**vars(subset), unknown=unknown, icc=_icc(faces, place))
     rules = ThresholdRules(
         _threshold_scores(truth, score, best_threshold(truth, score)),
         _threshold_scores(truth, score, 0.5),
@@ -100,6 +102,19 @@ def _au_scores(faces: ScoredFaces, place: int, chosen: Threshold | None, interva
         calibration_error=_rounded(calibration_error(truth, score)),
         at=rules,
         interval=intervals,
+        icc=_icc(faces, place),
+    )
+
+
+def _icc(faces: ScoredFaces, place: int) -> float | None:
+    if faces.grade is None:
+        return None
+    coded, known = faces.grade[:, place], np.isfinite(faces.grade[:, place])
+    predicted = GRADES * faces.score if faces.predicted_grade is None else faces.predicted_grade
+    return (
+        _rounded(intraclass_correlation(np.column_stack([predicted[known, place], coded[known]])))
+        if known.sum() > 1
+        else None
     )
 
 
@@ -150,6 +165,7 @@ def _mean_scores(by_au: Mapping[str, SubsetAUScores], intervals: Intervals | Non
         len(measured),
         tuple(name for name, found in by_au.items() if found.missing is not None),
         interval=intervals,
+        icc=_mean([found.icc for found in by_au.values() if isinstance(found, AUScores)]),
     )
 
 

@@ -14,8 +14,8 @@ from duchenne.facs import AU_NAMES
 from duchenne.measures.intervals import Bootstrap
 from duchenne.poses import FERA17_POSES
 
-Role = Literal["within", "across", "poses", "other"]
-"""Of the paper's experiments: Table 2, Table 3, Table 4 with Figures 6 and 7, or none of them."""
+Role = Literal["within", "across", "poses", "clips", "disfa", "other"]
+"""Of the experiments: Table 2, Table 3, Table 4 with Figures 6 and 7, clips over time, DISFA, or none of them."""
 Measure = Literal["f1", "nf1", "apr", "napr", "aroc"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 Intervals = Mapping[Measure, tuple[float, float] | None]
@@ -173,6 +173,8 @@ class AUScores(SubsetAUScores):
         calibration_error: Of the scores read as probabilities.
         at: At three thresholds.
         interval: Of `curve`, by resampled subjects; None without resampling.
+        icc: ICC(3,1) of predicted and coded intensity; for a system that predicts none, of five times its score. None
+            where fewer than two faces are graded or all alike.
     """
 
     unknown: int
@@ -180,6 +182,7 @@ class AUScores(SubsetAUScores):
     calibration_error: float | None = field(default=None, kw_only=True, metadata=OMITTED)
     at: ThresholdRules | None = field(default=None, kw_only=True, metadata=OMITTED)
     interval: Intervals | None = field(default=None, kw_only=True, metadata=OMITTED)
+    icc: float | None = field(default=None, kw_only=True, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,7 @@ class MeanScores:
         aus: How many AUs take part.
         left_out: Those that do not.
         interval: Of `curve`, all AUs resampled together; empty without resampling, None in subsets.
+        icc: Mean over the AUs that have it.
     """
 
     curve: CurveScores = field(metadata=INLINE)
@@ -201,6 +205,7 @@ class MeanScores:
     aus: int
     left_out: tuple[str, ...]
     interval: Intervals | None = field(default=None, kw_only=True, metadata=OMITTED)
+    icc: float | None = field(default=None, kw_only=True, metadata=OMITTED)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A system's scores beside the labels of the same faces, and the thresholds that validation faces choose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -23,6 +23,8 @@ class ScoredFaces:
         known: Where they hold.
         subject: Who it is.
         pose_number: FERA 2017's 1-9, or 0.
+        grade: Coded intensity, 0-5, of the stronger side; NaN where it is not known, None where nothing is graded.
+        predicted_grade: Intensity that the system predicts; None where it knows scores alone.
     """
 
     aus: tuple[str, ...]
@@ -31,11 +33,13 @@ class ScoredFaces:
     known: Bool[np.ndarray, "n a"]
     subject: np.ndarray
     pose_number: np.ndarray
+    grade: Float[np.ndarray, "n a"] | None = None
+    predicted_grade: Float[np.ndarray, "n a"] | None = None
 
     def of(self, rows: np.ndarray) -> "ScoredFaces":
         """Return the chosen faces."""
-        picked = (values[rows] for values in (self.score, self.truth, self.known, self.subject, self.pose_number))
-        return ScoredFaces(self.aus, *picked)
+        columns = [name for name in self.__dataclass_fields__ if name != "aus" and getattr(self, name) is not None]
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
     def column(self, au: int) -> tuple[np.ndarray, np.ndarray]:
         """Return labels and scores of one AU where the label is known."""
@@ -43,8 +47,13 @@ class ScoredFaces:
         return self.truth[rows, au], self.score[rows, au]
 
 
-def scored_faces(scores: Float[np.ndarray, "n a"], aus: Sequence[str], store: FaceStore) -> ScoredFaces:
-    """Return a system's scores beside the store's labels.
+def scored_faces(
+    scores: Float[np.ndarray, "n a"],
+    aus: Sequence[str],
+    store: FaceStore,
+    predicted_grade: Float[np.ndarray, "n a"] | None = None,
+) -> ScoredFaces:
+    """Return a system's scores, and intensities if it predicts any, beside the store's labels.
 
     Raises:
         EvaluationError: The scores do not fit the faces or the AUs, or are not numbers from 0 to 1.
@@ -66,7 +75,16 @@ def scored_faces(scores: Float[np.ndarray, "n a"], aus: Sequence[str], store: Fa
         store.known[:, columns],
         np.asarray(store.subject),
         np.asarray(store.pose_number),
+        _grades(store, columns),
+        predicted_grade,
     )
+
+
+def _grades(store: FaceStore, columns: Sequence[int]) -> Float[np.ndarray, "n a"] | None:
+    graded = np.asarray(store.intensity_known)[:, columns]
+    if not graded.any():
+        return None
+    return np.where(graded, np.asarray(store.intensity)[:, columns].max(2), np.nan).astype(float)
 
 
 def thresholds_on(validation: ScoredFaces) -> dict[str, float | None]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from duchenne.alignment import crop_transform
 from duchenne.cropping import Picture
+from duchenne.devices import CPU, Device
 from duchenne.errors import LandmarkError
 from duchenne.faces import (
     NETWORK_FACE_PX,
@@ -92,13 +93,16 @@ class FaceLocator:
     Attributes:
         landmarker: Of the faces.
 
+    Args:
+        device: Where the networks are computed.
+
     Raises:
         WeightsError: The weights are missing or altered.
     """
 
-    def __init__(self) -> None:
-        self._face_detector = FaceDetector()
-        self.landmarker = Landmarker()
+    def __init__(self, device: Device = CPU) -> None:
+        self._face_detector = FaceDetector(device=device)
+        self.landmarker = Landmarker(device=device)
 
     def locate(self, pixels: Picture, min_face_px: float | None = None, *, still: bool = False) -> Location:
         """Return the faces of a picture.

@@ -1,6 +1,5 @@
 """From a container to its pictures: one at a time, past what is damaged, with what was lost on the way."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from av.video.stream import VideoStream
 
 from duchenne.media.container import cause_of
 from duchenne.media.frame_clock import FrameClock
+from duchenne.media.jpeg_damage import is_damaged_jpeg, is_spoilt_jpeg
 
 _MOST_FAILURES = 100
 """Failed attempts to read, one after the other, after which a file is given up."""
@@ -20,7 +20,6 @@ _LONG_STEP = 1.5
 """Frames; a longer step leaves one out where frames come evenly."""
 _FEW = 0.02
 _LAST_PACKETS = 3
-_NO_MARKER = re.compile(rb"\xff[\x01-\xbf]")
 _KEPT_IF_DAMAGED = ("mpegts", "mpeg")
 """Formats of which a packet marked as damaged may still give a picture; elsewhere it was cut off by the end."""
 
@@ -172,6 +171,8 @@ class FrameDecoder:
         try:
             pictures = self._stream.codec_context.decode(packet if packet.size else None)
             self.trailing_s = 0.0 if pictures else self.trailing_s
+            if self._is_jpeg and packet.size and is_damaged_jpeg(bytes(packet)):
+                self._marked.update(picture.pts for picture in pictures)
             return pictures
         except av.EOFError:
             return []
@@ -191,14 +192,3 @@ class FrameDecoder:
         if packet.size:
             self._failed += 1
             self.trailing_s += float((packet.duration or 0) * (packet.time_base or 0))
-
-
-def is_spoilt_jpeg(data: bytes) -> bool:
-    """Return whether something stands in the coded pixels of a JPEG picture that cannot stand there.
-
-    FFmpeg decodes such pictures without a word, with stripes of wrong colours. In coded pixels a byte 255 is followed
-    by 0 or by a marker, of which 1 to 191 are none. Source: ITU-T T.81, B.1.1.2 and B.1.1.5.
-    """
-    start = data.find(b"\xff\xda")
-    end = data.find(b"\xff\xd9", start)
-    return start >= 0 and _NO_MARKER.search(data, start + 2, end if end >= 0 else len(data)) is not None

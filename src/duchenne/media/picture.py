@@ -14,6 +14,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from duchenne.errors import MediaError
 from duchenne.media.frame import Frame, check_readable
 from duchenne.media.heif import head_of, is_heif, lacking
+from duchenne.media.jpeg_damage import is_damaged_jpeg
 from duchenne.media.limits import (
     MAX_FILE_BYTES,
     MAX_PIXELS,
@@ -36,6 +37,8 @@ _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "AVI
 _ONE_OF_SEVERAL = (
     "it holds several pictures, of which the first alone was read; save the others as files, or an animation as a video"
 )
+_DAMAGED = "its code is damaged; a part of it may show something else"
+_JPEG = ("JPEG", "MPO")
 _STDIN = "-"
 _BUDGET = DecodingBudget()
 
@@ -43,8 +46,8 @@ _BUDGET = DecodingBudget()
 def read_picture(picture: str | Path | bytes, name: str = _STDIN) -> Frame:
     """Return a picture as a frame: upright by its EXIF orientation, alpha laid over white, the first of several.
 
-    `Frame.notes` says where a file holds several pictures, what was taken for white where samples are no bytes, and
-    where nothing can be seen.
+    `Frame.notes` says where a file holds several pictures, what was taken for white where samples are no bytes, where
+    nothing can be seen, and where a JPEG is damaged in part, as far as that can be told.
 
     Args:
         picture: A path, or the bytes of a file.
@@ -58,14 +61,12 @@ def read_picture(picture: str | Path | bytes, name: str = _STDIN) -> Frame:
             raise MediaError("-: standard input was empty; expected the bytes of one picture: cat face.jpg | ... -")
         if not picture:
             raise MediaError(f"{name}: there is nothing in it; expected the bytes of one picture.")
-        pixels, notes = _decode(io.BytesIO(picture), name, len(picture))
-        return Frame(name, 0, 0.0, pixels, notes=notes)
+        return _decode(io.BytesIO(picture), name, len(picture))
     path = Path(picture)
     check_readable(path, "a picture")
     if (size := path.stat().st_size) > MAX_FILE_BYTES:
         raise MediaError(_too_many_bytes(str(picture), size, MAX_FILE_BYTES))
-    pixels, notes = _decode(path, str(picture), size)
-    return Frame(str(picture), 0, 0.0, pixels, notes=notes)
+    return _decode(path, str(picture), size)
 
 
 def read_standard_input() -> Frame:
@@ -118,8 +119,7 @@ def _quiet_open(file: Path | io.BytesIO) -> Image.Image:
         return Image.open(file, formats=formats)
 
 
-def _decode(file: Path | io.BytesIO, name: str, file_bytes: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return RGB pixels and notes."""
+def _decode(file: Path | io.BytesIO, name: str, file_bytes: int) -> Frame:
     with _named_errors(name):
         if absent := lacking(head_of(file)):
             raise MediaError(f"{name}: {absent}")
@@ -127,7 +127,13 @@ def _decode(file: Path | io.BytesIO, name: str, file_bytes: int) -> tuple[np.nda
             if fault := fault_of(image, file_bytes):
                 raise MediaError(f"{name}: {fault}")
             with _BUDGET.reserved(decoding_bytes(image, file_bytes)):
-                return _decode_image(image, file, name)
+                pixels, notes = _decode_image(image, file, name)
+                damaged = image.format in _JPEG and is_damaged_jpeg(_bytes_of(file))
+    return Frame(name, 0, 0.0, pixels, damaged, (*notes, _DAMAGED) if damaged else notes)
+
+
+def _bytes_of(file: Path | io.BytesIO) -> bytes:
+    return file.read_bytes() if isinstance(file, Path) else file.getvalue()
 
 
 @contextmanager

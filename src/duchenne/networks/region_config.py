@@ -139,8 +139,8 @@ class RegionConfig:
         return self.patches * self.patch_layers[-1].channels * self.map_sides()[-1] ** 2
 
 
-PAPER = RegionConfig()
-"""The paper's size; 55,903,260 parameters at its 12 AUs."""
+PAPER = RegionConfig(layout=PatchLayout(margin_px=20))
+"""The paper's size; 55,903,260 parameters at its 12 AUs. The margin is that of a prepared store."""
 
 COMPACT = RegionConfig(
     layout=PatchLayout(side_px=28, reduction=2),

@@ -57,6 +57,11 @@ class View:
             scale for scale in _SCALES if scale == 1 or scale * max(self.side_px, self.cropped_from_px) <= CROP_SIDE_PX
         )
 
+    @property
+    def margin_px(self) -> int:
+        """How much around the 200 x 200 crop windows read, in its pixels."""
+        return 0 if self.layout is None else self.layout.margin_px
+
 
 def grid_points(layout: PatchLayout) -> np.ndarray:
     """Return (49, 2) points of the 200 x 200 crop that hold the uniform grid at the layout's landmarks."""

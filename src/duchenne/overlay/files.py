@@ -8,7 +8,7 @@ of itself that it is an overlay, so that no later run takes it for a source.
 
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
@@ -29,7 +29,7 @@ from duchenne.files.whole_files import FULL_DISK, put_in_place, write_all, write
 from duchenne.media import Frame, Source
 from duchenne.media.own_pictures import OVERLAY_MARK
 from duchenne.overlay.drawing import draw
-from duchenne.overlay.targets import is_moving, overlay_paths
+from duchenne.overlay.targets import is_moving, make_room, overlay_paths
 from duchenne.results import FaceAUs
 from duchenne.results.run_record import RunRecord
 
@@ -48,15 +48,26 @@ class OverlayWriter:
         sources: All sources of the run.
         thresholds: Ticks on the bars, by AU name.
         overwrite: Whether existing files may be replaced.
+        done: Names of sources whose overlay was drawn by an earlier run.
+        goes_on: Whether an earlier run may have drawn pictures of the others, too; one that is as it would be drawn
+            again is kept, any other is named when its turn comes.
 
     Raises:
-        UsageError, OutputError: As `targets.overlay_paths`, before any work.
+        UsageError, OutputError: As `targets.overlay_paths` and `targets.make_room`, before any work.
     """
 
     def __init__(
-        self, target: str | Path, sources: Sequence[Source], thresholds: Mapping[str, float], overwrite: bool = False
+        self,
+        target: str | Path,
+        sources: Sequence[Source],
+        thresholds: Mapping[str, float],
+        overwrite: bool = False,
+        done: Collection[str] = (),
+        goes_on: bool = False,
     ) -> None:
-        self.paths = overlay_paths(Path(target), sources, overwrite)
+        self.paths = overlay_paths(Path(target), sources)
+        left = [source for source in sources if source.name not in done and not (goes_on and not is_moving(source))]
+        make_room(Path(target), [self.paths[source.name] for source in left], overwrite)
         self._overwrite = overwrite
         self._thresholds = dict(thresholds)
         self._video: VideoFile | None = None
@@ -99,6 +110,8 @@ class OverlayWriter:
 def write_picture(path: Path, pixels: Picture, overwrite: bool = True) -> None:
     """Write a picture in the format of its ending, whole or not at all; it says of itself that it is an overlay.
 
+    A file that holds the same already is kept.
+
     Raises:
         OutputError: The disk is full or gone, or a file has appeared there that may not be replaced.
     """
@@ -110,6 +123,8 @@ def write_picture(path: Path, pixels: Picture, overwrite: bool = True) -> None:
     else:
         image.save(packed, "JPEG", quality=_JPEG_QUALITY, subsampling=0, comment=OVERLAY_MARK.encode())
     try:
+        if not overwrite and path.is_file() and path.read_bytes() == packed.getvalue():
+            return
         write_whole(path, packed.getbuffer(), overwrite)
     except OSError as error:
         raise _failed(path, error) from error

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from duchenne.errors import OutputError, UsageError
@@ -17,7 +17,7 @@ def is_moving(source: Source) -> bool:
     return source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)
 
 
-def overlay_paths(target: Path, sources: Sequence[Source], overwrite: bool) -> dict[str, Path]:
+def overlay_paths(target: Path, sources: Sequence[Source]) -> dict[str, Path]:
     """Return the file of each source's overlay, by the name of the source.
 
     One source may have a file of its own kind; otherwise the target is a folder, made if only it is missing, in which
@@ -25,7 +25,7 @@ def overlay_paths(target: Path, sources: Sequence[Source], overwrite: bool) -> d
 
     Raises:
         UsageError: The target's ending does not fit the sources, or a source would be overwritten.
-        OutputError: The folder is missing, or a file is there already and `overwrite` is not set.
+        OutputError: The folder is missing.
     """
     if not target.absolute().parent.is_dir():
         raise OutputError(
@@ -36,10 +36,24 @@ def overlay_paths(target: Path, sources: Sequence[Source], overwrite: bool) -> d
         _check_file(target, sources)
     else:
         paths = _in_folder(target, sources)
-    _check_each(paths, sources, overwrite)
-    if paths and not (target.suffix or target.exists()):
-        _make(target)
+    originals = {Path(source.name).resolve() for source in sources}
+    for path in paths.values():
+        if path.resolve() in originals:
+            raise UsageError(f"{path}: the overlay would replace a source. Name another file or folder.")
     return paths
+
+
+def make_room(target: Path, paths: Iterable[Path], overwrite: bool) -> None:
+    """Make the folder of overlays if only it is missing; refuse to replace files.
+
+    Raises:
+        OutputError: A file is there already and `overwrite` is not set, or the folder cannot be made.
+    """
+    for path in paths:
+        if os.path.lexists(path) and not overwrite:
+            raise OutputError(f"{path}: exists already. Name another file, or say --overwrite to replace it.")
+    if not (target.suffix or target.exists()):
+        _make(target)
 
 
 def _check_file(target: Path, sources: Sequence[Source]) -> None:
@@ -80,15 +94,6 @@ def _name_of(source: Source) -> tuple[str, str]:
     if is_moving(source):
         return path.stem, ".mp4"
     return path.stem, path.suffix.lower() if path.suffix.lower() in PICTURE_ENDINGS else ".png"
-
-
-def _check_each(paths: dict[str, Path], sources: Sequence[Source], overwrite: bool) -> None:
-    originals = {Path(source.name).resolve() for source in sources}
-    for path in paths.values():
-        if path.resolve() in originals:
-            raise UsageError(f"{path}: the overlay would replace a source. Name another file or folder.")
-        if os.path.lexists(path) and not overwrite:
-            raise OutputError(f"{path}: exists already. Name another file, or say --overwrite to replace it.")
 
 
 def _make(folder: Path) -> None:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from duchenne.alignment import AlignedFace
 from duchenne.cropping import Picture
+from duchenne.devices import CPU, Device
 from duchenne.errors import UsageError
 from duchenne.location import LocatedFace
 from duchenne.location.following import steadied
@@ -53,15 +54,19 @@ class AUReader:
         neutral: Whose neutral face belongs to which source; None without them.
         shifts: What the neutral face of each person takes off.
 
+    Args:
+        options: What is asked for.
+        device: Where the network is computed.
+
     Raises:
         UsageError: The options name an AU that the weights do not know, ask for sides that they do not tell apart or
             for thresholds that they do not hold.
         WeightsError: The weights are missing or altered.
     """
 
-    def __init__(self, options: DetectionOptions) -> None:
+    def __init__(self, options: DetectionOptions, device: Device = CPU) -> None:
         self._options = options
-        self._recognizer = AURecognizer(options.weights)
+        self._recognizer = AURecognizer(options.weights, device=device)
         self.path = self._recognizer.path
         self.aus = self._choose_aus()
         self.columns = self._choose_columns()
@@ -89,6 +94,11 @@ class AUReader:
         told.neutral = read_neutral(path)
         told.shifts = neutral_shifts(told.neutral, rule, probability_of)
         return told
+
+    @property
+    def margin_px(self) -> int:
+        """How much around the crop the network reads; faces are aligned with it."""
+        return self._recognizer.layout.margin_px
 
     def recognize(
         self, pixels: Picture, faces: Sequence[LocatedFace], aligned: Sequence[AlignedFace] | None = None

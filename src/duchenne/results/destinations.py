@@ -11,21 +11,14 @@ from typing import Any, Protocol, runtime_checkable
 
 from duchenne.errors import OutputError, UsageError
 from duchenne.files.whole_files import write_whole
-from duchenne.media import Frame, Source
-from duchenne.media.content import content_of
+from duchenne.media import Frame, Source, SourceKind
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
+from duchenne.results.former_results import is_of_run, still_true
 from duchenne.results.result_file import ResultFile
 from duchenne.results.result_names import make_folder, result_paths
-from duchenne.results.result_record import (
-    RunFacts,
-    SourceRecord,
-    is_of_run,
-    make_record,
-    record_or_none,
-    record_path,
-)
-from duchenne.results.run_record import Position, remove_leftovers
+from duchenne.results.result_record import RunFacts, SourceRecord, make_record, record_path
+from duchenne.results.run_record import Position, RunRecord, remove_leftovers
 
 
 @runtime_checkable
@@ -39,6 +32,10 @@ class Destination(Protocol):
     @property
     def state(self) -> Mapping[str, Any] | None:
         """What an interrupted run recorded last, of all sources; None at a fresh start."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether an earlier run of the same has left something, finished or not."""
 
     def begin(self, source: Source) -> Mapping[str, Any] | None:
         """Begin a video; return what an interrupted run recorded last, if that was in its middle."""
@@ -69,6 +66,7 @@ class Nowhere:
     def __init__(self) -> None:
         self.done: dict[str, SourceRecord] = {}
         self.state: Mapping[str, Any] | None = None
+        self.goes_on = False
 
     @property
     def position(self) -> Position | None:
@@ -117,6 +115,7 @@ class OneFile(Nowhere):
         super().__init__()
         self._facts, self._overwrite, self._started = facts, overwrite, datetime.now(UTC)
         fingerprint = {**facts.fingerprint, "sources": names}
+        self.goes_on = RunRecord(path, {}).lies_there()
         self.file = ResultFile.open(path, columns, fingerprint, overwrite=overwrite, restart=restart)
         try:
             self._check_record()
@@ -183,6 +182,8 @@ class FilePerSource(Nowhere):
         overwrite: Whether results that are there may be replaced.
         restart: Throw interrupted results away.
         own: Those of the sources that are to be done; None for all. The names of files rest on all.
+        drawn: Where the overlay of each source goes, by name; None without overlays. A source without its overlay is
+            done again, and a video with one from its beginning.
 
     Raises:
         UsageError: A result is there that is of another run.
@@ -200,6 +201,7 @@ class FilePerSource(Nowhere):
         overwrite: bool,
         restart: bool,
         own: Sequence[Source] | None = None,
+        drawn: Mapping[str, Path] | None = None,
     ) -> None:
         super().__init__()
         if not folder.absolute().parent.is_dir():
@@ -207,9 +209,14 @@ class FilePerSource(Nowhere):
         self._paths = result_paths(folder, sources, ending)
         self._columns, self._facts, self._overwrite, self._restart = columns, facts, overwrite, restart
         self._open: dict[str, OneFile] = {}
-        for source in sources if own is None else own:
+        self._drawn, self._again = drawn, set[str]()
+        own = sources if own is None else own
+        for source in own:
             if (record := self._former(source)) is not None:
                 self.done[source.name] = record
+        left = (source for source in own if source.name not in self.done)
+        begun = next((RunRecord(self._paths[source.name], {}).lies_there() for source in left), False)
+        self.goes_on = bool(self.done) or bool(self._again) or begun
         make_folder(folder)
 
     def begin(self, source: Source) -> Mapping[str, Any] | None:
@@ -248,8 +255,11 @@ class FilePerSource(Nowhere):
         if source.name not in self._open:
             path = self._paths[source.name]
             make_folder(path.parent)
+            overwrite = self._overwrite or source.name in self._again
+            moving = source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)
+            restart = self._restart or (self._drawn is not None and moving)
             self._open[source.name] = OneFile(
-                path, self._columns, self._facts, source.name, overwrite=self._overwrite, restart=self._restart
+                path, self._columns, self._facts, source.name, overwrite=overwrite, restart=restart
             )
         return self._open[source.name]
 
@@ -262,8 +272,11 @@ class FilePerSource(Nowhere):
         path = self._paths[source.name]
         if not os.path.lexists(path):
             return None
-        if (found := _still_true(path, source, self._facts)) is not None:
+        if (found := still_true(path, source, self._facts)) is not None:
             remove_leftovers(path)
+            if found.frames and self._drawn is not None and not self._drawn[source.name].is_file():
+                self._again.add(source.name)
+                return None
             return found
         if self._overwrite:
             return None
@@ -271,19 +284,3 @@ class FilePerSource(Nowhere):
             f"{path}: a result is there, made with other settings or from another content of {source.name}. "
             "Choose another folder, or replace it with --overwrite."
         )
-
-
-def _still_true(path: Path, source: Source, facts: RunFacts) -> SourceRecord | None:
-    """Return what the record of a result says of its one source, if result, source and facts are those it names."""
-    record = record_or_none(record_path(path))
-    if record is None or record.fingerprint != facts.digest or len(record.sources) != 1:
-        return None
-    (told,) = record.sources
-    try:
-        content, written = content_of(Path(source.name)), content_of(path)
-    except OSError:
-        return None
-    if (told["name"], told["sha256"], record.sha256) != (source.name, content.sha256, written.sha256):
-        return None
-    kept = {name: told[name] for name in ("frames", "faces", "problem")}
-    return SourceRecord(source.name, told["kind"], content, **kept, notes=tuple(told["notes"]))

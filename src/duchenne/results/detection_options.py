@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from duchenne.chosen_thresholds import SET_NAMES, ThresholdSetName, check_thresholds
+from duchenne.devices import DeviceName, check_device
 from duchenne.errors import UsageError
 from duchenne.neutral_faces import NeutralFaces
 from duchenne.reliability import Unreliable
@@ -28,6 +29,8 @@ class DetectionOptions:
         smooth: Steady the landmarks of videos over time before action units are read; single pictures stay as they are.
         unreliable: What tables do with the occurrence of AUs that are not `FaceAUs.reliable`: "keep" it, or write 9 for
             it ("blank").
+        device: Where networks are computed: "cpu", "cuda", "coreml", "openvino", "directml"; "auto" for the first of
+            CUDA, DirectML and OpenVINO that is installed and works, else the processor.
     """
 
     aus: tuple[str, ...] | None = None
@@ -38,6 +41,7 @@ class DetectionOptions:
     weights: str | Path | None = None
     smooth: bool = False
     unreliable: Unreliable = "keep"
+    device: DeviceName = "auto"
 
     def __post_init__(self) -> None:
         if isinstance(self.thresholds, Mapping):
@@ -48,12 +52,13 @@ class DetectionOptions:
             raise UsageError(f"The smallest face is {self.min_face_px:g} px; it must be at least 1 px.")
         if self.unreliable not in get_args(Unreliable):
             raise UsageError(f"Unreliable occurrences can be kept or blanked; {self.unreliable!r} is neither.")
+        check_device(self.device)
 
     def __hash__(self) -> int:
         thresholds = self.thresholds
         named = tuple(sorted(thresholds.items())) if isinstance(thresholds, Mapping) else thresholds
         others = (self.largest_face, self.min_face_px, self.sides, self.weights, self.smooth, self.unreliable)
-        return hash((self.aus, named, *others))
+        return hash((self.aus, named, *others, self.device))
 
 
 class ByOptions:

@@ -18,12 +18,13 @@ from typing import Any
 
 import duchenne
 from duchenne.errors import UsageError
+from duchenne.extras.runtimes import installed_runtimes
 from duchenne.files.whole_files import beside
 from duchenne.media.content import Content, content_of
 
 RECORD_SUFFIX = ".json"
 _FORMAT = "duchenne result 1"
-_NUMBERS_REST_ON = ("numpy", "onnxruntime", "pillow", "av")
+_NUMBERS_REST_ON = ("numpy", "pillow", "av")
 HOW_TO_CITE = (
     "Ali, A. M., Alkabbany, I., Farag, A., Bennett, I., & Farag, A. (2017). Facial Action Units Detection Under Pose "
     "Variations Using Deep Regions Learning. International Conference on Affective Computing and Intelligent "
@@ -202,20 +203,6 @@ def read_record(path: Path) -> ResultRecord:
         ) from None
 
 
-def record_or_none(path: Path) -> ResultRecord | None:
-    """Return the record of a result as `read_record`; None where there is none."""
-    try:
-        return read_record(path)
-    except UsageError:
-        return None
-
-
-def is_of_run(path: Path, facts: RunFacts) -> bool:
-    """Return whether a record was written by a run that rests on the same facts."""
-    record = record_or_none(path)
-    return record is not None and record.fingerprint == facts.digest
-
-
 def _check_shape(record: ResultRecord) -> None:
     """Refuse a record whose parts are not of the kinds that other code takes for granted.
 
@@ -236,6 +223,7 @@ def _check_shape(record: ResultRecord) -> None:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages on which numbers rest, those of extras where they are."""
     found = {"python": platform.python_version(), **{name: version(name) for name in _NUMBERS_REST_ON}}
+    found |= installed_runtimes()
     with suppress(PackageNotFoundError):
         found["pi-heif"] = version("pi-heif")
     return found

@@ -18,7 +18,8 @@ class Asked:
     """What a detector was asked for, and what it answers with.
 
     Attributes:
-        options: By the names of `DetectionOptions`, and `neutral`, the path of neutral faces.
+        options: By the names of `DetectionOptions`, the device being the one that was taken; `provider`, its name for
+            ONNX Runtime; `neutral`, the path of neutral faces.
         thresholds: By AU name.
         columns: Of a table of its faces.
         weights: The files in use.

@@ -1,4 +1,4 @@
-"""What of a result can be judged: which faces look away, which regions are hidden, which action units are known."""
+"""What of a result counts: what can be judged, less what is left out."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,31 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool
 
-from duchenne.facs import AU_NAMES, UNKNOWN
-from duchenne.reliability import pose_tested, region_seen
-from duchenne.results.columns import POINTS
+from duchenne.facs import UNKNOWN
 from duchenne.study.exclusion import Exclusion
+from duchenne.study.judgeable import UNJUDGED, can_be_judged, unjudged
 
 if TYPE_CHECKING:
     import pandas as pd
-
-VISIBILITY = tuple(f"v_{number}" for number in POINTS)
-POSE = ("yaw_deg", "pitch_deg")
-
-
-def turned_away(table: "pd.DataFrame") -> Bool[np.ndarray, " n"]:
-    """Return for each row whether the head is turned beyond what was tested; False where a table has no pose."""
-    if not set(POSE) <= set(table):
-        return np.zeros(len(table), bool)
-    yaw, pitch = (table[column].to_numpy(float) for column in POSE)
-    return ~pose_tested(yaw, pitch)
-
-
-def hidden(table: "pd.DataFrame", aus: Sequence[str] = AU_NAMES) -> Bool[np.ndarray, "n a"]:
-    """Return for each row and AU whether its region is hidden; False where a table has no visibility of landmarks."""
-    if not set(VISIBILITY) <= set(table):
-        return np.zeros((len(table), len(aus)), bool)
-    return ~region_seen(aus, table[list(VISIBILITY)].to_numpy(float))
 
 
 def left_out(table: "pd.DataFrame", aus: Sequence[str], exclude: Exclusion | None) -> Bool[np.ndarray, "n a"]:
@@ -65,4 +46,5 @@ def judged(table: "pd.DataFrame", aus: Sequence[str], exclude: Exclusion | None 
     known = np.stack(
         [table[f"{au}_c"].to_numpy() != UNKNOWN if f"{au}_c" in table else np.ones(len(table), bool) for au in aus], 1
     )
-    return known & ~turned_away(table)[:, None] & ~hidden(table, aus) & ~left_out(table, aus, exclude)
+    bits = table[UNJUDGED].to_numpy() if UNJUDGED in table else unjudged(table)
+    return known & np.stack([can_be_judged(bits, au) for au in aus], 1) & ~left_out(table, aus, exclude)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from duchenne.cropping import Picture, cut
 from duchenne.errors import MediaError, OutputError, StudyError
 from duchenne.media import Frame, SourceKind, kind_of, open_video, read_picture
-from duchenne.study.judged import VISIBILITY
+from duchenne.study.judgeable import VISIBILITY
 from duchenne.study.results import BOX, file_name
 
 if TYPE_CHECKING:

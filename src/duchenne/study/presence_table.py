@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from duchenne.study.judged import hidden, turned_away
+from duchenne.study.judgeable import hidden, turned_away
 from duchenne.study.people_table import by_person
 from duchenne.study.results import PERSON
 

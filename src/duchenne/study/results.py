@@ -11,10 +11,13 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from duchenne.errors import StudyError, UsageError
 from duchenne.facs import AU_NAMES, UNKNOWN
 from duchenne.files.csv_rows import check_row_lengths
 from duchenne.results.columns import FRAME_COLUMNS, SIDES
+from duchenne.study.judgeable import TURN, UNJUDGED, VISIBILITY, unjudged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +27,12 @@ POSE = ("yaw_deg", "pitch_deg", "roll_deg")
 BOX = ("left_px", "top_px", "width_px", "height_px")
 PERSON = "person"
 _TYPES = {"source": "category", "person": "category", "frame": "int64", "face_id": "int32", "timestamp_s": "float64"}
+_TYPES[UNJUDGED] = "uint8"
 _WHILE_EMPTY = {"int32": "Int32", "uint8": "UInt8"}
 """Types of whole numbers as long as rows without a face are among them."""
 _JSON_LINES = (".jsonl", ".ndjson")
 _LINES_AT_ONCE = 20_000
+_ROWS_AT_ONCE = 50_000
 _RANGES = {"c": (0.0, 9.0), "p": (0.0, 1.0), "i": (0.0, 5.0)}
 
 
@@ -41,6 +46,7 @@ class Wanted:
         sides: Whether probability and intensity of either side are read, where the file holds them.
         others: Further columns; they must be there.
         lenient: Whether `aus` that the file does not hold are left out, where it holds any of them.
+        judging: Whether the column `unjudged` is made of pose and visibility, where the file holds them.
     """
 
     aus: tuple[str, ...] | None = None
@@ -48,6 +54,7 @@ class Wanted:
     sides: bool = False
     others: tuple[str, ...] = ("confidence", *POSE)
     lenient: bool = False
+    judging: bool = True
 
     def of(self, header: Sequence[str], where: str) -> list[str]:
         """Return the columns to read of a file with this header.
@@ -85,7 +92,8 @@ def read_results(paths: str | Path | Sequence[str | Path], wanted: Wanted | None
 
     Returns:
         `source` (category), `frame`, `timestamp_s` (seconds), `face_id`, `person` (category; where a file has it),
-        `confidence`, `yaw_deg`, `pitch_deg`, `roll_deg`, and `AU01_p` (0-1), `AU01_c` (0, 1, 9), `AU01_i` (0-5), ...
+        `confidence`, `yaw_deg`, `pitch_deg`, `roll_deg`, and `AU01_p` (0-1), `AU01_c` (0, 1, 9), `AU01_i` (0-5), ...;
+        `unjudged`, which says where nothing can be judged (`judged`).
 
     Raises:
         UsageError: No file is named, or an ending is unknown.
@@ -106,6 +114,8 @@ def read_results(paths: str | Path | Sequence[str | Path], wanted: Wanted | None
 def joined_results(tables: "Sequence[pd.DataFrame]", files: Sequence[Path]) -> "pd.DataFrame":
     """Return tables that `read_results` gave, one a file, as one; their categories become those of all.
 
+    Where only some say what cannot be judged, everything can be in the others.
+
     Raises:
         UsageError: There is none.
         StudyError: They hold different columns.
@@ -116,6 +126,8 @@ def joined_results(tables: "Sequence[pd.DataFrame]", files: Sequence[Path]) -> "
         raise UsageError("No result is named. Name one or more files that duchenne detect has written.")
     if len(tables) == 1:
         return tables[0]
+    if any(UNJUDGED in table for table in tables):
+        tables = [table if UNJUDGED in table else table.assign(**{UNJUDGED: np.uint8(0)}) for table in tables]
     _same_columns(tables, files)
     for column in [name for name in ("source", PERSON) if name in tables[0]]:
         together = pd.api.types.union_categoricals([table[column] for table in tables]).categories
@@ -176,31 +188,61 @@ def columns_in(path: Path) -> list[str]:
 
 
 def _faces_of(path: Path, wanted: Wanted) -> "pd.DataFrame":
-    """Return the rows of a file that hold a face."""
-    columns = wanted.of(columns_in(path), str(path))
-    table = _read(path, columns)
+    """Return the rows of a file that hold a face, read a part at a time, since only a part of what is read is kept."""
+    import pandas as pd
+
+    header = columns_in(path)
+    columns = wanted.of(header, str(path))
+    groups = ((UNJUDGED,),) if UNJUDGED in header else (TURN, VISIBILITY)
+    judging = [name for some in groups if wanted.judging and set(some) <= set(header) for name in some]
+    parts = [_faces_in(part, path, columns, judging) for part in _read(path, list(dict.fromkeys([*columns, *judging])))]
+    if not parts:
+        return pd.DataFrame({name: pd.Series(dtype=_type_of(name)) for name in columns})
+    return joined_results(parts, [path] * len(parts)).reset_index(drop=True)
+
+
+def _faces_in(table: "pd.DataFrame", path: Path, columns: list[str], judging: list[str]) -> "pd.DataFrame":
     without = table["face_id"].isna()
     if without.any():
         empty = table[without].drop(columns=list(FRAME_COLUMNS)).isna().all(axis=1)
         table = table.drop(index=empty.index[empty])
-    return _checked(table, path).astype({name: _type_of(name) for name in columns}).reset_index(drop=True)
+    table = _checked(table, path)
+    kept = table[columns].astype({name: _type_of(name) for name in columns})
+    if not judging:
+        return kept
+    return kept.assign(**{UNJUDGED: table[UNJUDGED].astype("uint8") if UNJUDGED in table else unjudged(table)})
 
 
-def _read(path: Path, columns: list[str]) -> "pd.DataFrame":
+def _read(path: Path, columns: list[str]) -> "Iterator[pd.DataFrame]":
+    """Yield parts of a file; their rows are numbered from 0 on."""
     import pandas as pd
 
     types = {name: _WHILE_EMPTY.get(kind := _type_of(name), kind) for name in columns}
     try:
         if path.suffix.lower() == ".csv":
             check_row_lengths(path)
-            return pd.read_csv(path, usecols=columns, dtype=types, encoding="utf-8-sig")[columns]  # type: ignore[arg-type]
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path, columns=columns).astype(types)
-        with pd.read_json(path, lines=True, chunksize=_LINES_AT_ONCE, dtype=False) as chunks:
-            parts = [chunk[columns].astype({name: types[name] for name in columns[1:]}) for chunk in chunks]
-            return pd.concat(parts, ignore_index=True).astype(types)
+            options = {"usecols": columns, "dtype": types, "encoding": "utf-8-sig", "chunksize": _ROWS_AT_ONCE}
+            with pd.read_csv(path, **options) as chunks:  # type: ignore[call-overload]
+                yield from (chunk[columns] for chunk in chunks)
+        elif path.suffix.lower() == ".parquet":
+            yield from _parquet_parts(path, columns, types)
+        else:
+            with pd.read_json(path, lines=True, chunksize=_LINES_AT_ONCE, dtype=False) as chunks:
+                yield from (chunk[columns].astype(types) for chunk in chunks)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StudyError(f"{path} cannot be read ({error}). No cell of a result is empty (docs/columns.md).") from None
+
+
+def _parquet_parts(path: Path, columns: list[str], types: dict[str, str]) -> "Iterator[pd.DataFrame]":
+    import pyarrow.parquet
+
+    before = 0
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
+            part = batch.to_pandas()[columns].astype(types)
+            part.index += before
+            before += len(part)
+            yield part
 
 
 def _type_of(column: str) -> str:

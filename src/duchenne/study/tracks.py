@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from duchenne.facs import UNKNOWN
 from duchenne.study.codings.coding import EVERYBODY, Coding
 from duchenne.study.exclusion import inside, joined
+from duchenne.study.judgeable import UNJUDGED, can_be_judged, unjudged
 from duchenne.study.results import PERSON, aus_of
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class FrameTrack:
         order = np.lexsort((-certain, times))
         first = np.append(True, np.diff(times[order]) > 0)
         self._table, self._rows = table, rows[order[first]]
+        self._unjudged = table[UNJUDGED].to_numpy() if UNJUDGED in table else unjudged(table)
         self.times_s: Moments = times[order[first]]
         self.frame_s = float(np.median(np.diff(self.times_s))) if len(self.times_s) > 1 else 0.0
         self.aus = aus_of(table, "c")
@@ -99,13 +101,14 @@ class FrameTrack:
         return self._table[name].to_numpy()[self._rows] if name in self._table else None
 
     def frames(self, au: str) -> Sampled:
-        """Return what is said of an action unit in each frame."""
+        """Return what is said of an action unit in each frame; nothing where it cannot be judged (`judged`)."""
         calls = self.column(f"{au}_c")
         assert calls is not None, au
+        known = (calls != UNKNOWN) & can_be_judged(self._unjudged[self._rows], au)
         probability, intensity = self.column(f"{au}_p"), self.column(f"{au}_i")
         grade = intensity if intensity is not None else np.full(len(self), np.nan, np.float32)
         score = probability if probability is not None else None if intensity is None else intensity / 5
-        return Sampled(calls != UNKNOWN, calls == 1, grade, score)
+        return Sampled(known, known & (calls == 1), grade, score)
 
     def sample(self, au: str, times_s: Moments, tolerance_s: float) -> Sampled:
         """Return what is said at the beginnings of other frames: by the nearest frame no further than the tolerance."""

@@ -99,6 +99,13 @@ class FaceTracker:
     over the face's side, with a change of size added. A pair that does not look alike is not joined, so that another
     person in the same place is new. A face that fits none gets a new number, counted from 0, so that after a cut faces
     in other places are new. A number is never used twice. Time that goes back ends all tracks.
+    `AUDetector` uses one in each video; this is for boxes of your own loop.
+
+    Example:
+        >>> face = FaceBox(np.array([10.0, 10.0, 80.0, 80.0]), 0.9, np.zeros((5, 2)))
+        >>> tracker = FaceTracker(longest_loss_s=0.5)
+        >>> [tracker.update([face], time_s) for time_s in (0.0, 0.4, 1.2)]  # The last comes too late.
+        [[0], [0], [1]]
 
     Args:
         longest_loss_s: A face that was not seen for longer gets a new number.
@@ -123,6 +130,12 @@ class FaceTracker:
         frame: int = 0,
     ) -> list[int]:
         """Return the number of each face of the next frame, in the order of `faces`.
+
+        Example:
+            >>> near, far = (FaceBox(np.array([x, 0.0, 80.0, 80.0]), 0.9, np.zeros((5, 2))) for x in (0.0, 300.0))
+            >>> tracker = FaceTracker()
+            >>> tracker.update([near, far], 0.0), tracker.update([far, near], 0.04)
+            ([0, 1], [1, 0])
 
         Args:
             faces: That were found.
@@ -170,7 +183,13 @@ class FaceTracker:
         return frozenset(s.frame for t in self._tracks for s in t.sightings if s.look is None)
 
     def recall(self, frame: int, faces: Sequence[FaceBox], looks: Sequence[FaceLook]) -> None:
-        """Take up the looks of the faces of an earlier frame again."""
+        """Take up the looks of the faces of an earlier frame again.
+
+        Example:
+            >>> tracker = FaceTracker.from_dict(FaceTracker().to_dict())
+            >>> [tracker.recall(frame, [], []) for frame in tracker.frames_to_recall]
+            []
+        """
         places = [_place(face) for face in faces]
 
         def again(sighting: _Sighting) -> _Sighting:
@@ -182,7 +201,12 @@ class FaceTracker:
         self._tracks = [replace(t, sightings=tuple(map(again, t.sightings))) for t in self._tracks]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state as plain numbers, to go on later with `from_dict`; of looks only where they were seen."""
+        """Return the state as plain numbers, to go on later with `from_dict`; of looks only where they were seen.
+
+        Example:
+            >>> FaceTracker().to_dict()["next_id"]
+            0
+        """
         tracks = [
             {
                 "face_id": t.face_id,
@@ -203,6 +227,10 @@ class FaceTracker:
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "FaceTracker":
         """Return a tracker that goes on where another was when it wrote `state`.
+
+        Example:
+            >>> FaceTracker.from_dict(FaceTracker(longest_loss_s=2.0).to_dict()).longest_loss_s
+            2.0
 
         Raises:
             UsageError: `state` is not what `to_dict` wrote.

@@ -43,6 +43,7 @@ def train(
     batch: int | None = None,
     seed: int | None = None,
     sampling: SamplingName | None = None,
+    max_faces: int | None = None,
     start: str | Path | None = None,
     freeze: Sequence[str] = (),
     accelerator: str = "auto",
@@ -84,6 +85,7 @@ def train(
         batch: Faces in a step.
         seed: Of every random choice.
         sampling: Each face once an epoch, or faces with rare action units more often.
+        max_faces: Training faces of a classical system at most; more than fit in memory lie in a file in `out`.
         start: What to begin from: a folder of a trained system, a file of duchenne export, or "pretrained".
         freeze: Beginnings of names of parameters that do not learn.
         accelerator: "auto", "cpu", "cuda" or "mps".
@@ -108,6 +110,7 @@ def train(
         batch=batch,
         seed=seed,
         sampling=sampling,
+        max_faces=max_faces,
         freeze=tuple(freeze) or None,
     )
     note = on_note or (lambda _: None)

@@ -19,7 +19,6 @@ from duchenne.networks.baseline_config import (
     NetworkConfig,
 )
 from duchenne.networks.region_config import COMPACT, RegionConfig
-from duchenne.patches import PatchLayout
 from duchenne.training.recipes.as_printed import SUFFIX
 from duchenne.training.recipes.augmentation import LIGHT
 from duchenne.training.recipes.deep import AdamW, DeepRecipe
@@ -28,7 +27,15 @@ from duchenne.training.recipes.named import RECIPES, Recipe
 EXPLAINED = "region-49"
 """Whose patches are silenced for Figure 3."""
 
-_REGION = replace(COMPACT, aus=PAPER_AUS, head="occurrence", shape_width=0, shape_alone=0.0)
+_ALL_49 = tuple(range(1, 50))
+_REGION = replace(
+    COMPACT,
+    layout=replace(COMPACT.layout, margin_px=20),
+    aus=PAPER_AUS,
+    head="occurrence",
+    shape_width=0,
+    shape_alone=0.0,
+)
 _ALEXNET = AlexNetConfig(
     channels=(32, 64, 96, 64, 64), width=256, dropout=0.2, side_px=100, batch_norm=True, first_kernel=5, first_stride=2
 )
@@ -55,7 +62,7 @@ _NETWORKS: dict[str, NetworkConfig] = {
     "toser": FrontalConfig(channels=(16, 32, 64, 64), dropout=0.2),
     "region-grid": replace(_REGION, grid=True),
     "region-shared": replace(_REGION, own_weights=False),
-    "region-49": replace(_REGION, layout=PatchLayout(tuple(range(1, 50)), _REGION.layout.side_px, 2)),
+    "region-49": replace(_REGION, layout=replace(_REGION.layout, landmarks=_ALL_49)),
     "region-unweighted": _REGION,
 }
 _SLOW = dict.fromkeys(
@@ -108,7 +115,7 @@ def _papers(size: ExperimentSize, seed: int) -> dict[str, Recipe]:
         **{name: recipes.get(f"{name}{SUFFIX}", recipes[name]) for name in _NETWORKS if name in recipes},
         "region-grid": recipes["grid"],
         "region-shared": replace(region, network=replace(config, own_weights=False)),
-        "region-49": replace(region, network=replace(config, layout=PatchLayout(tuple(range(1, 50))))),
+        "region-49": replace(region, network=replace(config, layout=replace(config.layout, landmarks=_ALL_49))),
         "region-unweighted": replace(region, skew_power=0.0),
     }
     return {name: replace(recipe, name=name, epochs=size.epochs, seed=seed) for name, recipe in variants.items()}

@@ -14,6 +14,8 @@ from jaxtyping import Float
 from duchenne.evaluation.runs import TrainingRecord
 from duchenne.evaluation.scored_faces import ScoredFaces
 
+_GRADED = ("grade", "predicted_grade")
+
 
 @dataclass(frozen=True)
 class TestedFold:
@@ -38,8 +40,9 @@ def joined(folds: Sequence[TestedFold]) -> TestedFold:
         return folds[0]
     aus = tuple(name for name in folds[0].faces.aus if all(name in fold.faces.aus for fold in folds))
     parts = [_for_aus(fold.faces, aus) for fold in folds]
-    columns = ("score", "truth", "known", "subject", "pose_number")
-    faces = ScoredFaces(aus, *(np.concatenate([getattr(part, column) for part in parts]) for column in columns))
+    columns = ["score", "truth", "known", "subject", "pose_number"]
+    columns += [name for name in _GRADED if all(getattr(part, name) is not None for part in parts)]
+    faces = ScoredFaces(aus, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
     text = " ".join(fold.fingerprint for fold in folds)
     return TestedFold(
         faces, {name: _thresholds(folds, name) for name in aus}, hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -69,6 +72,7 @@ def _for_aus(faces: ScoredFaces, aus: Sequence[str]) -> ScoredFaces:
         score=faces.score[:, places],
         truth=faces.truth[:, places],
         known=faces.known[:, places],
+        **{name: values[:, places] for name in _GRADED if (values := getattr(faces, name)) is not None},
     )
 
 

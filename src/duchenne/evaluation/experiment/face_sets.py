@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from duchenne.datasets.face_store import FaceStore
-from duchenne.datasets.prepare import PrepareOptions, done_frames, prepare
+from duchenne.datasets.preparing.prepare import PrepareOptions, done_frames, prepare
 from duchenne.datasets.recording import Release
 from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
@@ -58,12 +58,16 @@ class Setting:
         train_set: Its train and valid parts are used.
         test_sets: By role; their test parts are used.
         further: Further folds of a cross-validation: a system each, all their scores in one run.
+        systems: Those that take part; empty for all.
+        aus: That they learn; empty for each recipe's own.
     """
 
     name: str
     train_set: FaceSet
     test_sets: Mapping[Role, FaceSet]
     further: tuple["Setting", ...] = ()
+    systems: tuple[str, ...] = ()
+    aus: tuple[str, ...] = ()
 
     @property
     def folds(self) -> tuple["Setting", ...]:
@@ -71,18 +75,22 @@ class Setting:
         return (self, *self.further)
 
 
-def folds_within(name: str, faces: FaceSet, splits: Sequence[Split]) -> Setting:
+def folds_within(
+    name: str, faces: FaceSet, splits: Sequence[Split], role: Role = "within", aus: tuple[str, ...] = ()
+) -> Setting:
     """Return the setting that trains and tests within a set, one fold for each split.
 
     Args:
         name: Of the folders of its systems; the number of the fold is added where there are several.
         faces: The set; its own split is not used.
         splits: At least one.
+        role: Of the runs.
+        aus: That systems learn; empty for each recipe's own.
     """
     folds = []
     for number, split in enumerate(splits, 1):
         part = replace(faces, split=split)
-        folds.append(Setting(name if len(splits) == 1 else f"{name}-fold{number}", part, {"within": part}))
+        folds.append(Setting(name if len(splits) == 1 else f"{name}-fold{number}", part, {role: part}, aus=aus))
     return replace(folds[0], further=tuple(folds[1:]))
 
 

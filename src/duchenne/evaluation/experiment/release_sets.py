@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.preparing.prepare import PrepareOptions
 from duchenne.datasets.splits import make_splits
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
@@ -20,8 +20,11 @@ ABOUT = (
     "BP4D: subjects drawn by seed, 31 of 41 train and validate, 10 are tested on; the paper does not list its "
     "own. FERA 2017: its training set trains and validates, its validation set is tested on. Table 3 is trained "
     "on FERA 2017 without BP4D's test subjects, who are among its training subjects, and tested on these in BP4D. FERA "
-    "2017 has no labels of AU02 and AU24, so Table 3 has none either. Landmarks are the detector's."
+    "2017 has no labels of AU02 and AU24, so Table 3 has none either. Landmarks are the detector's. DISFA: three "
+    "folds, every third subject by name, since DRML's authors do not list theirs; everybody is tested once."
 )
+DISFA_AUS = ("AU01", "AU02", "AU04", "AU06", "AU09", "AU12", "AU25", "AU26")
+"""The eight of DISFA's twelve that DRML's authors report."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Releases:
     Attributes:
         bp4d: Folder of BP4D.
         fera17: Folder of FERA 2017.
+        disfa: Folder of DISFA.
         options: How frames become faces; the paper's sampling by default.
         split_seed: Draws BP4D's test subjects, and who validates.
         split: Of BP4D within the set; one of `splits.SPLITS`. Across sets it is always the holdout.
@@ -38,15 +42,17 @@ class Releases:
 
     bp4d: Path | None = None
     fera17: Path | None = None
+    disfa: Path | None = None
     options: PrepareOptions = field(default_factory=lambda: PrepareOptions(sampling="paper", poses="seven"))
     split_seed: int = 1
     split: str = "holdout"
 
     def __post_init__(self) -> None:
-        if self.bp4d is None and self.fera17 is None:
+        if self.bp4d is None and self.fera17 is None and self.disfa is None:
             raise UsageError(
                 "Real data need a folder: --bp4d DIR gives Table 2, --fera17 DIR Table 4 and Figures 6 and 7, both "
-                "together Table 3 too. docs/datasets.md shows how they must lie on disk."
+                "together Table 3 too, --disfa DIR three folds with F1 and ICC. docs/datasets.md shows how they "
+                "must lie on disk."
             )
 
 
@@ -68,7 +74,16 @@ def release_settings(releases: Releases, folder: Path, workers: int, on_progress
         settings.append(Setting("fera17", fera17, {"poses": fera17}))
         if bp4d is not None:
             settings.append(Setting("fera17-others", without(fera17, bp4d.split.test), {"across": bp4d}))
+    if releases.disfa is not None:
+        store = (_prepared("disfa", releases.disfa, _disfa_options(releases.options), folder, workers, on_progress),)
+        splits = make_splits("three-fold", subjects_of(store), seed)
+        settings.append(folds_within("disfa", FaceSet("DISFA", store, splits[0]), splits, "disfa", DISFA_AUS))
     return settings
+
+
+def _disfa_options(options: PrepareOptions) -> PrepareOptions:
+    """Return the options without what is for the paper's sets alone: its sampling, and poses."""
+    return replace(options, sampling="drml" if options.sampling == "drml" else "all", poses="nine")
 
 
 def about_frames(releases: Releases, folder: Path) -> str:
@@ -79,13 +94,20 @@ def about_frames(releases: Releases, folder: Path) -> str:
         folder: Of the stores.
     """
     options, counts = releases.options, []
-    for name, kind, source in (("BP4D", "bp4d", releases.bp4d), ("FERA 2017", "fera17", releases.fera17)):
+    sources = (
+        ("BP4D", "bp4d", releases.bp4d),
+        ("FERA 2017", "fera17", releases.fera17),
+        ("DISFA", "disfa", releases.disfa),
+    )
+    for name, kind, source in sources:
         if source is not None:
             report = PreparedStore(folder / f"{kind}.store").report
             counts.append(f"{name} {report['kept']} faces of {report['labelled']} frames")
     views = ""
     if releases.fera17 is not None:
         views = f" FERA 2017 trains under {options.poses} poses; its test set is not sampled and has all nine."
+    if releases.disfa is not None and options.sampling == "paper":
+        views += " DISFA has no sampling of the paper, so all of its frames are taken."
     return f"Frames: sampling {options.sampling}, step {options.step}, seed {options.seed}: {', '.join(counts)}.{views}"
 
 

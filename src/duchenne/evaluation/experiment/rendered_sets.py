@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duchenne.datasets.loaders import load
-from duchenne.datasets.prepare import PrepareOptions
+from duchenne.datasets.preparing.prepare import PrepareOptions
 from duchenne.datasets.samplings import Views
 from duchenne.datasets.splits import VALIDATION_PREFIX, make_splits
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_store, subjects_of
@@ -32,8 +32,8 @@ ABOUT = (
     "hard light, the other style (MPFB2's), tones 4-10, ages 30-78; people who train show each face under one of the "
     "nine poses, those of the test set each under all nine. Table 2: trained and tested in-domain. Table 3: trained on "
     "the shifted set, tested in-domain. Table 4: trained and tested on the shifted set. "
-    "Stills do not follow one another, so no chain over time links them: the FERA 2017 baseline has landmark geometry "
-    "alone here."
+    "Stills do not follow one another, so no chain over time links them: in these tables the FERA 2017 baseline has "
+    "landmark geometry alone."
 )
 RENDERED = "pictures rendered"
 _IN_DOMAIN = Person(au_map=MapStyle.ARKIT, tones=(1, 7), ages=(18.0, 45.0))

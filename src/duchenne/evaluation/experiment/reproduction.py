@@ -9,6 +9,7 @@ from duchenne.errors import DuchenneError, EvaluationError, UsageError
 from duchenne.evaluation.experiment.baselines import EXPLAINED, experiment_recipes
 from duchenne.evaluation.experiment.budget import budget_of
 from duchenne.evaluation.experiment.face_sets import Setting
+from duchenne.evaluation.experiment.paper_figures import draw_paper_figures
 from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, about_frames, release_settings
 from duchenne.evaluation.experiment.sizes import ExperimentSize
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
@@ -22,7 +23,6 @@ from duchenne.files.json_note import read_note, write_note
 from duchenne.training.run.device import Precision
 from duchenne.training.systems import load_system
 
-EXPLAINED_FACES = 2000
 NOTE = "experiment.json"
 FORMER_PROTOCOL = {"split": "holdout", "poses": "nine"}
 """Of folders whose note does not say."""
@@ -50,7 +50,7 @@ class Experiment:
         folder: For sets, systems, runs and report.
         seeds: How often every system is trained.
         workers: Processes side by side.
-        roles: Experiments of the paper that are made: within, across, poses.
+        roles: Experiments that are made: within, across and poses of the paper, clips of rendered faces, DISFA.
         command: To be kept in the runs.
         precision: Of networks' layers, as `DeviceConfig` has it.
         poses: Under which poses rendered faces train; of releases, their own options say it.
@@ -60,7 +60,7 @@ class Experiment:
     folder: Path
     seeds: int = 1
     workers: int = 1
-    roles: tuple[Role, ...] = ("within", "across", "poses")
+    roles: tuple[Role, ...] = ("within", "across", "poses", "clips", "disfa")
     command: str = ""
     poses: Views = "seven"
     precision: Precision = "auto"
@@ -98,14 +98,18 @@ def reproduce_rendered(experiment: Experiment, on_progress: ProgressCallback) ->
     Raises:
         DuchenneError: A set cannot be drawn, or the folder cannot be used.
     """
+    from duchenne.evaluation.experiment.rendered_clips import ABOUT as CLIPS
+    from duchenne.evaluation.experiment.rendered_clips import OVER_TIME, clips_setting
     from duchenne.evaluation.experiment.rendered_sets import ABOUT as RENDERED
     from duchenne.evaluation.experiment.rendered_sets import rendered_settings
 
     experiment.claim("rendered", {"poses": experiment.poses})
-    settings = rendered_settings(
-        experiment.size, experiment.folder / "sets", experiment.workers, on_progress, experiment.poses
-    )
-    return run_experiment(experiment, settings, [RENDERED], on_progress)
+    sets, workers = experiment.folder / "sets", experiment.workers
+    settings, about = rendered_settings(experiment.size, sets, workers, on_progress, experiment.poses), [RENDERED]
+    if "clips" in experiment.roles and set(OVER_TIME) & set(experiment_recipes(experiment.size, 0)):
+        settings.append(clips_setting(experiment.size, sets, workers, on_progress))
+        about.append(CLIPS)
+    return run_experiment(experiment, settings, about, on_progress)
 
 
 def reproduce_releases(experiment: Experiment, releases: Releases, on_progress: ProgressCallback) -> Outcome:
@@ -133,7 +137,7 @@ def run_experiment(
     trials = trials_of(experiment, settings)
     failures = run_trials(trials, experiment.workers, on_progress)
     report = experiment.folder / "report"
-    failures += _explain(trials, report, on_progress)
+    failures += [*draw_paper_figures(report), *_explain(trials, report, on_progress)]
     runs = read_runs(experiment.folder / "runs")
     paragraphs = [
         *about,
@@ -164,7 +168,7 @@ def trials_of(experiment: Experiment, settings: Sequence[Setting]) -> list[Trial
         for seed in range(experiment.seeds)
         for recipe in experiment_recipes(experiment.size, seed).values()
         for setting in wanted
-        if setting.test_sets
+        if setting.test_sets and (not setting.systems or recipe.name in setting.systems)
     ]
 
 
@@ -179,7 +183,7 @@ def _explain(trials: Sequence[Trial], report: Path, on_progress: ProgressCallbac
         setting = found[0].setting
         test_set = setting.test_sets.get("poses", setting.train_set)
         faces = test_set.part("test", found[0].recipe.reduction)
-        explain_system(load_system(found[0].system_folder), faces, report, EXPLAINED_FACES)
+        explain_system(load_system(found[0].system_folder), faces, report)
     except DuchenneError as error:
         return [f"Figure 3: {error}".rstrip(".")]
     on_progress(StageProgress("patches silenced", 1, 1))

@@ -26,7 +26,7 @@ from duchenne.measures.intervals import Bootstrap
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.data.checks import teachable
 from duchenne.training.recipes.deep import DeepRecipe
-from duchenne.training.recipes.named import Recipe
+from duchenne.training.recipes.named import Recipe, with_settings
 from duchenne.training.run.device import DeviceConfig, Precision
 from duchenne.training.run.progress import Progress
 from duchenne.training.systems import System, train_system
@@ -115,7 +115,8 @@ def _run_fold(trial: Trial, setting: Setting, on_progress: FractionCallback) -> 
     """Train on one fold and score those whom it tests."""
     train_set, reduction = setting.train_set, trial.recipe.reduction
     train, valid = train_set.part("train", reduction), train_set.part("valid", reduction)
-    recipe, left_out = teachable(trial.recipe, train)
+    asked = with_settings(trial.recipe, setting.aus) if setting.aus else trial.recipe
+    recipe, left_out = teachable(asked, train)
     system, training = _trained(trial, setting, recipe, train, valid, on_progress)
     thresholds = thresholds_on(scored_faces(system.scores(valid), system.aus, valid))
     tested = {}

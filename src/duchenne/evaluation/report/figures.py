@@ -1,5 +1,6 @@
 """Figures 5, 6 and 7 of the report from runs; colours that colour-blind readers tell apart, legible in grey print."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,10 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from PIL import Image
 
+from duchenne.evaluation.relations import relation_distance
 from duchenne.evaluation.report.tables import MEASURE_TITLES, Series
 from duchenne.evaluation.runs import Measure, Run
 from duchenne.poses import KEPT_POSES, yaw_and_pitch_deg
+from duchenne.published import printed_relations
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 """Okabe and Ito's palette, in an order of contrast."""
@@ -18,40 +23,54 @@ YAW_COLOURS = {-40: COLOURS[0], 0: COLOURS[6], 40: COLOURS[1]}
 PITCH_MARKS = {-40: "v", -20: "s", 0: "o"}
 POSE_MEASURES: tuple[Measure, ...] = ("nf1", "napr", "aroc")
 _WIDTH_IN = 7.2
+_COLUMNS = 4
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as PNG (200 dots an inch) and SVG, the same bytes each time."""
+    """Write a figure as PNG (200 dots an inch, 256 colours) and SVG (with text as text), the same bytes each time."""
     FigureCanvasAgg(figure)
     folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=200, metadata={"Software": None})
+    with Image.open(drawn) as picture:
+        picture.convert("RGB").quantize(256).save(folder / f"{name}.png", optimize=True)
     import matplotlib
 
-    with matplotlib.rc_context({"svg.hashsalt": name}):
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
 def relations_figure(run: Run) -> Figure:
-    """Return Figure 5: the relation matrices of labels and calls side by side, with their distance."""
+    """Return Figure 5: the relation matrices of labels and calls side by side, the paper's printed pair above ours."""
     found = run.relations
-    numbers = [str(int(name[2:])) for name in found.aus]
-    figure = Figure(figsize=(_WIDTH_IN, 4.3), layout="constrained")
-    axes = figure.subplots(1, 2)
-    titles = {"labels": found.labels, f"calls of {run.origin.system}": found.calls}
-    for axis, (title, matrix) in zip(axes, titles.items(), strict=True):
-        shown = axis.imshow(np.array(matrix), cmap="PuOr_r", vmin=-1, vmax=1)
-        axis.set(xticks=range(len(numbers)), yticks=range(len(numbers)), xlabel="AU", ylabel="AU", title=title)
-        axis.set_xticklabels(numbers, fontsize=7)
-        axis.set_yticklabels(numbers, fontsize=7)
-        if len(numbers) <= 12:
-            _write_values(axis, np.array(matrix))
+    (printed_aus, labels), (_, calls) = printed_relations("labels"), printed_relations("ours")
+    apart = relation_distance(labels, calls)
+    panels = [
+        (f"printed, BP4D's training labels\ndistance {apart:.4f}", printed_aus, labels),
+        ("printed, calls of the paper's network", printed_aus, calls),
+        (f"labels, {run.origin.data}, {found.faces} faces\ndistance {found.distance:.4f}", found.aus, found.labels),
+        (f"calls of {run.origin.system}", found.aus, found.calls),
+    ]
+    figure = Figure(figsize=(_WIDTH_IN, 7.9), layout="constrained")
+    axes = figure.subplots(2, 2)
+    for axis, (title, aus, matrix) in zip(axes.ravel(), panels, strict=True):
+        shown = _draw_relations(axis, title, aus, np.array(matrix))
     figure.colorbar(
         shown, ax=axes, orientation="horizontal", shrink=0.5, label="Pearson correlation", ticks=[-1, -0.5, 0, 0.5, 1]
     )
-    figure.suptitle(
-        f"Relations among AUs, {run.origin.data}, {found.faces} faces; distance {found.distance:.4f}", fontsize=10
-    )
     return figure
+
+
+def _draw_relations(axis: Axes, title: str, aus: Sequence[str], matrix: np.ndarray) -> AxesImage:
+    numbers = [str(int(name[2:])) for name in aus]
+    shown = axis.imshow(matrix, cmap="PuOr_r", vmin=-1, vmax=1)
+    axis.set(xticks=range(len(numbers)), yticks=range(len(numbers)), xlabel="AU", ylabel="AU")
+    axis.set_title(title, fontsize=9)
+    axis.set_xticklabels(numbers, fontsize=7)
+    axis.set_yticklabels(numbers, fontsize=7)
+    if len(numbers) <= 12:
+        _write_values(axis, matrix)
+    return shown
 
 
 def _write_values(axis: Axes, matrix: np.ndarray) -> None:
@@ -119,30 +138,47 @@ def deviation_figure(series: Series) -> Figure:
 
 
 def by_pose_figure(series: Mapping[str, Sequence[Run]]) -> Figure:
-    """Return the mean AROC of every system in each pose; bars through the marks span the seeds."""
-    figure = Figure(figsize=(_WIDTH_IN, 4.0), layout="constrained")
-    axis = figure.subplots()
+    """Return Figure 6 for systems: the mean AROC in each pose, a panel each; bars span the seeds.
+
+    The grey line in every panel is the first system's.
+    """
     numbers = sorted({number for runs in series.values() for run in runs for number in run.by_pose.poses})
-    for place, (system, runs) in enumerate(series.items()):
-        values = np.array([[run.by_pose.poses[number].mean.curve.aroc for number in numbers] for run in runs], float)
-        x = np.arange(len(numbers)) + (place - (len(series) - 1) / 2) * 0.7 / len(series)
-        middle = values.mean(0)
-        axis.errorbar(
-            x,
-            middle,
-            np.abs(np.stack([middle - values.min(0), values.max(0) - middle])),
-            fmt="os^Dv<>pP*Xhd"[place % 13],
-            color=COLOURS[place % len(COLOURS)],
-            markersize=4,
-            linewidth=0.8,
-            label=system,
-        )
-    angles = [yaw_and_pitch_deg(number) for number in numbers]
-    axis.set_xticks(range(len(numbers)), [f"{n}\n{y}°\n{p}°" for n, (y, p) in zip(numbers, angles, strict=True)])
-    axis.set(xlabel="pose: number, yaw, pitch", ylabel="AROC, mean over AUs")
-    axis.grid(axis="y", linewidth=0.3)
-    figure.legend(loc="outside upper center", ncols=5, fontsize=7)
+    rows = -(-len(series) // _COLUMNS)
+    figure = Figure(figsize=(_WIDTH_IN, 1.55 * rows + 0.8), layout="constrained")
+    axes = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    values = {
+        system: np.array([[run.by_pose.poses[number].mean.curve.aroc for number in numbers] for run in runs], float)
+        for system, runs in series.items()
+    }
+    first = next(iter(values.values())).mean(0)
+    for axis, (system, found) in zip(axes, values.items(), strict=False):
+        axis.plot(range(len(numbers)), first, color="0.7", linewidth=0.9)
+        _draw_poses(axis, numbers, found)
+        axis.set_title(f"{system}: {found.mean():.3f}", fontsize=8)
+    for axis in axes[len(values) :]:
+        axis.axis("off")
+    for axis in axes[: len(values)]:
+        axis.set_xticks(range(len(numbers)), [str(number) for number in numbers])
+        axis.tick_params(labelsize=7, labelbottom=True)
+        axis.grid(axis="y", linewidth=0.3)
+    figure.supylabel("AROC, mean over AUs", fontsize=8)
+    kept = "; open marks: poses that the paper leaves out" if set(numbers) - set(KEPT_POSES) else ""
+    figure.supxlabel(f"pose; blue, black, orange: yaw -40, 0, 40; grey: {next(iter(series))}{kept}", fontsize=8)
     return figure
+
+
+def _draw_poses(axis: Axes, numbers: Sequence[int], found: np.ndarray) -> None:
+    """Draw the mean over seeds in each pose, in the colour of its yaw, with a bar from the least to the most."""
+    middle = found.mean(0)
+    for place, number in enumerate(numbers):
+        yaw, pitch = yaw_and_pitch_deg(number)
+        reach = np.abs(np.array([[middle[place] - found[:, place].min()], [found[:, place].max() - middle[place]]]))
+        colour = YAW_COLOURS[yaw]
+        filled = colour if number in KEPT_POSES else "white"
+        axis.errorbar(
+            [place], [middle[place]], reach, fmt=PITCH_MARKS[pitch], color=colour, markerfacecolor=filled, markersize=4,
+            linewidth=0.8,
+        )  # fmt: skip
 
 
 def _deviation(runs: Sequence[Run], au: str | None, measure: Measure) -> float:

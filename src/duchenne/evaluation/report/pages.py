@@ -14,11 +14,13 @@ from duchenne.evaluation.report.figures import (
     relations_figure,
     save_figure,
 )
+from duchenne.evaluation.report.paper_claims import PatchEffects, read_patch_effects
 from duchenne.evaluation.report.tables import (
     MEASURE_TITLES,
     Series,
     Table,
     by_role,
+    disfa_tables,
     poses_table,
     skew_table,
     system_table,
@@ -27,7 +29,7 @@ from duchenne.evaluation.report.tables import (
 from duchenne.evaluation.runs import Role, Run
 
 REGION, CONVNET = "region", "convnet"
-TABLE_ROLES: tuple[Role, ...] = ("within", "across", "poses")
+TABLE_ROLES: tuple[Role, ...] = ("within", "across", "poses", "clips", "disfa")
 _ABLATIONS = ("-grid", "-shared", "-49", "-unweighted")
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#111}"
@@ -39,10 +41,13 @@ _STYLE = (
     "img{max-width:100%}figcaption{font-size:13px}@media print{.wide{overflow:visible}table{font-size:7px}}"
 )
 CAPTIONS = {
+    "figure1": "Figure 1. A uniform grid loses the parts of a turned face; patches at landmarks follow them.",
+    "figure2": "Figure 2. The region network at the paper's size.",
     "figure3": "Figure 3. Mean change of each AU's score when one patch is silenced, on a rendered face.",
-    "figure5": "Figure 5. Relation matrices of labels and calls.",
+    "figure4": "Figure 4. FERA 2017's nine poses, on a rendered face.",
+    "figure5": "Figure 5. Relation matrices of labels and calls: printed, and ours.",
     "figure6": "Figure 6. Measures by pose and AU.",
-    "figure6_systems": "Figure 6, all systems. Mean AROC by pose; the bars span the seeds.",
+    "figure6_systems": "Figure 6, all systems. Mean AROC by pose, a panel each; the bars span the seeds.",
     "figure7": "Figure 7. Standard deviation over the seven poses.",
 }
 
@@ -61,8 +66,10 @@ def write_report(runs: Iterable[Run], folder: Path, about: Iterable[str] = (), r
     """
     roles = {role: _ordered(series, region) for role, series in by_role(runs).items()}
     if not set(roles) & set(TABLE_ROLES):
-        raise EvaluationError("No run stands for an experiment of the paper: give --role within, across or poses.")
-    tables = tables_of(roles, region)
+        raise EvaluationError(
+            "No run stands for an experiment of the paper: give --role within, across, poses, clips or disfa."
+        )
+    tables = tables_of(roles, region, read_patch_effects(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _draw(roles, folder, region)
@@ -80,9 +87,9 @@ def write_report(runs: Iterable[Run], folder: Path, about: Iterable[str] = (), r
     return [folder / name for name in pages]
 
 
-def tables_of(roles: Mapping[Role, Series], region: str = REGION) -> list[Table]:
-    """Return all tables that the runs give."""
-    found = [claims_table(roles, region)]
+def tables_of(roles: Mapping[Role, Series], region: str = REGION, effects: PatchEffects | None = None) -> list[Table]:
+    """Return all tables that the runs give, and for the claims the significance of patches."""
+    found = [claims_table(roles, region, effects)]
     if {"within", "poses"} & set(roles):
         found.append(skew_table(roles))
     titles: dict[Role, tuple[str, str]] = {
@@ -98,6 +105,8 @@ def tables_of(roles: Mapping[Role, Series], region: str = REGION) -> list[Table]
             found.append(
                 poses_table(f"table4{letter}", f"Table 4{letter}. Mean over seven poses: {title}", measure, main)
             )
+    if "disfa" in roles:
+        found += disfa_tables(roles["disfa"])
     return found + [systems_table(role, roles[role]) for role in TABLE_ROLES if role in roles]
 
 
@@ -132,7 +141,7 @@ def _markdown(tables: Iterable[Table], shown: Iterable[str], about: Iterable[str
 
 
 def _page(tables: Iterable[Table], shown: Iterable[str], about: Iterable[str], folder: Path) -> str:
-    figures = [_embedded(name, (folder / f"{name}.svg").read_bytes()) for name in shown]
+    figures = [_embedded(name, folder) for name in shown]
     parts = [*(f"<p>{html.escape(text)}</p>" for text in about), *(table.html() for table in tables), *figures]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Duchenne: report</title>'
@@ -140,7 +149,10 @@ def _page(tables: Iterable[Table], shown: Iterable[str], about: Iterable[str], f
     )
 
 
-def _embedded(name: str, svg: bytes) -> str:
-    data, caption = base64.b64encode(svg).decode(), html.escape(CAPTIONS[name])
-    source = f"data:image/svg+xml;base64,{data}"
+def _embedded(name: str, folder: Path) -> str:
+    """Return a figure for the page, as drawing or as picture, whichever is smaller."""
+    kinds = {"svg+xml": folder / f"{name}.svg", "png": folder / f"{name}.png"}
+    kind, path = min(kinds.items(), key=lambda found: found[1].stat().st_size if found[1].exists() else float("inf"))
+    data, caption = base64.b64encode(path.read_bytes()).decode(), html.escape(CAPTIONS[name])
+    source = f"data:image/{kind};base64,{data}"
     return f'<figure><img alt="{caption}" src="{source}"><figcaption>{caption}</figcaption></figure>'

@@ -3,7 +3,7 @@
 import csv
 import html
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -205,6 +205,32 @@ def systems_table(role: Role, series: Series) -> Table:
     )
     title = f"All systems, {role}: means over AUs"
     return Table(f"systems_{role}", title, (*heads, "relation distance", "F1, printed (BP4D)"), tuple(rows), notes)
+
+
+def disfa_tables(series: Series) -> list[Table]:
+    """Return F1 at .5 and ICC by AU, a column for each system, means over seeds, as DRML's authors report DISFA."""
+
+    def table(name: str, title: str, read: Callable[[AUScores], float | None], note: str) -> Table:
+        aus = [au for au in AU_NAMES if any(au in run.aus for runs in series.values() for run in runs)]
+        columns = [
+            [mean_of_known([read(run.aus[au]) for run in runs if au in run.aus]) for au in aus]
+            for runs in series.values()
+        ]
+        rows = [(au, *(_number(column[place]) for column in columns)) for place, au in enumerate(aus)]
+        rows.append(("mean", *(_number(mean_of_known(column)) for column in columns)))
+        notes = (_origin(next(iter(series.values()))), note, *_left_out([runs[0] for runs in series.values()]))
+        return Table(name, title, ("AU", *series), tuple(rows), notes)
+
+    graded = "ICC(3,1) of coded intensity and five times the score: these systems learn presence, not strength."
+    return [
+        table(
+            "disfa_f1",
+            "DISFA: F1 at .5",
+            lambda au: None if au.at is None else au.at.half.f1,
+            "A face shows an AU from intensity B on.",
+        ),
+        table("disfa_icc", "DISFA: ICC", lambda au: au.icc, graded),
+    ]
 
 
 def cell(found: Sequence[AUScores] | Sequence[MeanScores], measure: Measure) -> str:

@@ -14,7 +14,8 @@ from duchenne.study.colours import colour_of
 from duchenne.study.cooccurrence import cooccurrence
 from duchenne.study.exclusion import Exclusion
 from duchenne.study.face_map import face_svg, is_dark, shade
-from duchenne.study.judged import judged, left_out, turned_away
+from duchenne.study.judgeable import turned_away
+from duchenne.study.judged import judged, left_out
 from duchenne.study.peaks import Peak, peaks
 from duchenne.study.pictures import cut_faces
 from duchenne.study.presence_table import presence

@@ -10,7 +10,7 @@ from duchenne.errors import OutputError, StudyError
 from duchenne.files.whole_files import write_whole
 from duchenne.results.output_path import check_output_path
 from duchenne.study.exclusion import read_exclusion
-from duchenne.study.judged import VISIBILITY
+from duchenne.study.judgeable import VISIBILITY
 from duchenne.study.people_table import StudyWarning, by_person, with_people
 from duchenne.study.provenance import origin_of
 from duchenne.study.report.page import Study, page

@@ -69,6 +69,7 @@ def description(
         "landmarks": list(config.layout.landmarks),
         "side_px": config.layout.side_px,
         "reduction": config.layout.reduction,
+        "margin_px": config.layout.margin_px,
         "reference_shape": None if reference is None else np.round(reference, 5).tolist(),
         "outputs": list(output_names(network)),
         "neutral": None if neutral is None else {k: np.round(v, 5).tolist() for k, v in vars(neutral).items()},

@@ -46,6 +46,7 @@ def train_au_network(
         "best_step": trained.best_step,
         "validation_score": trained.score,
         "seconds_since_last_start": round(trained.seconds, 1),
+        **({"notes": list(trained.notes)} if trained.notes else {}),
     }
     system = DeepSystem(recipe, trained.network, reference, metadata)
     if trainer.rank == 0:

@@ -1,6 +1,6 @@
 """The descriptors of many faces of a store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,12 +17,10 @@ _BATCH = 64
 
 def described(
     store: FaceStore, rows: Int[np.ndarray, " k"], describe: Describe, on_progress: ProgressCallback
-) -> Float[np.ndarray, "k ..."]:
-    """Return the descriptor of each face, float32."""
+) -> Iterator[Float[np.ndarray, "b ..."]]:
+    """Yield the descriptors of the faces, float32, batch after batch."""
     reader = InputReader(View(points=True), store, None)
-    found: list[np.ndarray] = []
     for start in range(0, len(rows), _BATCH):
         faces, points = reader.plain(rows[start : start + _BATCH]).inputs
-        found += [describe(face, place).astype(np.float32) for face, place in zip(faces, points, strict=True)]
-        on_progress(Progress(len(found), len(rows), remark="describing faces"))
-    return np.stack(found)
+        yield np.stack([describe(face, place).astype(np.float32) for face, place in zip(faces, points, strict=True)])
+        on_progress(Progress(min(start + _BATCH, len(rows)), len(rows), remark="describing faces"))

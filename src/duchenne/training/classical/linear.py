@@ -23,7 +23,7 @@ class Task:
         known: Where that holds.
     """
 
-    features: Features
+    features: Float[np.ndarray, "n ..."]
     occurrence: Marks
     known: Marks
 
@@ -59,6 +59,12 @@ def svm_scores(
 ) -> Float[np.ndarray, "n a"]:
     """Return the sigmoid of the distance to the plane: a score in 0-1, not a probability."""
     return expit(features @ weights.T + offsets)
+
+
+def choose_by_area(scores: Float[np.ndarray, "c n a"], valid: Task) -> list[int]:
+    """Return for each AU which of c scores has the largest area under the ROC on validation; of equals the first."""
+    areas = [[_area(score[:, au], valid, au) for score in scores] for au in range(scores.shape[2])]
+    return [int(np.argmax(row)) for row in areas]
 
 
 def _area(score: np.ndarray, valid: Task, column: int) -> float:

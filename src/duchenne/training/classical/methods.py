@@ -1,6 +1,6 @@
 """What each classical system describes, learns and scores with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,12 @@ from sklearn.decomposition import PCA
 from duchenne.datasets.face_store import FaceStore
 from duchenne.training.classical.chain import chain_probabilities, chains, fit_chain, geometry, videos_of
 from duchenne.training.classical.descriptors import gradient_histograms, pattern_histograms
+from duchenne.training.classical.feature_files import lies_in_a_file, parts_of
 from duchenne.training.classical.features import described
 from duchenne.training.classical.joint import fit_group_logistic, fit_pairs, marginals
 from duchenne.training.classical.linear import Task, fit_svms, scaling, svm_scores
 from duchenne.training.classical.patch_choice import choose_patches
+from duchenne.training.classical.svm_by_parts import fit_svms_by_parts, scaling_by_parts
 from duchenne.training.recipes.classical import Chain, Joint, PatchChoice, Svm
 from duchenne.training.run.progress import ProgressCallback
 
@@ -45,27 +47,27 @@ class Method:
     """A classical system's three parts.
 
     Attributes:
-        describe: (store, rows, on_progress) -> features.
+        describe: (store, rows, on_progress) -> features, batch after batch.
         fit: (settings, training faces, validation faces, seed) -> what was learned.
         score: (settings, what was learned, features, store) -> (n, a) in 0-1.
     """
 
-    describe: Callable[[FaceStore, np.ndarray, ProgressCallback], np.ndarray]
+    describe: Callable[[FaceStore, np.ndarray, ProgressCallback], Iterator[np.ndarray]]
     fit: Callable[[Any, Learning, Learning, int], Arrays]
     score: Callable[[Any, Arrays, np.ndarray, FaceStore], np.ndarray]
 
 
-def _gradients(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> np.ndarray:
+def _gradients(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> Iterator[np.ndarray]:
     return described(store, rows, gradient_histograms, on_progress)
 
 
-def _patterns(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> np.ndarray:
+def _patterns(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> Iterator[np.ndarray]:
     return described(store, rows, lambda face, _: np.sqrt(pattern_histograms(face)), on_progress)
 
 
-def _geometry(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> np.ndarray:
+def _geometry(store: FaceStore, rows: np.ndarray, on_progress: ProgressCallback) -> Iterator[np.ndarray]:
     points = np.asarray(store.points[rows])[..., :2].astype(float)
-    return geometry(points, videos_of(store)[rows], np.asarray(store.frame[rows])).astype(np.float32)
+    yield geometry(points, videos_of(store)[rows], np.asarray(store.frame[rows])).astype(np.float32)
 
 
 def _task(faces: Learning, features: np.ndarray) -> Task:
@@ -73,10 +75,22 @@ def _task(faces: Learning, features: np.ndarray) -> Task:
 
 
 def _fit_svm(settings: Svm | PatchChoice, train: Learning, valid: Learning, seed: int) -> Arrays:
+    if lies_in_a_file(train.features):
+        return _fit_svm_by_parts(settings, train, valid, scaling_by_parts(train.features))
     flat, other = _flat(train.features), _flat(valid.features)
     mean, spread = scaling(flat)
     weights, offsets = fit_svms(
         _task(train, (flat - mean) / spread), _task(valid, (other - mean) / spread), settings.penalties, seed
+    )
+    return {"mean": mean, "spread": spread, "weights": weights, "offsets": offsets}
+
+
+def _fit_svm_by_parts(
+    settings: Svm | PatchChoice, train: Learning, valid: Learning, scale: tuple[np.ndarray, np.ndarray]
+) -> Arrays:
+    mean, spread = scale
+    weights, offsets = fit_svms_by_parts(
+        _task(train, train.features), _task(valid, valid.features), mean, spread, settings.penalties
     )
     return {"mean": mean, "spread": spread, "weights": weights, "offsets": offsets}
 
@@ -88,8 +102,18 @@ def _score_svm(settings: Svm, learned: Arrays, features: np.ndarray, store: Face
 
 def _fit_choice(settings: PatchChoice, train: Learning, valid: Learning, seed: int) -> Arrays:
     chosen = choose_patches(train.features, train.occurrence, train.known, settings.strength, settings.components, seed)
+    if lies_in_a_file(train.features):
+        return {"patches": chosen, **_fit_kept_patches(settings, train, valid, chosen)}
     kept, others = (replace(faces, features=faces.features[:, chosen]) for faces in (train, valid))
     return {"patches": chosen, **_fit_svm(settings, kept, others, seed)}
+
+
+def _fit_kept_patches(settings: PatchChoice, train: Learning, valid: Learning, chosen: np.ndarray) -> Arrays:
+    """Return what SVMs learn of some patches; the others' features are divided by infinity and so say nothing."""
+    mean, spread = scaling_by_parts(train.features)
+    kept = np.repeat(np.isin(np.arange(train.features.shape[1]), chosen), train.features.shape[2])
+    learned = _fit_svm_by_parts(settings, train, valid, (mean, np.where(kept, spread, np.inf).astype(np.float32)))
+    return {name: values[..., kept] if name != "offsets" else values for name, values in learned.items()}
 
 
 def _score_choice(settings: PatchChoice, learned: Arrays, features: np.ndarray, store: FaceStore) -> np.ndarray:
@@ -98,7 +122,8 @@ def _score_choice(settings: PatchChoice, learned: Arrays, features: np.ndarray, 
 
 def _fit_joint(settings: Joint, train: Learning, valid: Learning, seed: int) -> Arrays:
     size = settings.components
-    bases = [PCA(size, random_state=seed).fit(train.features[:, patch]) for patch in range(train.features.shape[1])]
+    patches = (train.features[:, patch].astype(np.float32) for patch in range(train.features.shape[1]))
+    bases = [PCA(size, random_state=seed).fit(features) for features in patches]
     learned: Arrays = {
         "centre": np.stack([basis.mean_ for basis in bases]),
         "basis": np.stack([_whitening(basis) for basis in bases]),
@@ -121,8 +146,13 @@ def _score_joint(settings: Joint, learned: Arrays, features: np.ndarray, store: 
 
 
 def _projected(learned: Arrays, features: np.ndarray) -> np.ndarray:
-    parts = np.einsum("npf,pkf->npk", features - learned["centre"], learned["basis"])
-    return parts.reshape(len(parts), -1).astype(float)
+    if not lies_in_a_file(features):
+        parts = np.einsum("npf,pkf->npk", features - learned["centre"], learned["basis"])
+        return parts.reshape(len(parts), -1).astype(float)
+    found = np.empty((len(features), learned["basis"].shape[0] * learned["basis"].shape[1]), np.float32)
+    for rows in parts_of(len(features)):
+        found[rows] = _projected(learned, np.array(features[rows], np.float32))
+    return found
 
 
 def _fit_chain(settings: Chain, train: Learning, valid: Learning, seed: int) -> Arrays:

@@ -39,7 +39,7 @@ def choose_patches(
         seed: Of the faces looked at.
     """
     rows = np.random.default_rng(seed).permutation(len(features))[:_CHOICE_FACES]
-    parts = principal_parts(features[rows], components, seed)
+    parts = principal_parts(features[rows].astype(np.float32), components, seed)
     patches, width = parts.shape[1:]
     aus = occurrence.shape[1]
     blocks, goals = [], []

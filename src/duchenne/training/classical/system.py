@@ -12,6 +12,7 @@ from duchenne.datasets.face_store import FaceStore
 from duchenne.errors import TrainingError
 from duchenne.facs import au_columns
 from duchenne.training.classical.chain import videos_of
+from duchenne.training.classical.feature_files import FeatureRoom, parts_of
 from duchenne.training.classical.methods import METHODS, Arrays, Learning
 from duchenne.training.data.checks import require_trainable
 from duchenne.training.data.learnt_people import KEY as PEOPLE
@@ -58,9 +59,11 @@ class ClassicalSystem:
         """Return a score between 0 and 1 of each AU in each face."""
         if not len(store):
             return np.zeros((0, len(self.aus)))
-        method = METHODS[type(self.recipe.method)]
-        features = method.describe(store, np.arange(len(store)), silent)
-        return method.score(self.recipe.method, self.arrays, features, store)
+        method, settings, every = METHODS[type(self.recipe.method)], self.recipe.method, np.arange(len(store))
+        if isinstance(settings, Chain):  # Frames are read in their order, all of a video at once.
+            return method.score(settings, self.arrays, np.concatenate([*method.describe(store, every, silent)]), store)
+        parts = (np.concatenate([*method.describe(store, every[rows], silent)]) for rows in parts_of(len(store)))
+        return np.concatenate([method.score(settings, self.arrays, features, store) for features in parts])
 
     def save(self, folder: Path) -> None:
         """Write the system into the folder."""
@@ -84,13 +87,12 @@ def fit_classical(
             raise TrainingError(f"{folder} holds a system of another recipe or other data. Name another folder.")
         return system
     rows = _rows(recipe, train)
-    method = METHODS[type(recipe.method)]
-    every = np.arange(len(valid))
-    learning = _learning(method.describe(train, rows, on_progress), train, rows, recipe)
-    checking = _learning(method.describe(valid, every, on_progress), valid, every, recipe)
     timeless = isinstance(recipe.method, Chain) and not train.in_time.any()
-    on_progress(Progress(0, 1, remark=f"fitting{NO_TIME if timeless else ''}"))
-    arrays = method.fit(recipe.method, learning, checking, recipe.seed)
+    room = FeatureRoom(folder)
+    try:
+        arrays = _fitted(recipe, train, valid, room, on_progress, NO_TIME if timeless else "")
+    finally:
+        room.clear()
     metadata = {
         "identity": identity,
         "data": train.fingerprint,
@@ -103,6 +105,23 @@ def fit_classical(
     system = ClassicalSystem(recipe, arrays, metadata)
     system.save(folder)
     return system
+
+
+def _fitted(
+    recipe: ClassicalRecipe,
+    train: FaceStore,
+    valid: FaceStore,
+    room: FeatureRoom,
+    on_progress: ProgressCallback,
+    note: str,
+) -> Arrays:
+    method, rows, every = METHODS[type(recipe.method)], _rows(recipe, train), np.arange(len(valid))
+    described = room.keep(method.describe(train, rows, on_progress), len(rows), "train")
+    learning = _learning(described, train, rows, recipe)
+    checked = room.keep(method.describe(valid, every, on_progress), len(every), "valid")
+    checking = _learning(checked, valid, every, recipe)
+    on_progress(Progress(0, 1, remark=f"fitting{note}"))
+    return method.fit(recipe.method, learning, checking, recipe.seed)
 
 
 def load_classical(folder: Path) -> ClassicalSystem:

@@ -47,6 +47,7 @@ def change(
     *,
     grey: bool,
     rng: np.random.Generator,
+    margin_px: int = 0,
 ) -> ChangedFace:
     """Return a face changed at random, and aligned again by its moved points.
 
@@ -58,6 +59,7 @@ def change(
         config: How much of what.
         grey: Whether colours are mixed to one channel.
         rng: Source of every random choice.
+        margin_px: How much around the 200 x 200 crop is kept, in its pixels.
     """
     mirrored = bool(rng.random() < config.mirror)
     if mirrored:
@@ -67,7 +69,7 @@ def change(
     if mirrored:
         # Flipping the transform instead of the pixels saves a copy of them.
         crop_from_stored = np.array([[-1.0, 0, CROP_SIDE_PX], [0, 1, 0], [0, 0, 1]]) @ crop_from_stored
-    pixels, found = realign(stored, found, reduction, crop_from_stored)
+    pixels, found = realign(stored, found, reduction, crop_from_stored, margin_px)
     return ChangedFace(degrade(relight(pixels, config, rng), config, rng), found, mirrored)
 
 
@@ -147,16 +149,19 @@ def tint(
 
 
 def realign(
-    crop: Crop, points: Points, reduction: int, crop_from_stored: Transform
+    crop: Crop, points: Points, reduction: int, crop_from_stored: Transform, margin_px: int = 0
 ) -> tuple[UInt8[np.ndarray, "t t c"], Points]:
     """Return the face aligned by these points, at the scale of the layout, and the points in its 200 x 200 pixels.
+
+    With a margin, the face reaches so many of these pixels beyond on each side; what the stored crop lacks is black.
 
     Raises:
         LandmarkError: As `alignment.crop_transform`.
     """
     new_from_old = crop_transform(points[:, :2])
-    small_from_stored = np.diag([1 / reduction, 1 / reduction, 1.0]) @ new_from_old @ crop_from_stored
-    side = CROP_SIDE_PX // reduction
+    wide_from_stored = shift(margin_px, margin_px) @ new_from_old @ crop_from_stored
+    small_from_stored = np.diag([1 / reduction, 1 / reduction, 1.0]) @ wide_from_stored
+    side = (CROP_SIDE_PX + 2 * margin_px) // reduction
     warped = cv2.warpAffine(crop, _between_pixel_centres(small_from_stored)[:2], (side, side), flags=cv2.INTER_LINEAR)
     depth = points[:, 2] * scale_of(new_from_old)
     return warped.reshape(side, side, -1), np.column_stack([transform_points(new_from_old, points[:, :2]), depth])

@@ -60,7 +60,7 @@ class InputReader:
         """Return faces changed at random, each by its own generator."""
         view, stored = self.view, self.store.crop_from_stored
         faces = [
-            change(crop, p, stored, view.reduction, config, grey=view.grey, rng=rng)
+            change(crop, p, stored, view.reduction, config, grey=view.grey, rng=rng, margin_px=view.margin_px)
             for (crop, p), rng in zip(self._faces(rows, points), rngs, strict=True)
         ]
         return self._inputs(faces, [rng.random(2) for rng in rngs] if view.cropped_from_px else None)
@@ -70,7 +70,8 @@ class InputReader:
         return list(zip(self.store.crops(rows), chosen, strict=True))
 
     def _plain(self, crop: np.ndarray, points: np.ndarray) -> ChangedFace:
-        return ChangedFace(*realign(crop, points, self.view.reduction, self.store.crop_from_stored))
+        view, stored = self.view, self.store.crop_from_stored
+        return ChangedFace(*realign(crop, points, view.reduction, stored, view.margin_px))
 
     def _inputs(self, faces: list[ChangedFace], places: list[np.ndarray] | None = None) -> FaceInputs:
         view = self.view

@@ -60,10 +60,10 @@ class CanvasBatches:
 
     @property
     def hash(self) -> str:
-        """What a checkpoint must agree with: faces and shares, and the backgrounds' number and size."""
-        backgrounds = open_rows(self.backgrounds)
-        labels = hash_of_files(part.with_suffix(".npz") for part in self.parts)
-        return identity_of(labels, list(self.shares), list(backgrounds.shape))
+        """What a checkpoint must agree with: faces with their pictures, shares, and backgrounds."""
+        endings = (".npz", ".pictures.npy")
+        faces = hash_of_files(part.with_suffix(ending) for part in self.parts for ending in endings)
+        return identity_of(faces, list(self.shares), hash_of_files([self.backgrounds]))
 
 
 def face_detector_task(recipe: FaceDetectorRecipe, batches: CanvasBatches, start: Path | None = None) -> Task:

@@ -114,7 +114,7 @@ def fit_landmarks(
     recipe = options.recipe
     trainer = Trainer(options.work, options.device, on_progress, recipe.bf16)
     files = [*parts.real, *parts.rendered, *parts.empty, *parts.watched]
-    data = hash_of_files(part.with_suffix(".npz") for part in files)
+    data = hash_of_files(part.with_suffix(ending) for part in files for ending in (".npz", ".npy"))
     batches = LandmarkBatches(_pool(parts.real), _pool(parts.rendered), _pool(parts.empty), recipe)
     task = landmarker_task(recipe, batches, _pool(parts.watched), data, options.start)
     network = cast(LandmarkerNetwork, trainer.train(task).network.cpu())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from duchenne.errors import UsageError
 from duchenne.facs import PAPER_AUS
 
 
@@ -78,6 +79,10 @@ class ClassicalRecipe:
     aus: tuple[str, ...] = PAPER_AUS
     max_faces: int = 20_000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_faces < 1:
+            raise UsageError(f"A system needs at least one training face; got max_faces {self.max_faces}.")
 
     @property
     def reduction(self) -> int:

@@ -18,7 +18,7 @@ from duchenne.networks.baseline_config import (
     EacVggConfig,
     FrontalConfig,
 )
-from duchenne.networks.region_config import COMPACT, PatchLayer, RegionConfig
+from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
 from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.patches import PatchLayout
 from duchenne.training.recipes.as_printed import AS_PRINTED
@@ -28,7 +28,7 @@ from duchenne.training.recipes.deep import Adadelta, AdamW, DeepRecipe, Sgd
 
 Recipe = DeepRecipe | ClassicalRecipe
 
-_PAPER = RegionConfig(aus=PAPER_AUS)
+_PAPER = replace(PAPER, aus=PAPER_AUS)
 _IN_ORDER: tuple[Recipe, ...] = (
     DeepRecipe(
         "paper",
@@ -65,7 +65,7 @@ _IN_ORDER: tuple[Recipe, ...] = (
     DeepRecipe(
         "grid",
         "The paper's network with its patches on a uniform grid instead of the landmarks.",
-        RegionConfig(aus=PAPER_AUS, grid=True),
+        replace(_PAPER, grid=True),
         Adadelta(),
         augmentation=NONE,
     ),

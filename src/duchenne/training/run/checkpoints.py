@@ -120,7 +120,8 @@ def hash_of_files(paths: Iterable[Path]) -> str:
     """Return a hash of what some files hold, in this order."""
     found = hashlib.sha256()
     for path in paths:
-        found.update(hashlib.sha256(path.read_bytes()).digest())
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
     return found.hexdigest()
 
 

@@ -17,6 +17,7 @@ class Progress:
         per_s: Pictures in a second.
         left_s: Seconds to the last step, at this rate.
         remark: What is being done, where it is not a step.
+        note: What is to be known of the result; told once.
     """
 
     step: int
@@ -26,6 +27,7 @@ class Progress:
     per_s: float | None = None
     left_s: float | None = None
     remark: str = ""
+    note: str = ""
 
 
 ProgressCallback = Callable[[Progress], None]

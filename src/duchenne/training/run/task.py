@@ -86,6 +86,7 @@ class Trained:
         best_step: Step of the best validation; 0 without one.
         score: Of the validation that the weights come from; None without one.
         seconds: Since the run was last started.
+        notes: What had changed when it went on after a stop.
     """
 
     network: nn.Module
@@ -93,3 +94,4 @@ class Trained:
     best_step: int
     score: float | None
     seconds: float
+    notes: tuple[str, ...] = ()

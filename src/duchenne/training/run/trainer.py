@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import reduce
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from duchenne.training.run.memory import keep_freed_memory
 from duchenne.training.run.prefetch import drawn_ahead
 from duchenne.training.run.progress import Progress, ProgressCallback, silent
 from duchenne.training.run.task import Batch, Task, Trained
+from duchenne.training.run.versions import numbers_rest_on, other_versions
 
 CHECKPOINT_FILE, BEST_FILE = "checkpoint.safetensors", "best.safetensors"
 _REPORT_EVERY_S = 1.0
@@ -111,6 +112,7 @@ class _State:
         best_step: Its step.
         score: Of the last validation.
         smooth: Running mean of the loss.
+        notes: What has changed at its stops.
     """
 
     step: int = 0
@@ -118,6 +120,7 @@ class _State:
     best_step: int = 0
     score: float | None = None
     smooth: float | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 class _Run:
@@ -148,7 +151,9 @@ class _Run:
             self.fabric.barrier()  # until the first process has written it
             self.evaluated.load_state_dict(read_tensors(self.trainer.folder / BEST_FILE)[0])
         score = state.best if task.patience else state.score
-        return Trained(self.evaluated.eval(), state.step, state.best_step, score, time.monotonic() - start_s)
+        return Trained(
+            self.evaluated.eval(), state.step, state.best_step, score, time.monotonic() - start_s, tuple(state.notes)
+        )
 
     def _make_steps(self, log: Logbook, start_s: float) -> None:
         task, state = self.task, self.state
@@ -254,6 +259,7 @@ class _Run:
             "schedule": None if self.task.schedule is None else self.task.schedule.state_dict(),
             "threads": torch.get_num_threads(),
             "commit": commit(),
+            "versions": numbers_rest_on(),
         }
         write_tensors(self.trainer.folder / CHECKPOINT_FILE, tensors, metadata)
 
@@ -278,6 +284,10 @@ class _Run:
         if self.task.schedule is not None:
             self.task.schedule.load_state_dict(metadata["schedule"])
         self.state = _State(**metadata["state"])
+        if changed := other_versions(metadata.get("versions", {})):
+            note = f"{changed} since step {self.state.step}: other weights than those of a run without the stop"
+            self.state.notes = [*self.state.notes, note]
+            self.trainer.on_progress(Progress(self.state.step, self.task.steps, note=note))
         if not self.trainer.device.threads:  # sums over another number of threads round otherwise
             torch.set_num_threads(metadata["threads"])
 

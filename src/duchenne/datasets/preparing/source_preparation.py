@@ -12,7 +12,7 @@ DataName = Literal["bp4d", "fera17", "disfa", "disfa+", "ck+", "stills", "generi
 PartName = Literal["teach", "choose", "judge"]
 LandmarksName = Literal["detector", "exact"]
 PosesName = Literal["seven", "nine"]
-SamplingName = Literal["all", "paper", "drml"]
+SamplingName = Literal["all", "paper", "rare-first", "drml"]
 OnFrames = Callable[[int, int], None]
 """Told how many frames are done, and of how many."""
 
@@ -27,6 +27,7 @@ class PreparedFaces:
         kept: Faces.
         lost: Frames that gave no face, by reason.
         problems: What could not be used of the sources, in words.
+        notes: How pictures were read, where that is to be known: the first of several, pixels not square, damage.
         report: All that STORE/report.json holds: also by subject and by pose.
     """
 
@@ -35,6 +36,7 @@ class PreparedFaces:
     kept: int
     lost: Mapping[str, int]
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
     report: Mapping[str, Any]
 
 
@@ -96,8 +98,8 @@ def prepare(
     with extras_named():
         from duchenne.datasets.loaders import load_all
         from duchenne.datasets.person_split import Part
-        from duchenne.datasets.prepare import PrepareOptions, done_frames
-        from duchenne.datasets.prepare import prepare as prepare_store
+        from duchenne.datasets.preparing.prepare import PrepareOptions, done_frames
+        from duchenne.datasets.preparing.prepare import prepare as prepare_store
 
         options = PrepareOptions(landmarks, sampling, step, seed, prefix, poses)
         releases = load_all(sources, data, None if part is None else Part(part))
@@ -112,4 +114,5 @@ def prepare(
 
         report = prepare_store(releases, folder, options, workers=workers, restart=restart, on_frames=advance)
     problems = tuple(f"{one['where']}: {one['what']}" for one in report["problems"] if one["severe"])
-    return PreparedFaces(folder, report["labelled"], report["kept"], report["lost"], problems, report)
+    notes = tuple(f"{one['note']} ({one['count']} times)" for one in report.get("notes", ()))
+    return PreparedFaces(folder, report["labelled"], report["kept"], report["lost"], problems, notes, report)

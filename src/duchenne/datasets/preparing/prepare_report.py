@@ -1,16 +1,17 @@
 """What became of the frames of a preparation: kept, or skipped and why; by subject, by pose, by both."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from duchenne.datasets.recording import Problem, Recording, Release, SkipReason
+from duchenne.datasets.recording import Notes, Problem, Recording, Release, SkipReason
 
 Row = dict[str, Any]
 _UNREAD = (SkipReason.MISSING, SkipReason.BROKEN, SkipReason.BREAKS_OFF, SkipReason.BEYOND)
 
 
-def row_of(recording: Recording, prefix: str, kept: int, skipped: Sequence[SkipReason]) -> Row:
+def row_of(recording: Recording, prefix: str, kept: int, skipped: Sequence[SkipReason], notes: Notes) -> Row:
     """Return the counts of one recording, as JSON holds them."""
     return {
         "subject": prefix + recording.subject,
@@ -19,6 +20,7 @@ def row_of(recording: Recording, prefix: str, kept: int, skipped: Sequence[SkipR
         "labelled": len(recording),
         "kept": kept,
         "lost": {reason.value: skipped.count(reason) for reason in SkipReason if reason in skipped},
+        "notes": dict(notes),
     }
 
 
@@ -32,7 +34,12 @@ def make_report(rows: Sequence[Row], releases: Sequence[Release]) -> dict[str, A
     problems = [{"data": release.name, **asdict(problem)} for release in releases for problem in release.problems]
     problems += [asdict(problem) for row in rows for problem in _unread(row)]
     report = {**_totals(rows), "by_pose": _grouped(rows, "pose_number"), "by_subject": _grouped(rows, "subject")}
-    return {**report, "by_subject_and_pose": _grouped(rows, "subject", "pose_number"), "problems": problems}
+    notes: Notes = Counter()
+    for row in rows:
+        notes.update(row.get("notes", {}))
+    told = [{"note": note, "count": count} for note, count in sorted(notes.items())]
+    by_both = _grouped(rows, "subject", "pose_number")
+    return {**report, "by_subject_and_pose": by_both, "problems": problems, "notes": told}
 
 
 def _unread(row: Row) -> Iterator[Problem]:

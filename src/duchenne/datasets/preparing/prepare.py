@@ -8,6 +8,7 @@ import hashlib
 import json
 import multiprocessing
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from duchenne.datasets.preparation import LANDMARK_SOURCES, PreparedFace, into_crop, prepare_recording
-from duchenne.datasets.prepare_report import make_report, row_of
-from duchenne.datasets.recording import Recording, Release
+from duchenne.datasets.picture_files import check_unchanged, contents_of
+from duchenne.datasets.preparing.preparation import LANDMARK_SOURCES, PreparedFace, into_crop, prepare_recording
+from duchenne.datasets.preparing.prepare_report import make_report, row_of
+from duchenne.datasets.recording import Notes, Recording, Release
 from duchenne.datasets.samplings import SAMPLINGS, Views, sample_frames
 from duchenne.datasets.splits import VALIDATION_PREFIX
 from duchenne.datasets.store import read_store_json
@@ -39,6 +41,8 @@ from duchenne.workers import end_with_parent
 
 BATCH_FRAMES = 250
 PLAN_NAME = "plan.json"
+_SHARD_FORMAT = 2
+"""Of what shards tell of their sources; an unfinished preparation of another format is not continued."""
 Progress = Callable[[int], None]
 
 
@@ -174,7 +178,7 @@ def _claim(folder: Path, plan: dict[str, Any], batches: int, restart: bool) -> b
         shutil.rmtree(shards, ignore_errors=True)
         for path in [whole, *(p for pattern in STORE_FILES for p in folder.glob(pattern))]:
             path.unlink(missing_ok=True)
-    note, wanted = shards / PLAN_NAME, {**plan, "batches": batches}
+    note, wanted = shards / PLAN_NAME, {**plan, "batches": batches, "shards": _SHARD_FORMAT}
     if whole.exists():
         _compare(folder, read_store_json(whole).get("plan"), plan)
         shutil.rmtree(shards, ignore_errors=True)
@@ -201,6 +205,9 @@ def _compare(folder: Path, found: Any, wanted: dict[str, Any]) -> None:
 
 def _work(batches: Sequence[Batch], folder: Path, options: PrepareOptions, workers: int, on_frames: Progress) -> None:
     left = [batch for batch in batches if not batch.shard(folder).exists()]
+    for batch in batches:
+        if batch not in left:
+            check_unchanged(read_report(batch.shard(folder))["sources"], folder)
     if workers <= 1:
         for batch in left:
             on_frames(_prepare_batch(batch, folder, options))
@@ -221,15 +228,16 @@ def _work(batches: Sequence[Batch], folder: Path, options: PrepareOptions, worke
 
 def _prepare_batch(batch: Batch, folder: Path, options: PrepareOptions) -> int:
     faces: list[PreparedFace] = []
-    tables, report = [], []
+    tables, report, sources = [], [], contents_of(batch.recordings)
     for recording in batch.recordings:
-        kept, skipped = prepare_recording(recording, options.landmarks)
+        notes: Notes = Counter()
+        kept, skipped = prepare_recording(recording, options.landmarks, notes)
         faces += kept
-        report.append(row_of(recording, options.prefix, len(kept), list(skipped.values())))
+        report.append(row_of(recording, options.prefix, len(kept), list(skipped.values()), notes))
         if kept:
             tables.append(_columns(recording, kept, options.prefix))
     columns = {key: np.concatenate([table[key] for table in tables]) for key in _shared(tables)}
-    write_shard(batch.shard(folder), [face.jpeg for face in faces], columns, report)
+    write_shard(batch.shard(folder), [face.jpeg for face in faces], columns, {"rows": report, "sources": sources})
     return batch.frames
 
 
@@ -264,7 +272,7 @@ def _columns(recording: Recording, faces: Sequence[PreparedFace], prefix: str) -
 
 def _finish(batches: Sequence[Batch], folder: Path, releases: Sequence[Release], plan: dict[str, Any]) -> None:
     paths = [batch.shard(folder) for batch in batches]
-    report = make_report([row for path in paths for row in read_report(path)], releases)
+    report = make_report([row for path in paths for row in read_report(path)["rows"]], releases)
     merge_shards(paths, folder, {"plan": plan}, report)
     shutil.rmtree(folder / SHARDS_NAME)
 

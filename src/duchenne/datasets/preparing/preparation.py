@@ -16,7 +16,7 @@ from PIL import Image
 
 from duchenne.alignment import CROP_SIDE_PX, eye_span_px
 from duchenne.cropping import Picture, cut
-from duchenne.datasets.recording import Recording, SkipReason
+from duchenne.datasets.recording import Notes, Recording, SkipReason
 from duchenne.errors import UsageError
 from duchenne.faces import FaceBox, box_from_landmarks, keypoints_from_landmarks
 from duchenne.geometry import Transform, scale_of, shift, transform_points
@@ -66,13 +66,14 @@ class _Candidate:
 
 
 def prepare_recording(
-    recording: Recording, landmarks: str = "detector"
+    recording: Recording, landmarks: str = "detector", notes: Notes | None = None
 ) -> tuple[list[PreparedFace], dict[int, SkipReason]]:
     """Return the faces of a recording and, by row, why the others were skipped.
 
     Args:
         recording: Any number of labelled frames.
         landmarks: "detector" for what detection sees; "exact" for what the renderer knows.
+        notes: Counts what there is to know of how pictures were read.
 
     Raises:
         UsageError: Exact landmarks are asked for and the recording has none.
@@ -84,7 +85,7 @@ def prepare_recording(
     tracker = FaceTracker()
     seen: dict[int, list[_Candidate]] = {}
     skipped: dict[int, SkipReason] = {}
-    for row, pixels in enumerate(recording.pictures.read(recording.labels.frame)):
+    for row, pixels in enumerate(recording.pictures.read(recording.labels.frame, notes)):
         if isinstance(pixels, SkipReason):
             skipped[row] = pixels
             continue

@@ -1,0 +1,1 @@
+"""From the pictures of a data set to a prepared store."""
