@@ -16,6 +16,7 @@ from duchenne.errors import UsageError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.networks.he_init import he_init
 from duchenne.networks.ordinal import OrdinalScale
+from duchenne.networks.patch_convolution import Convolution, own_layer, transformed_maps
 from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
 from duchenne.networks.standard import standardise
 
@@ -37,6 +38,7 @@ class RegionNetwork(nn.Module):
     """Logits of AUs from windows around landmarks.
 
     Attributes:
+        convolution: How patches are filtered (`networks.patch_convolution`); not part of what is saved.
         late_fusion_weight: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen
             after training (`training.action_units.late_fusion`), kept in the exported file alone.
 
@@ -55,6 +57,7 @@ class RegionNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
+        self.convolution: Convolution = "auto"
         self.shared = nn.Conv2d(1 if config.grey else 3, config.shared_channels, config.shared_kernel)
         self.patch_layers = nn.ModuleList()
         channels = config.shared_channels
@@ -86,6 +89,11 @@ class RegionNetwork(nn.Module):
 
     def patch_maps(self, planes: Float[Tensor, "n p k s s"]) -> Float[Tensor, "n m h h"]:
         """Return the maps of the last patch layer; patch after patch along the second axis."""
+        if self.config.own_weights and not self.config.batch_norm:
+            layers = [own_layer(layer) for layer in (self.shared, *self.patch_layers)]  # type: ignore[arg-type]
+            maps = transformed_maps(planes, layers, self.convolution)
+            if maps is not None:
+                return maps
         if self.training and not self.config.batch_norm and planes.device.type == "cpu":
             return torch.cat([self._patch_maps(part) for part in planes.split(_AT_ONCE)])
         return self._patch_maps(planes)
