@@ -38,6 +38,7 @@ def train(
     nodes: int = 1,
     threads: int = 0,
     precision: Literal["auto", "float32", "bf16"] = "auto",
+    convolution: Literal["auto", "direct", "tiled", "compiled"] = "auto",
 ) -> int:
     """Train a recipe on prepared faces.
 
@@ -95,6 +96,10 @@ def train(
     precision
         Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
         otherwise float32.
+    convolution
+        How large kernels (recipes paper and grid) run on a processor. direct: torch's convolutions. tiled: by
+        transforms. compiled: the same by a kernel that a C++ compiler builds once. auto: as in the run that is
+        continued, else the fastest here.
     """
     from duchenne.commands.subject_names import names_in
     from duchenne.training import trained_system
@@ -124,6 +129,7 @@ def train(
             nodes=nodes,
             threads=threads,
             precision=precision,
+            convolution=convolution,
             on_note=console.say,
             on_progress=report,
         )

@@ -6,7 +6,7 @@ faces, and by what the machine has; a network's file says nothing of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -61,8 +61,12 @@ def own_layer(convolution: nn.Conv2d) -> OwnLayer:
     return OwnLayer(weight, bias, convolution.stride[0])
 
 
-def resolved(convolution: Convolution) -> Convolution:
+def resolved(convolution: Convolution, bf16: bool = False) -> Convolution:
     """Return what "auto" means on this machine; anything else as it is.
+
+    Args:
+        convolution: What is wanted.
+        bf16: Whether torch's convolutions would compute in bfloat16, which saves more than tiles do.
 
     Raises:
         UsageError: The compiled kernel is asked for and cannot be built here.
@@ -74,16 +78,27 @@ def resolved(convolution: Convolution) -> Convolution:
     if convolution == "compiled" and compiled_kernel() is None:
         raise UsageError("There is no C++ compiler (c++, or $CXX) for --convolution compiled. Take auto or tiled.")
     if convolution == "auto":
-        return "tiled" if compiled_kernel() is None else "compiled"
+        slower: Convolution = "direct" if bf16 else "tiled"
+        return slower if compiled_kernel() is None else "compiled"
     return convolution
 
 
-def choose_convolution(network: nn.Module, convolution: Convolution) -> None:
-    """Let every region network in here filter its patches so."""
-    assert convolution in get_args(Convolution)
-    for module in network.modules():
-        if hasattr(module, "convolution"):
-            module.convolution = convolution
+def choose_convolution(network: nn.Module, convolution: Convolution, bf16: bool = False) -> Convolution | None:
+    """Let a network filter its patches so from now on; return what was chosen, None if it has no choice.
+
+    Args:
+        network: Any network.
+        convolution: What is wanted.
+        bf16: As in `resolved`.
+
+    Raises:
+        UsageError: As `resolved`.
+    """
+    if not getattr(network, "has_large_kernels", False):
+        return None
+    chosen = resolved(convolution, bf16)
+    network.convolution = chosen  # type: ignore[assignment]
+    return chosen
 
 
 def transformed_maps(
@@ -96,7 +111,7 @@ def transformed_maps(
         layers: All of them, from the one that patches share on.
         convolution: Which way is wanted.
     """
-    way = "direct" if _as_ever(planes) else resolved(convolution)
+    way = "direct" if _as_ever(planes) else resolved(convolution, torch.is_autocast_enabled("cpu"))
     plans: list[Geometry] | list[Tiling] = []
     if way == "compiled":
         plans = _geometries(planes.shape[-1], layers)

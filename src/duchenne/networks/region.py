@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 
+_LARGEST_DIRECT = 4
 _AT_ONCE = 16
 """Faces that a processor's patch layers take at once in training: the maps of more fall out of its caches."""
 
@@ -80,6 +81,13 @@ class RegionNetwork(nn.Module):
         if not config.batch_norm:
             he_init(self)
 
+    @property
+    def has_large_kernels(self) -> bool:
+        """Whether there is a choice of how to filter patches: large kernels, no normalisation between them."""
+        config = self.config
+        largest = max(config.shared_kernel, *(layer.kernel for layer in config.patch_layers))
+        return config.own_weights and not config.batch_norm and largest > _LARGEST_DIRECT
+
     def standardise(self, windows: Shaped[Tensor, "n p s s c"]) -> Float[Tensor, "n p k s s"]:
         """Return each face's windows with mean 0 and spread about 1 over all its windows, channels first.
 
@@ -89,7 +97,7 @@ class RegionNetwork(nn.Module):
 
     def patch_maps(self, planes: Float[Tensor, "n p k s s"]) -> Float[Tensor, "n m h h"]:
         """Return the maps of the last patch layer; patch after patch along the second axis."""
-        if self.config.own_weights and not self.config.batch_norm:
+        if self.has_large_kernels:
             layers = [own_layer(layer) for layer in (self.shared, *self.patch_layers)]  # type: ignore[arg-type]
             maps = transformed_maps(planes, layers, self.convolution)
             if maps is not None:

@@ -104,7 +104,7 @@ def spectral_convolution(
 
 
 class _Spectral(torch.autograd.Function):
-    """Each patch's numbers depend on that patch alone, so that the number of threads changes nothing."""
+    """Threads share the patches; the numbers of each are summed by one thread."""
 
     @staticmethod
     def forward(
