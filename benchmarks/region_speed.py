@@ -1,12 +1,12 @@
-"""How fast the paper's region network is in float32, by each way of filtering its patches, against a loop of modules.
+"""How fast region networks are in float32, by each way of filtering their patches, against the first of these ways.
 
     python benchmarks/region_speed.py --result results/region_speed.json
 
 with ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 in the environment for a processor that has no more.
 
 The ways take turns in one process, so that whatever else the machine does meets all of them; times are CPU time, the
-median of the rounds. A training step includes loss, gradient and Adadelta. Peak memory is that of a process of its own
-that makes two steps.
+median of the rounds. A training step includes loss, gradient and the recipe's optimiser. Peak memory is that of a
+process of its own that makes two steps. The result file keeps what it holds of other sizes.
 """
 
 import argparse
@@ -25,39 +25,48 @@ from pathlib import Path
 import torch
 
 from duchenne.facs import PAPER_AUS
-from duchenne.networks.region import PAPER, RegionNetwork
+from duchenne.networks.build import build_network
+from duchenne.networks.region import COMPACT, PAPER, RegionNetwork
+from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.training.action_units.losses import masked_cross_entropy
 from duchenne.training.run.checkpoints import commit
 from duchenne.training.run.memory import keep_freed_memory
 from networks import Looped
 
 WAYS = ("loop", "direct", "tiled", "compiled")
-CONFIG = replace(PAPER, aus=PAPER_AUS)
+SIZES = {"paper": replace(PAPER, aus=PAPER_AUS), "compact": COMPACT, "symmetric": SymmetricConfig()}
 
 
 class Bench:
     """One network whose patches are filtered this way or that."""
 
-    def __init__(self, batch):
+    def __init__(self, batch, size="paper"):
         torch.manual_seed(0)
-        self.network = RegionNetwork(CONFIG).train()
-        side = CONFIG.layout.side_px
-        self.windows = torch.randint(0, 256, (batch, CONFIG.patches, side, side, 3), dtype=torch.uint8)
-        self.occurrence = torch.rand(batch, len(CONFIG.aus)) < 0.3
-        self.optimiser = torch.optim.Adadelta(self.network.parameters(), lr=1e-3, rho=0.95, weight_decay=5e-4)
+        config = SIZES[size]
+        self.network = build_network(config).train()
+        side, read = config.layout.side_px, config.view.shape
+        windows = torch.randint(0, 256, (batch, config.patches, side, side, 3), dtype=torch.uint8)
+        self.inputs = (windows, torch.randn(batch, 49, 3)) if read else (windows,)
+        self.occurrence = torch.rand(batch, len(config.aus)) < 0.3
+        learned = self.network.parameters()
+        if size == "paper":
+            self.optimiser = torch.optim.Adadelta(learned, lr=1e-3, rho=0.95, weight_decay=5e-4)
+        else:
+            self.optimiser = torch.optim.AdamW(learned, lr=1e-4, fused=True)
 
     def take(self, way):
-        self.network.__class__ = Looped if way == "loop" else RegionNetwork
+        if isinstance(self.network, RegionNetwork):
+            self.network.__class__ = Looped if way == "loop" else RegionNetwork
         self.network.convolution = "direct" if way == "loop" else way
 
     def forward(self):
         with torch.no_grad():
-            self.network(self.windows)
+            self.network(*self.inputs)
 
     def step(self):
-        logits = self.network(self.windows)
+        logits = self.network(*self.inputs)
         self.optimiser.zero_grad()
-        known, weight = torch.ones_like(self.occurrence), torch.ones(len(CONFIG.aus))
+        known, weight = torch.ones_like(self.occurrence), torch.ones(self.occurrence.shape[1])
         masked_cross_entropy(logits, self.occurrence, known, weight).backward()
         self.optimiser.step()
 
@@ -68,16 +77,16 @@ def cpu_s(call):
     return time.process_time() - before_s
 
 
-def peak_gib(way, batch, threads):
+def peak_gib(*settings):
     """Return the peak memory of a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_own_peak_gib, (way, batch, threads))
+        return pool.apply(_own_peak_gib, settings)
 
 
-def _own_peak_gib(way, batch, threads):
+def _own_peak_gib(way, batch, threads, size="paper"):
     torch.set_num_threads(threads)
     keep_freed_memory()
-    bench = Bench(batch)
+    bench = Bench(batch, size)
     bench.take(way)
     for _ in range(2):
         bench.step()
@@ -97,6 +106,7 @@ def processor():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="paper")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
@@ -106,7 +116,7 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
-    bench, times = Bench(arguments.batch), {}
+    bench, times = Bench(arguments.batch, arguments.size), {}
     for _ in range(arguments.rounds):
         for way in arguments.ways:
             bench.take(way)
@@ -127,13 +137,17 @@ def main():
         for name in ("forward", "step"):
             middle = statistics.median(times[way, name])
             line[f"{name}_cpu_s"] = [round(value, 2) for value in times[way, name]]
-            line[f"{name}_times_loop"] = round(statistics.median(times[arguments.ways[0], name]) / middle, 2)
+            line[f"{name}_times_{arguments.ways[0]}"] = round(
+                statistics.median(times[arguments.ways[0], name]) / middle, 2
+            )
         if way in arguments.memory:
-            line["peak_gib"] = peak_gib(way, arguments.batch, arguments.threads)
+            line["peak_gib"] = peak_gib(way, arguments.batch, arguments.threads, arguments.size)
         found["ways"][way] = line
         print(way, line, flush=True)
     if arguments.result:
-        arguments.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        kept = json.loads(arguments.result.read_text(encoding="utf-8")) if arguments.result.exists() else {}
+        kept[arguments.size] = found
+        arguments.result.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Large kernels by transforms against torch's own convolution, patch by patch; and which way is taken when."""
 
+import copy
 import dataclasses
 
 import pytest
@@ -10,9 +11,12 @@ from torch.nn import functional
 from duchenne.errors import TrainingError, UsageError
 from duchenne.facs import PAPER_AUS
 from duchenne.networks import compiled_kernel, patch_convolution
+from duchenne.networks.grouped_convolution import _filtered
 from duchenne.networks.patch_convolution import choose_convolution, own_layer, resolved, transformed_maps
-from duchenne.networks.region import COMPACT, PAPER, RegionNetwork
+from duchenne.networks.region import PAPER, RegionNetwork
 from duchenne.networks.spectral_convolution import geometry_of
+from duchenne.networks.symmetric import SymmetricNetwork
+from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.networks.tiled_convolution import spectra, tiled_convolution, tiling_of
 from duchenne.training.run.checkpoints import read_tensors
 from duchenne.training.run.device import DeviceConfig
@@ -23,10 +27,8 @@ FACES = 9  # odd, so that the kernel's last vector of faces is not full
 NARROW = dataclasses.replace(
     PAPER, aus=PAPER_AUS, layout=dataclasses.replace(PAPER.layout, landmarks=(1, 20)), widths=(8,), dropout=0.0
 )
-WAYS = [
-    "tiled",
-    pytest.param("compiled", marks=pytest.mark.skipif(not compiled_kernel.compiled_kernel(), reason="no compiler")),
-]
+needs_compiler = pytest.mark.skipif(compiled_kernel.compiled_kernel() is None, reason="no C++ compiler")
+WAYS = ["tiled", pytest.param("compiled", marks=needs_compiler)]
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,48 @@ def test_two_threads_equal_one(network, planes, reference, way):
         assert (mine - theirs).norm() <= 1e-4 * theirs.norm()
 
 
+@needs_compiler
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kernel", "stride", "side"),
+    [(16, 32, 3, 2, 24), (32, 16, 3, 1, 11), (16, 16, 3, 2, 9), (16, 16, 1, 1, 4), (16, 16, 5, 3, 13)],
+)
+def test_small_kernels_equal_torchs_grouped_convolution(inputs, outputs, kernel, stride, side):
+    generator, patches, faces = torch.Generator().manual_seed(9), 3, 2
+    layer = nn.Conv2d(patches * inputs, patches * outputs, kernel, stride, groups=patches)
+    maps = torch.randn(faces, patches * inputs, side, side, generator=generator)
+    last = maps.permute(0, 2, 3, 1).unflatten(3, (patches, inputs)).contiguous().requires_grad_()
+    found = _filtered(last, layer, compiled_kernel.compiled_kernel())
+    twice, exact = copy.deepcopy(layer).double(), maps.double().requires_grad_()
+    expected = twice(exact)
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-5)
+    wish = torch.randn(expected.shape, generator=generator)
+    mine = torch.autograd.grad((found * wish).sum(), (last, layer.weight, layer.bias))
+    theirs = torch.autograd.grad((expected * wish).sum(), (exact, twice.weight, twice.bias))
+    for a, b in zip((mine[0].flatten(3).permute(0, 3, 1, 2), *mine[1:]), theirs, strict=True):
+        assert (a - b).norm() <= 1e-5 * b.norm()
+
+
+@needs_compiler
+def test_small_networks_train_alike_and_judge_to_the_same_bytes():
+    """Gradients agree less than values: near its kink a ReLU may fall to either side."""
+    torch.manual_seed(10)
+    network = SymmetricNetwork(dataclasses.replace(SymmetricConfig(), dropout=0.0, feature_dropout=0.0))
+    side, learned = network.config.layout.side_px, list(network.patch_layers.parameters())
+    windows, shape = torch.randint(0, 256, (FACES, 22, side, side, 3), dtype=torch.uint8), torch.randn(FACES, 49, 3)
+    found, start = {}, copy.deepcopy(network.state_dict())
+    for way in ("direct", "compiled"):
+        network.load_state_dict(start)
+        network.convolution = way
+        judged = network.eval()(windows, shape)
+        values = network.train()(windows, shape)
+        found[way] = (values.detach(), torch.autograd.grad(values.square().sum(), learned), judged)
+    torch.testing.assert_close(found["compiled"][0], found["direct"][0], rtol=0, atol=1e-4)
+    assert all(
+        (a - b).norm() <= 0.02 * b.norm() + 1e-4 for a, b in zip(found["compiled"][1], found["direct"][1], strict=True)
+    )
+    assert torch.equal(found["compiled"][2], found["direct"][2])
+
+
 @pytest.mark.parametrize(("side", "kernel"), [(48, 7), (19, 6), (31, 8)])
 def test_tiles_are_exact_in_double_precision(side, kernel):
     generator = torch.Generator().manual_seed(8)
@@ -135,7 +179,7 @@ def test_small_kernels_few_faces_and_asked_for_gradients_of_windows_run_as_ever(
     assert transformed_maps(planes, layers[3:], "tiled") is None
     assert tiling_of(16, 3) is None
     assert geometry_of(48, 7, 32, 30, lanes=8) is None
-    assert choose_convolution(RegionNetwork(COMPACT), "tiled") is None
+    assert choose_convolution(nn.Linear(1, 1), "tiled") is None
 
 
 def test_the_choice_is_no_part_of_what_is_saved(network):
@@ -164,7 +208,7 @@ def test_a_compiler_that_is_missing_or_fails_leaves_no_kernel_and_no_file(monkey
 class Chooser(nn.Linear):
     """A line that has a choice."""
 
-    has_large_kernels, convolution = True, "auto"
+    convolution = "auto"
 
 
 class Loss(nn.Module):

@@ -97,9 +97,9 @@ def train(
         Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
         otherwise float32.
     convolution
-        How large kernels (recipes paper and grid) run on a processor. direct: torch's convolutions. tiled: by
-        transforms. compiled: the same by a kernel that a C++ compiler builds once. auto: as in the run that is
-        continued, else the fastest here.
+        How networks that read patches filter them on a processor. direct: torch's convolutions. tiled: large kernels
+        (recipes paper and grid) by transforms. compiled: by a kernel that a C++ compiler builds once, small ones too.
+        auto: as in the run that is continued, else the fastest here.
     """
     from duchenne.commands.subject_names import names_in
     from duchenne.training import trained_system

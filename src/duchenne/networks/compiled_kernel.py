@@ -1,6 +1,6 @@
-"""The compiled convolution: `spectral.cpp`, built once for a processor where a C++ compiler is, and kept.
+"""The compiled convolutions, `spectral.cpp` and `grouped.cpp`: built once where a C++ compiler is, and kept.
 
-It is part of the package as source, so the wheel stays free of binaries; what is built lies in the user's cache folder.
+They are part of the package as source, so the wheel holds no binaries; what is built lies in the user's cache folder.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-SOURCE = Path(__file__).with_name("spectral.cpp")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("spectral.cpp", "grouped.cpp"))
 _OPTIONS = (
     "-O3", "-std=c++17", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros",
     "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns",
@@ -48,6 +48,26 @@ class Gradient(ctypes.Structure):
     _fields_ = [(name, _POINTER) for name in ("out", "turned", "maps", "spectrum", "bias")]
 
 
+class Places(ctypes.Structure):
+    """`Places` of the source: floats from one face, group, row and pixel to the next."""
+
+    _fields_ = [(name, ctypes.c_long) for name in ("face", "group", "row", "pixel")]
+
+
+class Grouped(ctypes.Structure):
+    """`Grouped` of the source."""
+
+    _fields_ = [
+        *((name, _POINTER) for name in ("maps", "out", "weight", "bias")),
+        *((name, Places) for name in ("maps_at", "out_at")),
+        *((name, ctypes.c_long) for name in ("weight_group", "bias_group")),
+        *(
+            (name, _INT)
+            for name in ("faces", "first_group", "last_group", "side", "kernel", "stride", "inputs", "outputs")
+        ),
+    ]
+
+
 class Kernel:
     """The functions of the built library; they let other Python threads run meanwhile.
 
@@ -63,6 +83,10 @@ class Kernel:
         self._pack = library.pack
         self._pack.argtypes = (_POINTER, ctypes.c_long, _INT, ctypes.c_long, _INT, _INT, _INT, _POINTER)
         self._pack.restype = self._forward.restype = self._backward.restype = None
+        self._grouped_forward, self._grouped_backward = library.grouped_forward, library.grouped_backward
+        self._grouped_forward.argtypes = (ctypes.POINTER(Grouped),)
+        self._grouped_backward.argtypes = (ctypes.POINTER(Grouped), _POINTER, _POINTER, _POINTER)
+        self._grouped_forward.restype = self._grouped_backward.restype = None
         self.lanes = int(library.lanes())
 
     def pack(self, windows: Tensor, packed: int, own: int, maps: Tensor) -> None:
@@ -79,6 +103,17 @@ class Kernel:
         """Write the gradients."""
         self._backward(ctypes.byref(layer), ctypes.byref(gradient), points, _at_once(layer))
 
+    def grouped_forward(self, layer: Grouped) -> None:
+        """Write the outputs of a layer with small kernels."""
+        self._grouped_forward(ctypes.byref(layer))
+
+    def grouped_backward(
+        self, layer: Grouped, turned: Tensor | None, of_maps: Tensor | None, of_weight: Tensor
+    ) -> None:
+        """Write the gradients of maps and weights; `layer.out` holds that of the outputs."""
+        pointers = (None if values is None else values.data_ptr() for values in (turned, of_maps))
+        self._grouped_backward(ctypes.byref(layer), *pointers, of_weight.data_ptr())
+
 
 def _at_once(layer: Layer) -> int:
     """Return how many items of the maps are worked on together: eight faces, whose slabs stay near the processor."""
@@ -94,7 +129,9 @@ def compiled_kernel() -> Kernel | None:
     options = (*_OPTIONS, *_INSTRUCTIONS.get(torch.backends.cpu.get_cpu_capability(), ()))
     try:
         version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
-        told = "\n".join([version, platform.machine(), *options, SOURCE.read_text(encoding="utf-8")])
+        told = "\n".join(
+            [version, platform.machine(), *options, *(source.read_text(encoding="utf-8") for source in SOURCES)]
+        )
         path = _cache_folder() / f"spectral-{hashlib.sha256(told.encode()).hexdigest()[:20]}.so"
         if not path.exists():
             _build(compiler, options, path)
@@ -107,7 +144,7 @@ def _build(compiler: str, options: tuple[str, ...], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / path.name
-        command = [compiler, *options, "-o", str(draft), str(SOURCE)]
+        command = [compiler, *options, "-o", str(draft), str(SOURCES[0])]
         subprocess.run(command, capture_output=True, check=True, timeout=_MOST_S)
         draft.replace(path)
 

@@ -15,12 +15,14 @@ from torch.nn import functional
 
 from duchenne.errors import UsageError
 from duchenne.networks.compiled_kernel import compiled_kernel
+from duchenne.networks.grouped_convolution import grouped_maps
 from duchenne.networks.spectral_convolution import Geometry, geometry_of, packed_maps, spectral_convolution
 from duchenne.networks.tiled_convolution import Tiling, spectra, tiled_convolution, tiling_of
 
 Convolution = Literal["auto", "direct", "tiled", "compiled"]
-"""direct: torch's convolutions. tiled: transforms of tiles, as matrix products of torch. compiled: transforms by a
-kernel that is built once, by a C++ compiler. auto: compiled where that can be, else tiled."""
+"""direct: torch's convolutions. tiled: transforms of tiles, as matrix products of torch; large kernels only. compiled:
+by a kernel that a C++ compiler builds once; transforms for large kernels, plain sums for small ones in training. auto:
+compiled where that can be, else tiled."""
 
 _LEAST_FACES = 8
 """Below that, the transforms of the weights cost more than they save."""
@@ -94,7 +96,7 @@ def choose_convolution(network: nn.Module, convolution: Convolution, bf16: bool 
     Raises:
         UsageError: As `resolved`.
     """
-    if not getattr(network, "has_large_kernels", False):
+    if not hasattr(network, "convolution"):
         return None
     chosen = resolved(convolution, bf16)
     network.convolution = chosen  # type: ignore[assignment]
@@ -122,6 +124,24 @@ def transformed_maps(
     run = _compiled if way == "compiled" else _tiled
     with torch.autocast("cpu", enabled=False):
         return run(planes.float(), layers, plans)  # type: ignore[operator]
+
+
+def trained_maps(
+    planes: Float[Tensor, "n p k s s"], shared: nn.Conv2d, layers: Sequence[nn.Module], convolution: Convolution
+) -> Float[Tensor, "n m h h"] | None:
+    """Return the maps of the last layer of a network with small kernels; None where torch's convolutions are to run.
+
+    Args:
+        planes: Windows of each patch.
+        shared: The convolution that all patches share.
+        layers: Those of each patch: a convolution, or one followed by a normalisation.
+        convolution: Which way is wanted.
+    """
+    if _as_ever(planes) or torch.is_autocast_enabled("cpu") or resolved(convolution) != "compiled":
+        return None
+    kernel = compiled_kernel()
+    assert kernel is not None
+    return grouped_maps(planes, shared, layers, kernel)
 
 
 def _as_ever(planes: Tensor) -> bool:

@@ -16,7 +16,7 @@ from duchenne.errors import UsageError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.networks.he_init import he_init
 from duchenne.networks.ordinal import OrdinalScale
-from duchenne.networks.patch_convolution import Convolution, own_layer, transformed_maps
+from duchenne.networks.patch_convolution import Convolution, own_layer, trained_maps, transformed_maps
 from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
 from duchenne.networks.standard import standardise
 
@@ -100,6 +100,10 @@ class RegionNetwork(nn.Module):
         if self.has_large_kernels:
             layers = [own_layer(layer) for layer in (self.shared, *self.patch_layers)]  # type: ignore[arg-type]
             maps = transformed_maps(planes, layers, self.convolution)
+            if maps is not None:
+                return maps
+        elif self.training and self.config.own_weights:
+            maps = trained_maps(planes, self.shared, list(self.patch_layers), self.convolution)
             if maps is not None:
                 return maps
         if self.training and not self.config.batch_norm and planes.device.type == "cpu":

@@ -519,3 +519,5 @@ void spectral_backward(const Layer *layer, const Gradient *gradient, int points,
     if (points == 60) backward<Points60>(*layer, *gradient, chunk);
 }
 }
+
+#include "grouped.cpp"

@@ -98,8 +98,8 @@ def train(
         threads: Threads of torch in each process; 0 for its own choice.
         precision: Of the layers; "auto" is bfloat16 if the recipe asks for it and the processor or card computes
             in it, otherwise float32.
-        convolution: How large kernels run on a processor: "direct", "tiled" or "compiled"; "auto" is the way of the run
-            that is continued, else the fastest here.
+        convolution: How patches are filtered on a processor: "direct", "tiled" or "compiled"; "auto" is the way of the
+            run that is continued, else the fastest here.
         on_note: Told in words how many faces there are, and what is left out.
         on_progress: Told the state of the run.
 

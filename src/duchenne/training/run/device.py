@@ -24,7 +24,7 @@ class DeviceConfig:
         threads: Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
         precision: "float32" or "bf16" for the layers; "auto" takes bf16 where the recipe asks for it and the device
             computes in it.
-        convolution: How large kernels filter patches on a processor (`networks.patch_convolution`); "auto" takes that
+        convolution: How patches are filtered on a processor (`networks.patch_convolution`); "auto" takes that
             of the run that is continued, else the fastest here.
     """
 
