@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from duchenne.commands.plain_console import PlainConsole
+from duchenne.commands.subject_names import names_in
 from duchenne.commands.training_progress import training_progress
+from duchenne.training import trained_system
 from duchenne.training.recipes.named import RECIPES
 
 _OLD_PRETRAINED = "shipped"
@@ -101,9 +103,6 @@ def train(
         (recipes paper and grid) by transforms. compiled: by a kernel that a C++ compiler builds once, small ones too.
         auto: as in the run that is continued, else the fastest here.
     """
-    from duchenne.commands.subject_names import names_in
-    from duchenne.training import trained_system
-
     console = PlainConsole(stderr=True)
     with training_progress(console) as report:
         trained_system.train(

@@ -42,8 +42,27 @@ def _filtered(values: Float[Tensor, "n h h p c"], layer: nn.Conv2d, kernel: Kern
     """Return a layer's outputs, with channels last in memory."""
     weight = layer.weight.unflatten(0, (layer.groups, -1))
     bias = None if layer.bias is None else layer.bias.unflatten(0, (layer.groups, -1))
-    found: Tensor = _Grouped.apply(values, weight, bias, layer.stride[0], kernel)  # type: ignore[no-untyped-call]
-    return found.flatten(3).permute(0, 3, 1, 2)
+    return grouped_convolution(values, weight, bias, layer.stride[0], kernel).flatten(3).permute(0, 3, 1, 2)
+
+
+def grouped_convolution(
+    maps: Float[Tensor, "n h h p c"],
+    weight: Float[Tensor, "q o c k k"],
+    bias: Float[Tensor, "q o"] | None,
+    stride: int,
+    kernel: Kernel,
+) -> Float[Tensor, "n g g p o"]:
+    """Return the convolution of each patch.
+
+    Args:
+        maps: Of each patch; channels that fill the kernel's vectors, or whose gradient nobody asks for.
+        weight: Of each patch, or one for all; output channels that fill the kernel's vectors.
+        bias: Likewise.
+        stride: Step.
+        kernel: The compiled kernel.
+    """
+    found: Tensor = _Grouped.apply(maps, weight, bias, stride, kernel)  # type: ignore[no-untyped-call]
+    return found
 
 
 class _Grouped(torch.autograd.Function):

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from duchenne.errors import UsageError
-from duchenne.networks.compiled_kernel import compiled_kernel
-from duchenne.networks.grouped_convolution import grouped_maps
+from duchenne.networks.compiled_kernel import Kernel, compiled_kernel
+from duchenne.networks.grouped_convolution import grouped_convolution, grouped_maps
 from duchenne.networks.spectral_convolution import Geometry, geometry_of, packed_maps, spectral_convolution
 from duchenne.networks.tiled_convolution import Tiling, spectra, tiled_convolution, tiling_of
 
@@ -114,16 +114,13 @@ def transformed_maps(
         convolution: Which way is wanted.
     """
     way = "direct" if _as_ever(planes) else resolved(convolution, torch.is_autocast_enabled("cpu"))
-    plans: list[Geometry] | list[Tiling] = []
-    if way == "compiled":
-        plans = _geometries(planes.shape[-1], layers)
-    elif way == "tiled":
-        plans = _tilings(planes.shape[-1], layers)
-    if not plans:
-        return None
-    run = _compiled if way == "compiled" else _tiled
+    side = planes.shape[-1]
     with torch.autocast("cpu", enabled=False):
-        return run(planes.float(), layers, plans)  # type: ignore[operator]
+        if way == "compiled" and (geometries := _geometries(side, layers)):
+            return _compiled(planes.float(), layers, geometries)
+        if way == "tiled" and (tilings := _tilings(side, layers)):
+            return _tiled(planes.float(), layers, tilings)
+    return None
 
 
 def trained_maps(
@@ -145,7 +142,7 @@ def trained_maps(
 
 
 def _as_ever(planes: Tensor) -> bool:
-    traced = torch.jit.is_tracing() or torch.compiler.is_compiling()
+    traced = torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[attr-defined]
     return traced or planes.device.type != "cpu" or len(planes) < _LEAST_FACES or planes.requires_grad
 
 
@@ -187,11 +184,22 @@ def _compiled(planes: Tensor, layers: Sequence[OwnLayer], plans: Sequence[Geomet
         for plan, layer in zip(plans, layers, strict=False):
             own = layer.of(here)
             maps = spectral_convolution(maps, own.weight, own.bias, faces, plan, kernel)
-        for place, values in enumerate(maps.permute(0, 1, 4, 2, 3).unbind()):
-            for layer in layers[len(plans) :]:
-                values = layer.direct(values, first + place)
-            found.append(values)
+        found.append(_rest(maps, [layer.of(here) for layer in layers[len(plans) :]], kernel))
     return torch.cat(found, 1)
+
+
+def _rest(maps: Float[Tensor, "p n h h c"], layers: Sequence[OwnLayer], kernel: Kernel) -> Float[Tensor, "n m g g"]:
+    """Return what the layers after those with large kernels make of some patches' maps."""
+    values = maps.permute(1, 2, 3, 0, 4)
+    for layer in layers:
+        outputs, inputs = layer.weight.shape[1:3]
+        if outputs % kernel.lanes or inputs % kernel.lanes:
+            parts = values.permute(3, 0, 4, 1, 2).unbind()
+            filtered = torch.stack([layer.direct(part, patch) for patch, part in enumerate(parts)])
+            values = filtered.permute(1, 3, 4, 0, 2)
+        else:
+            values = torch.relu(grouped_convolution(values, layer.weight, layer.bias, layer.stride, kernel))
+    return values.permute(0, 3, 4, 1, 2).flatten(1, 2)
 
 
 def _tiled(planes: Tensor, layers: Sequence[OwnLayer], plans: Sequence[Tiling]) -> Tensor:

@@ -102,7 +102,7 @@ class RegionNetwork(nn.Module):
             maps = transformed_maps(planes, layers, self.convolution)
             if maps is not None:
                 return maps
-        elif self.training and self.config.own_weights:
+        if self.training and self.config.own_weights:
             maps = trained_maps(planes, self.shared, list(self.patch_layers), self.convolution)
             if maps is not None:
                 return maps

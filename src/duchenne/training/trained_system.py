@@ -129,18 +129,15 @@ def train(
         from duchenne.training.systems import train_system
 
         choice = FacesChoice(tuple(paths_of(valid)), valid_share, split, fold, tuple(subjects))
-        faces = read_training_faces(paths_of(data), choice, chosen.seed, chosen.reduction)
-        train_faces, valid_faces, test_subjects = faces
-        if test_subjects:
-            note(f"{len(test_subjects)} subjects stay out for testing: {', '.join(test_subjects)}.")
+        train_faces, valid_faces, tested = read_training_faces(paths_of(data), choice, chosen.seed, chosen.reduction)
+        if tested:
+            note(f"{len(tested)} subjects stay out for testing: {', '.join(tested)}.")
         if aus is None:
             chosen, left_out = teachable(chosen, train_faces)
             if left_out:
                 note(f"Left out, for lack of faces with and without them: {', '.join(left_out)}.")
         note(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
-        device = DeviceConfig(
-            accelerator, devices, nodes, threads=threads, precision=precision, convolution=convolution
-        )
+        device = DeviceConfig(accelerator, devices, nodes, "auto", threads, precision, convolution)
         begun = None if start is None else Initialisation(Path(start))
         return train_system(chosen, train_faces, valid_faces, Path(out) / chosen.name, on_progress, device, begun)
 
