@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import os
 import platform
-import resource
 import shlex
 import statistics
 import sys
@@ -78,7 +77,7 @@ def cpu_s(call):
 
 
 def peak_gib(*settings):
-    """Return the peak memory of a process of its own."""
+    """Return the peak memory of a process of its own (Linux)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_own_peak_gib, settings)
 
@@ -90,7 +89,8 @@ def _own_peak_gib(way, batch, threads, size="paper"):
     bench.take(way)
     for _ in range(2):
         bench.step()
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    status = Path("/proc/self/status").read_text(encoding="utf-8")  # getrusage would count the parent's peak, too
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 2**20, 2)
 
 
 def processor():
