@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from duchenne.facs import AU_BY_NAME, LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.networks.ordinal import OrdinalScale
+from duchenne.networks.patch_convolution import Convolution, trained_maps
 from duchenne.networks.standard import standardise
 from duchenne.networks.symmetric_config import SymmetricConfig
 
@@ -24,6 +25,9 @@ _FLIP_X = (-1.0, 1.0, 1.0)
 
 class SymmetricNetwork(nn.Module):
     """Latents of AUs on both sides, from windows around landmarks and from pose-normalised landmarks.
+
+    Attributes:
+        convolution: How patches are filtered (`networks.patch_convolution`); not part of what is saved.
 
     Args:
         config: Sizes.
@@ -40,6 +44,7 @@ class SymmetricNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.scale = config, OrdinalScale(config.aus)
+        self.convolution: Convolution = "auto"
         half = [*config.paired, *config.middle]
         self.left_half, self.right_half = torch.tensor(half), torch.tensor([config.mirror[k] for k in half])
         self.shared = nn.Conv2d(1 if config.grey else 3, config.shared_channels, config.shared_kernel)
@@ -93,10 +98,14 @@ class SymmetricNetwork(nn.Module):
     def _of_appearance(self, windows: Tensor) -> Float[Tensor, "n 2 a"]:
         halves = self._halves(windows)
         patches, channels = len(self.left_half), self.config.shared_channels
-        maps = torch.relu(self.shared(halves.flatten(0, 2)))
-        maps = maps.reshape(-1, patches * channels, *maps.shape[2:])
-        for layer in self.patch_layers:
-            maps = torch.relu(layer(maps))
+        maps = None
+        if self.training:
+            maps = trained_maps(halves.flatten(0, 1), self.shared, list(self.patch_layers), self.convolution)
+        if maps is None:
+            maps = torch.relu(self.shared(halves.flatten(0, 2)))
+            maps = maps.reshape(-1, patches * channels, *maps.shape[2:])
+            for layer in self.patch_layers:
+                maps = torch.relu(layer(maps))
         features = maps.reshape(-1, 2, patches, maps[0, 0].numel() * self.config.patch_layers[-1].channels)
         other_side = features[:, :, : len(self.config.paired)].flip(1)
         both = torch.cat([features.flatten(2), other_side.flatten(2)], 2).flatten(0, 1)
