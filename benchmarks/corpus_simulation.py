@@ -147,7 +147,7 @@ def taking_s(clip: Path, folder: Path) -> float:
     file = OneFile(folder / "taken.csv", detector.columns, facts, "", overwrite=True, restart=True)
     begin, tracker, smoother = time.process_time(), FaceTracker(), LandmarkSmoother()
     found = pickle.loads(data)
-    for frame, faces in detector.in_order(found.frames, tracker, smoother, 0):
+    for frame, faces in detector.reader.in_order(found.frames, tracker, smoother, 0):
         file.write(source, frame, faces)
         tracker.to_dict(), smoother.to_dict()  # The state is kept after each frame.
     took_s = time.process_time() - begin

@@ -56,6 +56,7 @@ def start(k: int, program: Path, folder: Path, *asked: str) -> subprocess.Popen:
     """Start the trainer of one machine under torchrun, which starts it again where another was lost."""
     rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={ADDRESSES[0]}:{PORT}", "--rdzv-id=duchenne"]
     common = ["--nnodes=2", "--nproc-per-node=1", "--max-restarts=5", f"--local-addr={ADDRESSES[k]}"]
+    common.append(f"--rdzv-conf=is_host={int(k == 0)}")  # Torch does not see that the address is of this namespace.
     command = [sys.executable, "-m", "torch.distributed.run", *rendezvous, *common, str(program), str(folder), *asked]
     told = {**environment(), "GLOO_SOCKET_IFNAME": f"duchenne{k}"}
     log = (folder.parent / f"{folder.name}-{k}-{time.monotonic_ns()}.log").open("w")
@@ -108,7 +109,10 @@ def goes_on(program: Path, folder: Path, limit_s: float) -> bool:
     steps = [int(step) for step, _ in losses(where)]
     again = steps[made] if len(steps) > made else None
     print(f"killed after step {steps[made - 1]}; went on at step {again}, ended at {steps[-1]}", flush=True)
-    return bool(first.returncode == 0 and again is not None and again > 0 and steps[-1] == 23)
+    held = first.returncode == 0 and again is not None and again > 0 and steps[-1] == 23
+    if not held:
+        print(logs(where), flush=True)
+    return held
 
 
 def main() -> int:

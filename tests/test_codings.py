@@ -259,7 +259,7 @@ def test_bad_codes_are_named_and_the_rest_is_read(tmp_path):
 def test_overlapping_codes_are_named(tmp_path):
     (tmp_path / "a.csv").write_text("file,au,onset_s,offset_s\na.mp4,AU12,1,3\na.mp4,AU12,2,4\na.mp4,AU12,6,5\n")
     found = read_codes([tmp_path / "a.csv"])
-    assert "a.mp4: AU12 overlaps itself 1 times, first at 2.000 s; joined, the higher grade counts." in found.notes
+    assert "a.mp4: AU12 overlaps itself once, at 2.000 s; joined, the higher grade counts." in found.notes
     assert "a.mp4: AU12 at 6.000 s left out; it ends at 5.000 s." in found.notes
 
 

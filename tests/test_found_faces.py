@@ -14,10 +14,10 @@ from PIL import Image
 from duchenne.detection import RunOptions, run_detection
 from duchenne.detector import AUDetector
 from duchenne.errors import PictureWarning
-from duchenne.faces import FaceDetector, box_from_landmarks, is_same_face, smallest_face_px
-from duchenne.geometry import HeadPose
+from duchenne.faces import FaceBox, FaceDetector, box_from_landmarks, is_same_face, smallest_face_px
+from duchenne.geometry import HeadPose, similarity, transform_points
 from duchenne.landmarks import FaceLandmarks
-from duchenne.location import FaceLocator
+from duchenne.location import FaceLocator, is_certain
 from duchenne.location.small_faces import SmallFaces, SmallFacesInVideo
 from duchenne.media import Source, SourceKind
 from duchenne.reliability import LEAST_UNTRIED, plausibility, reliable
@@ -176,6 +176,21 @@ class TestTurnedFaces:
             wrong += [f.pose for f in faces if off_deg(f.pose.roll_deg, head.pose.roll_deg - turn_deg) > 15]
         assert not wrong
         assert found >= 4  # Of five.
+
+    def test_around_a_doubtful_face_those_halfway_between_quarters_are_found(self, heads, locator):
+        """Of 80 heads turned by 45 degrees from the nearest quarter, whose places are known as doubtful ones are."""
+        found = 0
+        for head in heads:
+            for turn_deg in (45, 135, 225, 315):
+                pixels = turned(head.pixels, turn_deg)
+                back = similarity(1.0, -float(turn_deg), (0.0, 0.0))
+                middles = [np.array(picture.shape[1::-1]) / 2 for picture in (head.pixels, pixels)]
+                middle = transform_points(back, head.landmarks - middles[0]).mean(0) + middles[1]
+                side = 1.2 * box_from_landmarks(head.landmarks)[2]
+                around = FaceBox(np.array([*(middle - side / 2), side, side]), 0.6, np.zeros((5, 2)))
+                faces = filter(is_certain, locator._turned(pixels, [], around))
+                found += any(off_deg(face.pose.roll_deg, head.pose.roll_deg - turn_deg) <= 15 for face in faces)
+        assert found >= 78
 
     def test_the_face_detector_alone_takes_chins_for_foreheads(self, heads):
         """What the check is for: without it these would be reported."""

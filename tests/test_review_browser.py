@@ -80,7 +80,7 @@ def opened(browser, folder, request):
         page.wait_for_selector("#coder[open]")
         page.keyboard.type(coder)
         page.keyboard.press("Enter")
-        until(page, "duchenneReview.player.film.readyState >= 2 && !document.querySelector('dialog[open]')")
+        until(page, "duchenneReview.player.film.readyState >= 2 && !document.querySelector('dialog[open]')", 240)
         page.wait_for_timeout(300)
         page.address, page.out = address, folder / f"out_{request.node.name[:40]}"
         return page

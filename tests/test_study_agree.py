@@ -276,6 +276,25 @@ def test_results_of_all_kinds_are_read_alike(tmp_path):
     assert list(lean) == ["source", "frame", "timestamp_s", "face_id", "AU12_c", "unjudged"]
 
 
+@pytest.mark.parametrize(
+    ("tiers", "told"),
+    [
+        ({"speech": "hello"}, "'hello' left out; no action unit"),
+        ({"AU99": "B"}, "AU99 left out"),
+        ({}, "name no action"),
+    ],
+)
+def test_codes_that_name_no_action_unit_are_said_to(tmp_path, tiers, told):
+    document = pympi.Elan.Eaf(author="kim")
+    document.add_linked_file("file:///v/anna.mp4", mimetype="video/mp4")
+    for tier, value in tiers.items():
+        document.add_tier(tier)
+        document.add_annotation(tier, 1000, 2000, value)
+    document.to_file(str(tmp_path / "a.eaf"))
+    with pytest.raises(StudyError, match=told):
+        agree(result_of(TRUTH), read_codes([tmp_path / "a.eaf"]), QUICK)
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
 def test_the_same_frames_count_in_rates_events_and_agreement(tmp_path, monkeypatch, ending):
     """What looks away or is hidden counts nowhere, whoever reads it; files are read in parts."""

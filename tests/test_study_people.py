@@ -13,7 +13,7 @@ from duchenne.commands import run
 from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES
 from duchenne.results.columns import Columns
-from duchenne.study import people, read_results, with_people
+from duchenne.study import people, read_results, summary, with_people
 from duchenne.study.people_table import StudyWarning, by_person, read_people
 from duchenne.study.pictures import FaceAt, cut_faces
 
@@ -216,6 +216,10 @@ def test_interviews_hold_people_who_change_seats(tmp_path):
     assert [frame.shape for frame in frames] == [(64, 128, 3)] * 4
     assert truth.groupby(["source", "face_id"], observed=True).size().tolist() == [4, 4, 4, 3]
     assert (np.abs(truth["yaw_deg"]) > 60).sum() == 1
+    named = with_people(truth, pd.DataFrame({"source": "*", "face_id": [0, 1], "person": ["P1", "P2"]}))
+    rates = summary(named).set_index(["person", "au"])["rate"]
+    judged = boxes[boxes["yaw_deg"].abs() <= 60].groupby("face_id")[[f"{au}_c" for au in AU_NAMES]].mean()
+    assert [rates.loc["P1", au] for au in AU_NAMES] == pytest.approx(judged.loc[0].tolist())
     for number, person in ((0, 1), (1, 0)):
         own = truth[truth["source"].astype(str).str.contains(f"_{number + 1}") & (truth["face_id"] == person)]
         clip = draw_clip(100_000 + FIRST_SUBJECT + person, 0.8, seed=number, motion=0.5)

@@ -10,7 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from duchenne.errors import UsageError
 from duchenne.facs import AU_BY_NAME, LANDMARK_COUNT, MIRROR_LANDMARKS, PATCH_LANDMARKS
-from duchenne.networks.symmetric import AddedNormedConvolution, SymmetricNetwork
+from duchenne.networks.standard import AddedNormedConvolution
+from duchenne.networks.symmetric import SymmetricNetwork
 from duchenne.networks.symmetric_config import DEEP_LAYERS, SymmetricConfig
 from duchenne.patches import PatchLayout, cut_windows
 from duchenne.training.action_units.onnx_export import description, export_network

@@ -165,7 +165,9 @@ class RayVideo:
         found = self._found()
         if self._detector.options.smooth:
             found = self._with_pixels(found)
-        yield from self._detector.in_order(found, tracker, smoother, self._chunks[0].needed.next_frame, small_faces)
+        yield from self._detector.reader.in_order(
+            found, tracker, smoother, self._chunks[0].needed.next_frame, small_faces
+        )
 
     def _found(self) -> Iterator[tuple[Frame, FoundFaces]]:
         given = 0

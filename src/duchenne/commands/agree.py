@@ -220,7 +220,8 @@ def _remarks(console: PlainConsole, found: "Agreement", settings: "AgreeSettings
             f"{', '.join(settings.exclude.tiers)}: left out of {' '.join(settings.exclude.aus)}, {out:.1f} of "
             f"{whole:.1f} seconds of action units ({share:.0f}%)."
         )
+    units = f"{found.units} {settings.over}{'' if found.units == 1 else 's'}"
     console.say(
-        f"{found.units} {settings.over}s; present from {settings.present_from} on; events share {settings.overlap:.0%} "
-        f"of their time; onsets and offsets within {settings.tolerance_s:g} s. F1 is the positive agreement, too."
+        f"{units}; present from {settings.present_from} on; events share {settings.overlap:.0%} of their time; onsets "
+        f"and offsets within {settings.tolerance_s:g} s. F1 is the positive agreement, too."
     )

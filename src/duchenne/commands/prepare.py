@@ -49,7 +49,8 @@ def prepare(
     landmarks
         detector: landmarks as in detection. exact: landmarks of the renderer (rendered stills only; for studies).
     sampling
-        all: every labelled frame. paper: the sampling behind the paper's Table 1, for BP4D or FERA 2017. drml: up to
+        all: every labelled frame. paper: the sampling behind the paper's Table 1, for BP4D or FERA 2017. rare-first: a
+        simpler rule that comes near it. drml: up to
         100 frames with and 200 without each AU in each sequence. FERA 2017's test set is never sampled.
     step
         Of these frames, use every step-th.

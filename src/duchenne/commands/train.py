@@ -7,6 +7,8 @@ from cyclopts import Parameter
 
 from duchenne.commands.plain_console import PlainConsole
 from duchenne.commands.progress_bar import training_progress
+from duchenne.commands.subject_names import names_in
+from duchenne.training import trained_system
 from duchenne.training.recipes.assignments import with_assignments
 from duchenne.training.recipes.named import RECIPES, recipe_named
 
@@ -39,6 +41,7 @@ def train(
     nodes: int = 1,
     threads: int = 0,
     precision: Literal["auto", "float32", "bf16"] = "auto",
+    convolution: Literal["auto", "direct", "tiled", "compiled"] = "auto",
 ) -> int:
     """Train a recipe on prepared faces.
 
@@ -97,10 +100,11 @@ def train(
     precision
         Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
         otherwise float32.
+    convolution
+        How networks that read patches filter them on a processor. direct: torch's convolutions. tiled: large kernels
+        (recipes paper and grid) by transforms. compiled: by a kernel that a C++ compiler builds once, small ones too.
+        auto: as in the run that is continued, else the fastest here.
     """
-    from duchenne.commands.subject_names import names_in
-    from duchenne.training import trained_system
-
     console = PlainConsole(stderr=True)
     with training_progress(console) as report:
         trained_system.train(
@@ -125,6 +129,7 @@ def train(
             nodes=nodes,
             threads=threads,
             precision=precision,
+            convolution=convolution,
             on_note=console.say,
             on_progress=report,
         )

@@ -154,18 +154,7 @@ class AUDetector(PictureDetector):
         """
         tracker, smoother = tracker or FaceTracker(), smoother or LandmarkSmoother()
         counted = small_faces or SmallFacesInVideo()
-        yield from self.in_order(self.find_faces(frames), tracker, smoother, first_frame, counted)
-
-    def in_order(
-        self,
-        found: Iterable[tuple[Frame, FoundFaces]],
-        tracker: FaceTracker,
-        smoother: LandmarkSmoother,
-        first: int,
-        small_faces: SmallFacesInVideo,
-    ) -> Iterator[tuple[Frame, list[FaceAUs]]]:
-        """Do the part of `detect_frames` that depends on the frames before; see `AUReader.in_order`."""
-        return self._reader.in_order(found, tracker, smoother, first, small_faces)
+        yield from self.reader.in_order(self.find_faces(frames), tracker, smoother, first_frame, counted)
 
     def stream(self, source: str = "stream", longest_loss_s: float = SHORTEST_PATIENCE_S) -> FaceStream[FoundFaces]:
         """Return a stream: frames are pushed with their times, and the faces of each come back at once.
@@ -190,7 +179,15 @@ class AUDetector(PictureDetector):
         )
 
     def find_faces(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFaces]]:
-        """Do the other part: find what each frame shows by itself, from any multiple of `STRETCH_FRAMES` on."""
+        """Yield what each frame shows by itself, from a multiple of `STRETCH_FRAMES` on; the `reader` does the rest.
+
+        Example:
+            >>> from duchenne.diagnosis import SAMPLE
+            >>> from duchenne.media import read_picture
+            >>> [(frame, found)] = AUDetector(aus=12).find_faces([read_picture(SAMPLE)])
+            >>> len(found.faces), len(found.looks), len(found.results)
+            (1, 1, 1)
+        """
         most = self.workers * STRETCH_FRAMES
         return stretches_side_by_side(
             frames, lambda frame: stretch_of(frame.index), self._begin_stretch, self.workers, most

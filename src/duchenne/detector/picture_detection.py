@@ -63,6 +63,11 @@ class PictureDetector(ByOptions):
         return *map(weights_path, LOCATION_FILES), self._reader.path
 
     @property
+    def reader(self) -> AUReader:
+        """What reads the action units of located faces."""
+        return self._reader
+
+    @property
     def neutral(self) -> NeutralFaces | None:
         """Whose neutral face belongs to which source; None unless `with_neutral` was told."""
         return self._reader.neutral

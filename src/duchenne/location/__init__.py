@@ -37,8 +37,9 @@ _SMALL_CONFIDENCE = 0.5
 """Of small faces the face detector is less sure; the landmarker decides."""
 _WINDOW_SIDES = 2.5
 """Around a doubtful face the turned picture is looked at as far as this, in sides of its box."""
-_AGAIN = 0.3
-"""The smallest face that is looked for there, in sides of the box."""
+_AGAIN = 0.15
+"""The smallest face that is looked for there, in sides of the box. Ours: of 80 faces turned by 45 degrees from the
+nearest quarter 74 are found with 0.3, which costs a third, and 80 with 0.15."""
 
 
 class Refusal(StrEnum):

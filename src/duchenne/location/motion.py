@@ -69,6 +69,6 @@ def _ratio(source: np.ndarray, target: np.ndarray) -> complex:
     """Return the complex number by which source points, about their centre, come nearest to target points."""
     centred = source - source.mean()
     spread = float((np.abs(centred) ** 2).sum())
-    if not spread > 0:
+    if not spread > 1e-12:
         raise LandmarkError("The landmarks coincide, so they fix no scale.")
     return complex(np.vdot(centred, target - target.mean()) / spread)

@@ -16,6 +16,7 @@ from duchenne.errors import UsageError
 from duchenne.facs import LANDMARK_COUNT
 from duchenne.networks.he_init import he_init
 from duchenne.networks.ordinal import OrdinalScale
+from duchenne.networks.patch_convolution import Convolution, own_layer, trained_maps, transformed_maps
 from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
 from duchenne.networks.standard import standardise
 
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 
+_LARGEST_DIRECT = 4
 _AT_ONCE = 16
 """Faces that a processor's patch layers take at once in training: the maps of more fall out of its caches."""
 
@@ -37,6 +39,7 @@ class RegionNetwork(nn.Module):
     """Logits of AUs from windows around landmarks.
 
     Attributes:
+        convolution: How patches are filtered (`networks.patch_convolution`); not part of what is saved.
         late_fusion_weight: (l,), how much of each output is what the landmarks alone say; None for nothing. Chosen
             after training (`training.action_units.late_fusion`), kept in the exported file alone.
 
@@ -55,6 +58,7 @@ class RegionNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
+        self.convolution: Convolution = "auto"
         self.shared = nn.Conv2d(1 if config.grey else 3, config.shared_channels, config.shared_kernel)
         self.patch_layers = nn.ModuleList()
         channels = config.shared_channels
@@ -77,6 +81,13 @@ class RegionNetwork(nn.Module):
         if not config.batch_norm:
             he_init(self)
 
+    @property
+    def has_large_kernels(self) -> bool:
+        """Whether there is a choice of how to filter patches: large kernels, no normalisation between them."""
+        config = self.config
+        largest = max(config.shared_kernel, *(layer.kernel for layer in config.patch_layers))
+        return config.own_weights and not config.batch_norm and largest > _LARGEST_DIRECT
+
     def standardise(self, windows: Shaped[Tensor, "n p s s c"]) -> Float[Tensor, "n p k s s"]:
         """Return each face's windows with mean 0 and spread about 1 over all its windows, channels first.
 
@@ -86,6 +97,15 @@ class RegionNetwork(nn.Module):
 
     def patch_maps(self, planes: Float[Tensor, "n p k s s"]) -> Float[Tensor, "n m h h"]:
         """Return the maps of the last patch layer; patch after patch along the second axis."""
+        if self.has_large_kernels:
+            layers = [own_layer(layer) for layer in (self.shared, *self.patch_layers)]  # type: ignore[arg-type]
+            maps = transformed_maps(planes, layers, self.convolution)
+            if maps is not None:
+                return maps
+        if self.training and self.config.own_weights:
+            maps = trained_maps(planes, self.shared, list(self.patch_layers), self.convolution)
+            if maps is not None:
+                return maps
         if self.training and not self.config.batch_norm and planes.device.type == "cpu":
             return torch.cat([self._patch_maps(part) for part in planes.split(_AT_ONCE)])
         return self._patch_maps(planes)

@@ -1,5 +1,7 @@
 """What many networks share: standardised pixels, convolutions with normalisation and ReLU, residual blocks."""
 
+from typing import cast
+
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
@@ -32,6 +34,22 @@ def conv_block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     """Return a 3 x 3 convolution that keeps the size (over the stride), normalisation over the batch and a ReLU."""
     convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class AddedConvolution(nn.Conv2d):
+    """A convolution whose result is added to what it reads."""
+
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Return the maps and what the convolution finds in them."""
+        return input + super().forward(input)
+
+
+class AddedNormedConvolution(nn.Sequential):
+    """The same with batch normalisation before the sum."""
+
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Return the maps and what the convolution finds in them."""
+        return input + cast(Tensor, super().forward(input))
 
 
 class ResidualBlock(nn.Module):

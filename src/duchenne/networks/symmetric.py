@@ -9,7 +9,6 @@ built as in Cohen and Welling, Group equivariant convolutional networks, ICML 20
 """
 
 from itertools import pairwise
-from typing import cast
 
 import torch
 from jaxtyping import Float, Shaped
@@ -17,8 +16,9 @@ from torch import Tensor, nn
 
 from duchenne.facs import AU_BY_NAME, LANDMARK_COUNT, MIRROR_LANDMARKS
 from duchenne.networks.ordinal import OrdinalScale
+from duchenne.networks.patch_convolution import Convolution, trained_maps
 from duchenne.networks.region_config import ResidualLayer
-from duchenne.networks.standard import standardise
+from duchenne.networks.standard import AddedConvolution, AddedNormedConvolution, standardise
 from duchenne.networks.symmetric_config import SymmetricConfig
 
 _FLIP_X = (-1.0, 1.0, 1.0)
@@ -26,6 +26,9 @@ _FLIP_X = (-1.0, 1.0, 1.0)
 
 class SymmetricNetwork(nn.Module):
     """Latents of AUs on both sides, from windows around landmarks and from pose-normalised landmarks.
+
+    Attributes:
+        convolution: How patches are filtered (`networks.patch_convolution`); not part of what is saved.
 
     Args:
         config: Sizes.
@@ -42,6 +45,7 @@ class SymmetricNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.scale = config, OrdinalScale(config.aus)
+        self.convolution: Convolution = "auto"
         half = [*config.paired, *config.middle]
         self.left_half, self.right_half = torch.tensor(half), torch.tensor([config.mirror[k] for k in half])
         self.shared = nn.Conv2d(1 if config.grey else 3, config.shared_channels, config.shared_kernel)
@@ -95,10 +99,14 @@ class SymmetricNetwork(nn.Module):
     def _of_appearance(self, windows: Tensor) -> Float[Tensor, "n 2 a"]:
         halves = self._halves(windows)
         patches, channels = len(self.left_half), self.config.shared_channels
-        maps = torch.relu(self.shared(halves.flatten(0, 2)))
-        maps = maps.reshape(-1, patches * channels, *maps.shape[2:])
-        for layer in self.patch_layers:
-            maps = torch.relu(layer(maps))
+        maps = None
+        if self.training:
+            maps = trained_maps(halves.flatten(0, 1), self.shared, list(self.patch_layers), self.convolution)
+        if maps is None:
+            maps = torch.relu(self.shared(halves.flatten(0, 2)))
+            maps = maps.reshape(-1, patches * channels, *maps.shape[2:])
+            for layer in self.patch_layers:
+                maps = torch.relu(layer(maps))
         features = maps.reshape(-1, 2, patches, maps[0, 0].numel() * self.config.patch_channels)
         other_side = features[:, :, : len(self.config.paired)].flip(1)
         both = torch.cat([features.flatten(2), other_side.flatten(2)], 2).flatten(0, 1)
@@ -117,22 +125,6 @@ class SymmetricNetwork(nn.Module):
         """Return the subject's left and right: the image's right and left; the mean where an AU has no sides."""
         sides = by_half.flip(1)
         return torch.where(self.sided, sides, sides.mean(1, keepdim=True)).movedim(1, 2)
-
-
-class AddedConvolution(nn.Conv2d):
-    """A convolution whose result is added to what it reads."""
-
-    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Return the maps and what the convolution finds in them."""
-        return input + super().forward(input)
-
-
-class AddedNormedConvolution(nn.Sequential):
-    """The same with batch normalisation before the sum."""
-
-    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Return the maps and what the convolution finds in them."""
-        return input + cast(Tensor, super().forward(input))
 
 
 def _patch_layers(config: SymmetricConfig) -> nn.ModuleList:

@@ -207,7 +207,8 @@ def _faces_in(table: "pd.DataFrame", path: Path, columns: list[str], judging: li
         empty = table[without].drop(columns=list(FRAME_COLUMNS)).isna().all(axis=1)
         table = table.drop(index=empty.index[empty])
     table = _checked(table, path)
-    kept = table[columns].astype({name: _type_of(name) for name in columns})
+    # A copy lets go of the other columns, which share their memory.
+    kept = table[columns].astype({name: _type_of(name) for name in columns}).copy()
     if not judging:
         return kept
     return kept.assign(**{UNJUDGED: table[UNJUDGED].astype("uint8") if UNJUDGED in table else unjudged(table)})
@@ -237,7 +238,7 @@ def _parquet_parts(path: Path, columns: list[str], types: dict[str, str]) -> "It
     import pyarrow.parquet
 
     before = 0
-    with pyarrow.parquet.ParquetFile(path) as file:
+    with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:  # Which would hold all that was read.
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
             part = batch.to_pandas()[columns].astype(types)
             part.index += before

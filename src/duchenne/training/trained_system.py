@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from duchenne.training.systems import System
 
 PrecisionName = Literal["auto", "float32", "bf16"]
+ConvolutionName = Literal["auto", "direct", "tiled", "compiled"]
 SplitName = Literal["holdout", "three-fold", "leave-one-out", "fera17"]
 SamplingName = Literal["all", "balanced"]
 PathOrPaths = str | Path | Sequence[str | Path]
@@ -51,6 +52,7 @@ def train(
     nodes: int = 1,
     threads: int = 0,
     precision: PrecisionName = "auto",
+    convolution: ConvolutionName = "auto",
     on_note: Callable[[str], None] | None = None,
     on_progress: ProgressCallback = silent,
 ) -> "System":
@@ -94,6 +96,8 @@ def train(
         threads: Threads of torch in each process; 0 for its own choice.
         precision: Of the layers; "auto" is bfloat16 if the recipe asks for it and the processor or card computes
             in it, otherwise float32.
+        convolution: How patches are filtered on a processor: "direct", "tiled" or "compiled"; "auto" is the way of the
+            run that is continued, else the fastest here.
         on_note: Told in words how many faces there are, and what is left out.
         on_progress: Told the state of the run.
 
@@ -122,16 +126,15 @@ def train(
         from duchenne.training.systems import train_system
 
         choice = FacesChoice(tuple(paths_of(valid)), valid_share, split, fold, tuple(subjects))
-        faces = read_training_faces(paths_of(data), choice, chosen.seed, chosen.reduction)
-        train_faces, valid_faces, test_subjects = faces
-        if test_subjects:
-            note(f"{len(test_subjects)} subjects stay out for testing: {', '.join(test_subjects)}.")
+        train_faces, valid_faces, tested = read_training_faces(paths_of(data), choice, chosen.seed, chosen.reduction)
+        if tested:
+            note(f"{len(tested)} subjects stay out for testing: {', '.join(tested)}.")
         if aus is None:
             chosen, left_out = teachable(chosen, train_faces)
             if left_out:
                 note(f"Left out, for lack of faces with and without them: {', '.join(left_out)}.")
         note(f"{len(train_faces)} faces to learn from, {len(valid_faces)} to say when to stop.")
-        device = DeviceConfig(accelerator, devices, nodes, threads=threads, precision=precision)
+        device = DeviceConfig(accelerator, devices, nodes, "auto", threads, precision, convolution)
         begun = None if start is None else Initialisation(Path(start))
         return train_system(chosen, train_faces, valid_faces, Path(out) / chosen.name, on_progress, device, begun)
 

@@ -106,10 +106,12 @@ def agree(first: Codes, second: Codes, settings: AgreeSettings | None = None) ->
         settings = replace(settings, shifts={**settings.shifts, **found})
         pairs, notes = pair_up(first, second, settings)
         notes += [f"{one.file}: the codes were moved by {one.seconds:+.2f} s." for one in shifts]
-    if not pairs:
-        told = "\n".join(f"  {note}" for note in notes) or "  Neither names a person."
-        raise StudyError(f"Nothing can be compared.\n{told}")
     notes += [note for codes in (first, second) if isinstance(codes, Coding) for note in codes.notes]
+    if isinstance(second, Coding) and not second.files:
+        notes.append("The codes name no action unit of any video.")
+    if not pairs:
+        told = "\n".join(f"  {note}" for note in dict.fromkeys(notes)) or "  Neither names a person."
+        raise StudyError(f"Nothing can be compared.\n{told}")
     notes += [] if settings.find_shifts else [str(one) for one in shifts]
     parts = [part for pair in pairs for part in pair.segments()] if settings.over == "segment" else pairs
     return _agreement(parts, settings, shifts, notes)

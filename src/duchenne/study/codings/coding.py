@@ -221,8 +221,9 @@ def overlaps(events: Iterable[CodedEvent]) -> list[str]:
         ordered = sorted(group, key=lambda one: one.onset_s)
         twice = [b.onset_s for a, b in pairwise(ordered) if b.onset_s < a.offset_s]
         if twice:
+            often = "once, at" if len(twice) == 1 else f"{len(twice)} times, first at"
             told.append(
-                f"{file}: {au}{f' of {person}' if person else ''} overlaps itself {len(twice)} times, first at "
-                f"{twice[0]:.3f} s; joined, the higher grade counts."
+                f"{file}: {au}{f' of {person}' if person else ''} overlaps itself {often} {twice[0]:.3f} s; joined, "
+                "the higher grade counts."
             )
     return told

@@ -137,7 +137,7 @@ def _opened(path: Path) -> Any:
     try:
         return pympi.Elan.Eaf(str(path), suppress_version_warning=True)
     except Exception as error:  # pympi raises what comes: KeyError, IndexError, bare Exception.
-        raise StudyError(f"{path} cannot be read as an ELAN file ({error!r}). Does ELAN open it?") from None
+        raise StudyError(f"{path} cannot be read as an ELAN file ({error or error!r}). Does ELAN open it?") from None
 
 
 def _video(document: Any, path: Path) -> tuple[str, float]:

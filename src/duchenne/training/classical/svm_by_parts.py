@@ -14,7 +14,7 @@ from duchenne.training.classical.feature_files import parts_of
 from duchenne.training.classical.linear import Task, choose_by_area
 
 _ROUNDS = 200
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-5
 """Of the gradient, as a share of its size at the start."""
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 
 from duchenne.errors import UsageError
+from duchenne.networks.patch_convolution import Convolution
 from duchenne.training.run.bf16 import computes_bf16
 
 Precision = Literal["auto", "float32", "bf16"]
@@ -23,6 +24,8 @@ class DeviceConfig:
         threads: Threads of torch in each process; 0 takes those of the run that is continued, else torch's choice.
         precision: "float32" or "bf16" for the layers; "auto" takes bf16 where the recipe asks for it and the device
             computes in it.
+        convolution: How patches are filtered on a processor (`networks.patch_convolution`); "auto" takes that
+            of the run that is continued, else the fastest here.
     """
 
     accelerator: str = "auto"
@@ -31,6 +34,7 @@ class DeviceConfig:
     strategy: str = "auto"
     threads: int = 0
     precision: Precision = "auto"
+    convolution: Convolution = "auto"
 
     def __post_init__(self) -> None:
         if self.devices < 1 or self.nodes < 1 or self.threads < 0:

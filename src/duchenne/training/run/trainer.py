@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from duchenne.errors import TrainingError
+from duchenne.networks.patch_convolution import choose_convolution
 from duchenne.training.run.bf16 import Bf16Layers
 from duchenne.training.run.checkpoints import (
     commit,
@@ -27,6 +28,7 @@ from duchenne.training.run.checkpoints import (
     read_tensors,
     write_tensors,
 )
+from duchenne.training.run.continued_convolution import continue_convolution
 from duchenne.training.run.device import DeviceConfig
 from duchenne.training.run.log import Logbook
 from duchenne.training.run.memory import keep_freed_memory
@@ -129,6 +131,8 @@ class _Run:
     def __init__(self, trainer: Trainer, task: Task) -> None:
         self.trainer, self.task, self.fabric = trainer, task, trainer.fabric
         self.identity = identity_of(task.identity, trainer.bf16)
+        if trainer.fabric.device.type == "cpu":
+            choose_convolution(task.network, trainer.device.convolution, trainer.bf16)
         self.loss, self.optimiser = self.fabric.setup(task.loss, task.optimiser)
         self.averaged = None if task.average is None else deepcopy(task.network).requires_grad_(False)
         self.state = _State()
@@ -258,6 +262,7 @@ class _Run:
             "groups": groups,
             "schedule": None if self.task.schedule is None else self.task.schedule.state_dict(),
             "threads": torch.get_num_threads(),
+            "convolution": getattr(self.task.network, "convolution", None),
             "commit": commit(),
             "versions": numbers_rest_on(),
         }
@@ -290,6 +295,8 @@ class _Run:
             self.trainer.on_progress(Progress(self.state.step, self.task.steps, note=note))
         if not self.trainer.device.threads:  # sums over another number of threads round otherwise
             torch.set_num_threads(metadata["threads"])
+        if self.trainer.device.convolution == "auto":
+            continue_convolution(self._networks().values(), metadata.get("convolution"), path)
 
     def _networks(self) -> dict[str, nn.Module]:
         """Return what learns, and its average if there is one, by the name that tensors begin with."""
