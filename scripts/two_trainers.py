@@ -1,8 +1,8 @@
 """Two machines train one network (torchrun, gloo) in two network namespaces; one is killed and comes back.
 
 Needs root, iproute2 and duchenne[train,test]; `make nodes` runs it. First the loss of each step is compared with that
-of one process with the whole batch. Then one machine is killed in the middle, torchrun waits for it, and the training
-goes on from its last checkpoint to its last step. Prints what was compared; exit code 0 if all holds.
+of one process with the whole batch. Then one machine is killed in the middle, the other ends with it, the command is
+given again on both, as a scheduler does, and the training goes on from its last checkpoint to its last step. Prints what was compared; exit code 0 if all holds.
 """
 
 import argparse
@@ -53,9 +53,9 @@ def environment() -> dict[str, str]:
 
 
 def start(k: int, program: Path, folder: Path, *asked: str) -> subprocess.Popen:
-    """Start the trainer of one machine under torchrun, which starts it again where another was lost."""
+    """Start the trainer of one machine under torchrun, which ends where another was lost."""
     rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={ADDRESSES[0]}:{PORT}", "--rdzv-id=duchenne"]
-    common = ["--nnodes=2", "--nproc-per-node=1", "--max-restarts=5", f"--local-addr={ADDRESSES[k]}"]
+    common = ["--nnodes=2", "--nproc-per-node=1", "--max-restarts=0", f"--local-addr={ADDRESSES[k]}"]
     common.append(f"--rdzv-conf=is_host={int(k == 0)}")  # Torch does not see that the address is of this namespace.
     command = [sys.executable, "-m", "torch.distributed.run", *rendezvous, *common, str(program), str(folder), *asked]
     told = {**environment(), "GLOO_SOCKET_IFNAME": f"duchenne{k}"}
@@ -97,14 +97,15 @@ def same_losses(program: Path, folder: Path, limit_s: float) -> bool:
 
 
 def goes_on(program: Path, folder: Path, limit_s: float) -> bool:
-    """Kill the second machine in the middle and start it again; tell whether the training came to its last step."""
+    """Kill the second machine in the middle and start both again; tell whether the training came to its last step."""
     where, asked = folder / "lost", ("2", "4", "0.5")
     first, second = (start(k, program, where, *asked) for k in (0, 1))
     wait_until(lambda: len(losses(where)) >= 6, limit_s, where)
     kill(1)
     second.wait()
+    wait_until(lambda: first.poll() is not None, limit_s, where)
     made = len(losses(where))
-    second = start(1, program, where, *asked)
+    first, second = (start(k, program, where, *asked) for k in (0, 1))
     wait_until(lambda: first.poll() is not None and second.poll() is not None, limit_s, where)
     steps = [int(step) for step, _ in losses(where)]
     again = steps[made] if len(steps) > made else None
