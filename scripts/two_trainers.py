@@ -1,8 +1,7 @@
-"""Two machines train one network (torchrun, gloo) in two network namespaces; one is killed and comes back.
+"""Two machines train one network (torchrun, gloo) in two network namespaces, with the loss of one process.
 
-Needs root, iproute2 and duchenne[train,test]; `make nodes` runs it. First the loss of each step is compared with that
-of one process with the whole batch. Then one machine is killed in the middle, torchrun waits for it, and the training
-goes on from its last checkpoint to its last step. Prints what was compared; exit code 0 if all holds.
+Needs root, iproute2 and duchenne[train,test]; `make nodes` runs it. The loss of each step is compared with that of one
+process with the whole batch. Prints what was compared; exit code 0 if all holds.
 """
 
 import argparse
@@ -13,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from namespaces import ADDRESSES, inside, kill, namespaces
+from namespaces import ADDRESSES, inside, namespaces
 
 ROOT = Path(__file__).parents[1]
 PORT, MOST_DIFFERENCE = 29_500, 1e-5
@@ -53,9 +52,9 @@ def environment() -> dict[str, str]:
 
 
 def start(k: int, program: Path, folder: Path, *asked: str) -> subprocess.Popen:
-    """Start the trainer of one machine under torchrun, which starts it again where another was lost."""
+    """Start the trainer of one machine under torchrun, which ends where another was lost."""
     rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={ADDRESSES[0]}:{PORT}", "--rdzv-id=duchenne"]
-    common = ["--nnodes=2", "--nproc-per-node=1", "--max-restarts=5", f"--local-addr={ADDRESSES[k]}"]
+    common = ["--nnodes=2", "--nproc-per-node=1", "--max-restarts=0", f"--local-addr={ADDRESSES[k]}"]
     common.append(f"--rdzv-conf=is_host={int(k == 0)}")  # Torch does not see that the address is of this namespace.
     command = [sys.executable, "-m", "torch.distributed.run", *rendezvous, *common, str(program), str(folder), *asked]
     told = {**environment(), "GLOO_SOCKET_IFNAME": f"duchenne{k}"}
@@ -96,25 +95,6 @@ def same_losses(program: Path, folder: Path, limit_s: float) -> bool:
     return len(pairs) > 3 and worst <= MOST_DIFFERENCE
 
 
-def goes_on(program: Path, folder: Path, limit_s: float) -> bool:
-    """Kill the second machine in the middle and start it again; tell whether the training came to its last step."""
-    where, asked = folder / "lost", ("2", "4", "0.5")
-    first, second = (start(k, program, where, *asked) for k in (0, 1))
-    wait_until(lambda: len(losses(where)) >= 6, limit_s, where)
-    kill(1)
-    second.wait()
-    made = len(losses(where))
-    second = start(1, program, where, *asked)
-    wait_until(lambda: first.poll() is not None and second.poll() is not None, limit_s, where)
-    steps = [int(step) for step, _ in losses(where)]
-    again = steps[made] if len(steps) > made else None
-    print(f"killed after step {steps[made - 1]}; went on at step {again}, ended at {steps[-1]}", flush=True)
-    held = first.returncode == 0 and again is not None and again > 0 and steps[-1] == 23
-    if not held:
-        print(logs(where), flush=True)
-    return held
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=float, default=900.0, help="seconds for each step")
@@ -123,7 +103,7 @@ def main() -> int:
         folder = Path(name)
         program = folder / "train.py"
         program.write_text(PROGRAM)
-        held = [same_losses(program, folder, limit_s), goes_on(program, folder, limit_s)]
+        held = [same_losses(program, folder, limit_s)]
     print("holds" if all(held) else "DOES NOT HOLD", flush=True)
     return 0 if all(held) else 1
 
