@@ -36,7 +36,7 @@ def _coding() -> object:
 
 
 def _make_codings(folder: Path) -> None:
-    from duchenne.study.codings.boris import write_boris
+    from duchenne.study.codings.boris_writing import write_boris
     from duchenne.study.codings.code_table import write_code_table
     from duchenne.study.codings.elan import write_elan
 
