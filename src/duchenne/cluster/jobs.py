@@ -15,7 +15,7 @@ from duchenne.media import Source, SourceKind
 PICTURES_PER_JOB = 8
 JOBS_AHEAD_PER_CPU = 2
 """Jobs that are in work or done and not asked for yet, for each processor."""
-CHUNKS, MOST_CHUNK_FRAMES = 8, 15_000
+CHUNKS, MOST_CHUNK_FRAMES = 8, 15_008
 """A video is divided into about so many chunks, and into more where they would be longer.
 
 Ours: what lies before a chunk is decoded to reach it, a twelfth of the work, so that a video in eight chunks costs 1.3
