@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from duchenne.training.run.memory import keep_freed_memory
 from duchenne.training.run.prefetch import drawn_ahead
 from duchenne.training.run.progress import Progress, ProgressCallback, silent
 from duchenne.training.run.task import Batch, Task, Trained
+from duchenne.training.run.training_state import TrainingState
 from duchenne.training.run.versions import numbers_rest_on, other_versions
 
 CHECKPOINT_FILE, BEST_FILE = "checkpoint.safetensors", "best.safetensors"
@@ -104,27 +105,6 @@ class Trainer:
             torch.distributed.destroy_process_group()
 
 
-@dataclass
-class _State:
-    """How far a run is, beside the tensors.
-
-    Attributes:
-        step: Steps made.
-        best: Best score of a validation.
-        best_step: Its step.
-        score: Of the last validation.
-        smooth: Running mean of the loss.
-        notes: What has changed at its stops.
-    """
-
-    step: int = 0
-    best: float | None = None
-    best_step: int = 0
-    score: float | None = None
-    smooth: float | None = None
-    notes: list[str] = field(default_factory=list)
-
-
 class _Run:
     """One task on its way."""
 
@@ -135,7 +115,7 @@ class _Run:
             choose_convolution(task.network, trainer.device.convolution, trainer.bf16)
         self.loss, self.optimiser = self.fabric.setup(task.loss, task.optimiser)
         self.averaged = None if task.average is None else deepcopy(task.network).requires_grad_(False)
-        self.state = _State()
+        self.state = TrainingState()
 
     @property
     def evaluated(self) -> nn.Module:
@@ -288,7 +268,7 @@ class _Run:
         load_optimiser(self.task.optimiser, tensors, metadata["groups"])
         if self.task.schedule is not None:
             self.task.schedule.load_state_dict(metadata["schedule"])
-        self.state = _State(**metadata["state"])
+        self.state = TrainingState(**metadata["state"])
         if changed := other_versions(metadata.get("versions", {})):
             note = f"{changed} since step {self.state.step}: other weights than those of a run without the stop"
             self.state.notes = [*self.state.notes, note]
