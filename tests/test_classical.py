@@ -139,6 +139,8 @@ def test_svms_over_parts_of_a_file_are_those_of_scikit_learn(monkeypatch):
 @pytest.mark.parametrize("name", ["svm", "apl", "jpml"])
 def test_features_that_do_not_fit_lie_in_a_file_and_teach_the_same(name, stores, tmp_path, monkeypatch):
     recipe = dataclasses.replace(RECIPES[name], aus=("AU04", "AU12"))
+    if name != "jpml":  # Of several penalties that are as good one or the other may be chosen.
+        recipe = dataclasses.replace(recipe, method=dataclasses.replace(recipe.method, penalties=(1e-4,)))
     within = train_system(recipe, *stores, tmp_path / "memory", silent)
     monkeypatch.setattr("duchenne.training.classical.feature_files.PART", 100)
     held = []

@@ -13,6 +13,7 @@ from duchenne.datasets.store import PreparedStore
 from duchenne.evaluation.run_files import read_run
 from duchenne.facs import AU_NAMES
 from duchenne.location import Location
+from duchenne.location.small_faces import SmallFaces
 from duchenne.recognition import AURecognizer
 from miniature_releases import DISFA_AUS, write_bp4d, write_ck_plus, write_disfa_plus
 from toy_faces import head, picture_of
@@ -22,7 +23,7 @@ class _Locator:
     """Finds the same head in every picture."""
 
     def locate(self, pixels):
-        return Location([_known_face(head() + np.array([128, 128, 0]))], Counter())
+        return Location([_known_face(head() + np.array([128, 128, 0]))], Counter(), SmallFaces(0, 24.0))
 
 
 @pytest.fixture(autouse=True)

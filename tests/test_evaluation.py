@@ -187,7 +187,7 @@ def test_the_file_of_a_run_has_the_keys_that_docs_and_older_files_have(run, tmp_
     assert (found["format"], found["system"], found["seed"], found["training"]) == ("duchenne run 1", "toy", 3, {})
     assert found["aus"]["AU12"]["at"]["half"]["threshold"] == 0.5
     assert found["aus"]["AU12"]["interval"]["aroc"] == [1.0, 1.0]
-    lacking = ["positives", "negatives", "missing", "skew", "f1", "nf1", "apr", "napr", "aroc", "unknown"]
+    lacking = ["positives", "negatives", "missing", "skew", "f1", "nf1", "apr", "napr", "aroc", "unknown", "icc"]
     assert list(found["aus"]["AU04"]) == lacking
     assert "interval" not in found["by_pose"]["poses"]["1"]["mean"]
     assert np.array(found["relations"]["labels"]).shape == (2, 2)

@@ -36,6 +36,7 @@ from duchenne.evaluation.runs import RunOrigin, TrainingRecord
 from duchenne.evaluation.scored_faces import scored_faces
 from duchenne.facs import AU_NAMES, PAPER_AUS
 from duchenne.location import Location
+from duchenne.location.small_faces import SmallFaces
 from duchenne.measures.intervals import Bootstrap
 from duchenne.networks.region_config import PAPER
 from duchenne.poses import pose_numbers
@@ -136,7 +137,7 @@ class _Locator:
     """Finds the same head in every picture."""
 
     def locate(self, pixels):
-        return Location([_known_face(head() + np.array([128, 128, 0]))], Counter())
+        return Location([_known_face(head() + np.array([128, 128, 0]))], Counter(), SmallFaces(0, 24.0))
 
 
 def random_labels(path, header, rng):

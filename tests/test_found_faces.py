@@ -104,10 +104,10 @@ class TestSmallFaces:
                     )
             notes[output.name] = read_record(output).notes
         (note,) = notes["small.mp4-1.csv"]
-        assert re.search(r"in 2 of 2 frames .* several places .* \(24 px\).*--min-face 12 looks for them", note)
+        assert re.search(r"in 1 of 1 frames .* several places .* \(24 px\).*--min-face 12 looks for them", note)
         assert notes["small.mp4-2.csv"] == [note]
         assert notes["large.mp4-1.csv"] == []
-        with pytest.warns(PictureWarning, match="in 2 of 2 frames"):
+        with pytest.warns(PictureWarning, match="in 1 of 1 frames"):
             list(AUDetector(workers=1, aus="12").detect_video(tmp_path / "small.mp4"))
 
     def test_single_frames_make_no_note_of_a_video(self):

@@ -155,7 +155,7 @@ def test_graded_faces_teach_by_their_grades_alone(mixed):
 
 @pytest.fixture
 def sampler(mixed):
-    recipe = replace(RECIPES["symmetric"], batch=8, network=SymmetricConfig())
+    recipe = replace(RECIPES["symmetric-base"], batch=8, network=SymmetricConfig())
     return BatchSampler(recipe, mixed, np.zeros((49, 3)), 4)
 
 
@@ -210,7 +210,7 @@ def test_a_share_of_graded_faces_that_is_none_is_refused(share):
 def test_graded_faces_without_any_au_come_as_often_as_asked_for(mixed):
     mixed.occurrence[:12], mixed.known[:12] = True, True
     mixed.occurrence[[2, 7, 15]] = False
-    recipe = replace(RECIPES["symmetric"], batch=8, rest_times=3, network=SymmetricConfig())
+    recipe = replace(RECIPES["symmetric-base"], batch=8, rest_times=3, network=SymmetricConfig())
     rows = np.concatenate([BatchSampler(recipe, mixed, np.zeros((49, 3)), 4).rows(step) for step in range(4)])
     times = np.bincount(rows[rows < 12], minlength=12)
     assert times.tolist() == [1, 1, 3, 1, 1, 1, 1, 3, 1, 1, 1, 1]

@@ -12,6 +12,7 @@ from duchenne.errors import TrainingError
 from duchenne.evaluation.run_files import read_run, read_runs
 from duchenne.facs import AU_NAMES
 from duchenne.location import Location
+from duchenne.location.small_faces import SmallFaces
 from duchenne.training.systems import load_system
 from miniature_releases import BP4D_HEADER, write_bp4d, write_rows
 from toy_faces import head
@@ -24,7 +25,7 @@ class _Locator:
     """Finds the same head in every picture."""
 
     def locate(self, pixels):
-        return Location([_known_face(head() + np.array([128, 128, 0]))], Counter())
+        return Location([_known_face(head() + np.array([128, 128, 0]))], Counter(), SmallFaces(0, 24.0))
 
 
 @pytest.fixture(scope="module")

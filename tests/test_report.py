@@ -278,7 +278,7 @@ def test_the_report_is_complete(folder):
     assert {f"{name}.csv" for name in tables} <= names
     for name in ("figure5", "figure6", "figure6_systems", "figure7"):
         with Image.open(folder / f"{name}.png") as picture:
-            assert min(picture.size) > 700
+            assert min(picture.size) > 400
             assert np.asarray(picture.convert("L")).std() > 5
         assert (folder / f"{name}.svg").read_text().startswith("<?xml")
 

@@ -33,10 +33,10 @@ def fit_group_logistic(
         group: Columns of a group.
         strength: Of the penalty, as a share of the one that drops every group.
     """
-    goal = np.where(occurrence, 1.0, -1.0).astype(features.dtype)
+    goal = np.where(occurrence, 1.0, -1.0)
     largest = np.maximum(features.max(0), -features.min(0))
     alive = np.repeat(largest.reshape(-1, group).max(1) > 0, group)  # others stop the solver
-    seen = np.asfortranarray(features if alive.all() else features[:, alive])
+    seen = np.asfortranarray(features if alive.all() else features[:, alive], float)  # the solver takes no other
     groups = seen.shape[1] // group
     pull = np.linalg.norm((seen.T @ (goal / 2)).reshape(groups, group), axis=1).max() / len(goal)
     indices, pointers = grp_converter(group, seen.shape[1])

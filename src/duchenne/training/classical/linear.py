@@ -12,6 +12,9 @@ from duchenne.measures.ranking import area_under_roc
 Features = Float[np.ndarray, "n f"]
 Marks = Bool[np.ndarray, "n a"]
 
+LEAST_SPREAD = 1e-6
+"""A feature that spreads less is the same for all faces but for rounding."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -29,9 +32,9 @@ class Task:
 
 
 def scaling(features: Features) -> tuple[Float[np.ndarray, " f"], Float[np.ndarray, " f"]]:
-    """Return mean and spread of each feature; a spread of 0 becomes 1."""
+    """Return mean and spread of each feature; a spread that is 0 but for rounding becomes 1."""
     spread = features.std(0)
-    return features.mean(0), np.where(spread > 0, spread, 1.0)
+    return features.mean(0), np.where(spread > LEAST_SPREAD, spread, 1.0)
 
 
 def fit_svms(

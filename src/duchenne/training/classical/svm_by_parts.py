@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 
 from duchenne.training.classical.feature_files import parts_of
-from duchenne.training.classical.linear import Task, choose_by_area
+from duchenne.training.classical.linear import LEAST_SPREAD, Task, choose_by_area
 
 _ROUNDS = 200
 _TOLERANCE = 1e-5
@@ -28,7 +28,7 @@ def scaling_by_parts(features: Float[np.ndarray, "n ..."]) -> tuple[Float[np.nda
         square += (part**2).sum(0)
     mean = total / len(features)
     spread = np.sqrt(np.maximum(square / len(features) - mean**2, 0))
-    return mean.astype(np.float32), np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
+    return mean.astype(np.float32), np.where(spread > LEAST_SPREAD, spread, 1.0).astype(np.float32)
 
 
 def fit_svms_by_parts(
