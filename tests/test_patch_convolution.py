@@ -193,6 +193,7 @@ def test_the_choice_is_no_part_of_what_is_saved(network):
 
 def without_compiler(monkeypatch):
     monkeypatch.setattr(patch_convolution, "compiled_kernel", lambda: None)
+    monkeypatch.setattr(patch_convolution, "built_kernel", lambda: None)
 
 
 def test_without_a_compiler_tiles_are_taken_and_the_kernel_is_refused(monkeypatch):

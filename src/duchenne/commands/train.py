@@ -103,7 +103,7 @@ def train(
     convolution
         How networks that read patches filter them on a processor. direct: torch's convolutions. tiled: large kernels
         (recipes paper and grid) by transforms. compiled: by a kernel that a C++ compiler builds once, small ones too.
-        auto: as in the run that is continued, else the fastest here.
+        auto: as in the run that is continued, else compiled if it was built before, else tiled.
     """
     console = PlainConsole(stderr=True)
     with training_progress(console) as report:

@@ -123,6 +123,16 @@ def _at_once(layer: Layer) -> int:
 @cache
 def compiled_kernel() -> Kernel | None:
     """Return the kernel, built if need be; None where there is no compiler, or what it builds does not run."""
+    return _kernel(build=True)
+
+
+@cache
+def built_kernel() -> Kernel | None:
+    """Return the kernel if it was built before; nothing is written."""
+    return _kernel(build=False)
+
+
+def _kernel(build: bool) -> Kernel | None:
     compiler = shutil.which(os.environ.get("CXX", "c++"))
     if compiler is None or not sys.platform.startswith(("linux", "darwin")):
         return None
@@ -133,6 +143,8 @@ def compiled_kernel() -> Kernel | None:
             [version, platform.machine(), *options, *(source.read_text(encoding="utf-8") for source in SOURCES)]
         )
         path = _cache_folder() / f"spectral-{hashlib.sha256(told.encode()).hexdigest()[:20]}.so"
+        if not path.exists() and not build:
+            return None
         if not path.exists():
             _build(compiler, options, path)
         return Kernel(path)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from duchenne.errors import UsageError
-from duchenne.networks.compiled_kernel import Kernel, compiled_kernel
+from duchenne.networks.compiled_kernel import Kernel, built_kernel, compiled_kernel
 from duchenne.networks.grouped_convolution import grouped_convolution, grouped_maps
 from duchenne.networks.spectral_convolution import Geometry, geometry_of, packed_maps, spectral_convolution
 from duchenne.networks.tiled_convolution import Tiling, spectra, tiled_convolution, tiling_of
@@ -22,7 +22,7 @@ from duchenne.networks.tiled_convolution import Tiling, spectra, tiled_convoluti
 Convolution = Literal["auto", "direct", "tiled", "compiled"]
 """direct: torch's convolutions. tiled: transforms of tiles, as matrix products of torch; large kernels only. compiled:
 by a kernel that a C++ compiler builds once; transforms for large kernels, plain sums for small ones in training. auto:
-compiled where that can be, else tiled."""
+compiled where the kernel was built before, else tiled."""
 
 _LEAST_FACES = 8
 """Below that, the transforms of the weights cost more than they save."""
@@ -81,7 +81,7 @@ def resolved(convolution: Convolution, bf16: bool = False) -> Convolution:
         raise UsageError("There is no C++ compiler (c++, or $CXX) for --convolution compiled. Take auto or tiled.")
     if convolution == "auto":
         slower: Convolution = "direct" if bf16 else "tiled"
-        return slower if compiled_kernel() is None else "compiled"
+        return slower if built_kernel() is None else "compiled"
     return convolution
 
 
