@@ -90,7 +90,9 @@ def folder_job(inputs: Path) -> Job:
     for k in range(12):
         Image.fromarray(np.roll(np.asarray(face), k, 1)).save(pictures / f"{k}.png")
     (pictures / "broken.png").write_bytes(b"no picture")
-    return Job("folder", lambda out: ["detect", str(pictures), "--output", str(out / "r.csv"), "-j", "1"], "r.csv", True)
+    return Job(
+        "folder", lambda out: ["detect", str(pictures), "--output", str(out / "r.csv"), "-j", "1"], "r.csv", True
+    )
 
 
 def each_job(inputs: Path) -> Job:
@@ -107,7 +109,9 @@ def video_job(inputs: Path) -> Job:
             picture = np.ascontiguousarray(np.roll(face, k, 1))
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    return Job("video", lambda out: ["detect", str(clip), "--output", str(out / "r.parquet"), "-j", "1"], "r.parquet", True)
+    return Job(
+        "video", lambda out: ["detect", str(clip), "--output", str(out / "r.parquet"), "-j", "1"], "r.parquet", True
+    )
 
 
 def training_job(inputs: Path) -> Job:
