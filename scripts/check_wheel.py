@@ -4,8 +4,8 @@
 
 The core is what pip leaves in a fresh environment, bytecode included, without pip and setuptools themselves; in MB of
 10^6 bytes, in blocks as du counts. Fails if it is larger than 345 MB or, without bytecode (as uv leaves it), larger
-than 320 MB, has more than 20 packages, or does not work. The table that is printed says why 320 MB with bytecode are not
-reached: 285 MB are FFmpeg, ONNX Runtime, numpy and Pillow, without which nothing is detected.
+than 320 MB, has more than 20 packages, or does not work. The table that is printed says why it is not below 320 MB with
+bytecode: 285 MB are FFmpeg, ONNX Runtime, numpy and Pillow, without which nothing is detected.
 """
 
 import json
