@@ -302,3 +302,13 @@ def test_an_image_of_the_caller_stays_as_it_is():
     image.getexif()[ExifTags.Base.Orientation] = 6
     assert frame_from_image(image).pixels.shape == (40, 30, 3)
     assert image.size == (40, 30)
+
+
+def test_a_stream_of_jpegs_is_no_picture_alone(face, tmp_path):
+    one = io.BytesIO()
+    Image.fromarray(face).save(one, "JPEG")
+    (tmp_path / "one.jpg").write_bytes(one.getvalue())
+    (tmp_path / "stream.mjpeg").write_bytes(3 * one.getvalue())
+    assert read_picture(tmp_path / "one.jpg").notes == ()
+    (note,) = read_picture(tmp_path / "stream.mjpeg").notes
+    assert "the first alone was read" in note

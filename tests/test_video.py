@@ -1,5 +1,6 @@
 """Videos as people have them: what comes out is what players show, and what is wrong is said."""
 
+import struct
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -305,3 +306,63 @@ def test_threads_of_a_decoder_do_not_hold_more_than_their_share(tmp_path, monkey
     opened, stream = container.open_container("a.mp4", f"file:{path}")
     assert stream.codec_context.thread_count == 3
     opened.close()
+
+
+MATRICES = {
+    "mirrored": ((-1, 0, 0, 1), lambda pixels: pixels[:, ::-1]),
+    "upside down and mirrored": ((1, 0, 0, -1), lambda pixels: pixels[::-1]),
+    "clockwise": ((0, 1, -1, 0), lambda pixels: np.rot90(pixels, -1)),
+    "counter-clockwise": ((0, -1, 1, 0), np.rot90),
+    "half": ((-1, 0, 0, -1), lambda pixels: np.rot90(pixels, 2)),
+    "along the diagonal": ((0, 1, 1, 0), lambda pixels: pixels.transpose(1, 0, 2)),
+    "along the other": ((0, -1, -1, 0), lambda pixels: np.rot90(pixels.transpose(1, 0, 2), 2)),
+}
+"""a, b, c, d of ISO/IEC 14496-12, by which (x, y) is shown at (a x + c y, b x + d y); what that makes of an array."""
+
+
+@pytest.mark.parametrize("name", MATRICES)
+@pytest.mark.parametrize("aspect", [None, Fraction(2)])
+def test_pictures_are_turned_and_mirrored_as_their_file_says(name, aspect, tmp_path):
+    plain, turned = write_clip(tmp_path / "a.mp4", 3, aspect=aspect), tmp_path / "b.mp4"
+    (a, b, c, d), expected = MATRICES[name]
+    data = bytearray(plain.read_bytes())
+    at = data.find(b"tkhd") + 44
+    data[at : at + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    turned.write_bytes(data)
+    with open_video(plain) as one, open_video(turned) as other:
+        for before, after in zip(one, other, strict=True):
+            assert np.array_equal(expected(before.pixels), after.pixels)
+            assert (other.height, other.width) == after.pixels.shape[:2]
+
+
+@pytest.mark.parametrize(("size", "coded"), [((640, 480), "601"), ((1280, 720), "709")])
+def test_colours_that_a_file_does_not_describe_are_those_of_its_size(size, coded, tmp_path):
+    """The red of the disc, coded by hand: Y, Cb, Cr of Rec. ITU-R BT.601 and BT.709 in studio range."""
+    red, green, blue = np.array([200, 30, 30]) / 255
+    kr, kb = {"601": (0.299, 0.114), "709": (0.2126, 0.0722)}[coded]
+    luma = kr * red + (1 - kr - kb) * green + kb * blue
+    chroma = [(blue - luma) / (2 * (1 - kb)), (red - luma) / (2 * (1 - kr))]
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv444p"
+        planes = [16 + 219 * luma, *(128 + 224 * value for value in chroma)]
+        code = np.stack([np.full(size[::-1], round(value), np.uint8) for value in planes])
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(code, format="yuv444p", channel_last=False)))
+        container.mux(stream.encode())
+    with open_video(tmp_path / "a.mkv") as video:
+        assert np.abs(next(video).pixels.astype(int) - [200, 30, 30]).max() <= 2
+
+
+def test_a_stream_without_container_has_the_times_of_its_codec_and_says_so(tmp_path):
+    write_clip(tmp_path / "a.h264", 10)
+    found = read(tmp_path / "a.h264")
+    assert found.times == pytest.approx([k / 30 for k in range(10)])
+    assert found.numbers == list(range(10))
+    assert said(found, "it holds no times; they are reckoned with 30 frames a second")
+
+
+def test_a_length_that_is_none_is_passed_over(tmp_path):
+    data = write_clip(tmp_path / "a.mkv", 10).read_bytes()
+    assert data.count(b"00:00:00.333") == 1
+    (tmp_path / "b.mkv").write_bytes(data.replace(b"00:00:00.333", b"00:00:00.3.3"))
+    assert read(tmp_path / "b.mkv").numbers == list(range(10))

@@ -26,7 +26,7 @@ from duchenne.faces import (
 from duchenne.geometry import HeadPose, Transform, shift, similarity, transform_points
 from duchenne.landmarks import FaceLandmarks, Landmarker, head_pose
 from duchenne.location.small_faces import SmallFaces
-from duchenne.reliability import LEAST_PLAUSIBLE, LEAST_UNTRIED, plausibility, pose_tested
+from duchenne.reliability import LEAST_CERTAIN, LEAST_PLAUSIBLE, LEAST_UNTRIED, plausibility, pose_tested
 
 MIN_FACE_CONFIDENCE = 0.5
 """A box is dropped where the landmarker finds the presence of a face less likely than this."""
@@ -138,11 +138,11 @@ class FaceLocator:
             still: As in `locate`.
         """
         refused = Counter(refused)
-        sure = [face for face in faces if is_certain(face)]
-        doubtful = [face for face in faces if not is_certain(face)]
+        sure = [face for face in faces if face.landmarks.confidence >= LEAST_UNTRIED]
+        doubtful = [face for face in faces if face.landmarks.confidence < LEAST_UNTRIED]
         for face in tuple(doubtful):
             doubtful += self._turned(pixels, sure, face.box)
-        if still and not sure:
+        if still and not any(map(is_certain, faces)):
             doubtful += self._turned(pixels, sure)
         found = _surest(doubtful)
         reported = sure + [face for face in found if _is_reported(face)]
@@ -222,7 +222,7 @@ def is_known(box: FaceBox, known: Sequence[FaceBox]) -> bool:
 
 def is_certain(face: LocatedFace) -> bool:
     """Return whether the landmarks surely make a face which is the right way up."""
-    return face.landmarks.confidence >= LEAST_UNTRIED
+    return face.landmarks.confidence >= LEAST_CERTAIN
 
 
 def _is_reported(face: LocatedFace) -> bool:

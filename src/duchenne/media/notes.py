@@ -5,14 +5,24 @@ from duchenne.media.frame_clock import FrameClock
 from duchenne.media.upright import UprightPictures
 
 
-def clock_notes(clock: FrameClock, start_offset_s: float) -> list[str]:
-    """Return what was done to the times."""
+def clock_notes(clock: FrameClock, start_offset_s: float, has_sound: bool, assumed_fps: float | None) -> list[str]:
+    """Return what was done to the times.
+
+    Args:
+        clock: Of the video.
+        start_offset_s: Time of its first frame.
+        has_sound: Whether it has sound, which may begin first.
+        assumed_fps: Frames a second with which times were reckoned where the file holds none; None where it does.
+    """
     notes = []
     if start_offset_s >= 0.0005:  # A millisecond, rounded.
+        start = "the file (its sound)" if has_sound else "the file; frames before may not be decodable"
         notes.append(
-            f"its pictures begin {start_offset_s:.3f} s after the file (its sound); "
+            f"its pictures begin {start_offset_s:.3f} s after {start}; "
             "times count from the start of the file, as players show them"
         )
+    if assumed_fps is not None:
+        notes.append(f"it holds no times; they are reckoned with {assumed_fps:g} frames a second")
     if clock.joins:
         notes.append(f"{clock.joins + 1} recordings are joined in it; the times of each go on where the last one ends")
     if clock.reordered:

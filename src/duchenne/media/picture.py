@@ -40,6 +40,7 @@ _ONE_OF_SEVERAL = (
 )
 _DAMAGED = "its code is damaged; a part of it may show something else"
 _JPEG = ("JPEG", "MPO")
+_END_AND_START = b"\xff\xd9\xff\xd8\xff"
 _STDIN = "-"
 _STRIPE_ROWS = 128
 _BUDGET = DecodingBudget()
@@ -130,8 +131,15 @@ def _decode(file: Path | io.BytesIO, name: str, file_bytes: int) -> Frame:
                 raise MediaError(f"{name}: {fault}")
             with _BUDGET.reserved(decoding_bytes(image, file_bytes)):
                 pixels, notes = _decode_image(image, file, name)
-                damaged = image.format in _JPEG and is_damaged_jpeg(_bytes_of(file))
-    return Frame(name, 0, 0.0, pixels, damaged, (*notes, _DAMAGED) if damaged else notes)
+                code = _bytes_of(file) if image.format in _JPEG else b""
+                notes = (*notes, *_notes_of_jpeg(image, code))
+    return Frame(name, 0, 0.0, pixels, _DAMAGED in notes, notes)
+
+
+def _notes_of_jpeg(image: Image.Image, code: bytes) -> list[str]:
+    """Return what only the code of a JPEG says: that it is damaged, or that further pictures follow, as in a stream."""
+    several = image.format == "JPEG" and _END_AND_START in code
+    return [*([_ONE_OF_SEVERAL] if several else []), *([_DAMAGED] if code and is_damaged_jpeg(code) else [])]
 
 
 def _bytes_of(file: Path | io.BytesIO) -> bytes:

@@ -1,12 +1,30 @@
 """From a decoded picture to the pixels that a viewer sees: upright, of square pixels, of one size throughout."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Colorspace, Interpolation
 from av.video.stream import VideoStream
 
 from duchenne.cropping import Picture
 from duchenne.media.pixel_aspect import square_size
+
+_UNSPECIFIED = 2
+"""Of a picture that does not say how its colours are coded. Source: ITU-T H.273, table 4."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How a picture is brought upright.
+
+    Attributes:
+        quarters: Turns counter-clockwise, after it was mirrored.
+        mirrored: Whether left and right are exchanged first.
+    """
+
+    quarters: int
+    mirrored: bool
 
 
 class UprightPictures:
@@ -30,24 +48,24 @@ class UprightPictures:
         self.resized = False
         stored, square = (first.width, first.height), self._square_size(first)
         self.stretched = square != stored
-        self.width, self.height = _turned(square, _quarter_turns(first))
+        self.width, self.height = _turned(square, turn_of(first))
 
     def see(self, picture: VideoFrame) -> None:
         """Take note of a picture that is left out."""
-        size = _turned(self._square_size(picture), _quarter_turns(picture))
+        size = _turned(self._square_size(picture), turn_of(picture))
         self.resized = self.resized or size != (self.width, self.height)
 
     def pixels_of(self, picture: VideoFrame) -> Picture:
         """Return a picture as H x W x 3 RGB."""
         self.see(picture)
-        turns, (width, height) = _quarter_turns(picture), self._square_size(picture)
-        wide, high = _turned((width, height), turns)
+        turn, (width, height) = turn_of(picture), self._square_size(picture)
+        wide, high = _turned((width, height), turn)
         other = (wide, high) != (self.width, self.height)
         if other:
             scale = min(self.width / wide, self.height / high)
             width, height = max(1, round(width * scale)), max(1, round(height * scale))
         pixels = _rgb(picture, width, height)
-        pixels = np.ascontiguousarray(np.rot90(pixels, turns) if turns else pixels)
+        pixels = np.ascontiguousarray(np.rot90(pixels[:, ::-1] if turn.mirrored else pixels, turn.quarters))
         return self._framed(pixels) if other else pixels
 
     def _square_size(self, picture: VideoFrame) -> tuple[int, int]:
@@ -66,15 +84,34 @@ class UprightPictures:
 
 
 def _rgb(picture: VideoFrame, width: int, height: int) -> Picture:
+    more = {"src_colorspace": Colorspace.ITU709} if _is_untold_hd(picture) else {}
     if (width, height) == (picture.width, picture.height):
-        return picture.to_ndarray(format="rgb24")
-    return picture.to_ndarray(format="rgb24", width=width, height=height, interpolation=Interpolation.BICUBIC)
+        return picture.to_ndarray(format="rgb24", **more)
+    return picture.to_ndarray(format="rgb24", width=width, height=height, interpolation=Interpolation.BICUBIC, **more)
 
 
-def _quarter_turns(picture: VideoFrame) -> int:
-    """Return how many quarter turns counter-clockwise bring the picture upright."""
-    return round(picture.rotation / 90) % 4
+def _is_untold_hd(picture: VideoFrame) -> bool:
+    """Return whether players take the colours for those of BT.709 although the file does not say so.
+
+    Source: mpv, `mp_csp_guess_colorspace`: from 1280 pixels of width or 577 of height on; FFmpeg itself takes BT.601.
+    """
+    large = picture.width >= 1280 or picture.height > 576
+    return large and int(picture.colorspace) == _UNSPECIFIED and not picture.format.is_rgb
 
 
-def _turned(size: tuple[int, int], turns: int) -> tuple[int, int]:
-    return size[::-1] if turns % 2 else size
+def turn_of(picture: VideoFrame) -> Turn:
+    """Return how a picture is brought upright, by the display matrix of its file.
+
+    Source: ISO/IEC 14496-12, 6.2.2: (x, y) is shown at (a x + c y, b x + d y).
+    """
+    matrix = picture.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return Turn(0, False)
+    a, b, _, c, d = np.frombuffer(matrix, np.int32, 5).astype(float)
+    mirrored = a * d - b * c < 0
+    angle_deg = np.degrees(np.arctan2(-b, -a) if mirrored else np.arctan2(b, a))
+    return Turn(round(-float(angle_deg) / 90) % 4, bool(mirrored))
+
+
+def _turned(size: tuple[int, int], turn: Turn) -> tuple[int, int]:
+    return size[::-1] if turn.quarters % 2 else size

@@ -8,6 +8,7 @@ from types import TracebackType
 
 import av
 from av.container import InputContainer
+from av.format import Flags
 from av.video.stream import VideoStream
 
 from duchenne.errors import MediaError, UsageError
@@ -59,8 +60,7 @@ class Video:
         self._container, self._stream, self._live = container, stream, live
         self._start_s, self._end_s = start_s, end_s
         self._step, self._first_frame = step, first_frame
-        rate = stream.average_rate or stream.guessed_rate
-        self.fps = float(rate) if rate else None
+        self.fps = _stated_fps(container, stream)
         self._own_s = None if live else _stated_s(stream)
         whole_s = container.duration / av.time_base if container.duration and not live else None
         self.duration_s = min((v for v in (self._own_s, whole_s) if v is not None), default=None)
@@ -75,7 +75,7 @@ class Video:
         self._pictures = UprightPictures(stream, first.picture)
         self.width, self.height = self._pictures.width, self._pictures.height
         check_size(name, self.width, self.height)
-        self.start_offset_s = first.time_s or 0.0
+        self.start_offset_s, self._untimed = first.time_s or 0.0, first.time_s is None
         self.has_sound = bool(container.streams.audio)
         self._streams, self._stream_number = len(container.streams.video), stream.index
 
@@ -96,7 +96,7 @@ class Video:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the results should know of what was read so far: mended, lost, chosen."""
         return (
-            *clock_notes(self._clock, self.start_offset_s),
+            *clock_notes(self._clock, self.start_offset_s, self.has_sound, self.fps if self._untimed else None),
             *picture_notes(self._pictures, self._streams, self._stream_number),
             *damage_notes(self._decoder, self._damaged_s, self._missing),
         )
@@ -257,11 +257,19 @@ def check_range(start_s: float | None, end_s: float | None, step: int, first_fra
         raise UsageError(f"The end, {end_s:g} s, does not lie after the start, {start_s or 0.0:g} s.")
 
 
+def _stated_fps(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the frames per second that a file states; of bare streams, for which FFmpeg assumes 25, the codec's."""
+    rate = stream.average_rate or stream.guessed_rate
+    if Flags.no_timestamps in Flags(container.format.flags):
+        rate = stream.codec_context.framerate or rate
+    return float(rate) if rate else None
+
+
 def _stated_s(stream: VideoStream) -> float | None:
     """Return the length of the video stream itself; Matroska keeps the time of its end in a tag like 00:00:02.400."""
     if stream.duration:
         return seconds(stream, stream.duration)
-    found = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
+    found = re.fullmatch(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d*)?)", stream.metadata.get("DURATION", ""))
     if found is None:
         return None
     end_s = sum(float(v) * s for v, s in zip(found.groups(), (3600, 60, 1), strict=True))
