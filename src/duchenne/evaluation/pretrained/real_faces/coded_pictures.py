@@ -1,6 +1,6 @@
 """Pictures of real people with the mean grades of their action units, by the last digit of the person's number."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,13 @@ class CodedPictures:
     def without_any_au(self) -> Bool[np.ndarray, " n"]:
         """(n,), whether no AU is graded present; one that could not be judged does not count as present."""
         return ~(self.grade >= PRESENT_FROM).any(1) & ~np.isnan(self.grade).all(1)
+
+
+def joined_pictures(parts: Sequence[CodedPictures]) -> CodedPictures:
+    """Return the pictures of several parts as one."""
+    files, names = ([entry for part in parts for entry in getattr(part, name)] for name in ("file", "name"))
+    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ("person", "grade", "one_sided"))
+    return CodedPictures(tuple(files), tuple(names), *arrays)
 
 
 def read_coded_pictures(codes: Path, digits: Collection[int]) -> CodedPictures:
