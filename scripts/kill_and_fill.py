@@ -63,6 +63,8 @@ class Job:
     name: str
     words: Callable[[Path], list[str]]
     result: str
+    once: bool = False
+    """Whether the command refuses to do what is done."""
 
 
 @dataclass
@@ -88,7 +90,9 @@ def folder_job(inputs: Path) -> Job:
     for k in range(12):
         Image.fromarray(np.roll(np.asarray(face), k, 1)).save(pictures / f"{k}.png")
     (pictures / "broken.png").write_bytes(b"no picture")
-    return Job("folder", lambda out: ["detect", str(pictures), "--output", str(out / "r.csv"), "-j", "1"], "r.csv")
+    return Job(
+        "folder", lambda out: ["detect", str(pictures), "--output", str(out / "r.csv"), "-j", "1"], "r.csv", True
+    )
 
 
 def each_job(inputs: Path) -> Job:
@@ -105,7 +109,9 @@ def video_job(inputs: Path) -> Job:
             picture = np.ascontiguousarray(np.roll(face, k, 1))
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    return Job("video", lambda out: ["detect", str(clip), "--output", str(out / "r.parquet"), "-j", "1"], "r.parquet")
+    return Job(
+        "video", lambda out: ["detect", str(clip), "--output", str(out / "r.parquet"), "-j", "1"], "r.parquet", True
+    )
 
 
 def training_job(inputs: Path) -> Job:
@@ -142,7 +148,14 @@ def digest(job: Job, out: Path) -> dict[str, str]:
     return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
+def is_done(job: Job, out: Path) -> bool:
+    """Return whether the kill came after the end: the result has its name, and nothing unfinished lies beside it."""
+    return job.once and bool(digest(job, out)) and not any(out.rglob("*.part*"))
+
+
 def until_done(job: Job, out: Path) -> None:
+    if is_done(job, out):
+        return
     for _ in range(5):
         code, said = run(job.words(out), out)
         if code in (0, 1) and "Traceback" not in said and digest(job, out):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 import duchenne
+from duchenne.cropping import block_means
 from duchenne.errors import UsageError, WeightsError
 from duchenne.faces import (
     DEFAULT_INPUT_PX,
@@ -177,3 +178,21 @@ class TestMisuse:
         (tmp_path / "broken.onnx").write_bytes(b"no network")
         with pytest.raises(WeightsError, match="not a face detector"):
             FaceDetector(tmp_path / "broken.onnx")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "factor"), [(1, 1, 1), (301, 77, 4), (128, 40, 7), (50, 50, 60), (260, 33, 1)]
+)
+def test_block_means_are_those_of_pillow(height, width, factor):
+    pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert np.array_equal(block_means(pixels, factor), np.asarray(Image.fromarray(pixels).reduce(factor)))
+
+
+def test_large_pictures_are_made_smaller_in_stripes(monkeypatch):
+    """A copy of all of it is what most of the time went into."""
+    rows: list[int] = []
+    whole = Image.fromarray
+    monkeypatch.setattr("duchenne.cropping.Image.fromarray", lambda part: rows.append(len(part)) or whole(part))
+    block_means(np.zeros((3000, 40, 3), np.uint8), 4)
+    assert sum(rows) == 3000
+    assert max(rows) < 200

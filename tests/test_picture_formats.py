@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 import duchenne
 from duchenne import AUDetector
@@ -19,6 +19,7 @@ from duchenne.detection import RunOptions, run_detection
 from duchenne.errors import MediaError, PictureWarning
 from duchenne.media import SourceKind, expand_sources, heif, kind_of, read_picture
 from duchenne.media.jpeg_damage import is_damaged_jpeg
+from duchenne.media.picture import frame_from_image
 from heic import TILE_PX, tiled_heic
 
 SAMPLE = Path(duchenne.__file__).parent / "samples" / "face.jpg"
@@ -282,3 +283,22 @@ def _encoded(samples: np.ndarray, codec: str, kind: str) -> bytes:
     encoder.pix_fmt, encoder.time_base = kind, Fraction(1, 25)
     packets = encoder.encode(av.VideoFrame.from_ndarray(samples, format=kind))
     return b"".join(bytes(p) for p in [*packets, *encoder.encode()])
+
+
+@pytest.mark.parametrize("orientation", [None, 1, 3, 6, 9])
+@pytest.mark.parametrize("height", [1, 128, 300])
+def test_all_rows_are_read_whatever_their_number_and_orientation(height, orientation, tmp_path):
+    pixels = np.random.default_rng(height).integers(0, 256, (height, 37, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    turns = {3: 2, 6: 3}.get(orientation or 1, 0)  # EXIF 2.3: 3 is upside down, 6 has its top on the right.
+    assert np.array_equal(read_picture(tmp_path / "a.png").pixels, np.rot90(pixels, turns))
+
+
+def test_an_image_of_the_caller_stays_as_it_is():
+    image = Image.new("RGB", (40, 30), (10, 20, 30))
+    image.getexif()[ExifTags.Base.Orientation] = 6
+    assert frame_from_image(image).pixels.shape == (40, 30, 3)
+    assert image.size == (40, 30)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
+from duchenne.cropping import block_means
 from duchenne.devices import CPU, Device
 from duchenne.errors import UsageError, WeightsError
 from duchenne.facs import (
@@ -268,8 +269,7 @@ class FaceDetector:
             raise UsageError(f"The smallest face is {min_face_px:g} px; it must be at least 1 px.")
         scale = input_scale(pixels.shape[0], pixels.shape[1], min_face_px)
         canvas, scale_xy, offset = _network_input(pixels, scale)
-        maps = self._maps(canvas)
-        maps = [m[0] for m in maps]
+        maps = [found[0] for found in self._maps(canvas)]
         scores, boxes, keypoints = decode_maps(maps, threshold)
         boxes = np.hstack([boxes[:, :2] - offset, boxes[:, 2:]]) / np.tile(scale_xy, 2)
         faces = merge_boxes(scores, boxes, (keypoints - offset) / scale_xy)
@@ -291,7 +291,7 @@ def _network_input(pixels: np.ndarray, scale: float) -> tuple[np.ndarray, np.nda
     height, width = pixels.shape[:2]
     size = np.maximum(1, np.round(np.array([width, height]) * scale)).astype(int)
     if tuple(size) != (width, height):
-        image = Image.fromarray(pixels).reduce(max(1, int(1 / scale)))
+        image = Image.fromarray(block_means(pixels, max(1, int(1 / scale))))
         pixels = np.asarray(image.resize((int(size[0]), int(size[1])), Image.Resampling.BILINEAR))
     whole = -(-size // STRIDES[-1]) * STRIDES[-1]
     offset = (whole - size) // 2

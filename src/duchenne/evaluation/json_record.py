@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from duchenne.errors import EvaluationError
+from duchenne.files.numbers import whole_number
 
 Record = TypeVar("Record")
 INLINE = {"json": "inline"}
@@ -225,7 +226,8 @@ def _read_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ..
 
 def _read_key(kind: Any, key: str, where: str) -> Any:
     if kind is int:
-        return int(key) if key.isdecimal() else _refuse(key, where, "a whole number as key")
+        number = whole_number(key)
+        return _refuse(key, where, "a whole number as key") if number is None else number
     if get_origin(kind) is Literal:
         return _read(kind, key, where)
     return key

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from duchenne.errors import ParquetError
+from duchenne.errors import DuchenneError, ParquetError
 from duchenne.extras import needed
 
 MOST_BYTES = 1 << 30
@@ -22,7 +22,7 @@ def column_names(path: Path) -> tuple[str, ...]:
         ParquetError: The file is damaged, or is none.
         MissingExtraError: pyarrow is not installed.
     """
-    with _Opened(path) as file:
+    with opened_parquet(path) as file:
         return tuple(str(name) for name in file.schema_arrow.names)
 
 
@@ -38,7 +38,7 @@ def read_parquet(path: Path, columns: Sequence[str], empty: bool = False) -> dic
         ParquetError: The file is damaged, is none, lacks a column, or is larger than `MOST_BYTES`.
         MissingExtraError: pyarrow is not installed.
     """
-    with _Opened(path) as file:
+    with opened_parquet(path) as file:
         table = _bounded(path, file, columns)
         table.validate(full=True)
         found = {name: table.column(name).combine_chunks() for name in columns}
@@ -84,7 +84,7 @@ def join_parquet(path: Path, types: Mapping[str, str], parts: Iterable[Path], ro
     with _writing(path, types) as writer:
         waiting = writer.schema.empty_table()
         for part in parts:
-            with _Opened(part) as file:
+            with opened_parquet(part) as file:
                 if file.schema_arrow != writer.schema:
                     raise ParquetError(f"{part} has other columns than the file that it is to become a part of.")
                 for batch in file.iter_batches(rows, use_threads=False):
@@ -117,29 +117,25 @@ def _array(arrow: Any, values: Any, kind: Any) -> Any:
     return arrow.array(values if mask is None else values.data, kind, mask=mask)
 
 
-class _Opened:
-    """A Parquet file that is open; whatever the library says of damage comes out as a ParquetError."""
+@contextmanager
+def opened_parquet(path: Path) -> Iterator[Any]:
+    """Open a file of any program; whatever pyarrow says of damage while it is open comes out as a ParquetError.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._parquet = needed("pyarrow.parquet")
-        self._file: Any = None
+    Pages with a checksum are held against it. `validate(full=True)` of a batch finds text that is none.
 
-    def __enter__(self) -> Any:
-        try:
-            self._file = self._parquet.ParquetFile(self._path, page_checksum_verification=True)
-        except Exception as error:
-            raise self._error(error) from error
-        return self._file
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        self._file.close()
-        if isinstance(error, Exception) and not isinstance(error, ParquetError):  # Of many types, OSError to KeyError.
-            raise self._error(error) from error
-
-    def _error(self, error: Exception) -> ParquetError:
+    Raises:
+        ParquetError: The file is damaged, or is none.
+        MissingExtraError: pyarrow is not installed.
+    """
+    parquet = needed("pyarrow.parquet")
+    try:
+        with parquet.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+            yield file
+    except DuchenneError:
+        raise
+    except Exception as error:  # Of many types, OSError to KeyError.
         what = str(error).strip().splitlines() or [type(error).__name__]
-        return ParquetError(f"{self._path} is no readable Parquet file ({what[0].rstrip('.')}).")
+        raise ParquetError(f"{path} is no readable Parquet file ({what[0].rstrip('.')}).") from error
 
 
 def _bounded(path: Path, file: Any, columns: Sequence[str]) -> Any:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from PIL import Image
 
 from duchenne.alignment import crop_transform
-from duchenne.cropping import Picture
+from duchenne.cropping import Picture, block_means
 from duchenne.devices import CPU, Device
 from duchenne.errors import LandmarkError
 from duchenne.faces import (
@@ -190,7 +189,7 @@ class FaceLocator:
         left, top, right, bottom = _window(around, pixels)
         window, least_px = pixels[top:bottom, left:right], None if around is None else _AGAIN * float(around.box[2])
         shrunk = max(1, int(0.5 / input_scale(bottom - top, right - left, None))) if around is None else 1
-        window = np.asarray(Image.fromarray(window).reduce(shrunk)) if shrunk > 1 else window
+        window = block_means(window, shrunk)
         faces = []
         for quarters in (1, 2, 3):
             turned = np.ascontiguousarray(np.rot90(window, quarters))

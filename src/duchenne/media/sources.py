@@ -17,7 +17,7 @@ from duchenne.media.own_pictures import is_own_overlay
 from duchenne.media.picture import PICTURE_ENDINGS, is_picture
 
 _ENDINGS = PICTURE_ENDINGS | VIDEO_ENDINGS
-_CAMERA = re.compile(r"(?:camera:)?(\d+)")
+_CAMERA = re.compile(r"(?:camera:)?(\d{1,9})")
 
 
 class SourceKind(StrEnum):

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from duchenne.files.numbers import whole_number
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -103,7 +105,8 @@ class Guarded:
 
 
 def _is_small(length: str) -> bool:
-    return length.isdecimal() and int(length) <= MAX_BODY_BYTES
+    number = whole_number(length)
+    return number is not None and number <= MAX_BODY_BYTES
 
 
 async def _refuse(send: Send, status: int, text: str) -> None:

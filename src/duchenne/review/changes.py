@@ -8,6 +8,7 @@ from typing import Any
 
 from duchenne.errors import StudyError
 from duchenne.facs import AU_BY_NAME
+from duchenne.files.numbers import finite_number
 from duchenne.study.codings.au_labels import NOT_SCORABLE, grade_of
 from duchenne.study.codings.coding import CodedAU, CodedEvent, CodedSpan
 
@@ -181,6 +182,7 @@ def _flag(line: Mapping[str, Any], name: str, usual: bool) -> bool:
 
 def _number(line: Mapping[str, Any], name: str, usual: float | None = None) -> float:
     value = line.get(name, usual)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise StudyError(f"{name} is a number of seconds; got {value!r}.")
-    return float(value)
+    number = finite_number(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if number is None:
+        raise StudyError(f"{name} is a number of seconds; got {str(value)[:40]!r}.")
+    return number

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from duchenne.errors import OutputError, StudyError
+from duchenne.extras.parquet import opened_parquet
 from duchenne.files.whole_files import whole_file, write_whole
 from duchenne.results.output_path import check_output_path
 from duchenne.results.result_file import RESULT_ENDINGS
@@ -85,10 +86,9 @@ def _chunks(path: Path) -> "Iterator[pd.DataFrame]":
         text = pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=_ROWS_AT_ONCE, encoding="utf-8-sig")
         yield from text
     elif path.suffix.lower() == ".parquet":
-        import pyarrow.parquet
-
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with opened_parquet(path) as file:
             for batch in file.iter_batches(_ROWS_AT_ONCE):
+                batch.validate(full=True)
                 yield batch.to_pandas()
     else:
         with pd.read_json(path, lines=True, chunksize=_ROWS_AT_ONCE, dtype=False) as parts:

@@ -14,6 +14,7 @@ import numpy as np
 
 from duchenne.errors import MediaError, StudyError
 from duchenne.files.csv_rows import check_row_lengths
+from duchenne.files.numbers import whole_number
 from duchenne.media import SourceKind, kind_of, open_video, read_picture
 from duchenne.study.results import PERSON, file_name
 
@@ -164,15 +165,15 @@ def read_people(who: "str | Path | pd.DataFrame") -> list[Assignment]:
 
 
 def _assignment(source: str, face_id: str, side: str, person: str, where: str) -> Assignment:
-    number = face_id.removesuffix(".0")
+    number = whole_number(face_id.removesuffix(".0"))
     if not source:
         raise StudyError(f"{where}: no source. Write its name as in the result, or * for all.")
-    if number and not number.isdecimal():
-        raise StudyError(f"{where}: face_id is {face_id!r}; expected a whole number from 0.")
+    if face_id and number is None:
+        raise StudyError(f"{where}: face_id is {face_id[:40]!r}; expected a whole number from 0.")
     half: Side | None = next((known for known in SIDES if known == side), None)
     if side and half is None:
         raise StudyError(f"{where}: side is {side!r}; expected left or right, as seen in the picture.")
-    return Assignment(source, int(number) if number else None, half, person)
+    return Assignment(source, number, half, person)
 
 
 def _names_of(

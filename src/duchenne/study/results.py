@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from duchenne.errors import StudyError, UsageError
+from duchenne.errors import ParquetError, StudyError, UsageError
+from duchenne.extras.parquet import column_names, opened_parquet
 from duchenne.facs import AU_NAMES, UNKNOWN
 from duchenne.files.csv_rows import check_row_lengths
 from duchenne.results.columns import FRAME_COLUMNS, SIDES
@@ -33,7 +34,8 @@ _WHILE_EMPTY = {"int32": "Int32", "uint8": "UInt8"}
 _JSON_LINES = (".jsonl", ".ndjson")
 _LINES_AT_ONCE = 20_000
 _ROWS_AT_ONCE = 50_000
-_RANGES = {"c": (0.0, 9.0), "p": (0.0, 1.0), "i": (0.0, 5.0)}
+_RANGES = {"p": (0.0, 1.0), "i": (0.0, 5.0)}
+_FROM_0 = ("frame", "timestamp_s", "face_id")
 
 
 @dataclass(frozen=True)
@@ -172,14 +174,14 @@ def columns_in(path: Path) -> list[str]:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 return next(csv.reader(file), [])
         if ending == ".parquet":
-            import pyarrow.parquet
-
-            return list(pyarrow.parquet.read_schema(path).names)
+            return list(column_names(path))
         if ending in _JSON_LINES:
             import pandas as pd
 
             with pd.read_json(path, lines=True, chunksize=1) as chunks:
                 return list(next(iter(chunks), pd.DataFrame()).columns)
+    except ParquetError as error:
+        raise StudyError(f"{error} Expected a result of duchenne detect.") from None
     except (OSError, ValueError) as error:
         raise StudyError(f"{path} cannot be read ({error}). Expected a result of duchenne detect.") from None
     raise UsageError(
@@ -230,16 +232,17 @@ def _read(path: Path, columns: list[str]) -> "Iterator[pd.DataFrame]":
         else:
             with pd.read_json(path, lines=True, chunksize=_LINES_AT_ONCE, dtype=False) as chunks:
                 yield from (chunk[columns].astype(types) for chunk in chunks)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except ParquetError as error:
+        raise StudyError(f"{error} Expected a result of duchenne detect (docs/columns.md).") from None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise StudyError(f"{path} cannot be read ({error}). No cell of a result is empty (docs/columns.md).") from None
 
 
 def _parquet_parts(path: Path, columns: list[str], types: dict[str, str]) -> "Iterator[pd.DataFrame]":
-    import pyarrow.parquet
-
     before = 0
-    with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:  # Which would hold all that was read.
+    with opened_parquet(path) as file:
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
+            batch.validate(full=True)
             part = batch.to_pandas()[columns].astype(types)
             part.index += before
             before += len(part)
@@ -255,17 +258,27 @@ def _checked(table: "pd.DataFrame", path: Path) -> "pd.DataFrame":
         if table[column].isna().any():
             row = int(table.index[int(table[column].isna().to_numpy().argmax())]) + 1
             raise StudyError(f"{path}, row {row}: {column} is empty; no cell of a result is (docs/columns.md).")
-        kind = column.rpartition("_")[2] if column.startswith("AU") else ""
-        if kind in _RANGES:
-            values, (low, high) = table[column], _RANGES[kind]
-            right = values.isin((0, 1, UNKNOWN)) if kind == "c" else values.between(low, high)
-            if not right.all():
-                row = int((~right).to_numpy().argmax())
-                expected = "0, 1 or 9" if kind == "c" else f"{low:g} to {high:g}"
-                raise StudyError(
-                    f"{path}, row {table.index[row] + 1}: {column} is {values.iloc[row]:g}; expected {expected}."
-                )
+        if table[column].dtype != "category":
+            _check_range(table[column], path)
     return table
+
+
+def _check_range(values: "pd.Series", path: Path) -> None:
+    column = str(values.name)
+    kind = column.rpartition("_")[2] if column.startswith("AU") else ""
+    if kind == "c":
+        right, expected = values.isin((0, 1, UNKNOWN)), "0, 1 or 9"
+    elif kind in _RANGES:
+        low, high = _RANGES[kind]
+        right, expected = values.between(low, high), f"{low:g} to {high:g}"
+    elif column in _FROM_0:
+        right, expected = (values >= 0) & (values < np.inf), "a number from 0"
+    else:
+        right, expected = values.abs() < np.inf, "a number"
+    if right.all():
+        return
+    row = int((~right).to_numpy().argmax())
+    raise StudyError(f"{path}, row {values.index[row] + 1}: {column} is {values.iloc[row]:g}; expected {expected}.")
 
 
 def _same_columns(tables: "Iterable[pd.DataFrame]", files: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from duchenne.errors import StudyError
+from duchenne.files.numbers import finite_number
 from duchenne.study.codings.au_labels import NOT_SCORABLE, grade_of, parse_labels
 from duchenne.study.codings.coding import (
     CODED,
@@ -83,7 +84,7 @@ def _of_project(project: Any, path: Path) -> Coding:
             continue
         file = file_name(media[0])
         events = [
-            (float(e[0]), _subject(e[1]), e[2], e[3], _POINT if e[2] not in states else "")
+            (_time_s(e[0]), _subject(e[1]), e[2], e[3], _POINT if e[2] not in states else "")
             for e in observation["events"]
         ]
         bouts += _paired(file, events, path, notes)
@@ -91,6 +92,12 @@ def _of_project(project: Any, path: Path) -> Coding:
         labels = [label for code, _ in behaviours for label in parse_labels(code)]
         coded += [CodedAU(file, person, label.au) for person in sorted(seen) for label in labels]
     return _coding(bouts, coded, path, notes)
+
+
+def _time_s(value: Any) -> float:
+    if (number := finite_number(value)) is None:
+        raise ValueError(f"the time of an event is {str(value)[:40]!r}")
+    return number
 
 
 def _aggregated(rows: Rows, path: Path, notes: list[str]) -> Iterator[_Bout]:

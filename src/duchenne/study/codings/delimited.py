@@ -1,12 +1,11 @@
 """Text tables as programmes export them: comma, semicolon or tab, perhaps with lines before the header -> rows."""
 
 import csv
-import math
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from duchenne.errors import StudyError
+from duchenne.files.numbers import finite_number
 from duchenne.study.results import file_name
 
 _DELIMITERS = ",;\t"
@@ -36,9 +35,8 @@ class Rows:
             StudyError: It is none, or not finite.
         """
         text = row.get(column, "")
-        with suppress(ValueError):
-            if math.isfinite(number := float(text.replace(",", "."))):
-                return number
+        if (number := finite_number(text.replace(",", "."))) is not None:
+            return number
         line = self.first_line + self.rows.index(row)
         raise StudyError(f"{self.path}, line {line}: {column} is {text[:40]!r}; expected a number.")
 

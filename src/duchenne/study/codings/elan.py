@@ -21,6 +21,7 @@ from urllib.parse import unquote
 
 from duchenne.errors import StudyError
 from duchenne.facs import AU_NAMES
+from duchenne.files.numbers import finite_number
 from duchenne.study.codings.au_labels import NOT_SCORABLE, AULabel, grade_of, label_in_name, parse_labels
 from duchenne.study.codings.coding import (
     CODED,
@@ -59,7 +60,7 @@ def read_elan(path: Path) -> Coding:
         where = CodedEvent(file, person, "", 0.0, 0.0, coder=(attributes.get("ANNOTATOR") or "").strip())
         found = [
             (replace(where, onset_s=start, offset_s=end), value)
-            for start, end, value in _annotations(document, aligned, origin_s)
+            for start, end, value in _annotations(path, document, aligned, origin_s)
         ]
         if references and not aligned:
             notes.append(f"{path.name}: tier {name!r} has no times of its own; left out.")
@@ -124,7 +125,7 @@ def elan_intervals(path: Path, tier: str) -> list[tuple[str, float, float]]:
     if tier not in document.tiers:
         raise StudyError(f"{path}: no tier {tier!r}; found: {', '.join(document.tiers) or 'none'}.")
     file, origin_s = _video(document, path)
-    return [(file, start, end) for start, end, _ in _annotations(document, document.tiers[tier][0], origin_s)]
+    return [(file, start, end) for start, end, _ in _annotations(path, document, document.tiers[tier][0], origin_s)]
 
 
 _LOCATION = "noNamespaceSchemaLocation"
@@ -145,17 +146,28 @@ def _video(document: Any, path: Path) -> tuple[str, float]:
     for media in document.media_descriptors:
         link = media.get("RELATIVE_MEDIA_URL") or media.get("MEDIA_URL") or ""
         if link and not media.get("MIME_TYPE", "").startswith("audio"):
-            return file_name(unquote(link)), float(media.get("TIME_ORIGIN") or 0) / 1000
+            origin_ms = finite_number(media.get("TIME_ORIGIN") or 0)
+            if origin_ms is None:
+                raise StudyError(f"{path}: the TIME_ORIGIN of {link} is no number of milliseconds. Does ELAN open it?")
+            return file_name(unquote(link)), origin_ms / 1000
     return path.stem, 0.0
 
 
-def _annotations(document: Any, aligned: dict[str, Any], origin_s: float) -> list[tuple[float, float, str]]:
-    """Return onset, offset and value of the annotations of a tier that have both times, in order of time."""
+def _annotations(path: Path, document: Any, aligned: dict[str, Any], origin_s: float) -> list[tuple[float, float, str]]:
+    """Return onset, offset and value of the annotations of a tier that have both times, in order of time.
+
+    Raises:
+        StudyError: A time is no number.
+    """
     found = []
     for first, second, value, _ in aligned.values():
-        start, end = document.timeslots.get(first), document.timeslots.get(second)
-        if start is not None and end is not None:
-            found.append((start / 1000 + origin_s, end / 1000 + origin_s, value.strip()))
+        times = document.timeslots.get(first), document.timeslots.get(second)
+        if None in times:
+            continue
+        start_ms, end_ms = map(finite_number, times)
+        if start_ms is None or end_ms is None:
+            raise StudyError(f"{path}: a time slot is no number of milliseconds. Does ELAN open it?")
+        found.append((start_ms / 1000 + origin_s, end_ms / 1000 + origin_s, value.strip()))
     return sorted(found)
 
 

@@ -14,6 +14,7 @@ from duchenne.datasets.mean_grades import read_grades
 from duchenne.datasets.person_split import Part, part_of
 from duchenne.errors import TrainingError
 from duchenne.facs import AU_NAMES
+from duchenne.files.numbers import whole_number
 from duchenne.training.pictures.teacher_labels import TeacherLabels, read_teacher_labels
 
 INDEX_NAME, CODES_NAME = "index.csv", "codes.csv"
@@ -173,7 +174,7 @@ def _read_index(path: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path} cannot be read ({error}). It must list each picture: file,person.") from error
     for line, row in enumerate(rows, 2):
-        if not row.get("file") or not (row.get("person") or "").isdecimal():
+        if not row.get("file") or whole_number(row.get("person") or "") is None:
             raise TrainingError(f"{path}: line {line} lacks a file or a person's number. It must list: file,person.")
     return rows
 

@@ -107,6 +107,6 @@ def _read(codes: Path) -> pd.DataFrame:
             f"{codes} has the columns {', '.join(map(str, table.columns[:4]))} ...; expected file, person and grades "
             "such as AU12."
         )
-    if not table["person"].str.fullmatch(r"\d+").all():
+    if not table["person"].str.fullmatch(r"\d{1,18}").all():
         raise EvaluationError(f"{codes} names persons otherwise than by a number, so they have no part. Number them.")
     return table
