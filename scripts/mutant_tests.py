@@ -24,6 +24,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from beartype._cache.cacheclear import clear_caches
 from coverage import CoverageData
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +40,6 @@ NOT_THE_ROOMS_OWN = {"test_structure.py", "test_fuzz.py", "test_commands_help.py
 """Test files that look at the text of modules, or at all of them."""
 LIBRARIES = (
     "torch",
-    "onnxruntime",
     "onnx",
     "scipy.stats",
     "sklearn",
@@ -53,23 +53,38 @@ LIBRARIES = (
 LIBRARIES += ("PIL.Image", "jaxtyping", "cyclopts", "rich", "matplotlib", "numba", "skimage", "starlette", "uvicorn")
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return what a file imports, by full names."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    for node in ast.walk(tree):
+@cache
+def plain_modules() -> frozenset[str]:
+    """Return the modules that tests/conftest.py imports before types are checked."""
+    return frozenset(imports_of(TESTS / "conftest.py"))
+
+
+def imports_of(path: Path, at_once: bool = False) -> set[str]:
+    """Return what a file imports, by full names; without what functions import, or types only, on demand."""
+    nodes = nodes_of(ast.parse(path.read_text(encoding="utf-8")), at_once)
+    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
 
 
+def nodes_of(node: ast.AST, at_once: bool) -> list[ast.AST]:
+    """Return a node and those below it; on demand none of functions and of what is read for types only."""
+    if at_once and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return []
+    if at_once and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        return []
+    return [node, *(found for below in ast.iter_child_nodes(node) for found in nodes_of(below, at_once))]
+
+
 @cache
-def graph() -> dict[str, frozenset[str]]:
+def graph(at_once: bool = False) -> dict[str, frozenset[str]]:
     """Return which modules of the package each module, test file and helper of tests imports."""
     modules = {".".join(("duchenne", *p.relative_to(PACKAGE).with_suffix("").parts)): p for p in PACKAGE.rglob("*.py")}
     modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
     modules |= {path.stem: path for path in TESTS.glob("*.py")}
-    return {name: frozenset((imports_of(path) & set(modules)) - {name}) for name, path in modules.items()}
+    return {name: frozenset((imports_of(path, at_once) & set(modules)) - {name}) for name, path in modules.items()}
 
 
 @cache
@@ -89,6 +104,21 @@ def tests_of(file: str) -> list[str]:
     found = [name for name in distance if name.startswith("test_") and f"{name}.py" not in NOT_THE_ROOMS_OWN]
     found.sort(key=lambda name: (distance[name] - (stem in name), len(graph()[name]), name))
     return [f"{name}.py" for name in found]
+
+
+@cache
+def resting_on(file: str) -> frozenset[str]:
+    """Return the modules of the package that are to be imported again when one changes: it, and all that rest on it."""
+    used = {
+        name: {*names, *(name.rpartition(".")[:1] if "." in name else ())}
+        for name, names in graph(at_once=True).items()
+    }
+    module = ".".join(("duchenne", *Path(file).with_suffix("").parts)).removesuffix(".__init__")
+    found, edge = {module}, {module}
+    while edge:
+        edge = {name for name, names in used.items() if names & edge and name not in found}
+        found |= edge
+    return frozenset(name for name in found if name.partition(".")[0] == "duchenne")
 
 
 def lines_that_run(text: str, line: int) -> range:
@@ -232,13 +262,33 @@ def tests_to_run(
     return out
 
 
-def load_libraries() -> None:
-    """Import what the tests rest on, so that forks have it; nothing of the package, and nothing that starts threads."""
-    for name in LIBRARIES:
-        with suppress(ImportError):
+def load(folder: Path) -> None:
+    """Import what the tests rest on, so that forks have it: libraries, then the package in a folder as tests see it."""
+    sys.path[:0] = [str(folder / "src"), str(folder / "tests")]
+    package = ("conftest", *sorted(name for name in graph() if name.startswith("duchenne.") and "__main__" not in name))
+    for name in (*LIBRARIES, *package):
+        with suppress(ImportError, SystemExit):
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
+
+
+def unload(names: frozenset[str]) -> None:
+    """Forget modules of the package, so that they are imported again; all of it where the hook of the tests matters.
+
+    The checker of types remembers classes by name, so its caches go, too.
+    """
+    if plain_modules() & names:
+        names = frozenset(
+            name for name in sys.modules if name.partition(".")[0] in ("duchenne", "conftest", "typechecker")
+        )
+        sys.meta_path[:] = [finder for finder in sys.meta_path if "Jaxtyping" not in type(finder).__name__]
+    for name in names & set(sys.modules):
+        above, _, last = name.rpartition(".")
+        if above in sys.modules:
+            vars(sys.modules[above]).pop(last, None)
+        del sys.modules[name]
+    clear_caches()
 
 
 class Copy:
@@ -255,7 +305,7 @@ class Copy:
                 shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns("__pycache__"))
             elif not path.name.startswith(".") and path.name != "out":
                 (folder / path.name).symlink_to(path)
-        self.passing: dict[str, bool] = {}
+        self.passing: dict[tuple[str, str], bool] = {}
 
     def try_change(
         self, file: str, line: int, text: str, first: tuple[str, ...] | list[str], limit_s: float = LIMIT_S
@@ -266,7 +316,7 @@ class Copy:
                 failed = self.changed(file, text, tests, 20 + 3 * time_s)
                 if failed is None:
                     break
-                if self.passes(failed):
+                if self.passes(file, failed):
                     return "killed", failed
         return "survived", ""
 
@@ -277,7 +327,7 @@ class Copy:
         path.write_text(text, encoding="utf-8")
         try:
             self.forget(path)
-            return self.failure(tests, limit_s)
+            return self.failure(file, tests, limit_s)
         finally:
             path.write_bytes(original)
             self.forget(path)
@@ -288,23 +338,23 @@ class Copy:
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
             compiled.unlink()
 
-    def passes(self, test: str) -> bool:
-        """Return whether a test passes without any change, in the time that it is given with one."""
-        if test not in self.passing:
-            self.passing[test] = self.failure([test], 20 + 3 * seconds_of(test)) is None
-        return self.passing[test]
+    def passes(self, file: str, test: str) -> bool:
+        """Return whether a test passes where a module is imported again without change, in the time given with one."""
+        if (file, test) not in self.passing:
+            self.passing[file, test] = self.failure(file, [test], 20 + 3 * seconds_of(test)) is None
+        return self.passing[file, test]
 
-    def failure(self, tests: list[str], limit_s: float) -> str | None:
+    def failure(self, file: str, tests: list[str], limit_s: float) -> str | None:
         """Return the first test that fails, is not read or takes too long; None if all pass.
 
         Tests that fail without any change are left out.
         """
         words = [*tests, "-vv", "-x", "-p", "no:cacheprovider", "-W", "ignore"]
-        words += [f"--deselect={test}" for test, passes in self.passing.items() if not passes and "::" in test]
+        words += [f"--deselect={test}" for (_, test), passes in self.passing.items() if not passes and "::" in test]
         said = self.folder / "said.txt"
         child = os.fork()
         if child == 0:
-            self.run_in_child([*words, f"--basetemp={self.folder / 'tmp'}"], said, limit_s)
+            self.run_in_child(file, [*words, f"--basetemp={self.folder / 'tmp'}"], said, limit_s)
         status = wait_for(child, WAIT_S)
         if status in (0, 5):
             return None
@@ -313,7 +363,7 @@ class Copy:
         last = re.findall(r"^(tests/\S+::\S+(?:\[.*?\])?) ?", text, re.M)
         return found[1] if found else last[-1] if last and status < 0 else tests[0].partition("::")[0]
 
-    def run_in_child(self, words: list[str], said: Path, limit_s: float) -> None:
+    def run_in_child(self, file: str, words: list[str], said: Path, limit_s: float) -> None:
         """Run pytest in a process just forked, and end it."""
         code = 1
         try:
@@ -327,10 +377,8 @@ class Copy:
             os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
             sys.dont_write_bytecode = False
             sys.argv, sys.modules["__main__"] = ["pytest"], types.ModuleType("__main__")
-            sys.path[:] = [
-                str(self.folder / "src"),
-                *(p for p in sys.path if Path(p).resolve() != Path(__file__).parent),
-            ]
+            sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(__file__).parent]
+            unload(resting_on(file))
             code = int(pytest.main(words))
         finally:
             sys.stdout.flush()

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
-from mutant_tests import COVERING, LIMIT_S, PACKAGE, ROOT, TESTS, Copy, load_libraries, measure
+from mutant_tests import COVERING, LIMIT_S, PACKAGE, ROOT, TESTS, Copy, load, measure
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import get_ignored_lines
@@ -191,9 +191,9 @@ def main() -> None:
     if asked.measure or not COVERING.exists():
         measure()
     JOURNAL.parent.mkdir(exist_ok=True)
-    load_libraries()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copy = Copy(Path(folder))
+        load(copy.folder)
         for change in changes if asked.named else changes[asked.first : asked.first + asked.count]:
             if change.key in done and not (asked.again and done[change.key]["verdict"] != "killed"):
                 continue
