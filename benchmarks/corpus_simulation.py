@@ -36,6 +36,7 @@ from duchenne.cluster.ray_finder import RayFinder
 from duchenne.cluster.work import Setting, do
 from duchenne.detection import RunOptions, asked_of, run_detection
 from duchenne.diagnosis import SAMPLE
+from duchenne.errors import ClusterError
 from duchenne.finding import NeededFrames
 from duchenne.location.following import STRETCH_FRAMES
 from duchenne.location.small_faces import SmallFacesInVideo
@@ -149,15 +150,26 @@ def measured_rates(folder: Path) -> Rates:
     return Rates(times[0] - 16 * frame_s, frame_s, decode_s, taking_s(long, folder), ray_s - 16 * frame_s)
 
 
-def ray_processor_s(videos: list[Path], output: Path, workers: int) -> list[float]:
-    """Detect on a Ray cluster of this machine; return the processor seconds of each of its processes that did work."""
-    detector, options = AUDetector(workers=workers), RunOptions(output)
+def ray_processor_s(videos: list[Path], output: Path, workers: int, starts: int = 4) -> list[float]:
+    """Detect on a Ray cluster of this machine; return the processor seconds of each of its processes that did work.
+
+    Ray gives up where its first process takes more than half a minute, as on a busy machine; then it is started again.
+    """
+    import ray
+
+    detector, options = AUDetector(workers=workers), RunOptions(output, restart=True)
     sources, _ = expand_sources([str(video) for video in videos])
-    with RayFinder(detector, options, "local") as finder:
-        run_detection(detector, sources, options, Silent(), finder)
-        raylets = [pid for pid, parent, name, _ in processes() if parent == os.getpid() and name == "raylet"]
-        own = [(name, s) for _, parent, name, s in processes() if parent in raylets]
-        return [s for name, s in own if name in ("ray::do", "ray::IDLE")]
+    try:
+        with RayFinder(detector, options, "local") as finder:
+            run_detection(detector, sources, options, Silent(), finder)
+            raylets = [pid for pid, parent, name, _ in processes() if parent == os.getpid() and name == "raylet"]
+            own = [(name, s) for _, parent, name, s in processes() if parent in raylets]
+            return [s for name, s in own if name in ("ray::do", "ray::IDLE")]
+    except ClusterError:
+        if starts == 1:
+            raise
+    ray.shutdown()
+    return ray_processor_s(videos, output, workers, starts - 1)
 
 
 def processes() -> list[tuple[int, int, str, float]]:
