@@ -35,11 +35,12 @@ def write_loop(path: Path, fps: int) -> None:
         container.mux(stream.encode())
 
 
-def watched(path: Path) -> dict[str, float]:
+def watched(path: Path, step: int) -> dict[str, float]:
     """Return what a run on the video held: memory after its first tenth and at the most, open files likewise."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "r.csv")
-        command = [sys.executable, "-m", "duchenne", "detect", str(path), "--output", str(output), "--workers", "1"]
+        command = [sys.executable, "-m", "duchenne", "detect", str(path), "--output", str(output)]
+        command += ["--workers", "1", "--step", str(step)]
         start_s = time.perf_counter()
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         held = []
@@ -74,6 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", nargs="+", type=int, default=[10, 60])
     parser.add_argument("--fps", type=int, default=15, help="of the clip")
+    parser.add_argument("--step", type=int, default=1, help="every step-th frame is read")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
     found = {}
@@ -82,7 +84,7 @@ def main() -> None:
         for minutes in arguments.minutes:
             path = Path(folder, f"{minutes}.mp4")
             repeat(Path(folder, "minute.mp4"), path, minutes)
-            found[f"{minutes} min"] = watched(path)
+            found[f"{minutes} min"] = watched(path, arguments.step)
             print(minutes, found[f"{minutes} min"], file=sys.stderr)
     text = json.dumps(
         {"command": "python " + " ".join(sys.argv), "side_px": SIDE, "frames_per_s": arguments.fps, "videos": found},

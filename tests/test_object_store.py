@@ -1,6 +1,7 @@
 """Results in an object store: a server of another project (moto) holds them, and its own client (boto3) reads them."""
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -196,6 +197,12 @@ def test_what_cannot_take_results_is_said_before_any_work(study, store, tmp_path
     assert run([*words, "nonsense://b/all.csv"]) == 2
     assert "no such kind of object store is known" in capsys.readouterr().err
     assert not left_here(tmp_path)
+
+
+def test_a_library_that_is_missing_is_named(study, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    assert run(["detect", str(study / "a.png"), "--output", "gs://bucket/all.csv"]) == 1
+    assert "install gcsfs" in capsys.readouterr().err
 
 
 def test_a_folder_that_somebody_else_laid_out_is_not_written_to(tmp_path, monkeypatch):
