@@ -139,7 +139,7 @@ class _Opened:
 
     def _error(self, error: Exception) -> ParquetError:
         what = str(error).strip().splitlines() or [type(error).__name__]
-        return ParquetError(f"{self._path} is no readable Parquet file ({what[0].rstrip('.')}).")
+        return ParquetError(f"{self._path} cannot be read as Parquet ({what[0].rstrip('.')}).")
 
 
 def _bounded(path: Path, file: Any, columns: Sequence[str]) -> Any:
