@@ -313,7 +313,7 @@ class Copy:
         """Return "killed" or "survived" for a changed module, and by which test."""
         for tests, time_s in tests_to_run(file, line, first, limit_s):
             for _ in range(MOST_ATTEMPTS):
-                failed = self.changed(file, text, tests, 20 + 3 * time_s)
+                failed = self.changed(file, text, tests, 10 + 4 * time_s)
                 if failed is None:
                     break
                 if self.passes(file, failed):
@@ -341,7 +341,7 @@ class Copy:
     def passes(self, file: str, test: str) -> bool:
         """Return whether a test passes where a module is imported again without change, in the time given with one."""
         if (file, test) not in self.passing:
-            self.passing[file, test] = self.failure(file, [test], 20 + 3 * seconds_of(test)) is None
+            self.passing[file, test] = self.failure(file, [test], 10 + 4 * seconds_of(test)) is None
         return self.passing[file, test]
 
     def failure(self, file: str, tests: list[str], limit_s: float) -> str | None:

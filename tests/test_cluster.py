@@ -196,7 +196,7 @@ def test_what_only_this_machine_can_do_is_refused(study, tmp_path, capsys):
     assert run([*words, "--overlay", str(tmp_path / "o.png")]) == 2
     assert "Leave --overlay or --ray out" in capsys.readouterr().err
     assert run(["detect", "camera:0", "--ray", "local"]) == 2
-    assert "camera:0 can be read on this machine alone" in capsys.readouterr().err
+    assert "camera:0 can be read on this machine only" in capsys.readouterr().err
 
 
 # With Ray

@@ -99,7 +99,7 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
         one = opened(overwrite=options.overwrite, restart=True)
     if changed := changed_sources(one.done.values()):
         one.close()
-        raise one.file.refusal(f"{changed[0]} holds something else than when it was read")
+        raise one.file.refusal(f"{changed[0]} has changed since it was read")
     return one
 
 
@@ -203,8 +203,8 @@ class _Run:
             [SourceRecord.from_dict({"name": source.name, "kind": source.kind.value, "content": content})]
         ):
             raise UsageError(
-                f"{source.name}: the video holds something else than when an interrupted run read it. "
-                "Bring the former back, choose another output, or begin anew with --restart."
+                f"{source.name}: the video has changed since an interrupted run read it. "
+                "Restore the earlier file, choose another output, or start again with --restart."
             )
 
     def _end_of_video(self, source: Source, problem: str | None, notes: tuple[str, ...]) -> None:

@@ -273,7 +273,9 @@ def _explained(path: Path, kept: str) -> Iterator[None]:
         yield
     except FileExistsError as error:
         there = error.filename2 or error.filename
-        raise OutputError(f"{path}: {there} has appeared meanwhile and stays. Move it away. {kept}") from None
+        raise OutputError(
+            f"{path}: {there} appeared during the run and was not replaced. Move it away. {kept}"
+        ) from None
     except OSError as error:
         cause = error.strerror or str(error)
         if error.errno in FULL_DISK:
