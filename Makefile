@@ -1,5 +1,5 @@
 # make demo   find action units in a rendered face; writes out/face_overlay.png
-# make test   run the whole test suite
+# make test   run the whole test suite, in as many processes as WORKERS says
 # make check  style and types, and the Dockerfile
 # make docs   build the documentation into out/site; a dead link is an error
 # make lowest the core's tests with the lowest versions that pyproject.toml declares
@@ -18,6 +18,7 @@ VENV ?= .venv
 CASES ?= 20000
 FIRST ?= 0
 COUNT ?= 300
+WORKERS ?= 2
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test check docs lowest wheel fuzz mutants kill nodes notebooks browsers full clean
@@ -38,7 +39,7 @@ demo: $(VENV)/.core
 	@echo "The overlay is in out/face_overlay.png"
 
 test: $(VENV)/.test
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.test
 	$(VENV)/bin/ruff check .

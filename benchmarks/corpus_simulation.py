@@ -1,12 +1,14 @@
 """How long a corpus takes on 1 to 1,000 machines, by shards and by Ray: a simulation from measured rates.
 
-    python benchmarks/corpus_simulation.py --measure     # rates of this machine, and the simulation beside real shards
+    python benchmarks/corpus_simulation.py --measure     # rates of this machine, and the simulation beside real runs
     python benchmarks/corpus_simulation.py               # the table, from the rates in results/cluster.json
 
-Rates are processor seconds of one core, so that other work on the machine counts little. Shards: each core does a
-shard, videos one after another. Ray: chunks are given out in order, twice as many as there are cores at most; one
-process takes them in order, numbers their faces and writes the rows. Both: each machine does a shard with Ray of its
-own.
+Rates are processor seconds of one core, so that other work on the machine counts little. Real runs are held against
+the simulation in the same way: by the processor seconds of the shard, or of the process of Ray, that has most.
+
+Shards: each core does a shard, videos one after another. Ray: chunks are given out in order, twice as many as there are
+cores at most; one process takes them in order, numbers their faces and writes the rows. Both: each machine does a shard
+with Ray of its own.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,12 +30,17 @@ import numpy as np
 from PIL import Image
 
 from duchenne import AUDetector
+from duchenne.cluster import ray_finder
 from duchenne.cluster.jobs import CHUNKS, JOBS_AHEAD_PER_CPU, MOST_CHUNK_FRAMES, Chunk
+from duchenne.cluster.ray_finder import RayFinder
 from duchenne.cluster.work import Setting, do
-from duchenne.detection import RunOptions, asked_of
+from duchenne.detection import RunOptions, asked_of, run_detection
 from duchenne.diagnosis import SAMPLE
+from duchenne.errors import ClusterError
 from duchenne.finding import NeededFrames
-from duchenne.media import Source, SourceKind, open_video
+from duchenne.location.following import STRETCH_FRAMES
+from duchenne.location.small_faces import SmallFacesInVideo
+from duchenne.media import Source, SourceKind, expand_sources, open_video
 from duchenne.results.destinations import OneFile
 from duchenne.results.run_facts import facts_of
 from duchenne.smoothing import LandmarkSmoother
@@ -44,6 +51,8 @@ NODES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 CORES, FPS, HOURS = 16, 25, 10_000
 CORE_HOUR_USD = 0.04
 """Of a rented core, about."""
+CHECKED_CHUNK = 2 * STRETCH_FRAMES
+"""Frames of a chunk where the simulation is held against Ray."""
 MEAN_H, SPREAD = 0.5, 0.6
 """Lengths of videos: log-normal, with this mean and spread of the logarithm."""
 
@@ -57,12 +66,14 @@ class Rates:
         frame_s: Of a frame of 1280 x 720 with one face, all in all.
         decode_s: Of this, to decode a frame that only leads up to a chunk.
         take_s: For the one process to take a frame that others worked on, number its faces and write its row.
+        ray_start_s: For a process of Ray to start and open the networks.
     """
 
     start_s: float
     frame_s: float
     decode_s: float
     take_s: float
+    ray_start_s: float
 
 
 def lengths_h(hours: float, seed: int = 0) -> np.ndarray:
@@ -79,7 +90,7 @@ def shards_s(frames: np.ndarray, cores: int, rates: Rates) -> float:
 
 def ray_s(frames: np.ndarray, cores: int, rates: Rates, chunk_frames: int = 60 * FPS) -> float:
     """Return when the last frame is taken."""
-    free = [rates.start_s] * cores
+    free = [rates.ray_start_s] * cores
     taken: list[float] = []
     now, most = 0.0, JOBS_AHEAD_PER_CPU * cores
     for own, before in _chunks(frames, chunk_frames):
@@ -135,7 +146,57 @@ def measured_rates(folder: Path) -> Rates:
     with open_video(long, first_frame=10_000) as video:
         assert next(video, None) is None
     decode_s = (time.process_time() - begin) / 216
-    return Rates(times[0] - 16 * frame_s, frame_s, decode_s, taking_s(long, folder))
+    (ray_s,) = ray_processor_s([short], folder / "short_ray.csv", 1)
+    return Rates(times[0] - 16 * frame_s, frame_s, decode_s, taking_s(long, folder), ray_s - 16 * frame_s)
+
+
+def ray_processor_s(videos: list[Path], output: Path, workers: int, starts: int = 4) -> list[float]:
+    """Detect on a Ray cluster of this machine; return the processor seconds of each of its processes that did work.
+
+    Ray gives up where its first process takes more than half a minute, as on a busy machine; then it is started again.
+    """
+    import ray
+
+    detector, options = AUDetector(workers=workers), RunOptions(output, restart=True)
+    sources, _ = expand_sources([str(video) for video in videos])
+    try:
+        with RayFinder(detector, options, "local") as finder:
+            run_detection(detector, sources, options, Silent(), finder)
+            raylets = [pid for pid, parent, name, _ in processes() if parent == os.getpid() and name == "raylet"]
+            own = [(name, s) for _, parent, name, s in processes() if parent in raylets]
+            return [s for name, s in own if name in ("ray::do", "ray::IDLE")]
+    except ClusterError:
+        if starts == 1:
+            raise
+    ray.shutdown()
+    return ray_processor_s(videos, output, workers, starts - 1)
+
+
+def processes() -> list[tuple[int, int, str, float]]:
+    """Return number, parent, name and processor seconds of all processes (Linux)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = (folder / "stat").read_text().partition(" (")[2].rpartition(") ")
+        except OSError:  # It has just ended.
+            continue
+        told = rest.split()
+        seconds = (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+        found.append((int(folder.name), int(told[1]), name, seconds))
+    return found
+
+
+class Silent:
+    """A callback that says nothing but what went wrong."""
+
+    def begin(self, source, frames, done) -> None: ...
+
+    def frame(self, source, frame, faces) -> None: ...
+
+    def note(self, source, note) -> None: ...
+
+    def problem(self, error) -> None:
+        sys.exit(str(error))
 
 
 def taking_s(clip: Path, folder: Path) -> float:
@@ -145,21 +206,21 @@ def taking_s(clip: Path, folder: Path) -> float:
     data = do(Chunk(source, 0, None, NeededFrames()), Setting.of(detector, options))
     facts = facts_of(asked_of(detector), options.reading, "")
     file = OneFile(folder / "taken.csv", detector.columns, facts, "", overwrite=True, restart=True)
-    begin, tracker, smoother = time.process_time(), FaceTracker(), LandmarkSmoother()
+    begin, tracker, smoother, small = time.process_time(), FaceTracker(), LandmarkSmoother(), SmallFacesInVideo()
     found = pickle.loads(data)
-    for frame, faces in detector.reader.in_order(found.frames, tracker, smoother, 0):
+    for frame, faces in detector.reader.in_order(found.frames, tracker, smoother, 0, small):
         file.write(source, frame, faces)
-        tracker.to_dict(), smoother.to_dict()  # The state is kept after each frame.
+        tracker.to_dict(), smoother.to_dict(), small.to_dict()  # The state is kept after each frame.
     took_s = time.process_time() - begin
     file.close()
     return took_s / len(found.frames)
 
 
 def validated(folder: Path, rates: Rates) -> dict[str, dict[str, float]]:
-    """Hold the simulation against real shards, of one and of two machines of one core."""
+    """Hold the simulation against real shards and Ray, of one and of two machines of one core."""
     videos = folder / "videos"
     videos.mkdir()
-    frames = np.array([90, 40, 70, 60])
+    frames = np.array([176, 48, 128, 96])
     for k, count in enumerate(frames):
         write_clip(videos / f"{k}.mp4", int(count), 11 + k)
     out = {}
@@ -169,6 +230,15 @@ def validated(folder: Path, rates: Rates) -> dict[str, dict[str, float]]:
         out[f"{count} machines"] = {
             "measured_s": round(took_s, 2),
             "simulated_s": round(shards_s(frames, count, rates), 2),
+        }
+    ray_finder.CHUNK_S = CHECKED_CHUNK / FPS
+    taken_at_once = replace(rates, take_s=0.0)  # Of the process that takes frames no other is kept waiting here.
+    for count in (1, 2):
+        took_s = ray_processor_s(sorted(videos.iterdir()), folder / f"ray{count}.csv", count)
+        out[f"Ray, {count} machines"] = {
+            "measured_s": round(max(took_s), 2),
+            "simulated_s": round(ray_s(frames, count, taken_at_once, CHECKED_CHUNK), 2),
+            "measured_of_each_s": [round(s, 2) for s in sorted(took_s)],
         }
     return out
 

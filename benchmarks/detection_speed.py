@@ -182,8 +182,9 @@ def one(arguments: argparse.Namespace) -> dict:
 
 def compared(arguments: argparse.Namespace, size: str, faces: int, path: Path) -> dict:
     """Return all measurements of one clip."""
-    found: dict = {"size": size, "faces": faces, "stages_cpu_ms_a_frame": in_a_process(
-        sys.executable, "stages", path, arguments, faces, 1)}  # fmt: skip
+    found: dict = {"size": size, "faces": faces}
+    if 1 in arguments.cores:
+        found["stages_cpu_ms_a_frame"] = in_a_process(sys.executable, "stages", path, arguments, faces, 1)
     for cores in arguments.cores:
         own = in_a_process(sys.executable, OWN, path, arguments, faces, cores)
         found[f"on {cores} cores"] = {"duchenne": own}

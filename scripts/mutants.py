@@ -1,9 +1,10 @@
 """Change the package in many small ways, one at a time, and see whether the tests of the room notice.
 
 The changes of tests/mutants/named.toml come first; the others are drawn over all rooms by a seed, with the mutators of
-mutmut. Each is made in a copy of the checkout; the test files nearest to the changed module, by what they import, run
-until one fails. A failure counts where the same test passes without the change. What was found is kept in
-out/mutants.jsonl, so that a later call goes on; survivors that change nothing stand in tests/mutants/survivors.csv.
+mutmut. Each is made in a copy of the checkout; the tests that run the changed line, then the test files nearest to the
+module, run until one fails (mutant_tests.py). A failure counts where the same test passes without the change. What was
+found is kept in out/mutants.jsonl, so that a later call goes on; survivors that change nothing stand in
+tests/mutants/survivors.csv.
 """
 
 import argparse
@@ -12,36 +13,23 @@ import csv
 import difflib
 import hashlib
 import json
-import os
-import re
-import resource
-import shlex
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 import tomllib
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
+from mutant_tests import COVERING, LIMIT_S, PACKAGE, ROOT, TESTS, Copy, load, measure
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import get_ignored_lines
 
-ROOT = Path(__file__).parents[1]
-PACKAGE, TESTS = ROOT / "src" / "duchenne", ROOT / "tests"
 JOURNAL, KEPT = ROOT / "out" / "mutants.jsonl", ROOT / "out" / "mutants-drawn.json"
 SEED, TOTAL = 2017, 300
-MOST_FILES, LIMIT_S, WAIT_S = 6, 120, 1200.0
-"""Test files that look at a change; seconds of the processor that they may take together, so that it does not matter
-what else the machine does; and seconds that one of them may take by the clock, where it waits for something."""
-NOT_THE_ROOMS_OWN = {"test_structure.py", "test_fuzz.py", "test_commands_help.py"}
-"""Test files that look at the text of modules, or at all of them."""
 TYPES = {"Bool", "Float", "Float32", "Int", "Num", "Shaped", "UInt8", "Annotated", "Literal"}
 
 
@@ -154,104 +142,6 @@ def named() -> list[Change]:
     return out
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return what a file imports, by full names."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
-
-
-@cache
-def graph() -> dict[str, frozenset[str]]:
-    """Return which modules of the package each module, test file and helper of tests imports."""
-    modules = {".".join(("duchenne", *p.relative_to(PACKAGE).with_suffix("").parts)): p for p in PACKAGE.rglob("*.py")}
-    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
-    modules |= {path.stem: path for path in TESTS.glob("*.py")}
-    return {name: frozenset((imports_of(path) & set(modules)) - {name}) for name, path in modules.items()}
-
-
-def tests_of(file: str) -> list[str]:
-    """Return the test files of a module, the nearest first: fewest imports between, then fewest imports of its own."""
-    module = ".".join(("duchenne", *Path(file).with_suffix("").parts)).removesuffix(".__init__")
-    distance, edge = {module: 0}, {module}
-    while edge:
-        edge = {name for name, used in graph().items() if used & edge and name not in distance}
-        distance |= dict.fromkeys(edge, 1 + max(distance.values()))
-    found = [name for name in distance if name.startswith("test_") and f"{name}.py" not in NOT_THE_ROOMS_OWN]
-    stem = Path(file).stem
-    found.sort(key=lambda name: (distance[name] - (stem in name), len(graph()[name]), name))
-    return [f"{name}.py" for name in found]
-
-
-def processor_s() -> float:
-    """Return the seconds of the processor that ended child processes took."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-class Copy:
-    """A copy of the checkout in which changes are made; data and pages are linked to.
-
-    Args:
-        folder: An empty folder.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.package = folder, folder / "src" / "duchenne"
-        for path in ROOT.iterdir():
-            if path.name in ("src", "tests"):
-                shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns("__pycache__"))
-            elif not path.name.startswith(".") and path.name != "out":
-                (folder / path.name).symlink_to(path)
-        self.passing: dict[str, bool] = {}
-
-    def try_change(self, change: Change) -> tuple[str, str]:
-        """Return "killed", "survived" or "unfinished" for a change, and by which test."""
-        path = self.package / change.file
-        original, end_s = path.read_bytes(), processor_s() + LIMIT_S
-        for name in list(dict.fromkeys([*change.first, *tests_of(change.file)]))[:MOST_FILES]:
-            path.write_text(change.text, encoding="utf-8")
-            try:
-                failed = self.failure(f"tests/{name}", end_s - processor_s())
-            finally:
-                path.write_bytes(original)
-            if failed is not None and self.passes(failed):
-                return "killed", failed
-            if processor_s() > end_s:
-                return "unfinished", name
-        return "survived", ""
-
-    def passes(self, test: str) -> bool:
-        """Return whether a test passes without any change, in the time that a change is given."""
-        if test not in self.passing:
-            self.passing[test] = self.failure(test, LIMIT_S) is None
-        return self.passing[test]
-
-    def failure(self, tests: str, limit_s: float) -> str | None:
-        """Return the first test that fails, the file where it cannot be read or takes too long, None if all pass."""
-        words = [sys.executable, "-m", "pytest", tests, "-x", "-p", "no:cacheprovider", "-W", "ignore"]
-        words.append(f"--basetemp={self.folder / 'tmp'}")
-        command = ["sh", "-c", f"ulimit -t {max(1, round(limit_s))}; exec {shlex.join(words)}"]
-        env = os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(
-            command, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            said, _ = process.communicate(timeout=WAIT_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.communicate()
-            return tests
-        if process.returncode in (0, 5):
-            return None
-        found = re.search(r"^(?:FAILED|ERROR) (\S+(?:\[.*?\])?)(?: - |$)", said, re.M)
-        return found[1] if found else tests
-
-
 def read_journal() -> dict[str, dict]:
     """Return the last entry of each change."""
     if not JOURNAL.exists():
@@ -292,16 +182,23 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=TOTAL, help="how many drawn changes to try")
     parser.add_argument("--named", action="store_true", help="try those of named.toml instead")
     parser.add_argument("--again", action="store_true", help="try those again that were not killed")
+    parser.add_argument(
+        "--seconds", type=float, default=LIMIT_S, help="seconds that the tests of a change take at most"
+    )
+    parser.add_argument("--measure", action="store_true", help="run the suite anew to see which test runs which line")
     asked = parser.parse_args()
     changes, done = named() if asked.named else drawn(TOTAL), read_journal()
+    if asked.measure or not COVERING.exists():
+        measure()
     JOURNAL.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copy = Copy(Path(folder))
+        load(copy.folder)
         for change in changes if asked.named else changes[asked.first : asked.first + asked.count]:
             if change.key in done and not (asked.again and done[change.key]["verdict"] != "killed"):
                 continue
             start_s = time.monotonic()
-            verdict, by = copy.try_change(change)
+            verdict, by = copy.try_change(change.file, change.line, change.text, change.first, asked.seconds)
             entry = {"key": change.key, "file": change.file, "line": change.line, "verdict": verdict, "by": by}
             done[change.key] = entry | {"seconds": round(time.monotonic() - start_s, 1)}
             with open(JOURNAL, "a", encoding="utf-8") as journal:

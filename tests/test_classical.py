@@ -179,5 +179,5 @@ def test_faces_that_learn_can_be_limited(stores, tmp_path):
 
 
 def test_a_classical_system_begins_from_nothing(stores, tmp_path):
-    with pytest.raises(UsageError, match="svm is no network"):
+    with pytest.raises(UsageError, match="svm is not a network"):
         train_system(RECIPES["svm"], *stores, tmp_path, silent, None, Initialisation(tmp_path))

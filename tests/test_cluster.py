@@ -196,7 +196,7 @@ def test_what_only_this_machine_can_do_is_refused(study, tmp_path, capsys):
     assert run([*words, "--overlay", str(tmp_path / "o.png")]) == 2
     assert "Leave --overlay or --ray out" in capsys.readouterr().err
     assert run(["detect", "camera:0", "--ray", "local"]) == 2
-    assert "camera:0 can be read on this machine alone" in capsys.readouterr().err
+    assert "camera:0 can be read on this machine only" in capsys.readouterr().err
 
 
 # With Ray
@@ -239,14 +239,14 @@ def test_the_simulation_agrees_with_what_can_be_reckoned_by_hand():
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # Its dataclass looks itself up.
     spec.loader.exec_module(module)
-    frames, free = np.array([3000.0, 1000.0, 2000.0]), module.Rates(5.0, 0.01, 0.0, 0.0)
+    frames, free = np.array([3000.0, 1000.0, 2000.0]), module.Rates(5.0, 0.01, 0.0, 0.0, 5.0)
     assert module.shards_s(frames, 1, free) == pytest.approx(5 + 60)
     assert module.shards_s(frames, 2, free) == pytest.approx(5 + 50)
     assert module.shards_s(frames, 99, free) == pytest.approx(5 + 30)
     assert module.ray_s(frames, 1, free) == pytest.approx(5 + 60)
     assert module.ray_s(frames, 99, free, chunk_frames=1000) == pytest.approx(5 + 10)
-    slow = module.Rates(0.0, 0.01, 0.0, 0.02)  # The process that takes the frames is the bottleneck.
+    slow = module.Rates(0.0, 0.01, 0.0, 0.02, 0.0)  # The process that takes the frames is the bottleneck.
     assert module.ray_s(frames, 99, slow, chunk_frames=1000) == pytest.approx(10 + 6000 * 0.02)
-    ahead = module.Rates(0.0, 0.01, 0.001, 0.0)  # Chunks of one video, each after what lies before it.
+    ahead = module.Rates(0.0, 0.01, 0.001, 0.0, 0.0)  # Chunks of one video, each after what lies before it.
     assert module.ray_s(np.array([4000.0]), 4, ahead, chunk_frames=1000) == pytest.approx(10 + 3)
     assert module.lengths_h(1000).sum() == pytest.approx(1000)

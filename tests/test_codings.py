@@ -37,7 +37,7 @@ CODING = Coding(
 
 
 def content(coding):
-    """Return what a coding says, in an order of its own; NaN is no number, so grades are texts."""
+    """Return what a coding says, in an order of its own; NaN is not a number, so grades are texts."""
     events = sorted(repr(one) for one in coding.events)
     return events, set(coding.coded), sorted(map(repr, coding.spans))
 

@@ -228,7 +228,7 @@ def test_a_picture_of_one_pixel_has_no_face(tmp_path, capsys):
         (["--thresholds", "2"], "between 0 and 1"),
         (["--thresholds", "AU12=high"], "AU12=high"),
         (["--thresholds", "nowhere.csv"], "nowhere.csv cannot be read"),
-        (["--thresholds", "f1", "--thresholds", "AU12=.5"], "stand alone"),
+        (["--thresholds", "f1", "--thresholds", "AU12=.5"], "cannot be combined"),
         (["--step", "0"], "step"),
         (["--start", "5", "--end", "2"], "end"),
         (["--output", "results.xlsx"], "xlsx"),

@@ -49,7 +49,7 @@ def test_shares_and_grades_reach_the_plan(tmp_path, drawn):
         (["--cooccurrence", "training", "--shares", "prototypes=much"], "'much'; it must be a number"),
         (["--cooccurrence", "training", "--shares", "people=.1,people=.2"], "given twice"),
         (["--cooccurrence", "training", "--shares", "people=-.1"], "share of people is -0.1"),
-        (["--cooccurrence", "training", "--shares", "pairs=1"], "hold pairs alone"),
+        (["--cooccurrence", "training", "--shares", "pairs=1"], "contain only pairs"),
         (["--shares", "prototypes=.4"], "co-occurrence mix; only training has any"),
         (["--protocol", "bp4d", "--grades", "faint"], "go with --protocol stills"),
     ],

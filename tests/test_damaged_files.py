@@ -148,7 +148,7 @@ def record_with(folder: Path, **changed):
     ],
 )
 def test_a_record_of_other_kinds_of_values_is_none(changed, tmp_path):
-    with pytest.raises(UsageError, match="no record of a result"):
+    with pytest.raises(UsageError, match="not a record of a result"):
         read_record(record_with(tmp_path, **changed))
     assert read_record(record_with(tmp_path)).version == "x"
 

@@ -313,7 +313,7 @@ def test_a_csv_with_other_columns_is_refused(tmp_path, header, match):
 
 
 def test_what_is_no_data_set_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match="no data set known here"):
+    with pytest.raises(DatasetError, match="not a data set known here"):
         load(tmp_path)
     with pytest.raises(DatasetError, match="no such file or folder"):
         load(tmp_path / "nothing")

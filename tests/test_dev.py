@@ -74,7 +74,7 @@ def test_the_card_of_another_network_is_refused(capfd):
     assert run(["dev", "card", "landmarks", str(RESULTS / "face_detector.json")]) == 1
     assert "holds another kind of result: it has the unknown key 'false_faces'" in capfd.readouterr().err
     assert run(["dev", "card", "au-network", str(CARDS / "landmarker.md")]) == 1
-    assert "is no readable JSON file" in capfd.readouterr().err
+    assert "cannot be read as JSON" in capfd.readouterr().err
 
 
 def test_a_result_with_a_key_too_many_is_refused(tmp_path, capfd):

@@ -39,7 +39,7 @@ def cuda_without_driver(monkeypatch):
 
 
 def test_a_name_that_no_device_has_is_refused():
-    with pytest.raises(UsageError, match=r"no device 'gpu'. Take one of auto, cpu, cuda"):
+    with pytest.raises(UsageError, match=r"no device 'gpu'. Choose one of auto, cpu, cuda"):
         device_for("gpu")
 
 

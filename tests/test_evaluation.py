@@ -228,17 +228,19 @@ def test_a_damaged_run_is_refused_with_its_place(run, tmp_path, keys, value, rea
     path = tmp_path / "run.json"
     write_run(run, path)
     path.write_text(damaged(json.loads(path.read_text()), *keys, value=value))
-    with pytest.raises(EvaluationError, match=f"run.json is no run that can be read: .*{reason}.*Make it again with"):
+    with pytest.raises(
+        EvaluationError, match=f"run.json is not a run that can be read: .*{reason}.*Make it again with"
+    ):
         read_run(path)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        ('"AU12":', '"AU77":', "'AU77' is no AU of this toolkit"),
-        ('"poses":{"1"', '"poses":{"0"', "pose 0 is none of FERA 2017's nine"),
-        ('"aroc":1.0', '"aroc":NaN', "NaN is no number"),
-        ("}", "", "no JSON"),
+        ('"AU12":', '"AU77":', "'AU77' is not an AU of this toolkit"),
+        ('"poses":{"1"', '"poses":{"0"', "pose 0 is not one of FERA 2017's nine"),
+        ('"aroc":1.0', '"aroc":NaN', "NaN is not a number"),
+        ("}", "", "not JSON"),
     ],
 )
 def test_names_and_numbers_that_cannot_be_are_refused(run, tmp_path, before, after, reason):
@@ -252,7 +254,7 @@ def test_names_and_numbers_that_cannot_be_are_refused(run, tmp_path, before, aft
 def test_scores_that_do_not_fit_are_refused(store):
     with pytest.raises(EvaluationError, match="79 x 3, but there are 80 faces"):
         scored_faces(np.zeros((79, 3)), AUS, store)
-    with pytest.raises(EvaluationError, match="no numbers from 0 to 1"):
+    with pytest.raises(EvaluationError, match="not numbers from 0 to 1"):
         scored_faces(np.full((80, 3), 1.5), AUS, store)
 
 

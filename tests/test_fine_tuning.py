@@ -85,7 +85,7 @@ def test_wrong_starts_are_named(tmp_path):
         train_au_network(wider, train, valid, tmp_path, silent, CPU, START)
     with pytest.raises(WeightsError, match="no AU weights at"):
         train_au_network(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path / "none.onnx"))
-    with pytest.raises(TrainingError, match=r"network\.safetensors is no checkpoint"):
+    with pytest.raises(TrainingError, match=r"network\.safetensors is not a checkpoint"):
         train_au_network(RECIPE, train, valid, tmp_path, silent, CPU, Initialisation(tmp_path))
 
 

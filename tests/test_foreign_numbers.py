@@ -92,7 +92,7 @@ def test_text_in_parquet_that_is_none_is_named(column, tmp_path):
     table = pyarrow.Table.from_pandas(pd.DataFrame([{**ROW, "person": "anna"}] * 3), preserve_index=False)
     place = table.column_names.index(column)
     pyarrow.parquet.write_table(table.set_column(place, column, no_text(3)), path)
-    with pytest.raises(StudyError, match=r"no readable Parquet file .*UTF8"):
+    with pytest.raises(StudyError, match=r"cannot be read as Parquet .*UTF8"):
         read_results(path, FEW)
 
 
@@ -101,7 +101,7 @@ def test_text_in_a_column_that_is_only_copied_is_named(tmp_path):
     table = pyarrow.Table.from_pandas(rows, preserve_index=False).append_column("remark", no_text(3))
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
     (tmp_path / "who.csv").write_text("source,person\na.mp4,anna\n")
-    with pytest.raises(ParquetError, match=r"no readable Parquet file .*UTF8"):
+    with pytest.raises(ParquetError, match=r"cannot be read as Parquet .*UTF8"):
         write_named([tmp_path / "a.parquet"], tmp_path / "who.csv", tmp_path / "b.csv")
     assert not (tmp_path / "b.csv").exists()
 

@@ -120,7 +120,7 @@ def test_a_loop_without_end_is_stopped(tmp_path, described, monkeypatch):
 def test_a_huge_tensor_is_refused(tmp_path, described):
     size = numpy_helper.from_array(np.array([1 << 15, 1 << 16]), "size")
     nodes = [helper.make_node("ConstantOfShape", ["size"], ["huge"]), *outputs_from("huge", described)]
-    with pytest.raises(WeightsError, match=r"huge\.onnx is no ONNX network that can be run"):
+    with pytest.raises(WeightsError, match=r"huge\.onnx is not an ONNX network that can be run"):
         AURecognizer(hostile(tmp_path / "huge.onnx", nodes, described, [size]))
 
 
@@ -138,7 +138,7 @@ def test_numbers_that_are_not_finite_are_refused(exported, tmp_path):
     values.flat[0] = np.nan
     largest.CopyFrom(numpy_helper.from_array(values, largest.name))
     onnx.save(model, str(tmp_path / "nan.onnx"))
-    with pytest.raises(WeightsError, match=r"nan\.onnx .* is no finite number"):
+    with pytest.raises(WeightsError, match=r"nan\.onnx .* is not a finite number"):
         AURecognizer(tmp_path / "nan.onnx")
 
 
@@ -147,13 +147,13 @@ def test_numbers_that_are_not_finite_are_refused(exported, tmp_path):
     [
         ({"side_px": 28}, "cannot be run on a face"),
         ({"landmarks": [3, 8]}, "cannot be run on a face"),
-        ({"aus": ["AU04"], "thresholds": [0.5]}, "gives an output of the sizes|garbles"),
-        ({"side_px": 10**9}, "garbles"),
-        ({"thresholds": [0.5, float("nan")]}, "garbles.*not finite"),
-        ({"aus": [["AU04"], ["AU12"]]}, "garbles"),
-        ({"card": 3}, "garbles"),
-        ({"reduction": 7}, "garbles"),
-        ({"thresholds": [0.5, 10**400]}, "garbles"),
+        ({"aus": ["AU04"], "thresholds": [0.5]}, "gives an output of the sizes|unreadable"),
+        ({"side_px": 10**9}, "unreadable"),
+        ({"thresholds": [0.5, float("nan")]}, "unreadable.*not finite"),
+        ({"aus": [["AU04"], ["AU12"]]}, "unreadable"),
+        ({"card": 3}, "unreadable"),
+        ({"reduction": 7}, "unreadable"),
+        ({"thresholds": [0.5, 10**400]}, "unreadable"),
     ],
 )
 def test_metadata_of_another_network_are_refused(change, message, exported, described, tmp_path):
@@ -168,7 +168,7 @@ def test_metadata_of_another_network_are_refused(change, message, exported, desc
 def test_a_file_that_is_cut_short_is_refused(exported, tmp_path):
     data = exported.read_bytes()
     (tmp_path / "cut.onnx").write_bytes(data[: len(data) // 2])
-    with pytest.raises(WeightsError, match=r"cut\.onnx is no ONNX network that can be run"):
+    with pytest.raises(WeightsError, match=r"cut\.onnx is not an ONNX network that can be run"):
         AURecognizer(tmp_path / "cut.onnx")
 
 
@@ -194,10 +194,10 @@ def test_a_flipped_bit_of_a_system_is_noticed(system):
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        ({}, "no checkpoint of this project"),
-        ({"duchenne": "{}"}, "says by no recipe how it was trained"),
-        ({"duchenne": "[]"}, "says nothing of itself"),
-        ({"duchenne": "[" * 100_000}, "no checkpoint of this project"),
+        ({}, "not a checkpoint of this project"),
+        ({"duchenne": "{}"}, "names no recipe"),
+        ({"duchenne": "[]"}, "has no description"),
+        ({"duchenne": "[" * 100_000}, "not a checkpoint of this project"),
         ({"duchenne": '{"recipe": {"is": "DeepRecipe", "name": 3}}'}, "cannot be read by this version"),
         ({"duchenne": '{"recipe": {"is": "PatchLayer", "channels": 1, "kernel": 1}}'}, "in place of a recipe"),
     ],

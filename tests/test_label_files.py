@@ -46,8 +46,8 @@ def test_bp4d(cell, tmp_path):
     assert column(recording.labels.known, "AU02") == [True, False, True, True, True, True]
     assert column(recording.labels.occurrence, "AU12") == [False, True] * 3
     assert column(recording.labels.intensity_known, "AU12") == [False, True, True, False, True, True]
-    assert "F001_T1.csv: lines 3 hold what is no label; unknown there" in text_of(release)
-    assert "F001_T1_AU12.csv: lines 4 hold what is no label; unknown there" in text_of(release)
+    assert "F001_T1.csv: lines 3 hold something that is not a label; counted as unknown" in text_of(release)
+    assert "F001_T1_AU12.csv: lines 4 hold something that is not a label; counted as unknown" in text_of(release)
 
 
 @pytest.mark.parametrize("cell", NO_LABELS)
@@ -162,7 +162,7 @@ def test_grades_of_your_own_csv(tmp_path):
     path.write_text("file,person,AU06\n" + "".join(f"a.png,{p},{g}\n" for p, g in zip(persons, "12x", strict=True)))
     release = load(path)
     assert [recording.subject for recording in release.recordings] == ["7", "17"]
-    assert "lines 3: the person is no whole number" in text_of(release)
+    assert "lines 3: the person is not a whole number" in text_of(release)
     path.write_text("file,person,AU06,AU12\n" + "".join(f"a.png,7,{cell},2\n" for cell in NO_LABELS if cell != "1.5"))
     release = load(path)
     (recording,) = release.recordings

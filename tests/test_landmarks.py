@@ -200,7 +200,7 @@ class TestLandmarker:
         with pytest.raises(WeightsError, match="no landmarker at"):
             Landmarker(tmp_path / "none.onnx")
         (tmp_path / "text.onnx").write_text("hello")
-        with pytest.raises(WeightsError, match="no ONNX network"):
+        with pytest.raises(WeightsError, match="not an ONNX network"):
             Landmarker(tmp_path / "text.onnx")
         with pytest.raises(WeightsError, match="not a landmarker"):
             Landmarker(Path(duchenne.__file__).parent / "weights" / "face_detector.onnx")

@@ -90,7 +90,7 @@ def test_lines_that_make_no_sense_are_named(tmp_path):
         "AU12: lines 2 hold no grade of 0-5 nor ?; unknown there",
         "AU26: lines 2 hold no grade of 0-5 nor ?; unknown there",
         "one_sided: lines 2, 3 name no AU and side, such as AU12:L; not read",
-        "codes.csv: lines 4: the person is no whole number; left out",
+        "codes.csv: lines 4: the person is not a whole number; left out",
         "codes.csv: lines 3: the part is not that of the person's number; left out",
         "codes.csv: lines 5: no such file; left out",
     ]

@@ -70,7 +70,7 @@ def test_a_changed_bit_of_a_page_is_noticed(tmp_path):
     whole = (tmp_path / "t.parquet").read_bytes()
     place = whole.index(data) + 2500
     (tmp_path / "t.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
-    with pytest.raises(ParquetError, match=r"t\.parquet is no readable"):
+    with pytest.raises(ParquetError, match=r"t\.parquet cannot be read as Parquet"):
         read_parquet(tmp_path / "t.parquet", ["data"])
 
 

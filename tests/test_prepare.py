@@ -183,7 +183,7 @@ def test_another_content_is_noticed_at_a_continuation(tmp_path, monkeypatch):
     times, data = os.stat(sources / "a.bmp"), (sources / "a.bmp").read_bytes()
     (sources / "a.bmp").write_bytes(data[:-300] + bytes(300))
     os.utime(sources / "a.bmp", ns=(times.st_atime_ns, times.st_mtime_ns))
-    with pytest.raises(UsageError, match=r"a\.bmp holds something else .* --restart"):
+    with pytest.raises(UsageError, match=r"a\.bmp has changed since .* --restart"):
         go_on()
     (sources / "a.bmp").unlink()
     (sources / "a.bmp").write_bytes(data)

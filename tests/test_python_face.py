@@ -185,8 +185,8 @@ def test_an_open_file_is_named_and_detected_in(detector, face):
         (io.StringIO("text"), "binary mode"),
         (b"", "nothing in it"),
         (Image.new("RGB", (0, 8)), "no pixels"),
-        (None, "NoneType: this is no picture"),
-        ([[1, 2]], "list: this is no picture"),
+        (None, "NoneType: this is not a picture"),
+        ([[1, 2]], "list: this is not a picture"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_our_tree(image, why):

@@ -32,6 +32,7 @@ from duchenne.evaluation.pretrained.real_faces.au_figures import (
 )
 from duchenne.evaluation.pretrained.real_faces.coded_faces import CodedFaces
 from duchenne.evaluation.pretrained.real_faces.coded_pictures import CodedPictures, read_coded_pictures
+from duchenne.evaluation.pretrained.real_faces.cross_fitted_sides import Fold, cross_fitted_sides, fold_from
 from duchenne.evaluation.pretrained.real_faces.estimates import Resampling, resampling
 from duchenne.evaluation.pretrained.real_faces.group_areas import (
     beside_blendshapes,
@@ -221,6 +222,40 @@ def test_sides_count_by_hand():
     assert list(found.aus) == ["AU12"]
     assert side_accuracy(replace(faces, side_intensity=None), (0,), Bootstrap()) is None
     assert side_accuracy(faces, (2,), Bootstrap(draws=5)).share.value is None
+
+
+def test_folds_are_named_in_words_and_share_no_digit(tmp_path):
+    assert fold_from("970=a=b.onnx") == Fold((0, 7, 9), Path("a=b.onnx"))
+    for words in ("23", "x=a.onnx", "=a.onnx", "2="):
+        with pytest.raises(UsageError, match="DIGITS=WEIGHTS"):
+            fold_from(words)
+    folds = [Fold((2, 3), tmp_path), Fold((3,), tmp_path)]
+    with pytest.raises(UsageError, match="digit 3 is in two folds"):
+        cross_fitted_sides(tmp_path / "codes.csv", folds, Bootstrap(), "", lambda *_: None)
+
+
+def test_faces_of_folds_are_counted_together_each_by_its_own_weights(tmp_path, monkeypatch):
+    """Each fold's weights see exactly the noted faces of its digits; the counts are those of both."""
+    seen = {}
+
+    def faces_found(detector, pictures, on_progress):
+        seen[detector] = pictures.person.tolist()
+        faces = toy(len(pictures), aus=("AU12",))
+        left = np.tile([2.0, 1.0], (len(pictures), 1, 1))  # both say left
+        return replace(faces, pictures=pictures, side_intensity=left), np.ones(len(pictures), bool)
+
+    module = "duchenne.evaluation.pretrained.real_faces.cross_fitted_sides."
+    monkeypatch.setattr(module + "coded_faces", faces_found)
+    monkeypatch.setattr(module + "detector_for", lambda weights: weights.name)
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).write_bytes(name.encode())
+    rows = ["1.jpg,12,1,AU12:R", "2.jpg,22,1,", "3.jpg,13,2,AU12:R", "4.jpg,14,1,AU12:L", "5.jpg,15,1,AU12:R"]
+    (tmp_path / "codes.csv").write_text("\n".join(["file,person,AU12,one_sided", *rows]))
+    folds = [Fold((2, 3), tmp_path / "a.onnx"), Fold((4,), tmp_path / "b.onnx")]
+    found = cross_fitted_sides(tmp_path / "codes.csv", folds, Bootstrap(draws=5), "", lambda *_: None)
+    assert seen == {"a.onnx": [12, 13], "b.onnx": [14]}
+    assert (found.sides.notes, found.sides.right, found.sides.last_digits) == (3, 2, (2, 3, 4))
+    assert set(found.weights_sha256) == {"23", "4"}
 
 
 def labels_file(path, names, smiles):

@@ -125,7 +125,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_text_file_is_no_network(tmp_path):
     (tmp_path / "text.onnx").write_text("not a network")
-    with pytest.raises(WeightsError, match=r"text\.onnx is no ONNX network"):
+    with pytest.raises(WeightsError, match=r"text\.onnx is not an ONNX network"):
         AURecognizer(tmp_path / "text.onnx")
 
 
@@ -146,10 +146,10 @@ def altered(weights, path, change):
     [
         (lambda d: None, "not an AU network of this project"),
         (lambda d: d | {"kind": "landmarks"}, "not an AU network of this project"),
-        (lambda d: {k: v for k, v in d.items() if k != "side_px"}, "garbles.*side_px"),
+        (lambda d: {k: v for k, v in d.items() if k != "side_px"}, "unreadable.*side_px"),
         (lambda d: d | {"thresholds": [0.5]}, "2 AUs and 1 thresholds"),
         (lambda d: d | {"aus": ["AU06", "AU99"]}, "each AU must be one of"),
-        (lambda d: d | {"reference_shape": [[1.0]]}, "garbles"),
+        (lambda d: d | {"reference_shape": [[1.0]]}, "unreadable"),
     ],
 )
 def test_other_metadata_is_refused(weights, tmp_path, change, message):
@@ -191,5 +191,5 @@ def test_sets_of_thresholds_are_read_and_files_without_them_load(weights, tmp_pa
 
 @pytest.mark.parametrize("sets", [{"f1": [0.2]}, {"f1": [0.2, "x"]}, 3, None])
 def test_garbled_sets_of_thresholds_are_named(weights, tmp_path, sets):
-    with pytest.raises(WeightsError, match=r"bad\.onnx lacks or garbles"):
+    with pytest.raises(WeightsError, match=r"bad\.onnx has missing or unreadable"):
         AURecognizer(with_metadata(weights, tmp_path / "bad.onnx", threshold_sets=sets))

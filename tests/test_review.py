@@ -358,7 +358,7 @@ def test_the_queue_detects_and_the_video_gets_its_events(opened, folder, monkeyp
 
 
 def test_what_is_no_result_and_no_video_is_named(tmp_path):
-    with pytest.raises(UsageError, match="no video and no result"):
+    with pytest.raises(UsageError, match="neither a video nor a result"):
         ReviewSession([tmp_path / "a.txt"], ReviewOptions(tmp_path))
 
 

@@ -102,11 +102,11 @@ def test_a_store_that_was_copied_in_part_is_named(name, kind, request):
     held = path.read_bytes()
     path.write_bytes(held[: len(held) // 2])
     with pytest.raises(
-        DatasetError, match=rf"no whole store: .*(of {len(held)} bytes|altered|agree with).*Copy it again"
+        DatasetError, match=rf"not a complete store: .*(of {len(held)} bytes|altered|agree with).*Copy it again"
     ):
         PreparedStore(folder)
     path.unlink()
-    with pytest.raises(DatasetError, match=rf"no whole store: {name} is missing"):
+    with pytest.raises(DatasetError, match=rf"not a complete store: {name} is missing"):
         PreparedStore(folder)
 
 

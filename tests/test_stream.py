@@ -65,7 +65,7 @@ def test_two_streams_of_one_detector_know_nothing_of_each_other():
 def test_times_that_do_not_rise_are_refused(time_s):
     stream, nobody = AUDetector().stream("door"), np.zeros((64, 64, 3), np.uint8)
     stream.push(nobody, 1.0)
-    with pytest.raises(UsageError, match=r"^door: the frame is of .* s, the one before of 1 s\. Push"):
+    with pytest.raises(UsageError, match=r"^door: the frame's time is .* s, but the one before was at 1 s\. Push"):
         stream.push(nobody, time_s)
     assert stream.push(nobody, 1.5) == []
     assert stream.frames == 2

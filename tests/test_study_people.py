@@ -90,7 +90,7 @@ def test_faces_without_a_person_are_left_out_and_counted():
 @pytest.mark.parametrize(
     ("who", "message"),
     [
-        (WHO.iloc[:3], "says nothing of b.mp4, face 1"),
+        (WHO.iloc[:3], "has no row for b.mp4, face 1"),
         (WHO.assign(person=""), "names nobody"),
         (pd.concat([WHO, WHO.assign(person="carl")]), "both anna and carl"),
         (pd.concat([WHO, WHO.iloc[:1].assign(face_id=7)]), "a.mp4 face 7, which the result does not hold"),

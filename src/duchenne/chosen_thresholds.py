@@ -69,7 +69,7 @@ def _by_name(numbers: Mapping[Any, Any]) -> dict[str, float]:
         try:
             found[name] = float(number)
         except (TypeError, ValueError, OverflowError):
-            raise UsageError(f"The threshold {number!r} of {name} is no number.") from None
+            raise UsageError(f"The threshold {number!r} of {name} is not a number.") from None
     check_thresholds(found)
     return found
 
@@ -90,7 +90,9 @@ def thresholds_from(words: Sequence[str], aus: Sequence[str]) -> Mapping[str, fl
     """
     named = [word for word in words if word in SET_NAMES]
     if named and len(words) > 1:
-        raise UsageError(f"The thresholds {named[0]!r} stand alone; found beside them: {' '.join(_others(words))}.")
+        raise UsageError(
+            f"The thresholds {named[0]!r} cannot be combined with others; also found: {' '.join(_others(words))}."
+        )
     if named:
         return "balanced" if named[0] == "balanced" else "f1"
     everywhere: dict[str, float] = {}
@@ -121,7 +123,7 @@ def _number(text: str) -> tuple[str | None, float]:
         value = float(number)
     except ValueError:
         raise UsageError(
-            f"The threshold {text!r} is no number. Write {' or '.join(SET_NAMES)} for a set of the weights, 0.4 for "
+            f"The threshold {text!r} is not a number. Write {' or '.join(SET_NAMES)} for a set of the weights, 0.4 for "
             f"all, AU12=0.4 for one, or a file that ends in {' or '.join(FILE_ENDINGS)}."
         ) from None
     if not equals:
@@ -179,7 +181,7 @@ def read_thresholds(path: Path) -> dict[str, float]:
         try:
             found[au] = float(number)
         except (TypeError, ValueError, OverflowError):
-            raise UsageError(f"{path}, {place}: the threshold {number!r} of {au} is no number.") from None
+            raise UsageError(f"{path}, {place}: the threshold {number!r} of {au} is not a number.") from None
     if not found:
         raise UsageError(f"{path} holds no threshold; expected one line an action unit, such as AU12,0.6.")
     check_thresholds(found, f"{path}: ")
@@ -207,8 +209,8 @@ def _from_json(path: Path, text: str) -> Entries:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is no JSON ({error}).") from None
+        raise UsageError(f"{path} is not JSON ({error}).") from None
     whole = isinstance(values, list) and all(isinstance(one, dict) and {_AU, _THRESHOLD} <= set(one) for one in values)
     if not whole:
-        raise UsageError(f'{path} is no list of thresholds; expected [{{"au": "AU12", "threshold": 0.6}}, ...].')
+        raise UsageError(f'{path} is not a list of thresholds; expected [{{"au": "AU12", "threshold": 0.6}}, ...].')
     return [(f"entry {k}", (str(one[_AU]), one[_THRESHOLD])) for k, one in enumerate(values, 1)]

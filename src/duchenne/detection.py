@@ -23,7 +23,9 @@ from duchenne.overlay import OverlayWriter
 from duchenne.overlay.targets import is_moving, overlay_paths
 from duchenne.results import FaceAUs
 from duchenne.results.columns import Columns
-from duchenne.results.destinations import Destination, FilePerSource, Nowhere, OneFile
+from duchenne.results.destinations import Destination, Nowhere, OneFile
+from duchenne.results.object_folder import ObjectFolder
+from duchenne.results.result_folder import FilePerSource
 from duchenne.results.result_record import SourceRecord
 from duchenne.results.run_facts import Asked, changed_sources, facts_of, names_digest
 from duchenne.results.run_options import BETWEEN_VIDEOS, ProgressCallback, RunOptions, RunState
@@ -80,21 +82,24 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     columns = replace(detector.columns, groups=options.groups, every_frame=options.every_frame)
     facts = facts_of(asked_of(detector, columns), options.reading, options.command)
     drawn = None if options.overlay is None else overlay_paths(options.overlay, sources)
+    store = None if options.store is None else ObjectFolder(options.store)
+    below = Path() if store is None else store.here
     if options.output_dir is not None:
-        folder = (options.output_dir, sources, options.output_format, columns, facts)
+        folder = (below / options.output_dir, sources, options.output_format, columns, facts)
+        overwrite, restart = options.overwrite, options.restart
         if options.shard is not None:
-            return ShardFolder(*folder, options.shard, overwrite=options.overwrite, restart=options.restart)
-        return FilePerSource(*folder, overwrite=options.overwrite, restart=options.restart, drawn=drawn)
+            return ShardFolder(*folder, options.shard, overwrite=overwrite, restart=restart, store=store)
+        return FilePerSource(*folder, overwrite=overwrite, restart=restart, drawn=drawn, store=store)
     # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
     restart = options.restart or (drawn is not None and any(map(is_moving, sources)))
-    opened = partial(OneFile, options.output or Path(), columns, facts, names_digest(sources))
+    opened = partial(OneFile, below / (options.output or Path()), columns, facts, names_digest(sources), store=store)
     one = opened(overwrite=options.overwrite, restart=restart)
     if drawn is not None and any(record.frames and not drawn[name].is_file() for name, record in one.done.items()):
         one.close()
         one = opened(overwrite=options.overwrite, restart=True)
     if changed := changed_sources(one.done.values()):
         one.close()
-        raise one.file.refusal(f"{changed[0]} holds something else than when it was read")
+        raise one.file.refusal(f"{changed[0]} has changed since it was read")
     return one
 
 
@@ -198,8 +203,8 @@ class _Run:
             [SourceRecord.from_dict({"name": source.name, "kind": source.kind.value, "content": content})]
         ):
             raise UsageError(
-                f"{source.name}: the video holds something else than when an interrupted run read it. "
-                "Bring the former back, choose another output, or begin anew with --restart."
+                f"{source.name}: the video has changed since an interrupted run read it. "
+                "Restore the earlier file, choose another output, or start again with --restart."
             )
 
     def _end_of_video(self, source: Source, problem: str | None, notes: tuple[str, ...]) -> None:

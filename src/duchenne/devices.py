@@ -85,14 +85,14 @@ def device_for(name: str) -> Device:
     if name == "auto":
         return _first_usable()
     if fault := fault_of(name):
-        raise DeviceError(f"{fault} Take --device cpu or auto to go on without it.")
+        raise DeviceError(f"{fault} Use --device cpu or auto to go on without it.")
     return DEVICES[name]
 
 
 def check_device(name: str) -> None:
     """Raise UsageError unless a device may be asked for by this name."""
     if name not in get_args(DeviceName):
-        raise UsageError(f"There is no device {name!r}. Take one of {', '.join(get_args(DeviceName))}.")
+        raise UsageError(f"There is no device {name!r}. Choose one of {', '.join(get_args(DeviceName))}.")
 
 
 def _first_usable() -> Device:

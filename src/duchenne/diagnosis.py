@@ -33,7 +33,7 @@ _EXTRAS = {
     "report": ("matplotlib", "scipy"),
     "study": ("pyarrow", "pandas", "pympi", "jinja2", "matplotlib"),
     "review": ("pyarrow", "pandas", "pympi", "starlette", "uvicorn"),
-    "cluster": ("ray",),
+    "cluster": ("ray", "fsspec", "s3fs"),
 }
 _LANDMARK_TOLERANCE = 0.08
 """Mean landmark error over the eye span that the self-check accepts."""

@@ -171,9 +171,7 @@ class Landmarker:
             if not (1 <= self.rule.side_px <= MOST_SIDE_PX and 0 < self.rule.margin <= MOST_MARGIN):
                 raise ValueError(f"crops of {self.rule.side_px} px with a margin of {self.rule.margin}")
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-            raise WeightsError(
-                f"{self.path} lacks or garbles what the metadata of a landmarker must hold: {error}."
-            ) from error
+            raise WeightsError(f"{self.path} has missing or unreadable metadata of a landmarker: {error}.") from error
         side = self.rule.side_px
         sizes = [values.shape for values in self._run(np.zeros((1, side, side, 3), np.uint8))]
         if sizes != [(1, LANDMARK_COUNT, 3), (1, LANDMARK_COUNT), (1,)]:

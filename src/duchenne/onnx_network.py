@@ -39,13 +39,13 @@ def open_network(path: Path, threads: int, what: str, device: Device = CPU) -> o
     if state.st_size > MOST_FILE_BYTES:
         raise WeightsError(f"{path} has {state.st_size} bytes; a network has at most {MOST_FILE_BYTES}. Name another.")
     if not is_of_the_package(path) and (fault := _fault(path, state.st_size, state.st_mtime_ns)):
-        raise WeightsError(f"{path} is no ONNX network that can be run: {fault}. Export it again.")
+        raise WeightsError(f"{path} is not an ONNX network that can be run: {fault}. Export it again.")
     try:
         return session_on(device, path, threads)
     except DeviceError:
         raise
     except Exception as error:  # ONNX Runtime's own tree has no public base but Exception.
-        raise WeightsError(f"{path} is no ONNX network that can be run: {str(error).splitlines()[0]}") from error
+        raise WeightsError(f"{path} is not an ONNX network that can be run: {str(error).splitlines()[0]}") from error
 
 
 @lru_cache(maxsize=32)
@@ -65,7 +65,7 @@ def run_network(
         inputs: By name.
 
     Raises:
-        WeightsError: The network takes other inputs, or gives what is no finite number.
+        WeightsError: The network takes other inputs, or gives what is not a finite number.
     """
     try:
         found = session.run(None if outputs is None else list(outputs), dict(inputs))

@@ -136,9 +136,7 @@ class AURecognizer:
             self.outputs = _outputs(metadata.get("outputs", ["probability"]), self._session)
             self._require_numbers()
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, UsageError) as error:
-            raise WeightsError(
-                f"{self.path} lacks or garbles what the metadata of an AU network must hold: {error}."
-            ) from error
+            raise WeightsError(f"{self.path} has missing or unreadable metadata of an AU network: {error}.") from error
         if set(self.aus) - set(AU_NAMES) or len(self.thresholds) != len(self.aus):
             raise WeightsError(
                 f"{self.path} names {len(self.aus)} AUs and {len(self.thresholds)} thresholds; each AU must be one of "
@@ -153,9 +151,9 @@ class AURecognizer:
         if not all(np.isfinite(values).all() for values in tables):
             raise ValueError("a number is not finite")
         if not all(isinstance(values, Mapping) for values in (self.threshold_notes, self.card)):
-            raise TypeError("the card or the notes on thresholds are no objects")
+            raise TypeError("the card or the notes on thresholds are not objects")
         if not all(isinstance(name, str) for name in self.aus):
-            raise TypeError("the names of AUs are no text")
+            raise TypeError("the names of AUs are not text")
         if not self.layout.side_px * self.layout.reduction <= CROP_SIDE_PX:
             raise ValueError(f"windows of {self.layout.side_px} px at 1/{self.layout.reduction} are larger than a face")
 
@@ -221,7 +219,7 @@ class AURecognizer:
             WeightsError: The network reads depth and got none, or not one for each face.
         """
         if self.reads_depth and (depth is None or len(depth) != len(faces)):
-            raise WeightsError(f"{self.path.name} reads the depth of landmarks; hand over one array for each face.")
+            raise WeightsError(f"{self.path.name} reads the depth of landmarks; pass one array for each face.")
         parts = [
             self._run(faces[start : start + BATCH], None if depth is None else depth[start : start + BATCH])
             for start in range(0, len(faces), BATCH)

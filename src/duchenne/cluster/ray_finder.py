@@ -42,7 +42,7 @@ class RayFinder:
 
     def __init__(self, detector: AUDetector, options: RunOptions, address: str) -> None:
         if options.overlay is not None:
-            raise UsageError("Overlays are drawn by this process alone. Leave --overlay or --ray out.")
+            raise UsageError("Overlays are drawn by this process only. Leave --overlay or --ray out.")
         self._detector, self._options, self._address = detector, options, address
         self._begun: RayTasks | None = None
         self._replanned: set[str] = set()
@@ -72,7 +72,7 @@ class RayFinder:
             MissingExtraError: Ray is not installed.
         """
         if alone := [source.name for source in sources if source.kind in (SourceKind.CAMERA, SourceKind.STDIN)]:
-            raise UsageError(f"{alone[0]} can be read on this machine alone. Leave it or --ray out.")
+            raise UsageError(f"{alone[0]} can be read on this machine only. Leave it or --ray out.")
         if sources:
             self._tasks.look_ahead(self._jobs(sources))
 

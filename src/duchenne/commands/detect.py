@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def detect(
     *sources: str,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    output_dir: Path | None = None,
+    output: Annotated[str | None, Parameter(name=["--output", "-o"])] = None,
+    output_dir: str | None = None,
     output_format: Annotated[Literal["csv", "parquet", "jsonl"], Parameter(name="--format")] = "csv",
     shard: str | None = None,
     like: Path | None = None,
@@ -49,7 +49,7 @@ def detect(
     """Find faces and their action units in pictures, videos or a camera.
 
     Without `--output` prints a table: for a picture the action units of each face, for a video how often each occurred.
-    Nothing leaves this machine. Examples:
+    Nothing leaves this machine but results that `--output` sends to a URL. Examples:
 
     `duchenne detect portrait.jpg`
 
@@ -66,9 +66,11 @@ def detect(
         Write one row for each face in each frame to this .csv, .parquet or .jsonl file; docs/columns.md explains the
         columns. The same command continues an interrupted run. Parquet needs pip install 'duchenne[parquet]'. A record
         beside it (FILE.json) holds version, options, hashes of weights and sources, counts, problems, what to cite.
+        A URL puts it into an object store (s3://bucket/all.csv, gs://), whole when it is done; docs/cluster.md says
+        what holds there. Needs pip install 'duchenne[cluster]'.
     output_dir
         Write one file for each source into this folder instead, each with its record. Files that an earlier run with
-        the same options has finished are kept and not made again.
+        the same options has finished are kept and not made again. May be a URL, too (s3://bucket/results).
     output_format
         Format of the files in `--output-dir`.
     shard
@@ -153,9 +155,10 @@ def detect(
     if abstain:
         warn_of_old_name("--abstain", "--unreliable blank")
     groups = _chosen_groups(columns, every_frame, has_output=output is not None or output_dir is not None)
+    file, folder, store = _places(output, output_dir)
     options = RunOptions(
-        output, overlay, start, end, step, overwrite, restart, groups, output_dir, f".{output_format}",
-        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard), ray,
+        file, overlay, start, end, step, overwrite, restart, groups, folder, f".{output_format}",
+        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard), ray, store,
     )  # fmt: skip
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
@@ -166,6 +169,18 @@ def detect(
         return _run_like(like, (chosen, neutral, workers), sources, options, quiet)
     detector, remarks = _detector(chosen, neutral, workers)
     return _run(detector, sources, options, quiet, remarks)
+
+
+def _places(output: str | None, output_dir: str | None) -> tuple[Path | None, Path | None, str | None]:
+    """Return file and folder of results, and the URL of the object store below which they are."""
+    from duchenne.results.object_folder import is_url
+
+    if output is not None and output_dir is None and is_url(output):
+        store, _, name = output.rpartition("/")
+        return Path(name), None, store
+    if output_dir is not None and output is None and is_url(output_dir):
+        return None, Path(), output_dir
+    return None if output is None else Path(output), None if output_dir is None else Path(output_dir), None
 
 
 def _detector(options: "DetectionOptions", neutral: Path | None, workers: int | None) -> "tuple[AUDetector, list[str]]":
@@ -232,7 +247,7 @@ def _run(
             return 1
         with nullcontext() if options.ray is None else _ray_finder(detector, options, options.ray) as finder:
             state = run_detection(detector, found, options, report, finder)
-        report.end(state, options.output, options.output_dir, options.overlay)
+        report.end(state, options)
     return 1 if problems or state.problems else 0
 
 

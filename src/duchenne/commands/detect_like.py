@@ -107,6 +107,6 @@ def _check_source(path: Path, sha256: str) -> None:
     try:
         found = content_of(path).sha256
     except OSError as error:
-        raise MediaError(f"{path}: a source of the record cannot be read ({error.strerror}). Bring it back.") from None
+        raise MediaError(f"{path}: a source of the record cannot be read ({error.strerror}). Restore it.") from None
     if found != sha256:
-        raise MediaError(f"{path}: holds something else than when the result was made. Name the sources yourself.")
+        raise MediaError(f"{path}: has changed since the result was made. Name the sources yourself.")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from duchenne.commands.plain_console import PlainConsole, counted
-from duchenne.detection import RunState
+from duchenne.detection import RunOptions, RunState
 from duchenne.errors import MediaError
 from duchenne.facs import AU_BY_NAME
 from duchenne.files.shown_text import shown_name
@@ -95,8 +95,8 @@ class Report:
         if not self._quiet:
             self._err.say(text)
 
-    def end(self, state: RunState, output: Path | None, *others: Path | None) -> None:
-        """Print what videos held, and what was written where: one result for all sources, and other files."""
+    def end(self, state: RunState, options: RunOptions) -> None:
+        """Print what videos held, and what was written where."""
         self._progress.stop()
         for (source, face_id), frames in self._seen.items():
             self._out.print(self._summary(source, face_id, frames))
@@ -104,15 +104,14 @@ class Report:
             return
         if state.frames > 1 and not state.faces:
             self._err.say("No face was found in any frame.")
-        written = [str(path) for path in (output, *others) if path is not None and path.exists()]
-        if written:
+        if written := _written(state, options):
             counts = f"{counted(state.frames, 'frame')}, {counted(state.faces, 'face')}"
             problems = f", {counted(state.problems, 'problem')}" if state.problems else ""
             self._err.say(f"{counts}{problems}; wrote {' and '.join(written)}")
-        if output is not None and self._videos > 1:
+        if options.output is not None and self._videos > 1:
             self._err.say(
                 f"face_id starts again in each of the {self._videos} videos. "
-                f"Assign faces to people: duchenne people {output}"
+                f"Assign faces to people: duchenne people {options.output}"
             )
 
     def _summary(self, source: str, face_id: int, frames: int) -> Table:
@@ -125,3 +124,12 @@ class Report:
         for k in np.argsort(-shares):
             table.add_row(names[k], AU_BY_NAME[names[k]].title, f"{100 * shares[k]:.0f}%")
         return table
+
+
+def _written(state: RunState, options: RunOptions) -> list[str]:
+    """Return the names of what was written: the results, and overlays."""
+    own = [path for path in (options.output, options.output_dir) if path is not None]
+    if options.store is None:
+        return [str(path) for path in (*own, options.overlay) if path is not None and path.exists()]
+    urls = [options.store if path == Path() else f"{options.store}/{path}" for path in own if state.frames]
+    return urls + [str(path) for path in [options.overlay] if path is not None and path.exists()]

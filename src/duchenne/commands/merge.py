@@ -1,6 +1,7 @@
 """`duchenne merge`: one result, or one set of rendered heads, of what several commands made."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from duchenne.commands.plain_console import COMMAND_LINE, PlainConsole, counted
 
 
 def merge(
-    *folders: Path,
+    *folders: str,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     output_dir: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -30,7 +31,8 @@ def merge(
     Parameters
     ----------
     folders
-        Folders that `duchenne detect --output-dir --shard` has written to, or folders of rendered heads.
+        Folders that `duchenne detect --output-dir --shard` has written to, URLs of object stores among them
+        (s3://bucket/results), or folders of rendered heads.
     output
         The result to write; its ending is that of the shards' files (.csv, .parquet or .jsonl).
     output_dir
@@ -47,11 +49,26 @@ def merge(
     if (output is None) == (output_dir is None):
         raise UsageError("Name the result with --output, or the folder for rendered heads with --output-dir.")
     console = PlainConsole(stderr=True)
-    if output is not None:
-        return _results(folders, output, overwrite, None if quiet else console)
-    if output_dir is not None:
-        _sets(folders, output_dir, None if quiet else console)
+    with ExitStack() as stack:
+        here = [_here(folder, stack) for folder in folders]
+        if output is not None:
+            return _results(here, output, overwrite, None if quiet else console)
+        if output_dir is not None:
+            _sets(here, output_dir, None if quiet else console)
     return 0
+
+
+def _here(folder: str, stack: ExitStack) -> Path:
+    """Return a folder; that of an object store is copied to this machine, for as long as the command lasts."""
+    from tempfile import TemporaryDirectory
+
+    from duchenne.results.object_folder import ObjectFolder, is_url
+
+    if not is_url(folder):
+        return Path(folder)
+    copy = Path(stack.enter_context(TemporaryDirectory(prefix="duchenne-")))
+    ObjectFolder(folder).fetch_all(copy)
+    return copy
 
 
 def _results(folders: Sequence[Path], output: Path, overwrite: bool, console: PlainConsole | None) -> int:

@@ -105,7 +105,7 @@ def read_csv(source: Path, problems: list[Problem]) -> pd.DataFrame:
         with source.open(encoding="utf-8-sig", newline="") as file:
             header, *lines = list(csv.reader(file)) or [[]]
     except (OSError, ValueError, csv.Error) as error:
-        raise DatasetError(f"{source} is no readable CSV ({error}). docs/datasets.md shows the columns.") from error
+        raise DatasetError(f"{source} cannot be read as CSV ({error}). docs/datasets.md shows the columns.") from error
     faults: dict[str, list[int]] = {}
     rows = []
     for number, cells in enumerate(lines, 2):
@@ -164,7 +164,7 @@ def _with_parts_of_persons(table: pd.DataFrame, name: str, problems: list[Proble
     person = table["subject"].str.strip()
     numbered = person.str.fullmatch(r"[0-9]{1,18}")
     if lines := [int(line) + 2 for line in table.index[~numbered]]:
-        problems.append(Problem(name, f"lines {few(lines)}: the person is no whole number; left out"))
+        problems.append(Problem(name, f"lines {few(lines)}: the person is not a whole number; left out"))
     table = table[numbered]
     parts = person[numbered].map(lambda number: part_of(int(number)))
     if apart := int(parts.isna().sum()):

@@ -78,6 +78,6 @@ def kind_of_release(path: Path) -> str:
         if any(path.glob(mark)):
             return kind
     raise DatasetError(
-        f"{path} is no data set known here. Expected a folder of one of {', '.join(LOADERS)} (docs/datasets.md shows "
-        "each layout); name it with --data if its folders have other names."
+        f"{path} is not a data set known here. Expected a folder of one of {', '.join(LOADERS)} (layouts: "
+        "docs/datasets.md); name it with --data if its folders have other names."
     )

@@ -114,8 +114,8 @@ def check_unchanged(told: Iterable[Sequence[Any]], folder: Path) -> None:
             known and not Content(known[0], known[1], tuple(known[2])).is_that_of(path)
         ):
             raise UsageError(
-                f"{path} holds something else than when an interrupted preparation in {folder} read it. Bring the "
-                "former back, name another --out, or begin anew with --restart."
+                f"{path} has changed since an interrupted preparation in {folder} read it. Bring the "
+                "former back, name another --out, or start again with --restart."
             )
 
 

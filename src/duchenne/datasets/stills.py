@@ -56,7 +56,7 @@ def load_stills(source: Path) -> Release:
     """
     paths = [source] if source.is_file() else sorted(source.glob("stills-*.parquet"))
     if not paths:
-        raise DatasetError(f"{source} holds no stills-*.parquet. Draw some with: duchenne render --protocol stills.")
+        raise DatasetError(f"{source} holds no stills-*.parquet. Render some with: duchenne render --protocol stills.")
     recordings: list[Recording] = []
     problems: list[Problem] = []
     for path in paths:

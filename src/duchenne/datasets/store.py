@@ -46,7 +46,7 @@ class PreparedStore:
         reduction: One of 1, 2, 4, 8.
 
     Raises:
-        DatasetError: There is no whole store in the folder, or one that is not as it was written.
+        DatasetError: There is not a complete store in the folder, or one that is not as it was written.
         UsageError: The reduction is another.
     """
 
@@ -214,7 +214,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     """Return what a store says of itself.
 
     Raises:
-        DatasetError: There is no whole store in the folder, or one of another version.
+        DatasetError: There is not a complete store in the folder, or one of another version.
     """
     try:
         about = json.loads((folder / STORE_NAME).read_text(encoding="utf-8"))
@@ -228,7 +228,9 @@ def read_about(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{folder / STORE_NAME} is damaged ({error}). Prepare the store again.") from None
     if not isinstance(about, dict):
-        raise DatasetError(f"{folder / STORE_NAME} is damaged (it holds no object). Prepare the store again.")
+        raise DatasetError(
+            f"{folder / STORE_NAME} is damaged (it does not hold a JSON object). Prepare the store again."
+        )
     if about.get("version") != VERSION:
         raise DatasetError(
             f"{folder} is a store of version {about.get('version')}; this reads {VERSION}. Prepare it again."

@@ -213,12 +213,12 @@ def check_store(folder: Path, about: Mapping[str, Any]) -> None:
         DatasetError: A file is missing, cut short or altered.
     """
     if not _has_facts(about):
-        raise DatasetError(f"{folder / STORE_NAME} is damaged: it lacks what a store says of itself. {_AGAIN}")
+        raise DatasetError(f"{folder / STORE_NAME} is damaged: the description of the store is incomplete. {_AGAIN}")
     paths = sorted({folder / STORE_NAME, *(path for pattern in STORE_FILES for path in folder.glob(pattern))})
     try:
         states = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
         if fault := _fault(folder.resolve(), states, json.dumps(about)):
-            raise DatasetError(f"{folder} is no whole store: {fault}. {_AGAIN}")
+            raise DatasetError(f"{folder} is not a complete store: {fault}. {_AGAIN}")
     except OSError as error:
         raise DatasetError(f"{folder} cannot be read ({error.strerror or error}). {_AGAIN}") from None
 

@@ -66,7 +66,7 @@ def read_frame_table(path: Path, headings: Sequence[int] | None = None) -> Frame
     if bad:
         faults.append(f"{path.name}: lines {few(bad)} are damaged or repeat a frame; they were left out")
     if no_label:
-        faults.append(f"{path.name}: lines {few(no_label)} hold what is no label; unknown there")
+        faults.append(f"{path.name}: lines {few(no_label)} hold something that is not a label; counted as unknown")
     frames = np.array(sorted(rows), np.int64)
     table = np.array([rows[frame] for frame in frames.tolist()], np.int64).reshape(len(frames), len(headings or ()))
     return FrameTable(frames, {name: table[:, k] for k, name in enumerate(headings or ())}, tuple(faults))

@@ -188,7 +188,8 @@ class AUDetector(PictureDetector):
             >>> len(found.faces), len(found.looks), len(found.results)
             (1, 1, 1)
         """
-        most = self.workers * STRETCH_FRAMES
+        # One worker takes frame after frame, so that two are held; several work in stretches of their own.
+        most = self.workers * STRETCH_FRAMES if self.workers > 1 else 1
         return stretches_side_by_side(
             frames, lambda frame: stretch_of(frame.index), self._begin_stretch, self.workers, most
         )

@@ -66,14 +66,15 @@ class FaceStream(Generic[Found]):
             timestamp_s: Its time, seconds from any beginning.
 
         Raises:
-            UsageError: The time is no finite number, or not after that of the frame before.
+            UsageError: The time is not a finite number, or not after that of the frame before.
             MediaError: The frame is no picture. It is not counted, and the stream goes on.
         """
         with self._lock:
             if not (math.isfinite(timestamp_s) and timestamp_s > self._last_s):
                 raise UsageError(
-                    f"{self.source}: the frame is of {timestamp_s:g} s, the one before of {self._last_s:g} s. Push "
-                    "frames in their order, each with a later time; for another video begin a new stream."
+                    f"{self.source}: the frame's time is {timestamp_s:g} s, but the one before was at "
+                    f"{self._last_s:g} s. Push frames in order, each with a later time; for another video, open a "
+                    "new stream."
                 )
             frame = replace(frame_of(image), source=self.source, index=self.frames, timestamp_s=float(timestamp_s))
             if frame.index and stretch_of(frame.index) != stretch_of(frame.index - 1):

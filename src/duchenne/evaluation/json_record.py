@@ -44,14 +44,14 @@ def record_from_json(kind: type[Record], text: str, format_name: str) -> Record:
     """Return the dataclass that `json_text` was given.
 
     Raises:
-        EvaluationError: The text is no JSON, or of another format; a key is missing or unknown, or a value of another
+        EvaluationError: The text is not JSON, or of another format; a key is missing or unknown, or a value of another
             kind.
         DuchenneError: The dataclass refuses its values.
     """
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise EvaluationError(f"it is no JSON ({error})") from error
+        raise EvaluationError(f"it is not JSON ({error})") from error
     if not isinstance(values, dict) or values.pop("format", None) != format_name:
         raise EvaluationError(f"it does not say that its format is {format_name!r}")
     found: Record = _read(kind, values, "")
@@ -74,7 +74,7 @@ def from_json(kind: type[Record], values: object) -> Record:
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _object(record: object) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def read_run(path: Path) -> Run:
         raise EvaluationError(f"{path} cannot be read: {error.strerror}. Name a run of: duchenne evaluate.") from error
     except (DuchenneError, UnicodeDecodeError) as error:
         raise EvaluationError(
-            f"{path} is no run that can be read: {error}. Make it again with: duchenne evaluate."
+            f"{path} is not a run that can be read: {error}. Make it again with: duchenne evaluate."
         ) from error
 
 

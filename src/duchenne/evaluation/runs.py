@@ -289,6 +289,6 @@ class Run:
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.aus if name not in AU_NAMES]:
-            raise EvaluationError(f"{unknown[0]!r} is no AU of this toolkit")
+            raise EvaluationError(f"{unknown[0]!r} is not an AU of this toolkit")
         if unlisted := [number for number in self.by_pose.poses if number not in FERA17_POSES]:
-            raise EvaluationError(f"pose {unlisted[0]} is none of FERA 2017's nine")
+            raise EvaluationError(f"pose {unlisted[0]} is not one of FERA 2017's nine")

@@ -65,7 +65,7 @@ def scored_faces(
         )
     if not (np.isfinite(scores).all() and (scores >= 0).all() and (scores <= 1).all()):
         raise EvaluationError(
-            "Some scores are no numbers from 0 to 1. Scores must be probabilities or scaled like them."
+            "Some scores are not numbers from 0 to 1. Scores must be probabilities or scaled like them."
         )
     columns = au_columns(aus)
     return ScoredFaces(

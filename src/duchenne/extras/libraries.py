@@ -31,6 +31,8 @@ EXTRA_OF = {
     "starlette": "review",
     "uvicorn": "review",
     "ray": "cluster",
+    "fsspec": "cluster",
+    "s3fs": "cluster",
 }
 """The smallest extra with a library, by the name under which it is imported."""
 PURPOSE_OF = {
@@ -44,7 +46,7 @@ PURPOSE_OF = {
     "study": "studies of results",
     "teachers": "labels by other networks",
     "review": "the page to review and code",
-    "cluster": "runs on several machines",
+    "cluster": "runs on several machines and results in object stores",
 }
 
 

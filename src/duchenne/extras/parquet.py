@@ -135,7 +135,7 @@ def opened_parquet(path: Path) -> Iterator[Any]:
         raise
     except Exception as error:  # Of many types, OSError to KeyError.
         what = str(error).strip().splitlines() or [type(error).__name__]
-        raise ParquetError(f"{path} is no readable Parquet file ({what[0].rstrip('.')}).") from error
+        raise ParquetError(f"{path} cannot be read as Parquet ({what[0].rstrip('.')}).") from error
 
 
 def _bounded(path: Path, file: Any, columns: Sequence[str]) -> Any:

@@ -19,11 +19,11 @@ def read_note(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not a JSON object")
         return found
     except (ValueError, RecursionError) as error:
         raise OutputError(
-            f"{path} is damaged ({error}), so what was begun beside it cannot be continued. Bring it back, or name "
+            f"{path} is damaged ({error}), so what was begun beside it cannot be continued. Restore it, or name "
             "another folder."
         ) from None
 

@@ -166,7 +166,7 @@ class FrameDecoder:
             self._lose(packet, "it is cut off")
             return []
         if self._is_jpeg and packet.size and is_spoilt_jpeg(bytes(packet)):
-            self._lose(packet, "what is no JPEG stands in its data")
+            self._lose(packet, "its data holds something that is not JPEG")
             return []
         try:
             pictures = self._stream.codec_context.decode(packet if packet.size else None)

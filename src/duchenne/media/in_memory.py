@@ -55,7 +55,7 @@ def frame_of(image: object) -> Frame:
         return read_picture(*_bytes_and_name(image))
     if isinstance(image, Tensor):
         return frame_from_array(_array_of(image), "tensor")
-    raise MediaError(f"{type(image).__name__}: this is no picture; expected {_TAKEN}.")
+    raise MediaError(f"{type(image).__name__}: this is not a picture; expected {_TAKEN}.")
 
 
 def frame_from_array(array: np.ndarray, name: str = "array") -> Frame:
@@ -75,7 +75,7 @@ def frame_from_array(array: np.ndarray, name: str = "array") -> Frame:
     """
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise MediaError(
-            f"{name}: the picture is of {array.dtype}, expected uint8 with values 0-255 or floats with values 0-1. "
+            f"{name}: the picture has type {array.dtype}, expected uint8 with values 0-255 or floats with values 0-1. "
             "Scale and convert it first."
         )
     if array.ndim == 2:

@@ -22,7 +22,7 @@ _OPTIONS = (
     "-O3", "-std=c++17", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros",
     "-ffp-contract=fast", "-fno-tree-loop-distribute-patterns",
 )  # fmt: skip
-"""None lets the order of sums be chosen, nor a value that is no number be taken for one."""
+"""None of them lets the compiler change the order of sums or assume that no value is NaN."""
 _INSTRUCTIONS = {
     "AVX2": ("-mavx2", "-mfma"),
     "AVX512": ("-mavx2", "-mfma", "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"),

@@ -78,7 +78,7 @@ def resolved(convolution: Convolution, bf16: bool = False) -> Convolution:
         'direct'
     """
     if convolution == "compiled" and compiled_kernel() is None:
-        raise UsageError("There is no C++ compiler (c++, or $CXX) for --convolution compiled. Take auto or tiled.")
+        raise UsageError("There is no C++ compiler (c++, or $CXX) for --convolution compiled. Use auto or tiled.")
     if convolution == "auto":
         slower: Convolution = "direct" if bf16 else "tiled"
         return slower if built_kernel() is None else "compiled"

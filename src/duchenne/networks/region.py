@@ -191,7 +191,7 @@ class RegionNetwork(nn.Module):
 
     def _read_flat(self, features: Tensor, shape: Tensor | None) -> Tensor:
         if (shape is not None) != bool(self.config.shape_width):
-            raise UsageError("Hand over pose-normalised landmarks if, and only if, the network's shape_width is not 0.")
+            raise UsageError("Pass pose-normalised landmarks if, and only if, the network's shape_width is not 0.")
         if shape is not None:
             if self.training and self.config.shape_alone:
                 features = features * (torch.rand(len(features), 1, device=features.device) >= self.config.shape_alone)

@@ -185,7 +185,7 @@ class AUReader:
         known = self._recognizer.aus
         wanted = known if self._options.aus is None else self._options.aus
         if unknown := [name for name in wanted if name not in known]:
-            raise UsageError(f"The weights do not know {' '.join(unknown)}. They know: {' '.join(known)}.")
+            raise UsageError(f"The weights do not give {' '.join(unknown)}. They give: {' '.join(known)}.")
         return tuple(wanted)
 
     def _choose_columns(self) -> Columns:

@@ -1,4 +1,4 @@
-"""Where the faces of a run go: into one file, into a file for each source, or nowhere.
+"""Where the faces of a run go: into one file, or nowhere; `result_folder` has a file for each source.
 
 Each result is whole or not there, has its record beside it (`result_record`), and is continued after an interruption.
 """
@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from duchenne.errors import OutputError, UsageError
+from duchenne.errors import UsageError
 from duchenne.files.whole_files import write_whole
-from duchenne.media import Frame, Source, SourceKind
+from duchenne.media import Frame, Source
 from duchenne.results.columns import Columns
 from duchenne.results.face_aus import FaceAUs
-from duchenne.results.former_results import is_of_run, still_true
+from duchenne.results.former_results import is_of_run
+from duchenne.results.object_folder import ObjectFolder
 from duchenne.results.result_file import ResultFile
-from duchenne.results.result_names import make_folder, result_paths
 from duchenne.results.result_record import RunFacts, SourceRecord, make_record, record_path
-from duchenne.results.run_record import Position, RunRecord, remove_leftovers
+from duchenne.results.run_record import Position, RunRecord
 
 
 @runtime_checkable
@@ -104,18 +104,28 @@ class OneFile(Nowhere):
         names: A hash of the sources' names.
         overwrite: Whether a result that is there may be replaced.
         restart: Throw an interrupted run away.
+        store: The object store that takes the result when it is whole; None for none. `path` is then below its `here`.
 
     Raises:
         UsageError, OutputError: As `ResultFile.open`; or the record of another result is there.
     """
 
     def __init__(
-        self, path: Path, columns: Columns, facts: RunFacts, names: str, *, overwrite: bool, restart: bool
+        self,
+        path: Path,
+        columns: Columns,
+        facts: RunFacts,
+        names: str,
+        *,
+        overwrite: bool,
+        restart: bool,
+        store: ObjectFolder | None = None,
     ) -> None:
         super().__init__()
-        self._facts, self._overwrite, self._started = facts, overwrite, datetime.now(UTC)
+        self._facts, self._overwrite, self._started, self._store = facts, overwrite, datetime.now(UTC), store
         fingerprint = {**facts.fingerprint, "sources": names}
         self.goes_on = RunRecord(path, {}).lies_there()
+        self._has_record = store is not None and self._compare_with(store, path, restart)
         self.file = ResultFile.open(path, columns, fingerprint, overwrite=overwrite, restart=restart)
         try:
             self._check_record()
@@ -151,11 +161,33 @@ class OneFile(Nowhere):
         if self.done and all(record.problem and not record.frames for record in self.done.values()):
             self.file.discard()
         else:
-            self.file.finish(self._write_record)
+            self.file.finish(self._write_record, self._put)
+            if self._store is not None:
+                self.file.path.unlink(missing_ok=True)
+                record_path(self.file.path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Keep the part and its last checkpoint."""
         self.file.close()
+
+    def _compare_with(self, store: ObjectFolder, path: Path, restart: bool) -> bool:
+        """Take the store's word for what is finished; return whether a record of this name is there.
+
+        Raises:
+            UsageError: A result of this name is there.
+        """
+        if restart or not self.goes_on:
+            path.unlink(missing_ok=True)
+            record_path(path).unlink(missing_ok=True)
+        if not self._overwrite and store.holds_other(path):
+            raise UsageError(f"{store.url_of(path)}: the object exists. Choose another name, or say --overwrite.")
+        return store.fetch(record_path(path))
+
+    def _put(self) -> None:
+        """Put the result into the store, its record first."""
+        if self._store is not None:
+            self._store.put(record_path(self.file.path), overwrite=self._overwrite or self._has_record)
+            self._store.put(self.file.path, overwrite=self._overwrite)
 
     def _check_record(self) -> None:
         path = record_path(self.file.path)
@@ -166,121 +198,3 @@ class OneFile(Nowhere):
         path = record_path(self.file.path)
         record = make_record(self.file.path, whole, self._facts, list(self.done.values()), self._started)
         write_whole(path, record.to_json(), self._overwrite or is_of_run(path, self._facts))
-
-
-class FilePerSource(Nowhere):
-    """A file for each source in a folder, which is made if only it is missing.
-
-    Sources whose result lies there from the same run, with its record, are done.
-
-    Args:
-        folder: Of the results.
-        sources: All of them.
-        ending: Of the files.
-        columns: Of each.
-        facts: Of the run.
-        overwrite: Whether results that are there may be replaced.
-        restart: Throw interrupted results away.
-        own: Those of the sources that are to be done; None for all. The names of files rest on all.
-        drawn: Where the overlay of each source goes, by name; None without overlays. A source without its overlay is
-            done again, and a video with one from its beginning.
-
-    Raises:
-        UsageError: A result is there that is of another run.
-        OutputError: The folder cannot be made or written.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        sources: Sequence[Source],
-        ending: str,
-        columns: Columns,
-        facts: RunFacts,
-        *,
-        overwrite: bool,
-        restart: bool,
-        own: Sequence[Source] | None = None,
-        drawn: Mapping[str, Path] | None = None,
-    ) -> None:
-        super().__init__()
-        if not folder.absolute().parent.is_dir():
-            raise OutputError(f"{folder}: there is no folder {folder.absolute().parent}. Make it first.")
-        self._paths = result_paths(folder, sources, ending)
-        self._columns, self._facts, self._overwrite, self._restart = columns, facts, overwrite, restart
-        self._open: dict[str, OneFile] = {}
-        self._drawn, self._again = drawn, set[str]()
-        own = sources if own is None else own
-        for source in own:
-            if (record := self._former(source)) is not None:
-                self.done[source.name] = record
-        left = (source for source in own if source.name not in self.done)
-        begun = next((RunRecord(self._paths[source.name], {}).lies_there() for source in left), False)
-        self.goes_on = bool(self.done) or bool(self._again) or begun
-        make_folder(folder)
-
-    def begin(self, source: Source) -> Mapping[str, Any] | None:
-        """Begin the file of a video."""
-        return self._file_of(source).begin(source)
-
-    def write(self, source: Source, frame: Frame, faces: Sequence[FaceAUs]) -> None:
-        """Append rows to the file of the source."""
-        self._file_of(source).write(source, frame, faces)
-
-    @property
-    def position(self) -> Position | None:
-        """The end of the rows written so far to the one file that is open."""
-        return next((file.position for file in self._open.values()), None)
-
-    def checkpoint(self, state: Mapping[str, Any], position: Position | None, sources: Sequence[SourceRecord]) -> None:
-        """Bring rows and state of the file that is open to the disk."""
-        for file in self._open.values():
-            file.checkpoint(state, position, ())
-
-    def end(self, source: Source, record: SourceRecord) -> None:
-        """Complete the file of a source."""
-        super().end(source, record)
-        if source.name in self._open or not record.problem:
-            file = self._file_of(source)
-            file.end(source, record)
-            file.finish()
-            del self._open[source.name]
-
-    def close(self) -> None:
-        """Keep the part that is open and its last checkpoint."""
-        for file in self._open.values():
-            file.close()
-
-    def _file_of(self, source: Source) -> OneFile:
-        if source.name not in self._open:
-            path = self._paths[source.name]
-            make_folder(path.parent)
-            overwrite = self._overwrite or source.name in self._again
-            moving = source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)
-            restart = self._restart or (self._drawn is not None and moving)
-            self._open[source.name] = OneFile(
-                path, self._columns, self._facts, source.name, overwrite=overwrite, restart=restart
-            )
-        return self._open[source.name]
-
-    def _former(self, source: Source) -> SourceRecord | None:
-        """Return what became of a source in an earlier run of the same kind; None if it is to be done.
-
-        Raises:
-            UsageError: A result is there, and is of another kind of run or of another content.
-        """
-        path = self._paths[source.name]
-        if not os.path.lexists(path):
-            return None
-        if (found := still_true(path, source, self._facts)) is not None:
-            remove_leftovers(path)
-            if found.frames and self._drawn is not None and not self._drawn[source.name].is_file():
-                self._again.add(source.name)
-                return None
-            return found
-        if self._overwrite:
-            return None
-        raise UsageError(
-            f"{path}: a result is there, made with other settings or from another content of {source.name}. "
-            "Choose another folder, or replace it with --overwrite."
-        )

@@ -60,7 +60,7 @@ class FaceAU:
         if not self.occurs:
             return ""
         if self.intensity is None:
-            raise UsageError("The weights know no intensities. Take the package's own.")
+            raise UsageError("The weights give no intensities. Use the package's own.")
         return _LETTERS[min(max(int(self.intensity + 0.5), 2), len(_LETTERS)) - 1]
 
 
@@ -193,7 +193,7 @@ class FaceAUs(ArrayValues):
             UsageError: The AU was not asked for, or does not exist; or the weights know no intensities.
         """
         if self.intensity is None:
-            raise UsageError("The weights know no intensities. Take the package's own.")
+            raise UsageError("The weights give no intensities. Use the package's own.")
         return float(self.intensity[self._position(au)])
 
     def letter_of(self, au: str | int) -> str:

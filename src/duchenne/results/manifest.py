@@ -125,7 +125,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise UsageError(f"{path}: the manifest cannot be read ({error.strerror}). Check its permissions.") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError(f"{path}: this is no manifest that duchenne detect --shard wrote. Move it away.") from None
+        raise UsageError(f"{path}: this is not a manifest that duchenne detect --shard wrote. Move it away.") from None
 
 
 def check_replaceable(path: Path, facts: RunFacts) -> None:

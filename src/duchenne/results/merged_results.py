@@ -116,7 +116,7 @@ def _check_whole(found: Sequence[tuple[Path, Manifest]], parts: Sequence[_Part])
     with_result = [part for part in parts if part.source.result_sha256 is not None]
     if altered := [part for part in with_result if content_of(part.path).sha256 != part.source.result_sha256]:
         raise OutputError(
-            f"{altered[0].path}: holds something else than shard {altered[0].shard} wrote. Remove it and run that "
+            f"{altered[0].path}: its content is not what shard {altered[0].shard} wrote. Remove it and run that "
             "shard of duchenne detect again."
         )
 

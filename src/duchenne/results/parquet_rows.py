@@ -78,7 +78,7 @@ class ParquetRows:
             length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else 0
             source, packed = stream.read(length), stream.read(self._packed.size)
             if len(source) < length or len(packed) < self._packed.size:
-                raise OutputError(f"{part} ends within a row; it was altered. Begin anew with --restart.")
+                raise OutputError(f"{part} ends within a row; it was altered. Start again with --restart.")
             yield source.decode("utf-8", "replace"), packed
 
 

@@ -153,17 +153,22 @@ class ResultFile:
         Raises:
             OutputError: The disk is full or gone; the checkpoint before still holds.
         """
+        if self._named:  # All is said already.
+            return
         with _explained(self.path, self._kept()):
             self._flush()
             os.fsync(self._opened().fileno())
             self._record.append(state, position or self.position, sources)
         self.state = dict(state)
 
-    def finish(self, before_naming: Callable[[Path], None] | None = None) -> None:
+    def finish(
+        self, before_naming: Callable[[Path], None] | None = None, after_naming: Callable[[], None] | None = None
+    ) -> None:
         """Complete the file and give it its name.
 
         Args:
             before_naming: Called with the whole file under its temporary name, before it gets its own.
+            after_naming: Called when it has its name; where this fails, `finish` of a continued run calls it again.
 
         Raises:
             OutputError: The disk is full or gone, or a file of that name has appeared meanwhile; the last checkpoint
@@ -177,6 +182,9 @@ class ResultFile:
                     self._convert_to_parquet(self._parquet, before_naming)
                 else:
                     self._name(self.part, before_naming)
+                self._named = True
+            if after_naming is not None:
+                after_naming()
             self.close()
             self._record.remove()
 
@@ -265,7 +273,9 @@ def _explained(path: Path, kept: str) -> Iterator[None]:
         yield
     except FileExistsError as error:
         there = error.filename2 or error.filename
-        raise OutputError(f"{path}: {there} has appeared meanwhile and stays. Move it away. {kept}") from None
+        raise OutputError(
+            f"{path}: {there} appeared during the run and was not replaced. Move it away. {kept}"
+        ) from None
     except OSError as error:
         cause = error.strerror or str(error)
         if error.errno in FULL_DISK:

@@ -199,7 +199,7 @@ def read_record(path: Path) -> ResultRecord:
         raise UsageError(f"{path}: the record cannot be read ({error.strerror}). Name the .json of a result.") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(
-            f"{path}: this is no record of a result. Name the .json that duchenne detect --output wrote beside it."
+            f"{path}: this is not a record of a result. Name the .json that duchenne detect --output wrote beside it."
         ) from None
 
 

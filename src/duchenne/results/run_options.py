@@ -31,6 +31,8 @@ class RunOptions:
         every_frame: Write a row for each frame that was looked at and shows no face.
         shard: The share of the sources that is done; None for all. Goes with a folder of results.
         ray: Address of the Ray cluster whose machines find the faces; None for this process.
+        store: URL of the folder of an object store that takes the results; `output` and `output_dir` are below it then.
+            None for folders of this machine.
     """
 
     output: Path | None = None
@@ -47,6 +49,7 @@ class RunOptions:
     every_frame: bool = False
     shard: Shard | None = None
     ray: str | None = None
+    store: str | None = None
 
     def __post_init__(self) -> None:
         if self.output is not None and self.output_dir is not None:
@@ -66,7 +69,18 @@ class RunOptions:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _WHERE_TO}
 
 
-_WHERE_TO = {"output", "overlay", "overwrite", "restart", "output_dir", "output_format", "command", "shard", "ray"}
+_WHERE_TO = {
+    "output",
+    "overlay",
+    "overwrite",
+    "restart",
+    "output_dir",
+    "output_format",
+    "command",
+    "shard",
+    "ray",
+    "store",
+}
 """Options that no number depends on."""
 
 

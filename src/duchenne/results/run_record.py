@@ -107,7 +107,7 @@ class RunRecord:
         if not self.part.exists() or self.part.stat().st_size < position.length:
             raise self.refusal("it is shorter than its record says")
         if _crc32(self.part, 0, position.length) != last["crc32"]:
-            raise self.refusal("it holds something else than was written")
+            raise self.refusal("its content is not what was written")
         return Checkpoint(last["state"], position, tuple(sources))
 
     def begin(self) -> BinaryIO:
@@ -222,7 +222,7 @@ class RunRecord:
             raise self.refusal("it was begun by another version of duchenne", "Finish it with that version")
         lying = next(path for path in (self.path, self.part, *self.more) if os.path.lexists(path))
         raise UsageError(
-            f"{self._output}: {lying} lies there, but its record {self.path.name} is missing or none of duchenne's, so "
+            f"{self._output}: {lying} lies there, but its record {self.path.name} is missing or not from duchenne, so "
             "this run did not make it. Move it away, choose another output, or replace it with --overwrite."
         )
 
@@ -243,7 +243,7 @@ class RunRecord:
         """Return the error that says why the part is not continued."""
         return UsageError(
             f"{self._output}: {self.part} lies there from an interrupted run, and cannot be continued: {cause}. "
-            f"{way_out}, choose another output, or begin anew with --restart."
+            f"{way_out}, choose another output, or start again with --restart."
         )
 
 

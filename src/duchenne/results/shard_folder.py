@@ -7,9 +7,10 @@ from pathlib import Path
 from duchenne.files.whole_files import write_whole
 from duchenne.media import Source
 from duchenne.results.columns import Columns
-from duchenne.results.destinations import FilePerSource
 from duchenne.results.manifest import ShardSource, check_replaceable, make_manifest, manifest_path
-from duchenne.results.result_record import RunFacts, described, read_record
+from duchenne.results.object_folder import ObjectFolder
+from duchenne.results.result_folder import FilePerSource
+from duchenne.results.result_record import RunFacts, described, read_record, record_path
 from duchenne.results.run_facts import names_digest
 from duchenne.results.shards import Shard
 
@@ -28,6 +29,7 @@ class ShardFolder(FilePerSource):
         shard: Which sources are to be done.
         overwrite: Whether results that are there may be replaced.
         restart: Throw interrupted results away.
+        store: The object store that takes the results; None for none. `folder` is then its `here`.
 
     Raises:
         UsageError: A result or a manifest is there that is of another run.
@@ -45,15 +47,21 @@ class ShardFolder(FilePerSource):
         *,
         overwrite: bool,
         restart: bool,
+        store: ObjectFolder | None = None,
     ) -> None:
         self._folder, self._shard, self._all = folder, shard, names_digest(sources)
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._manifest = manifest_path(folder, shard)
+        if store is not None:
+            self._manifest.unlink(missing_ok=True)
+            store.fetch(self._manifest)
         if not overwrite:
             check_replaceable(self._manifest, facts)
         self._own = shard.share(list(enumerate(sources)))
         own = [source for _, source in self._own]
-        super().__init__(folder, sources, ending, columns, facts, overwrite=overwrite, restart=restart, own=own)
+        super().__init__(
+            folder, sources, ending, columns, facts, overwrite=overwrite, restart=restart, own=own, store=store
+        )
         self._write(ended=None)
 
     def finish(self) -> None:
@@ -64,11 +72,23 @@ class ShardFolder(FilePerSource):
         sources = [self._described(place, source) for place, source in self._own]
         manifest = make_manifest(self._shard, self._facts, self._all, sources, self._started, ended)
         write_whole(self._manifest, manifest.to_json())
+        if self._store is not None:
+            self._store.put(self._manifest, overwrite=True)
+            self._manifest.unlink()
 
     def _described(self, place: int, source: Source) -> ShardSource:
         path, record = self._paths[source.name], self.done.get(source.name)
         result = path.relative_to(self._folder).as_posix()
         if record is None:
             return ShardSource(place, source.name, result)
-        sha256 = None if record.problem and not record.frames else read_record(path).sha256
+        sha256 = None if record.problem and not record.frames else self._sha256_of(path)
         return ShardSource(place, source.name, result, sha256, described(record))
+
+    def _sha256_of(self, path: Path) -> str:
+        if self._store is None:
+            return read_record(path).sha256
+        self._store.fetch(record_path(path))
+        try:
+            return read_record(path).sha256
+        finally:
+            record_path(path).unlink(missing_ok=True)

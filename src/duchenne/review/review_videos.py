@@ -151,7 +151,7 @@ def review_videos(paths: Sequence[Path], codes: Coding, media: Path | None) -> l
         elif ending in VIDEO_ENDINGS and path.is_file():
             found.append(ReviewVideo(str(path), path.absolute()))
         else:
-            raise UsageError(f"{path} is no video and no result. Name results of duchenne detect, or videos.")
+            raise UsageError(f"{path} is neither a video nor a result. Name results of duchenne detect, or videos.")
     if not found:
         raise UsageError("Name a result of duchenne detect, or a video: duchenne review RESULT. See its --help.")
     for source, file in match_files([one.source for one in found], sorted({one.file for one in codes.spans})).pairs:

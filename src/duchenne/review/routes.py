@@ -210,9 +210,9 @@ async def _body(request: Request) -> dict[str, Any]:
     try:
         said = json.loads(await request.body())
     except ValueError:
-        raise HTTPException(400, "The body is no JSON.") from None
+        raise HTTPException(400, "The body is not JSON.") from None
     if not isinstance(said, dict) or not all(isinstance(one, dict) for one in said.get("changes", [])):
-        raise HTTPException(400, "The body is no object with a list of changes.")
+        raise HTTPException(400, "The body is not an object with a list of changes.")
     return said
 
 

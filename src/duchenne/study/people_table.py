@@ -208,7 +208,7 @@ def _one_name(found: set[str], face: str) -> str:
         return found.pop()
     if found:
         raise StudyError(f"The table of people calls {face} both {' and '.join(sorted(found))}; it can be one.")
-    raise StudyError(f"The table of people says nothing of {face}. Add a row; person may be empty to leave it out.")
+    raise StudyError(f"The table of people has no row for {face}. Add one; leave person empty to leave the face out.")
 
 
 def _width_of(source: str) -> float:

@@ -73,7 +73,7 @@ class Wanted:
         absent = [name for name in self.aus or () if not measured[name]]
         if absent and (not self.lenient or len(absent) == len(self.aus or ())):
             held = " ".join(name for name, columns in measured.items() if columns) or "none"
-            raise StudyError(f"{where}: nothing of {' '.join(absent)}; it holds {held}. Run detect with these AUs.")
+            raise StudyError(f"{where}: no columns of {' '.join(absent)}; it holds {held}. Run detect with these AUs.")
         chosen = [column for name in self.aus or AU_NAMES for column in measured[name]]
         return [*KEYS, *([PERSON] if PERSON in header else []), *self.others, *chosen]
 

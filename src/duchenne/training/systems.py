@@ -73,7 +73,7 @@ def train_system(
     if isinstance(recipe, DeepRecipe):
         return train_au_network(recipe, train, valid, folder, on_progress, device, start)
     if start is not None:
-        raise UsageError(f"{recipe.name} is no network, so it cannot begin from another system.")
+        raise UsageError(f"{recipe.name} is not a network, so it cannot begin from another system.")
     return fit_classical(recipe, train, valid, folder, on_progress)
 
 

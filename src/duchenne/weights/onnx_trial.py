@@ -74,13 +74,13 @@ def _run_once(path: Path) -> None:
     for entry in session.get_inputs():
         shape = [size if isinstance(size, int) and size > 0 else _FREE_SIZE.get(size, 1) for size in entry.shape]
         if entry.type not in types:
-            raise ValueError(f"its input {entry.name} is of {entry.type}")
+            raise ValueError(f"its input {entry.name} has type {entry.type}")
         if np.prod(shape, dtype=float) > MOST_INPUT_VALUES:
             raise ValueError(f"its input {entry.name} has the sizes {' x '.join(map(str, shape))}")
         inputs[entry.name] = np.full(shape, 127, types[entry.type])
     for entry, values in zip(session.get_outputs(), session.run(None, inputs), strict=True):
         if not np.isfinite(values).all():
-            raise ValueError(f"its output {entry.name} is no finite number")
+            raise ValueError(f"its output {entry.name} is not a finite number")
 
 
 def main() -> None:

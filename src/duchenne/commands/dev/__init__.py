@@ -15,7 +15,7 @@ an `index.csv` (file, person) that you bring; docs/provenance.md says which ones
 1. Face detector: `label-faces`, `train-face-detector`, `measure-face-detector`, `card face-detector`.
 2. Landmarker: `train-landmarks`, `fit-pose-correction`, `measure-landmarks`, `card landmarks`.
 3. Action units: `grade-by-blendshapes`; `sh scripts/au_network.sh WORK`, which ends in `release-au-network`; then
-   `real-faces`, `measure-au-network`, `check-portraits`, `card au-network`.
+   `real-faces`, `cross-fitted-sides`, `measure-au-network`, `check-portraits`, `card au-network`.
 4. `write-hashes`, once the new files lie in the package.
 
 `measure-synthesis` and `measure-movements` say what holds of the rendered heads that all three learn from;
@@ -36,6 +36,7 @@ for _verb in (
     measuring.measure_face_detector,
     measuring.measure_landmarks,
     action_units.real_faces,
+    action_units.cross_fitted_sides,
     action_units.measure_au_network,
     measuring.check_portraits,
     measuring.measure_synthesis,

@@ -165,6 +165,44 @@ def real_faces(
     return 0
 
 
+def cross_fitted_sides(
+    codes: Path, /, *, fold: Annotated[tuple[str, ...], LIST], out: Path, draws: int = 1000, seed: int = 0
+) -> int:
+    """Measure on real people how often the stronger side is named, also on those who teach.
+
+    Sides were noted rarely, so the persons who judge are too few to say much. Each fold names weights that did not
+    learn from its persons; the faces of all folds are counted together. scripts/cross_fitted_sides.sh trains them.
+
+    Parameters
+    ----------
+    codes
+        CSV of mean grades with the columns file, person and one_sided.
+    fold
+        Last digits of persons and weights that did not learn from them, such as 23=fold_23.onnx; several.
+    out
+        The JSON to write.
+    draws
+        Resamplings of the persons for intervals; 0 makes none.
+    seed
+        Of the resampling.
+    """
+    from duchenne.evaluation.pretrained.real_faces import cross_fitted_sides as sides
+    from duchenne.evaluation.pretrained.real_faces.real_faces_tables import sides_table
+    from duchenne.evaluation.pretrained.result_json import write_result
+    from duchenne.measures.intervals import Bootstrap
+    from duchenne.results.output_path import check_output_path
+
+    check_output_path(out, (".json",), overwrite=True)
+    folds = [sides.fold_from(words) for words in fold]
+    with progress_display() as on_progress:
+        result = sides.cross_fitted_sides(
+            codes, folds, Bootstrap(draws, seed=seed), command_line(sys.argv[1:]), on_progress
+        )
+    write_result(result, out)
+    print(f"{result.coded_by}\n\n{sides_table(result.sides)}")
+    return 0
+
+
 def measure_au_network(
     *weights: Path, out: Path, poses: Path | None = None, free: Path | None = None, prototypes: Path | None = None
 ) -> int:

@@ -159,8 +159,8 @@ def prepare(
         return read_store_json(folder / REPORT_NAME)
     except OSError as error:
         raise OutputError(
-            f"{folder} cannot be written: {error.strerror or error}. What is whole stays; make room and run the same "
-            "command again to go on."
+            f"{folder} cannot be written: {error.strerror or error}. Finished files are kept; make room and run the "
+            "same command again to continue."
         ) from error
 
 
@@ -219,7 +219,7 @@ def _work(batches: Sequence[Batch], folder: Path, options: PrepareOptions, worke
             on_frames(job.result())
     except BrokenProcessPool as error:
         raise DatasetError(
-            f"A worker was ended from outside, perhaps for lack of memory. What is whole stays in {folder}; run the "
+            f"A worker process was killed, perhaps for lack of memory. Finished files are kept in {folder}; run the "
             "same command again to go on, with fewer --workers."
         ) from error
     finally:

@@ -71,7 +71,7 @@ def _result(job: Future[str]) -> str:
         return job.result()
     except BrokenProcessPool as error:
         raise EvaluationError(
-            "A worker was ended from outside, perhaps for lack of memory. What is whole stays; run the same command "
+            "A worker process was killed, perhaps for lack of memory. Finished files are kept; run the same command "
             "again to go on, with fewer --workers."
         ) from error
 

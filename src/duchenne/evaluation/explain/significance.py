@@ -66,7 +66,7 @@ def patch_system(system: System) -> PatchSystem:
         EvaluationError: It has none.
     """
     if not isinstance(system, DeepSystem) or not isinstance(system.network, RegionNetwork):
-        raise EvaluationError(f"{system.name} has no patches to silence. Take a region network, such as region-49.")
+        raise EvaluationError(f"{system.name} has no patches to silence. Use a region network, such as region-49.")
     landmarks = tuple(system.network.config.layout.landmarks)
     return PatchSystem(system.name, tuple(system.aus), landmarks, system.network, system.inputs)
 

@@ -24,7 +24,7 @@ def read_result(kind: type[Result], path: Path) -> Result:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise EvaluationError(f"{path} is no readable JSON file: {error}") from error
+        raise EvaluationError(f"{path} cannot be read as JSON: {error}") from error
     try:
         return from_json(kind, content)
     except EvaluationError as error:

@@ -30,7 +30,7 @@ def read_code_table(rows: Rows) -> Coding:
     """Return the codes in a table.
 
     Raises:
-        StudyError: A time is no number, or no file is named.
+        StudyError: A time is not a number, or no file is named.
     """
     events: list[CodedEvent] = []
     coded: list[CodedAU] = []

@@ -42,7 +42,7 @@ def read_frame_table(path: Path, fps: float | None = None) -> "pd.DataFrame":
         fps: Frames a second, for tables without a time.
 
     Raises:
-        StudyError: It cannot be read, a cell is no number, or it has frames, no times, and no `fps` is given.
+        StudyError: It cannot be read, a cell is not a number, or it has frames, no times, and no `fps` is given.
     """
     import pandas as pd
 
@@ -72,7 +72,7 @@ def _numbers(table: "pd.DataFrame", path: Path) -> "pd.DataFrame":
     """Return a table of texts with numbers in all columns but `input`; empty only where an AU is not known.
 
     Raises:
-        StudyError: A cell is no number, or none that its column can hold.
+        StudyError: A cell is not a number, or none that its column can hold.
     """
     import pandas as pd
 

@@ -96,7 +96,7 @@ class Person:
         if self.age is not None and not 18 <= self.age <= 80:
             raise UsageError(f"An age of {self.age:g} years is outside 18-80.")
         if not TONES[0] <= self.tones[0] <= self.tones[1] <= TONES[-1] or not 18 <= self.ages[0] <= self.ages[1] <= 80:
-            raise UsageError(f"Tones {self.tones} or ages {self.ages} are no range within 1-10 or 18-80.")
+            raise UsageError(f"Tones {self.tones} or ages {self.ages} are not a range within 1-10 or 18-80.")
 
 
 @dataclass(frozen=True)

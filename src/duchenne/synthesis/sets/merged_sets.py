@@ -63,7 +63,7 @@ def _plan_of(folder: Path) -> dict[str, Any]:
         return dict(json.loads((folder / PLAN_NAME).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         raise UsageError(
-            f"{folder}: no plan of rendered pictures or clips lies there. Draw some with: duchenne render."
+            f"{folder}: no plan of rendered pictures or clips lies there. Render some with: duchenne render."
         ) from None
 
 
@@ -103,7 +103,7 @@ def _copied(source: Path, target: Path) -> bool:
     """
     if os.path.lexists(target):
         if content_of(source).sha256 != content_of(target).sha256:
-            raise SynthesisError(f"{target}: {source} holds something else. Draw one of the two again.")
+            raise SynthesisError(f"{target} and {source} differ. Render one of the two again.")
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as read, whole_file(target, overwrite=False) as written:

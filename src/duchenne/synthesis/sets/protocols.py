@@ -180,7 +180,7 @@ def _write(plan: ClipsPlan, folder: Path, sequence: Take) -> None:
             _write_fera17(plan, folder, sequence)
     except OSError as error:
         raise SynthesisError(
-            f"{folder} cannot be written: {error.strerror}. What is whole stays; make room and start again to go on."
+            f"{folder} cannot be written: {error.strerror}. Finished files are kept; make room and start again."
         ) from error
 
 

@@ -40,7 +40,7 @@ class Shares:
             raise UsageError(f"The shares add up to {total:g}; they must add up to 1.")
         if self.pairs + self.prototype_pairs > 1 - 1e-6:
             raise UsageError(
-                "The shares hold pairs alone; name some other kind too, or ask for one kind of pairs without shares."
+                "The shares contain only pairs; name another kind too, or ask for one kind of pairs without shares."
             )
 
     def by_cooccurrence(self) -> dict[CoOccurrence, float]:
@@ -57,7 +57,7 @@ class Shares:
         0.04
 
         Raises:
-            UsageError: A kind is unknown or named twice, a share is no number, or the shares are more than 1.
+            UsageError: A kind is unknown or named twice, a share is not a number, or the shares are more than 1.
         """
         named: dict[str, float] = {}
         for part in text.split(","):

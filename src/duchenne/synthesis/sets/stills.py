@@ -179,7 +179,9 @@ def read_stills(folder: Path, columns: Sequence[str] | None = None) -> Iterator[
     """
     paths = sorted(folder.glob("stills-*.parquet"))
     if not paths:
-        raise SynthesisError(f"{folder} holds no stills-*.parquet. Draw some with: duchenne render --protocol stills.")
+        raise SynthesisError(
+            f"{folder} holds no stills-*.parquet. Render some with: duchenne render --protocol stills."
+        )
     for path in paths:
         yield read_parquet(path, columns or column_names(path))
 
@@ -241,7 +243,7 @@ def _draw_file(plan: StillsPlan, folder: Path, number: int) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise SynthesisError(
-            f"{target} cannot be written: {error.strerror}. What is whole stays; make room and start again to go on."
+            f"{target} cannot be written: {error.strerror}. Finished files are kept; make room and start again."
         ) from error
 
 

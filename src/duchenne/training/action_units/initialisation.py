@@ -81,7 +81,7 @@ class Initialisation:
             return recipe
         if not isinstance(recipe.network, RegionConfig | SymmetricConfig):
             raise TrainingError(
-                f"{self.file} reads windows around landmarks, {recipe.name} does not. Take the recipe symmetric."
+                f"{self.file} reads windows around landmarks, {recipe.name} does not. Use the recipe symmetric."
             )
         return replace(recipe, network=replace(recipe.network, batch_norm=False))
 

@@ -81,7 +81,7 @@ class DeepSystem:
             UsageError: The network has no patches.
         """
         if not isinstance(self.network, RegionNetwork):
-            raise UsageError(f"{self.name} has no patches. Take paper, compact or grid.")
+            raise UsageError(f"{self.name} has no patches. Use paper, compact or grid.")
         with torch.no_grad():
             return self.network.patch_features(self.inputs(store, rows)[0])
 

@@ -57,7 +57,7 @@ class FeatureRoom:
             needed = first.size / len(first) * count * 2 / 1e9
             raise TrainingError(
                 f"The features of {count} faces need {needed:.1f} GB in {self.folder}: {error.strerror}. Make room, "
-                "name another --out, or take fewer faces with --max-faces."
+                "name another --out, or use fewer faces with --max-faces."
             ) from error
         return np.memmap(path, np.float16, "r", shape=(count, *first.shape[1:]))
 

@@ -41,8 +41,8 @@ def require_disjoint(train: FaceStore, valid: FaceStore) -> None:
     """
     if shared := np.intersect1d(train.subject, valid.subject).tolist():
         raise TrainingError(
-            f"Subject {shared[0]} and {len(shared) - 1} more are in training and in validation; scores would flatter. "
-            "Split by subject."
+            f"Subject {shared[0]} and {len(shared) - 1} more are in training and in validation, so scores would be too "
+            "high. Split by subject."
         )
 
 
@@ -61,7 +61,7 @@ def _require_both_classes(store: FaceStore, aus: tuple[str, ...]) -> None:
 
 def _require_numbers(name: str, store: FaceStore) -> None:
     if wrong := int((~np.isfinite(store.points)).any((1, 2)).sum()):
-        raise TrainingError(f"{wrong} {name} faces have landmarks that are no numbers. Prepare the store again.")
+        raise TrainingError(f"{wrong} {name} faces have landmarks that are not numbers. Prepare the store again.")
     crops = store.crops(np.unique(np.linspace(0, len(store) - 1, _SAMPLE).astype(int)))
     if crops.dtype != np.uint8:
         broken = int((~np.isfinite(crops)).any((1, 2, 3)).sum()) if np.issubdtype(crops.dtype, np.floating) else 0

@@ -90,7 +90,7 @@ class InputReader:
     @property
     def _head(self) -> np.ndarray:
         if self.reference is None:
-            raise TrainingError("This view needs a reference head; hand one over.")
+            raise TrainingError("This view needs a reference head; pass one.")
         return self.reference
 
     def _windows(self, face: ChangedFace, layout: PatchLayout) -> np.ndarray:

@@ -126,7 +126,7 @@ def mean_face(folders: list[Path], count: int = 2000) -> Float[np.ndarray, "49 3
             faces.append(landmarks_3d / np.sqrt((landmarks_3d**2).sum(1).mean()))
     if not faces:
         places = ", ".join(map(str, folders))
-        raise TrainingError(f"No stills-*.parquet in {places}. Draw some with: duchenne render --protocol stills.")
+        raise TrainingError(f"No stills-*.parquet in {places}. Render some with: duchenne render --protocol stills.")
     points = np.mean(faces, axis=0)
     return (points - points.mean(0)) / eye_span_px(points[:, :2])
 

@@ -36,7 +36,7 @@ def open_rows(path: Path, mend: str = "Remove it and make it anew.") -> np.ndarr
     with _explained(path, mend):
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(rows, np.ndarray):
-            raise ValueError("it is no .npy file")
+            raise ValueError("it is not a .npy file")
         return rows
 
 

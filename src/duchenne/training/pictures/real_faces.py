@@ -186,5 +186,5 @@ def _read_codes(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     grades, problems = read_grades(table, {au: au for au in AU_NAMES if au in table})
     if problems:
-        raise TrainingError(f"{path}: {problems[0].where}: {problems[0].what}. Mend the file.")
+        raise TrainingError(f"{path}: {problems[0].where}: {problems[0].what}. Correct the file.")
     return dict(zip(table["file"], zip(grades.grade, grades.one_sided, strict=True), strict=True))

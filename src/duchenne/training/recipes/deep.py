@@ -137,7 +137,7 @@ class DeepRecipe:
         if not 0 <= self.graded_share <= 1:
             raise UsageError(f"The share of faces with mean grades is {self.graded_share:g}; it must be 0 to 1.")
         if self.rest_times < 1:
-            raise UsageError(f"Faces without any AU are dealt {self.rest_times} times; it must be 1 or more.")
+            raise UsageError(f"Faces without any AU are repeated {self.rest_times} times; it must be 1 or more.")
 
     @property
     def aus(self) -> tuple[str, ...]:

@@ -60,10 +60,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError, RecursionError) as error:
         raise TrainingError(
-            f"{path} is no checkpoint of this project: {error}. Train again, or name another."
+            f"{path} is not a checkpoint of this project: {error}. Train again, or name another."
         ) from None
     if not isinstance(metadata, dict):
-        raise TrainingError(f"{path} is no checkpoint of this project: it says nothing of itself. Train again.")
+        raise TrainingError(f"{path} is not a checkpoint of this project: it has no description. Train again.")
     if _HASH_KEY in held and held[_HASH_KEY] != _hash(tensors, held[_KEY]):
         raise TrainingError(f"{path} is altered or damaged: its hash is another. Copy it again, or train again.")
     return tensors, metadata
@@ -77,7 +77,7 @@ def recipe_in(path: Path, metadata: dict[str, Any]) -> Recipe:
     """
     stored = metadata.pop("recipe", None)
     if not isinstance(stored, dict):
-        raise TrainingError(f"{path} says by no recipe how it was trained; it is no system of duchenne train.")
+        raise TrainingError(f"{path} names no recipe; it was not made by duchenne train.")
     return read_recipe(stored)
 
 

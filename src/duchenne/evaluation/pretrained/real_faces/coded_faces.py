@@ -1,8 +1,9 @@
 """Faces with mean grades, and what the whole way of the product predicts: `AUDetector.detect`, picture by picture."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -13,7 +14,7 @@ from duchenne.datasets.recording import SkipReason
 from duchenne.datasets.stills import load_stills
 from duchenne.detector import AUDetector
 from duchenne.errors import EvaluationError
-from duchenne.evaluation.pretrained.real_faces.coded_pictures import CodedPictures
+from duchenne.evaluation.pretrained.real_faces.coded_pictures import CodedPictures, joined_pictures
 from duchenne.facs import AU_NAMES
 from duchenne.media import frame_of, read_picture
 from duchenne.recognition import AURecognizer
@@ -69,6 +70,24 @@ class CodedFaces:
             self.pictures.of(chosen), self.aus, self.probability[chosen], self.called[chosen], intensity, sides,
             self.pose_deg[chosen], self.eye_span_px[chosen], self.grey[chosen],
         )  # fmt: skip
+
+
+def joined(parts: Sequence[CodedFaces]) -> CodedFaces:
+    """Return the faces of several parts as one; what a part does not know, nobody knows.
+
+    Raises:
+        EvaluationError: Their columns are other AUs.
+    """
+    if len({part.aus for part in parts}) != 1:
+        raise EvaluationError("The weights know different AUs, so their faces make no one table. Measure them apart.")
+
+    def of_all(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        return None if any(value is None for value in values) else np.concatenate(values)
+
+    columns = [field.name for field in fields(CodedFaces) if field.name not in ("pictures", "aus")]
+    pictures = joined_pictures([part.pictures for part in parts])
+    return CodedFaces(pictures, parts[0].aus, **{name: of_all(name) for name in columns})
 
 
 def detector_for(weights: Path | None) -> AUDetector:

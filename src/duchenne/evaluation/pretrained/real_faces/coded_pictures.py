@@ -1,6 +1,6 @@
 """Pictures of real people with the mean grades of their action units, by the last digit of the person's number."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,13 @@ class CodedPictures:
         return ~(self.grade >= PRESENT_FROM).any(1) & ~np.isnan(self.grade).all(1)
 
 
+def joined_pictures(parts: Sequence[CodedPictures]) -> CodedPictures:
+    """Return the pictures of several parts as one."""
+    files, names = ([entry for part in parts for entry in getattr(part, name)] for name in ("file", "name"))
+    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ("person", "grade", "one_sided"))
+    return CodedPictures(tuple(files), tuple(names), *arrays)
+
+
 def read_coded_pictures(codes: Path, digits: Collection[int]) -> CodedPictures:
     """Return the pictures of a table of mean grades whose persons' numbers end in one of these digits.
 
@@ -79,7 +86,7 @@ def read_coded_pictures(codes: Path, digits: Collection[int]) -> CodedPictures:
         raise EvaluationError(f"{codes} has no picture of a person whose number ends in {wanted}. Name other codes.")
     grades, problems = read_grades(table, {au: au for au in AU_NAMES if au in table})
     if problems:
-        raise EvaluationError(f"{codes}: {problems[0].where}: {problems[0].what}. Mend the file.")
+        raise EvaluationError(f"{codes}: {problems[0].where}: {problems[0].what}. Correct the file.")
     return CodedPictures(
         tuple(codes.parent / name for name in table["file"]),
         tuple(table["file"]),
@@ -94,7 +101,9 @@ def _read(codes: Path) -> pd.DataFrame:
         check_row_lengths(codes)
         table = pd.read_csv(codes, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise EvaluationError(f"{codes} is no readable CSV ({error}). It must hold file, person and grades.") from error
+        raise EvaluationError(
+            f"{codes} cannot be read as CSV ({error}). It must hold file, person and grades."
+        ) from error
     if not {"file", "person"} <= set(table) or not set(AU_NAMES) & set(table):
         raise EvaluationError(
             f"{codes} has the columns {', '.join(map(str, table.columns[:4]))} ...; expected file, person and grades "

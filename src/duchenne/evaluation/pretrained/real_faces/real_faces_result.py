@@ -157,6 +157,27 @@ class SideAccuracy:
 
 
 @dataclass(frozen=True)
+class CrossFittedSides:
+    """Sides named on the faces of people, each by weights that never learnt from the person.
+
+    Attributes:
+        coded_by: Who coded.
+        made_by: Command.
+        commit: Of the checkout.
+        codes_sha256: Of the codes.
+        weights_sha256: Of each fold's weights, by the last digits of the persons whom they did not learn from.
+        sides: What was found, over all folds.
+    """
+
+    coded_by: str
+    made_by: str
+    commit: str | None
+    codes_sha256: str
+    weights_sha256: Mapping[str, str]
+    sides: SideAccuracy
+
+
+@dataclass(frozen=True)
 class GroupArea:
     """The mean area on some of the faces; nothing is claimed on few.
 

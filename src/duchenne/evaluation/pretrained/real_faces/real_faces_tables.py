@@ -30,7 +30,7 @@ def _sections(result: RealFacesResult) -> Iterator[str]:
     yield _headed("By AU", result, _by_au(result))
     yield _headed(f"Area by group; nothing is claimed on fewer than {FEWEST_FACES} faces", result, _groups(result))
     yield _headed("Called on faces without any AU", result, _alarms(result))
-    yield _headed("Sides", result, _sides(result.sides))
+    yield _headed("Sides", result, sides_table(result.sides))
     if result.blendshapes is not None:
         yield _headed("Beside MediaPipe's blendshapes, area on the same faces", result, _pairs(result.blendshapes))
 
@@ -98,7 +98,8 @@ def _alarms(result: RealFacesResult) -> str:
     return f"{summary}\n\n{table(('AU', *columns), by_au)}"
 
 
-def _sides(sides: SideAccuracy | None) -> str:
+def sides_table(sides: SideAccuracy | None) -> str:
+    """Return the table of named sides, in Markdown."""
     if sides is None:
         return "The weights tell no sides."
     digits = " ".join(map(str, sides.last_digits))
