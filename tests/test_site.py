@@ -1,11 +1,14 @@
 """The check of the built documentation finds dead links and what other hosts would be asked for."""
 
 import importlib.util
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "check_site.py"
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "scripts" / "check_site.py"
 
 
 @pytest.fixture
@@ -57,3 +60,11 @@ def test_styles_ask_no_other_host(faults, site):
 
 def test_an_empty_folder_is_no_site(faults, tmp_path):
     assert len(faults(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_outside_the_site_lead_to_files(page):
+    """Or to addresses of the project, of which pyproject.toml holds none yet: none is invented."""
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("urls", {}).values()
+    links = re.findall(r"\]\(([^)\s#]+)[^)]*\)", (ROOT / page).read_text(encoding="utf-8"))
+    assert [link for link in links if not (ROOT / link).exists() and not link.startswith(tuple(urls))] == []
