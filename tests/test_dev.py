@@ -93,6 +93,21 @@ def test_a_measurement_of_nothing_is_refused(tmp_path, capfd):
     assert "duchenne dev label-faces" in capfd.readouterr().err
 
 
+def test_each_store_of_heads_is_measured_as_what_it_is(tmp_path, monkeypatch):
+    asked = {}
+
+    def measured(weights, stores, command):
+        asked.update(weights=weights, **vars(stores))
+        return read_result(AUNetworkResult, RESULTS / "au_real.json")
+
+    monkeypatch.setattr("duchenne.evaluation.pretrained.au_file.measure_au_files", measured)
+    words = ["--poses", "p", "--free", "f", "--prototypes", "e", "--out", str(tmp_path / "out.json")]
+    assert run(["dev", "measure-au-network", "real", *words]) == 0
+    assert asked == {
+        "weights": (Path("real"),), "poses": Path("p"), "free": Path("f"), "prototypes": Path("e"),
+    }  # fmt: skip
+
+
 def test_no_path_of_a_machine_is_recorded():
     words = ["dev", "measure-landmarks", "--grid", "/home/me/nine", "--out", "new.json"]
     assert command_line(words) == "duchenne dev measure-landmarks --grid nine --out new.json"

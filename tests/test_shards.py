@@ -149,6 +149,9 @@ def test_a_missing_shard_is_named(shards, tmp_path, capsys):
     assert run(["merge", str(two), "--output", str(tmp_path / "all.csv")]) == 1
     assert "The shard 2/3 is missing" in capsys.readouterr().err
     assert lying(tmp_path) == {f"two/{name}" for name in lying(two)}
+    (two / "manifest-3-of-3.json").unlink()
+    assert run(["merge", str(two), "--output", str(tmp_path / "all.csv")]) == 1
+    assert "The shards 2/3, 3/3 are missing" in capsys.readouterr().err
 
 
 def test_a_missing_or_altered_result_is_named(study, shards, tmp_path, capsys):

@@ -4,6 +4,7 @@ Real lids: .098 of the outer-eye distance apart, neutral portraits seen by a lan
 ICT-FaceKit light (MIT) at full strength, the same quantities at its own 68 landmarks (docs/synthesis.md).
 """
 
+import re
 from dataclasses import fields
 
 import numpy as np
@@ -11,7 +12,15 @@ import pytest
 
 from duchenne.facs import AU_NAMES
 from duchenne.synthesis.checks.directions import BareHead, bare_heads
-from duchenne.synthesis.checks.travel import Travel, direction_spread, landmarks_of, lid_gap, travel, travel_table
+from duchenne.synthesis.checks.travel import (
+    Travel,
+    direction_spread,
+    landmarks_of,
+    lid_gap,
+    travel,
+    travel_lines,
+    travel_table,
+)
 from duchenne.synthesis.person.expression import strength
 from duchenne.synthesis.rig.au_map import ARKIT, VARIED
 
@@ -119,3 +128,11 @@ def test_what_people_add_to_an_action_unit_stays_smaller_than_it():
     assert set(VARIED) <= set(AU_NAMES)
     for au, extra in VARIED.items():
         assert strength(extra) < 0.6 * strength(ARKIT[au]), au
+
+
+def test_the_printed_table_has_a_row_for_each_action_unit_and_the_lids_at_rest(monkeypatch):
+    monkeypatch.setattr("duchenne.synthesis.checks.travel.AU_NAMES", ("AU12",))
+    first, _, smile = travel_lines(people=2)
+    assert 5 < float(re.fullmatch(r"resting lid gap ([\d.]+) \([\d.]+\)", first)[1]) < 15
+    assert smile.startswith("AU12 ")
+    assert smile.count("(") == len(fields(Travel))
