@@ -353,6 +353,20 @@ def test_colours_that_a_file_does_not_describe_are_those_of_its_size(size, coded
         assert np.abs(next(video).pixels.astype(int) - [200, 30, 30]).max() <= 2
 
 
+@pytest.mark.parametrize(
+    ("codec", "options", "expected"),
+    [
+        ("mpeg2video", {"flags": "+ilme+ildct"}, True),
+        ("mpeg2video", {}, False),
+        ("libx264", {"x264-params": "tff=1"}, True),
+    ],
+)
+def test_that_frames_are_interlaced_is_said(codec, options, expected, tmp_path):
+    found = read(write_clip(tmp_path / "a.mkv", 10, codec=codec, options=options))
+    assert said(found, "interlaced") is expected
+    assert found.numbers == list(range(10))
+
+
 def test_a_stream_without_container_has_the_times_of_its_codec_and_says_so(tmp_path):
     write_clip(tmp_path / "a.h264", 10)
     found = read(tmp_path / "a.h264")

@@ -45,6 +45,11 @@ def picture_notes(pictures: UprightPictures, streams: int, chosen: int) -> list[
         notes.append(f"its pixels are not square; it is read as players show it, as {size}")
     if pictures.resized:
         notes.append(f"its frames change in size; all are read as {size}, that of the first")
+    if pictures.interlaced:
+        notes.append(
+            "its frames are interlaced, two moments line by line, and are read as they are; where faces move, "
+            "deinterlace it first: ffmpeg -i IN -vf bwdif OUT"
+        )
     if streams > 1:
         notes.append(f"it holds {streams} video streams; the one that players show is read (stream {chosen})")
     return notes

@@ -35,6 +35,7 @@ class UprightPictures:
         height: Likewise.
         stretched: Whether the pixels of the file are not square.
         resized: Whether a picture came in another size and was fitted into that of the first.
+        interlaced: Whether a picture holds two moments, line by line.
 
     Args:
         stream: Of the pictures; its container's word on the shape of pixels goes before the codec's.
@@ -45,7 +46,7 @@ class UprightPictures:
         self._stream = stream
         self._codec_aspect = stream.codec_context.sample_aspect_ratio
         self._aspect = stream.sample_aspect_ratio or self._codec_aspect
-        self.resized = False
+        self.resized = self.interlaced = False
         stored, square = (first.width, first.height), self._square_size(first)
         self.stretched = square != stored
         self.width, self.height = _turned(square, turn_of(first))
@@ -54,6 +55,7 @@ class UprightPictures:
         """Take note of a picture that is left out."""
         size = _turned(self._square_size(picture), turn_of(picture))
         self.resized = self.resized or size != (self.width, self.height)
+        self.interlaced = self.interlaced or bool(picture.interlaced_frame)
 
     def pixels_of(self, picture: VideoFrame) -> Picture:
         """Return a picture as H x W x 3 RGB."""
