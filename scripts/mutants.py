@@ -2,9 +2,9 @@
 
 The changes of tests/mutants/named.toml come first; the others are drawn over all rooms by a seed, with the mutators of
 mutmut. Each is made in a copy of the checkout; the tests that run the changed line, then the test files nearest to the
-module, run until one fails (mutant_tests.py). A failure counts where the same test passes without the change. What was
-found is kept in out/mutants.jsonl, so that a later call goes on; survivors that change nothing stand in
-tests/mutants/survivors.csv.
+module, run until one fails (mutant_tests.py says which, mutant_runs.py runs them). A failure counts where the same test
+passes without the change. What was found is kept in out/mutants.jsonl, so that a later call goes on; survivors that
+change nothing stand in tests/mutants/survivors.csv.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from pathlib import Path
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
-from mutant_tests import COVERING, LIMIT_S, PACKAGE, ROOT, TESTS, Copy, load, measure
+from mutant_runs import Copy, load
+from mutant_tests import COVERING, LIMIT_S, PACKAGE, ROOT, TESTS, measure
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import get_ignored_lines
@@ -185,7 +186,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=LIMIT_S, help="seconds that the tests of a change take at most"
     )
-    parser.add_argument("--measure", action="store_true", help="run the suite anew to see which test runs which line")
+    parser.add_argument("--measure", action="store_true", help="run changed tests anew to see which runs which line")
     asked = parser.parse_args()
     changes, done = named() if asked.named else drawn(TOTAL), read_journal()
     if asked.measure or not COVERING.exists():

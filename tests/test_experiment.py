@@ -237,6 +237,7 @@ def test_disfa_is_tested_in_three_folds_with_f1_at_half_and_icc(tmp_path, monkey
         (["--data", "releases", "--bp4d", "nowhere"], 1, "nowhere: there is no such file or folder"),
         (["--data", "releases", "--fera17", "."], 1, "no folder Train_Occ or Valid_Occ"),
         (["--systems", "nobody", "--people", "8"], 2, "'nobody' takes no part"),
+        (["--systems", "region", "nobody", "--people", "8"], 2, "'nobody' takes no part"),
     ],
 )
 def test_what_is_missing_is_named(words, code, message, tmp_path, monkeypatch, capsys):

@@ -98,12 +98,13 @@ def test_tests_that_run_the_line_look_first_and_those_that_share_a_fixture_with_
 TRIAL = """
 import sys
 from pathlib import Path
+import mutant_runs
 import mutant_tests
-mutant_tests.ROOT, copy = Path(sys.argv[1]), Path(sys.argv[2])
-mutant_tests.tests_to_run = lambda *asked: [(["tests/test_sums.py"], -1.75)]
-copy = mutant_tests.Copy(copy)
-mutant_tests.graph = lambda at_once=False: {'duchenne.sums': frozenset()}
-mutant_tests.load(copy.folder)
+mutant_runs.ROOT, copy, mutant_runs.LIBRARIES = Path(sys.argv[1]), Path(sys.argv[2]), ()
+mutant_runs.tests_to_run = lambda *asked: [(["tests/test_sums.py"], -1.75)]
+copy = mutant_runs.Copy(copy)
+mutant_runs.graph = mutant_tests.graph = lambda at_once=False: {'duchenne.sums': frozenset()}
+mutant_runs.load(copy.folder)
 for body in ("return 3 * x", "return x + x", "while True: pass"):
     print(*copy.try_change("sums.py", 2, f"def double(x):\\n    {body}\\n", ()))
 """

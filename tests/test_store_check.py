@@ -12,6 +12,7 @@ from duchenne.datasets.loaders import load
 from duchenne.datasets.preparing.prepare import PrepareOptions, prepare
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import DatasetError
+from duchenne.training.data.dataset import FaceDataset
 from toy_faces import stills, write_stills
 
 EXACT = PrepareOptions(landmarks="exact")
@@ -149,3 +150,15 @@ def test_a_parquet_file_with_a_byte_missing_is_named(shards, tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["0", "23"]
+
+
+def test_several_stores_are_one_with_every_column_part_after_part(whole):
+    store = PreparedStore(whole)
+    names = store.extra_names
+    assert names
+    both = FaceDataset([store, store])
+    assert (len(both), both.extra_names) == (24, tuple(sorted(names)))
+    for name in names:
+        assert both.extra(name).tolist() == 2 * np.asarray(store.extra(name)).tolist(), name
+    assert (both.crops(np.array([13, 2])) == store.crops(np.array([1, 2]))).all()
+    assert both.subset(np.arange(24) >= 11).extra(names[0]).tolist() == both.extra(names[0])[11:].tolist()

@@ -116,6 +116,15 @@ def test_people_have_their_own_ways():
     assert np.std(rates) > 2 * np.sqrt(0.51 * 0.49 / 40)
 
 
+def test_an_outer_brow_that_rises_with_the_inner_is_at_least_a_trace():
+    rng = np.random.default_rng(12)
+    drawn = [draw_aus(rng, CoOccurrence.PEOPLE, grades=Grades.FAINT) for _ in range(1500)]
+    lifted = [face["AU02"] for face in drawn if {"AU01", "AU02"} <= set(face)]
+    assert len(lifted) > 100
+    assert all(left == right and 0.5 <= left <= 5 for left, right in lifted)
+    assert min(lifted) == (0.5, 0.5)
+
+
 def test_contempt_is_on_one_side():
     for face in faces(100, 6, variants_of("contempt")[0]):
         assert min(face.aus["AU14"]) <= 0.2 * max(face.aus["AU14"]) + 1e-9

@@ -17,6 +17,7 @@ from duchenne.errors import MediaError
 from duchenne.media import container, open_video, read_picture
 from duchenne.media.jpeg_damage import is_spoilt_jpeg
 from duchenne.media.pixel_aspect import square_size
+from duchenne.media.wholeness import is_whole
 
 pytestmark = pytest.mark.skipif("libx264" not in av.codecs_available, reason="needs an encoder with B-frames")
 
@@ -380,3 +381,15 @@ def test_a_length_that_is_none_is_passed_over(tmp_path):
     assert data.count(b"00:00:00.333") == 1
     (tmp_path / "b.mkv").write_bytes(data.replace(b"00:00:00.333", b"00:00:00.3.3"))
     assert read(tmp_path / "b.mkv").numbers == list(range(10))
+
+
+def test_a_page_of_ogg_by_hand_is_whole_until_its_last_byte(tmp_path):
+    """RFC 3533, section 6: 27 bytes, the last of which counts the segments; their sizes; the segments."""
+    sizes = bytes([255, 40, 7])
+    page = b"OggS" + bytes([0, 4]) + bytes(20) + bytes([len(sizes)]) + sizes + bytes(sum(sizes))
+    path = tmp_path / "a.ogv"
+    path.write_bytes(page + page)
+    assert is_whole(path, "ogg") is True
+    for lost in (1, sum(sizes), sum(sizes) + 1, len(page) - 4):
+        path.write_bytes((page + page)[:-lost])
+        assert is_whole(path, "ogg") is False, lost

@@ -54,7 +54,7 @@ app = App(
     default_parameter=Parameter(negative_iterable=()),
     suppress_keyboard_interrupt=False,
 )
-_data = App(name="data", help="Look after data sets on disk.")
+_data = App(name="data", help="Check data sets on disk.")
 _data.command(data.check)
 for _verb in (
     agree.agree,

@@ -23,7 +23,7 @@ def cross_validate(
     seed: int | None = None,
     draws: int = 1000,
 ) -> int:
-    """Train a recipe once for each fold of a split and test everybody by the system that did not learn from them.
+    """Train a recipe once for each fold of a split; each subject is tested by the system that did not learn from them.
 
     One JSON file holds every measure over all tested faces, F1 at .5 among them. A run that was stopped goes on when
     the same command is given again. DRML's protocol on BP4D:
@@ -37,24 +37,24 @@ def cross_validate(
     recipe
         What is trained, and how; see duchenne train.
     data
-        Folders that `duchenne prepare` has written; to make one set of several, give --data again for each.
+        Folder written by `duchenne prepare`; give --data several times to join several.
     split
         three-fold: the usual folds of BP4D, for other data every third subject. leave-one-out: each subject once.
         holdout: 10 of 41 are tested. fera17: FERA 2017's own test set.
     out
         Folder for the systems and the run.
     subjects
-        Take the faces of these subjects alone, for example F001,M003.
+        Use only these subjects, for example F001,M003.
     aus
-        Action units to learn, for example 1,2,4; the recipe's own unless given.
+        Action units to learn, for example 1,2,4; default: the recipe's.
     epochs
-        Times that each face is seen, at most; the recipe's own unless given.
+        Largest number of passes over the faces; default: the recipe's.
     batch
-        Faces in a step; the recipe's own unless given.
+        Faces in a batch; default: the recipe's.
     seed
-        Of every random choice in training; the recipe's own unless given. Folds do not depend on it.
+        Seed of every random choice in training; default: the recipe's. Folds do not depend on it.
     draws
-        Resamplings of the subjects for the intervals; 0 makes none.
+        Number of resamplings of the subjects for the intervals; 0: no intervals.
     """
     from rich.progress import Progress
 

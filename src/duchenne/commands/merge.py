@@ -17,7 +17,7 @@ def merge(
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
 ) -> int:
-    """Make one result of the shards of a run.
+    """Join the results of the shards of a run into one.
 
     The result and its record are those of one run over all sources, byte for byte and in the same order. Shards that
     were made with another version, other options or other weights are refused; shards and sources that are missing are

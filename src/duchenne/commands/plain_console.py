@@ -1,4 +1,4 @@
-"""Consoles of the command line: names and messages from outside are shown, never obeyed."""
+"""Consoles of the command line: control characters in names and messages are shown as text."""
 
 from contextvars import ContextVar
 

@@ -40,7 +40,7 @@ def render(
     lighting: LightingName = "any",
     pack: Path | None = None,
 ) -> int:
-    """Draw heads with known action units, with exact labels.
+    """Render heads with known action units and exact labels.
 
     Each picture comes with the intensity (0-5) of every action unit on either side, 49 landmarks in two and three
     dimensions with their visibility, the head's pose, and the person's skin tone, sex and age. The same command

@@ -68,7 +68,7 @@ def reproduce(
         Which labelled frames of the releases are used: those that give the paper's Table 1, by a
         simpler rule those with rare action units first, all, or DRML's.
     split
-        Of BP4D, for Table 2. holdout: 31 subjects and 10, as in the paper. three-fold: the usual folds, everybody
+        Split of BP4D (Table 2). holdout: 31 subjects and 10, as in the paper. three-fold: the usual folds, everybody
         tested once; with --sampling drml it is DRML's protocol. leave-one-out: one subject at a time.
     poses
         Under which of FERA 2017's nine poses systems train. seven: without 1 and 7, as in the paper. All nine are
@@ -92,8 +92,8 @@ def reproduce(
         Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; needs a
         graphics card.
     precision
-        Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
-        otherwise float32.
+        Number format of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card
+        computes in it, otherwise float32.
     workers
         Number of processes; one per core is best.
     """

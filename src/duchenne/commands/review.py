@@ -31,7 +31,7 @@ def review(
     Parameters
     ----------
     sources
-        Results of duchenne detect (.csv, .parquet, .jsonl), or videos in which nothing was detected yet.
+        Results of duchenne detect (.csv, .parquet, .jsonl), or videos that have not been processed yet.
     output
         Folder of the coders' files, of exports and of results that the page's queue detects; made if it is not there.
     codes
@@ -40,9 +40,9 @@ def review(
     media
         Folder of the videos, where they have moved since detection.
     blind
-        Keep scores, detected events, agreement and codes of others from the page, for independent coding.
+        Hide scores, detected events, agreement and codes of others, for independent coding.
     port
-        Port on 127.0.0.1; any that is free unless given.
+        Port on 127.0.0.1; default: any free port.
     no_browser
         Do not open a browser, only print the address.
     """

@@ -22,7 +22,7 @@ def sample(
     media: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Choose segments to code by hand, as many as an interval of kappa of a given width needs.
+    """Choose segments to code by hand: as many as a confidence interval of kappa of a given width needs.
 
     Segments are drawn by person, by head pose and by the rarest action unit that the result reports in them, so that
     rare ones are coded too. Coders get files with the segments and empty tiers, without anything of the result.

@@ -83,7 +83,7 @@ def train(
         on training lists them.
     max_faces
         Training faces of a classical system at most, drawn by the seed; default: 20,000. Histograms of more faces than
-        fit in memory lie in a file in --out meanwhile (half of 10 GB for 415,000).
+        fit in memory are kept in a temporary file in --out (5 GB for 415,000).
     start
         Initial weights, for fine-tuning: a folder of a trained system, a file of duchenne export, or the word
         pretrained for the package's own network (recipe symmetric).
@@ -98,8 +98,8 @@ def train(
     threads
         Threads of torch in each process; 0: as in the run that is continued, else torch's default.
     precision
-        Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
-        otherwise float32.
+        Number format of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card
+        computes in it, otherwise float32.
     convolution
         How networks that read patches filter them on a processor. direct: torch's convolutions. tiled: large kernels
         (recipes paper and grid) by transforms. compiled: by a kernel that a C++ compiler builds once, small ones too.

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and that take nobody else's place.
+"""Files that are written completely or not at all, and replace no other file.
 
 What is written goes to a temporary name first, is brought to the disk, and only then gets its own name. A temporary
 name is made anew: a file or a link that lies there is neither followed, nor replaced, nor removed. New files have the

@@ -1,4 +1,4 @@
-"""Who may ask: this machine's browser with the address that was printed, and no page of anybody else.
+"""Which requests are answered: those of this machine's browser with the address that was printed.
 
 The token stands in the path, so it comes with every request of the page and with none that another site can make. The
 name of the host is checked against DNS rebinding, `Origin` and `Sec-Fetch-Site` against requests of other pages, those

@@ -1,4 +1,4 @@
-"""What an experiment says of itself while it runs."""
+"""Progress messages of an experiment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What one or several coders coded: events, and what was looked at, so that silence can be told from absence."""
+"""What one or several coders coded: events, and what was looked at, as what was not coded is not absent."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Probabilities and grades that mean what they say: fitted, then folded into the network's last layer and its cuts.
+"""Calibrated probabilities and grades: fitted, then folded into the network's last layer and its cuts.
 
 For each AU one factor and one shift take the latent to where its sigmoid fits the rate of presence (B and above); then
 each other cut is moved to where it fits the rate of its grade. Weights on positives in training make this necessary.

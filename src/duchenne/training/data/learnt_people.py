@@ -1,4 +1,4 @@
-"""Whom a system learnt from: kept with what was trained, so that nobody is tested on these people unawares."""
+"""Whom a system learnt from: kept with what was trained, so that no test includes them unnoticed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
