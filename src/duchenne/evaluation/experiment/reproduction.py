@@ -10,7 +10,13 @@ from duchenne.evaluation.experiment.baselines import EXPLAINED, experiment_recip
 from duchenne.evaluation.experiment.budget import budget_of
 from duchenne.evaluation.experiment.face_sets import Setting
 from duchenne.evaluation.experiment.paper_figures import draw_paper_figures
-from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, about_frames, release_settings
+from duchenne.evaluation.experiment.release_sets import (
+    ABOUT,
+    Releases,
+    about_frames,
+    about_releases,
+    release_settings,
+)
 from duchenne.evaluation.experiment.sizes import ExperimentSize
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.evaluation.experiment.trial import Trial
@@ -124,7 +130,8 @@ def reproduce_releases(experiment: Experiment, releases: Releases, on_progress: 
     """
     experiment.claim("releases", {"split": releases.split, "poses": releases.options.poses})
     settings = release_settings(releases, experiment.folder / "sets", experiment.workers, on_progress)
-    about = [ABOUT, about_frames(releases, experiment.folder / "sets")]
+    sets = experiment.folder / "sets"
+    about = [ABOUT, about_frames(releases, sets), *about_releases(releases, sets)]
     return run_experiment(experiment, settings, about, on_progress)
 
 
