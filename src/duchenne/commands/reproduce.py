@@ -91,8 +91,8 @@ def reproduce(
     epochs
         Passes of each network over the faces.
     size
-        Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; needs a
-        graphics card.
+        Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; hours for
+        each network on a processor.
     precision
         Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
         otherwise float32.
