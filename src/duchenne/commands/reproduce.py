@@ -91,8 +91,8 @@ def reproduce(
     epochs
         Passes of each network over the faces.
     size
-        Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; hours for
-        each network on a processor.
+        Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; each
+        takes hours on a processor.
     precision
         Of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card computes in it,
         otherwise float32.
@@ -108,16 +108,9 @@ def reproduce(
     if data == "rendered" and (bp4d or fera17 or disfa or split != "holdout"):
         raise UsageError("--bp4d, --fera17, --disfa and --split are for real data: add --data releases.")
     chosen = resized(SIZES["quick" if quick else "full"], people, epochs, size)
+    command = shlex.join(["duchenne", *sys.argv[1:]])
     experiment = Experiment(
-        replace(chosen, systems=systems),
-        out,
-        seeds,
-        workers,
-        experiments,
-        shlex.join(["duchenne", *sys.argv[1:]]),
-        poses,
-        precision,
-        convolution,
+        replace(chosen, systems=systems), out, seeds, workers, experiments, command, poses, precision, convolution
     )
     console = PlainConsole(stderr=True)
     with _progress(console) as on_progress:
