@@ -37,8 +37,8 @@ def grouped_maps(
         else:
             padded = functional.pad(maps, [convolution.padding[0]] * 4) if added else maps  # type: ignore[union-attr,index,list-item]
             values = padded.permute(0, 2, 3, 1).unflatten(3, (patches, -1))
-            if layer is convolution and not added:
-                maps = _filtered(values, convolution, kernel, rectified=True)
+            if isinstance(layer, nn.Conv2d) and not added:
+                maps = _filtered(values, layer, kernel, rectified=True)
                 continue
             found = _filtered(values, convolution, kernel)  # type: ignore[arg-type]
         found = layer[1](found) if isinstance(layer, nn.Sequential) else found
