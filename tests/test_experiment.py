@@ -17,7 +17,7 @@ from duchenne.datasets.splits import Split
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import EvaluationError, TrainingError, UsageError
 from duchenne.evaluation.evaluate import evaluate_faces
-from duchenne.evaluation.experiment import trial_pool
+from duchenne.evaluation.experiment import rendered_sets, trial_pool
 from duchenne.evaluation.experiment.baselines import experiment_recipes
 from duchenne.evaluation.experiment.budget import budget_of, last_third_gain
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting
@@ -109,6 +109,31 @@ def test_an_experiment_of_another_size_is_not_mixed_in(tmp_path):
         Experiment(resized(size, None, 3.0), tmp_path).claim("rendered")
     with pytest.raises(UsageError, match="8 people or more"):
         resized(size, 7)
+
+
+@pytest.mark.parametrize(
+    ("roles", "drawn", "tested"),
+    [
+        (("within",), ["in-domain"], [["within"]]),
+        (("poses",), ["shifted", "shifted-test"], [["poses"]]),
+        (("across",), ["in-domain", "shifted", "shifted-test"], [["within"], ["across", "poses"]]),
+        (("clips",), [], []),
+    ],
+)
+def test_only_the_sets_that_an_experiment_reads_are_drawn(tmp_path, monkeypatch, roles, drawn, tested):
+    rendered, people = [], [*(f"P{number}" for number in range(9)), "VA_P1"]
+    monkeypatch.setattr(rendered_sets, "_render", lambda parts, *_: rendered.extend(part.name for part in parts))
+    monkeypatch.setattr(rendered_sets, "load", lambda folder: folder)
+    monkeypatch.setattr(rendered_sets, "prepare_store", lambda *_: None)
+    monkeypatch.setattr(rendered_sets, "subjects_of", lambda folders: people)
+    settings = rendered_sets.rendered_settings(SIZES["quick"], tmp_path, 1, lambda stage: None, "seven", roles)
+    assert rendered == drawn
+    assert [list(setting.test_sets) for setting in settings] == tested
+
+
+def test_many_training_people_do_not_make_a_larger_test_set():
+    assert resized(SIZES["full"], 1800).people_shifted_test == SIZES["full"].people_shifted_test == 100
+    assert resized(SIZES["full"], 80).people_shifted_test == 20
 
 
 def test_a_system_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch):

@@ -1,5 +1,9 @@
 """No subject in two parts, for each split of each set; samplings against the paper's Table 1."""
 
+import csv
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -143,6 +147,31 @@ def test_the_papers_sampling_keeps_frames_by_chances_worked_by_hand():
     assert bp4d_chance(occurrence, ~known) == pytest.approx([0.22537] * 5, abs=1e-4)
     many = occurrence[[2]].repeat(20_000, 0)
     assert sample_frames("paper", many, many, 1, "a").mean() == pytest.approx(0.5016, abs=0.01)
+
+
+PATTERNS = Path(os.environ.get("BP4D_PATTERNS", Path(__file__).parents[2] / "shared" / "bp4d_patterns.csv"))
+"""How often each combination of twelve AUs occurs in BP4D: an aggregate of licensed labels, so it lies elsewhere."""
+
+
+@pytest.mark.skipif(not PATTERNS.exists(), reason="needs counts of BP4D's label combinations ($BP4D_PATTERNS)")
+@pytest.mark.parametrize(("row", "views", "least", "most"), [
+    ("BP4D train", None, 99_000, 110_000), ("FERA17 train", "seven", 295_000, 305_000),
+    ("FERA17 train", "nine", 295_000, 305_000),
+])  # fmt: skip
+def test_expected_skews_over_bp4ds_label_combinations_are_those_of_table_1(row, views, least, most):
+    with PATTERNS.open() as file:
+        names, *rows = csv.reader(file)
+    table = np.array(rows, int)
+    occurrence, frames = np.zeros((len(table), len(AU_NAMES)), bool), table[:, -1]
+    for column, name in enumerate(names[:-1]):
+        occurrence[:, AU_NAMES.index(name)] = table[:, column] == 1
+    known = np.ones_like(occurrence)
+    chance = bp4d_chance(occurrence, known) if views is None else fera17_chance(occurrence, known, views)
+    kept = chance * frames
+    assert least < kept.sum() * {None: 1, "seven": 7, "nine": 9}[views] < most
+    for name, skew in printed("labels", row, "skew").items():
+        present = kept[occurrence[:, AU_NAMES.index(name)]].sum()
+        assert (kept.sum() - present) / present == pytest.approx(skew, abs=0.05), name
 
 
 def test_no_sampling_gives_table_1_with_110_000_frames():

@@ -44,6 +44,7 @@ def reproduce(
     epochs: float | None = None,
     size: Literal["compact", "paper"] = "compact",
     precision: Literal["auto", "float32", "bf16"] = "auto",
+    convolution: Literal["auto", "direct", "tiled", "compiled"] = "auto",
     workers: Annotated[int, Parameter(name=["--workers", "-j"])] = 2,
 ) -> int:
     """Train and test every system, and write the paper's tables and figures with its printed numbers beside them.
@@ -83,17 +84,20 @@ def reproduce(
         Systems to train, such as region convnet; default: all.
     experiments
         within: Table 2. across: Table 3. poses: Table 4, Figures 6 and 7. clips: rendered faces in
-        time, for the FERA 2017 baseline and two systems to compare with. disfa: DISFA.
+        time, for the FERA 2017 baseline and two systems to compare with. disfa: DISFA. Only the sets that they need
+        are rendered.
     people
-        Rendered people in each set (a quarter as many test in nine poses).
+        Rendered people in each set (a quarter as many, at most 100, test in nine poses).
     epochs
         Passes of each network over the faces.
     size
-        Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; needs a
-        graphics card.
+        Size of the networks. compact: for a processor. paper: the paper's, with the settings of their recipes; each
+        takes hours on a processor.
     precision
         Number format of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card
         computes in it, otherwise float32.
+    convolution
+        How networks that read patches filter them on a processor, as duchenne train has it.
     workers
         Number of processes; one per core is best.
     """
@@ -104,15 +108,9 @@ def reproduce(
     if data == "rendered" and (bp4d or fera17 or disfa or split != "holdout"):
         raise UsageError("--bp4d, --fera17, --disfa and --split are for real data: add --data releases.")
     chosen = resized(SIZES["quick" if quick else "full"], people, epochs, size)
+    command = shlex.join(["duchenne", *sys.argv[1:]])
     experiment = Experiment(
-        replace(chosen, systems=systems),
-        out,
-        seeds,
-        workers,
-        experiments,
-        shlex.join(["duchenne", *sys.argv[1:]]),
-        poses,
-        precision,
+        replace(chosen, systems=systems), out, seeds, workers, experiments, command, poses, precision, convolution
     )
     console = PlainConsole(stderr=True)
     with _progress(console) as on_progress:

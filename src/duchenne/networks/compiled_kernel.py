@@ -10,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,9 +64,38 @@ class Grouped(ctypes.Structure):
         *((name, ctypes.c_long) for name in ("weight_group", "bias_group")),
         *(
             (name, _INT)
-            for name in ("faces", "first_group", "last_group", "side", "kernel", "stride", "inputs", "outputs")
+            for name in (
+                "faces",
+                "first_group",
+                "last_group",
+                "side",
+                "kernel",
+                "stride",
+                "inputs",
+                "outputs",
+                "rectify",
+            )
         ),
     ]
+
+
+@dataclass(frozen=True)
+class GroupedGradient:
+    """What the gradient of a layer with small kernels needs and writes.
+
+    Attributes:
+        turned: Weights with outputs before inputs; None where the maps need no gradient.
+        shown: The outputs, laid as their gradient, where they were rectified.
+        maps: Gradient of the maps, to be written; None as `turned`.
+        weight: Of the weights, of each patch, zero at first.
+        bias: Likewise, None where there is none.
+    """
+
+    turned: Tensor | None
+    shown: Tensor | None
+    maps: Tensor | None
+    weight: Tensor
+    bias: Tensor | None
 
 
 class Kernel:
@@ -85,7 +115,7 @@ class Kernel:
         self._pack.restype = self._forward.restype = self._backward.restype = None
         self._grouped_forward, self._grouped_backward = library.grouped_forward, library.grouped_backward
         self._grouped_forward.argtypes = (ctypes.POINTER(Grouped),)
-        self._grouped_backward.argtypes = (ctypes.POINTER(Grouped), _POINTER, _POINTER, _POINTER)
+        self._grouped_backward.argtypes = (ctypes.POINTER(Grouped), *(_POINTER,) * 5)
         self._grouped_forward.restype = self._grouped_backward.restype = None
         self.lanes = int(library.lanes())
 
@@ -107,12 +137,11 @@ class Kernel:
         """Write the outputs of a layer with small kernels."""
         self._grouped_forward(ctypes.byref(layer))
 
-    def grouped_backward(
-        self, layer: Grouped, turned: Tensor | None, of_maps: Tensor | None, of_weight: Tensor
-    ) -> None:
-        """Write the gradients of maps and weights; `layer.out` holds that of the outputs."""
-        pointers = (None if values is None else values.data_ptr() for values in (turned, of_maps))
-        self._grouped_backward(ctypes.byref(layer), *pointers, of_weight.data_ptr())
+    def grouped_backward(self, layer: Grouped, found: GroupedGradient) -> None:
+        """Write the gradients of maps, weights and bias; `layer.out` holds that of the outputs."""
+        values = (found.turned, found.shown, found.maps, found.weight, found.bias)
+        pointers = (None if value is None else value.data_ptr() for value in values)
+        self._grouped_backward(ctypes.byref(layer), *pointers)
 
 
 def _at_once(layer: Layer) -> int:

@@ -8,6 +8,7 @@ struct Row {
     float *y;
     long x_row, x_pixel, x_tap, w_row, w_tap, y_pixel;
     int rows, columns, inputs, outputs;
+    bool rectify = false;
 };
 
 template <int PIXELS, int VECTORS> static inline void row_block(const Row &r, int pixel, int o) {
@@ -34,7 +35,10 @@ template <int PIXELS, int VECTORS> static inline void row_block(const Row &r, in
 #pragma GCC unroll 8
     for (int p = 0; p < PIXELS; p++)
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) store(r.y + (pixel + p) * r.y_pixel + o + v * LANES, sum[p][v]);
+        for (int v = 0; v < VECTORS; v++) {
+            const V value = sum[p][v];
+            store(r.y + (pixel + p) * r.y_pixel + o + v * LANES, r.rectify ? (value < 0 ? V{} : value) : value);
+        }
 }
 
 template <int VECTORS> static inline void row_pixels(const Row &r, int pixels, int o) {
@@ -112,13 +116,13 @@ struct Places {
 };
 
 // A layer of some groups. weight: [group][ky][kx][input][output], bias: [group][output] or null, `weight_group` and
-// `bias_group` floats from one group to the next.
+// `bias_group` floats from one group to the next. Outputs are rectified where `rectify` is not 0.
 struct Grouped {
     float *maps, *out;
     const float *weight, *bias;
     Places maps_at, out_at;
     long weight_group, bias_group;
-    int faces, first_group, last_group, side, kernel, stride, inputs, outputs;
+    int faces, first_group, last_group, side, kernel, stride, inputs, outputs, rectify;
     int out_side() const { return (side - kernel) / stride + 1; }
 };
 
@@ -129,6 +133,31 @@ static void gather(const float *from, const Places &at, int side, int channels, 
             for (int c = 0; c < channels; c++) to[y * step + (long)x * channels + c] = from[y * at.row + x * at.pixel + c];
 }
 
+// One face's gradient of one group's outputs, gathered likewise; where outputs are given, it is 0 where these are not above
+// 0. What is gathered is added to the bias's gradient, if one is wanted.
+template <int VECTORS> static inline void gather_channels(const float *from, const float *shown, const Places &at, int side, float *to, long step, int channels, float *bias) {
+    V sum[VECTORS] = {};
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++)
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; v++) {
+                const long place = y * at.row + x * at.pixel + v * LANES;
+                V value = load(from + place);
+                if (shown) value = load(shown + place) > 0 ? value : V{};
+                store(to + y * step + (long)x * channels + v * LANES, value), sum[v] += value;
+            }
+    if (bias)
+        for (int v = 0; v < VECTORS; v++) store(bias + v * LANES, load(bias + v * LANES) + sum[v]);
+}
+
+static void gather_gradient(const float *from, const float *shown, const Places &at, int side, int channels, float *to, long step, float *bias) {
+    int c = 0;
+    for (; c + 2 * LANES <= channels; c += 2 * LANES)
+        gather_channels<2>(from + c, shown ? shown + c : nullptr, at, side, to + c, step, channels, bias ? bias + c : nullptr);
+    for (; c + LANES <= channels; c += LANES)
+        gather_channels<1>(from + c, shown ? shown + c : nullptr, at, side, to + c, step, channels, bias ? bias + c : nullptr);
+}
+
 extern "C" {
 void grouped_forward(const Grouped *layer) {
     const Grouped &l = *layer;
@@ -137,17 +166,18 @@ void grouped_forward(const Grouped *layer) {
     for (int n = 0; n < l.faces; n++)
         for (int g = l.first_group; g < l.last_group; g++) {
             gather(l.maps + n * l.maps_at.face + g * l.maps_at.group, l.maps_at, l.side, l.inputs, one.get(), near);
-            for (int y = 0; y < l.out_side(); y++)
+            for (int y = 0; y < l.out_side(); y++) // the inputs of a row's taps are neighbours: one long tap
                 row({one.get() + y * l.stride * near, l.weight + g * l.weight_group,
                      l.bias ? l.bias + g * l.bias_group : nullptr, l.out + n * l.out_at.face + g * l.out_at.group + y * l.out_at.row, near, (long)l.stride * l.inputs, l.inputs,
-                     tap * l.kernel, tap, l.out_at.pixel, l.kernel, l.kernel, l.inputs, l.outputs},
+                     tap * l.kernel, 0, l.out_at.pixel, l.kernel, 1, l.kernel * l.inputs, l.outputs, l.rectify != 0},
                     l.out_side());
         }
 }
 
 // `out` holds the gradient of the outputs; `maps` is read, and where `turned` ([group][ky][kx][output][input]) is given,
-// the gradient of the maps is written to of_maps. of_weight, a part for each group, begins at zero.
-void grouped_backward(const Grouped *layer, const float *turned, float *of_maps, float *of_weight) {
+// the gradient of the maps is written to of_maps. of_weight and, where it is given, of_bias, a part for each group, begin at
+// zero. `shown` holds the outputs, laid like their gradient, where they were rectified.
+void grouped_backward(const Grouped *layer, const float *turned, const float *shown, float *of_maps, float *of_weight, float *of_bias) {
     const Grouped &l = *layer;
     const int out_side = l.out_side(), margin = (l.kernel - 1) / l.stride, wide = out_side + 2 * margin + 1;
     const long near = (long)l.side * l.inputs, tap = (long)l.inputs * l.outputs, all = tap * l.kernel * l.kernel;
@@ -157,20 +187,24 @@ void grouped_backward(const Grouped *layer, const float *turned, float *of_maps,
     float *inner = padded.get() + margin * wide_row + (long)margin * l.outputs;
     for (int n = 0; n < l.faces; n++)
         for (int g = l.first_group; g < l.last_group; g++) {
-            gather(l.out + n * l.out_at.face + g * l.out_at.group, l.out_at, out_side, l.outputs, inner, wide_row);
+            const long first = n * l.out_at.face + g * l.out_at.group;
+            gather_gradient(l.out + first, shown ? shown + first : nullptr, l.out_at, out_side, l.outputs, inner, wide_row,
+                            of_bias ? of_bias + (long)g * l.outputs : nullptr);
             gather(l.maps + n * l.maps_at.face + g * l.maps_at.group, l.maps_at, l.side, l.inputs, one.get(), near);
             for (int ky = 0; ky < l.kernel; ky++) // the inputs of a row's taps are neighbours, too
                 taps({one.get() + ky * near, inner, of_weight + g * all + ky * l.kernel * tap, l.stride * near,
                       (long)l.stride * l.inputs, wide_row, l.outputs, out_side, l.kernel * l.inputs, l.outputs});
             if (!turned) continue;
-            // An input at stride * i + r was read through the taps r, r + stride, ... by the outputs i, i - 1, ...
+            // An input at stride * i + r was read through the taps r, r + stride, ... by the outputs i, i - 1, ...; of the rows
+            // only those that are there are summed.
             for (int y = 0; y < l.side; y++)
                 for (int r = 0; r < l.stride; r++) {
-                    const int first = y % l.stride, rows = (l.kernel - first + l.stride - 1) / l.stride;
+                    const int tap_row = y % l.stride, i = y / l.stride, rows = (l.kernel - tap_row + l.stride - 1) / l.stride;
+                    const int low = i < out_side ? 0 : i - out_side + 1, high = i < rows ? i + 1 : rows;
                     const int columns = (l.kernel - r + l.stride - 1) / l.stride, count = (l.side - r + l.stride - 1) / l.stride;
-                    row({inner + (y / l.stride) * wide_row, turned + g * all + (first * l.kernel + r) * tap, nullptr,
+                    row({inner + (i - low) * wide_row, turned + g * all + ((tap_row + low * l.stride) * l.kernel + r) * tap, nullptr,
                          of_maps + n * l.maps_at.face + g * l.maps_at.group + y * l.maps_at.row + r * l.maps_at.pixel, -wide_row,
-                         l.outputs, -l.outputs, l.stride * l.kernel * tap, l.stride * tap, l.stride * l.maps_at.pixel, rows,
+                         l.outputs, -l.outputs, l.stride * l.kernel * tap, l.stride * tap, l.stride * l.maps_at.pixel, high - low,
                          columns, l.outputs, l.inputs},
                         count);
                 }

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from duchenne.networks.compiled_kernel import Grouped, Kernel, Places
+from duchenne.networks.compiled_kernel import Grouped, GroupedGradient, Kernel, Places
 from duchenne.networks.standard import AddedConvolution, AddedNormedConvolution
 
 
@@ -27,7 +27,7 @@ def grouped_maps(
     values = planes.permute(0, 3, 4, 1, 2)
     if shared.out_channels % kernel.lanes or shared.stride[0] > 1:
         return None
-    maps = torch.relu(_filtered(values, shared, kernel))
+    maps = _filtered(values, shared, kernel, rectified=True)
     for layer in layers:
         convolution = layer[0] if isinstance(layer, nn.Sequential) else layer
         patches = convolution.groups  # type: ignore[union-attr]
@@ -37,17 +37,23 @@ def grouped_maps(
         else:
             padded = functional.pad(maps, [convolution.padding[0]] * 4) if added else maps  # type: ignore[union-attr,index,list-item]
             values = padded.permute(0, 2, 3, 1).unflatten(3, (patches, -1))
+            if isinstance(layer, nn.Conv2d) and not added:
+                maps = _filtered(values, layer, kernel, rectified=True)
+                continue
             found = _filtered(values, convolution, kernel)  # type: ignore[arg-type]
         found = layer[1](found) if isinstance(layer, nn.Sequential) else found
-        maps = torch.relu(maps + found if added else found)
+        maps = torch.relu_(maps + found if added else found)  # in place: what went before keeps no outputs
     return maps
 
 
-def _filtered(values: Float[Tensor, "n h h p c"], layer: nn.Conv2d, kernel: Kernel) -> Float[Tensor, "n m g g"]:
-    """Return a layer's outputs, with channels last in memory."""
+def _filtered(
+    values: Float[Tensor, "n h h p c"], layer: nn.Conv2d, kernel: Kernel, rectified: bool = False
+) -> Float[Tensor, "n m g g"]:
+    """Return a layer's outputs, rectified or not, with channels last in memory."""
     weight = layer.weight.unflatten(0, (layer.groups, -1))
     bias = None if layer.bias is None else layer.bias.unflatten(0, (layer.groups, -1))
-    return grouped_convolution(values, weight, bias, layer.stride[0], kernel).flatten(3).permute(0, 3, 1, 2)
+    found = grouped_convolution(values, weight, bias, layer.stride[0], kernel, rectified)
+    return found.flatten(3).permute(0, 3, 1, 2)
 
 
 def grouped_convolution(
@@ -56,8 +62,9 @@ def grouped_convolution(
     bias: Float[Tensor, "q o"] | None,
     stride: int,
     kernel: Kernel,
+    rectified: bool = False,
 ) -> Float[Tensor, "n g g p o"]:
-    """Return the convolution of each patch.
+    """Return the convolution of each patch, behind a ReLU if wanted.
 
     Args:
         maps: Of each patch; channels that fill the kernel's vectors, or whose gradient nobody asks for.
@@ -65,8 +72,9 @@ def grouped_convolution(
         bias: Likewise.
         stride: Step.
         kernel: The compiled kernel.
+        rectified: Whether a ReLU follows.
     """
-    found: Tensor = _Grouped.apply(maps, weight, bias, stride, kernel)  # type: ignore[no-untyped-call]
+    found: Tensor = _Grouped.apply(maps, weight, bias, stride, kernel, rectified)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -74,7 +82,9 @@ class _Grouped(torch.autograd.Function):
     """Threads share the patches; the numbers of each are summed by one thread."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None, stride: int, kernel: Kernel) -> Tensor:
+    def forward(
+        ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None, stride: int, kernel: Kernel, rectified: bool
+    ) -> Tensor:
         """Return the outputs, channels last; the weight's first axis is the patch, or 1 if all share it."""
         maps = _dense(maps)
         faces, side, _, patches, _ = maps.shape
@@ -83,31 +93,35 @@ class _Grouped(torch.autograd.Function):
         turned = weight.permute(0, 3, 4, 2, 1).contiguous()
         bias = None if bias is None else bias.contiguous()
         layer = _layer(maps, found, weight, stride)
+        layer.rectify = rectified
         layer.weight, layer.weight_group = turned.data_ptr(), turned[0].numel() if len(weight) > 1 else 0
         if bias is not None:
             layer.bias, layer.bias_group = bias.data_ptr(), bias.shape[1] if len(bias) > 1 else 0
         _by_thread(layer, patches, kernel.grouped_forward)
         ctx.stride, ctx.kernel, ctx.has_bias = stride, kernel, bias is not None
-        ctx.save_for_backward(maps, weight)
+        ctx.save_for_backward(maps, weight, found if rectified else None)
         return found
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None, None]:
         """Return the gradients of maps, weight and bias."""
-        maps, weight = ctx.saved_tensors
-        gradient, patches, kernel = _dense(gradient), maps.shape[3], ctx.kernel
-        layer = _layer(maps, gradient, weight, ctx.stride)
-        turned = weight.permute(0, 3, 4, 1, 2).contiguous() if ctx.needs_input_grad[0] else None
-        of_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
+        maps, weight, shown = ctx.saved_tensors
+        gradient = _dense(gradient) if shown is None else gradient.contiguous()  # laid as the outputs are
+        patches, layer = maps.shape[3], _layer(maps, gradient, weight, ctx.stride)
         _, outputs, inputs, side, _ = weight.shape
-        of_weight = weight.new_zeros(patches, side, side, inputs, outputs)
-        _by_thread(layer, patches, lambda part: kernel.grouped_backward(part, turned, of_maps, of_weight))
-        of_weight = of_weight.permute(0, 4, 3, 1, 2)
-        of_bias = gradient.sum((0, 1, 2)) if ctx.has_bias else None
+        found = GroupedGradient(
+            weight.permute(0, 3, 4, 1, 2).contiguous() if ctx.needs_input_grad[0] else None,
+            shown,
+            torch.empty_like(maps) if ctx.needs_input_grad[0] else None,
+            weight.new_zeros(patches, side, side, inputs, outputs),
+            weight.new_zeros(patches, outputs) if ctx.has_bias else None,
+        )
+        _by_thread(layer, patches, lambda part: ctx.kernel.grouped_backward(part, found))
+        of_weight, of_bias = found.weight.permute(0, 4, 3, 1, 2), found.bias
         if len(weight) == 1:
             of_weight = of_weight.sum(0, keepdim=True)
             of_bias = None if of_bias is None else of_bias.sum(0, keepdim=True)
-        return of_maps, of_weight, of_bias, None, None
+        return found.maps, of_weight, of_bias, None, None, None
 
 
 def _dense(values: Float[Tensor, "n h h p c"]) -> Float[Tensor, "n h h p c"]:

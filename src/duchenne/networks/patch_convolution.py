@@ -198,7 +198,7 @@ def _rest(maps: Float[Tensor, "p n h h c"], layers: Sequence[OwnLayer], kernel: 
             filtered = torch.stack([layer.direct(part, patch) for patch, part in enumerate(parts)])
             values = filtered.permute(1, 3, 4, 0, 2)
         else:
-            values = torch.relu(grouped_convolution(values, layer.weight, layer.bias, layer.stride, kernel))
+            values = grouped_convolution(values, layer.weight, layer.bias, layer.stride, kernel, rectified=True)
     return values.permute(0, 3, 4, 1, 2).flatten(1, 2)
 
 

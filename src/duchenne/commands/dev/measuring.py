@@ -1,5 +1,6 @@
 """The verbs of `duchenne dev` that measure networks and print what was measured."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -215,5 +216,7 @@ def command_line(arguments: list[str]) -> str:
 
     >>> command_line(["dev", "measure-landmarks", "--grid", "/data/nine", "--out", "new.json"])
     'duchenne dev measure-landmarks --grid nine --out new.json'
+    >>> command_line(["dev", "cross-fitted-sides", "--fold", "23=/data/a.onnx"])
+    'duchenne dev cross-fitted-sides --fold 23=a.onnx'
     """
-    return " ".join(["duchenne", *(Path(word).name if "/" in word else word for word in arguments)])
+    return " ".join(["duchenne", *(re.sub(r"[^=]*/", "", word) for word in arguments)])

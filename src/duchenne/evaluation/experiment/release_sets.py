@@ -13,6 +13,7 @@ from duchenne.datasets.splits import make_splits
 from duchenne.datasets.store import PreparedStore
 from duchenne.errors import UsageError
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, folds_within, prepare_store, subjects_of
+from duchenne.evaluation.experiment.release_check import about_check, check_release
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.poses import POSE_SETS
 
@@ -94,21 +95,31 @@ def about_frames(releases: Releases, folder: Path) -> str:
         folder: Of the stores.
     """
     options, counts = releases.options, []
-    sources = (
-        ("BP4D", "bp4d", releases.bp4d),
-        ("FERA 2017", "fera17", releases.fera17),
-        ("DISFA", "disfa", releases.disfa),
-    )
-    for name, kind, source in sources:
-        if source is not None:
-            report = PreparedStore(folder / f"{kind}.store").report
-            counts.append(f"{name} {report['kept']} faces of {report['labelled']} frames")
+    for name, kind in _sources(releases):
+        report = PreparedStore(folder / f"{kind}.store").report
+        counts.append(f"{name} {report['kept']} faces of {report['labelled']} frames")
     views = ""
     if releases.fera17 is not None:
         views = f" FERA 2017 trains under {options.poses} poses; its test set is not sampled and has all nine."
     if releases.disfa is not None and options.sampling == "paper":
         views += " DISFA has no sampling of the paper, so all of its frames are taken."
     return f"Frames: sampling {options.sampling}, step {options.step}, seed {options.seed}: {', '.join(counts)}.{views}"
+
+
+def about_releases(releases: Releases, folder: Path) -> list[str]:
+    """Return what was found of each data set, a paragraph each.
+
+    Args:
+        releases: Already prepared.
+        folder: Of the stores.
+    """
+    return [about_check(name, folder / f"{kind}.check.json") for name, kind in _sources(releases)]
+
+
+def _sources(releases: Releases) -> list[tuple[str, str]]:
+    """Return name and kind of the releases that are there."""
+    named = (("BP4D", "bp4d"), ("FERA 2017", "fera17"), ("DISFA", "disfa"))
+    return [(name, kind) for name, kind in named if getattr(releases, kind) is not None]
 
 
 def without(faces: FaceSet, subjects: tuple[str, ...]) -> FaceSet:
@@ -126,8 +137,7 @@ def _prepared(
     kind: str, source: Path, options: PrepareOptions, folder: Path, workers: int, on_progress: ProgressCallback
 ) -> Path:
     store, release = folder / f"{kind}.store", load(source, kind)
-    for problem in release.problems:
-        if problem.severe:
-            on_progress(StageProgress(f"faces aligned, {kind}", remark=f"{problem.where}: {problem.what}"))
+    for problem in check_release(release, source, folder / f"{kind}.check.json"):
+        on_progress(StageProgress(f"faces aligned, {kind}", remark=problem))
     prepare_store([release], store, options, workers, on_progress)
     return store

@@ -6,7 +6,7 @@ units, tones 4-10, ages 30-78; people who train show each face under one of the 
 under all nine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from duchenne.datasets.splits import VALIDATION_PREFIX, make_splits
 from duchenne.evaluation.experiment.face_sets import FaceSet, Setting, prepare_store, subjects_of
 from duchenne.evaluation.experiment.sizes import ExperimentSize
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
+from duchenne.evaluation.runs import Role
 from duchenne.poses import POSE_SETS
 from duchenne.synthesis.person.identity import Person
 from duchenne.synthesis.rig.au_map import MapStyle
@@ -51,7 +52,12 @@ class _Part:
 
 
 def rendered_settings(
-    size: ExperimentSize, folder: Path, workers: int, on_progress: ProgressCallback, poses: Views = "seven"
+    size: ExperimentSize,
+    folder: Path,
+    workers: int,
+    on_progress: ProgressCallback,
+    poses: Views = "seven",
+    roles: Collection[Role] = ("within", "across", "poses"),
 ) -> list[Setting]:
     """Render and prepare what was not yet, and return the settings of the experiment.
 
@@ -61,25 +67,43 @@ def rendered_settings(
         workers: Processes side by side.
         on_progress: Called with the state.
         poses: Under which of the nine poses the shifted set trains.
+        roles: Experiments that are made; sets that none of them reads are not drawn.
 
     Raises:
         DuchenneError: A head cannot be drawn, or the folder cannot be written.
     """
-    parts = _parts(size)
+    parts = [part for part in _parts(size) if _READ_BY[part.name] & set(roles)]
     _render(parts, folder, workers, on_progress)
-    stores = [folder / f"{part.name}.store" for part in parts]
-    for part, store in zip(parts, stores, strict=True):
-        prepare_store([load(folder / part.name)], store, PrepareOptions(prefix=part.prefix), workers, on_progress)
-    frontal, posed = (stores[0],), (stores[1], stores[2])
-    in_domain = FaceSet(
-        "rendered in-domain", frontal, make_splits("holdout", subjects_of(frontal))[0], exact_poses=True
-    )
-    split = make_splits("fera17", subjects_of(posed))[0]
-    shifted = FaceSet("rendered shifted", posed, split, exact_poses=True, train_poses=POSE_SETS[poses])
-    return [
-        Setting("in-domain", in_domain, {"within": in_domain}),
-        Setting("shifted", shifted, {"across": in_domain, "poses": shifted}),
-    ]
+    for part in parts:
+        options = PrepareOptions(prefix=part.prefix)
+        prepare_store([load(folder / part.name)], folder / f"{part.name}.store", options, workers, on_progress)
+    drawn = {part.name for part in parts}
+    in_domain = _in_domain_set(folder) if "in-domain" in drawn else None
+    found = [] if in_domain is None else [Setting("in-domain", in_domain, {"within": in_domain})]
+    if "shifted" in drawn:
+        shifted = _shifted_set(folder, poses)
+        across: dict[Role, FaceSet] = {} if in_domain is None else {"across": in_domain}
+        found.append(Setting("shifted", shifted, {**across, "poses": shifted}))
+    return found
+
+
+_READ_BY: dict[str, set[Role]] = {
+    "in-domain": {"within", "across"},
+    "shifted": {"across", "poses"},
+    "shifted-test": {"across", "poses"},
+}
+"""Which experiments read a set; people of the shifted test set also say who trains on the shifted set."""
+
+
+def _in_domain_set(folder: Path) -> FaceSet:
+    stores = (folder / "in-domain.store",)
+    return FaceSet("rendered in-domain", stores, make_splits("holdout", subjects_of(stores))[0], exact_poses=True)
+
+
+def _shifted_set(folder: Path, poses: Views) -> FaceSet:
+    stores = (folder / "shifted.store", folder / "shifted-test.store")
+    split = make_splits("fera17", subjects_of(stores))[0]
+    return FaceSet("rendered shifted", stores, split, exact_poses=True, train_poses=POSE_SETS[poses])
 
 
 def _parts(size: ExperimentSize) -> list[_Part]:

@@ -10,7 +10,13 @@ from duchenne.evaluation.experiment.baselines import EXPLAINED, experiment_recip
 from duchenne.evaluation.experiment.budget import budget_of
 from duchenne.evaluation.experiment.face_sets import Setting
 from duchenne.evaluation.experiment.paper_figures import draw_paper_figures
-from duchenne.evaluation.experiment.release_sets import ABOUT, Releases, about_frames, release_settings
+from duchenne.evaluation.experiment.release_sets import (
+    ABOUT,
+    Releases,
+    about_frames,
+    about_releases,
+    release_settings,
+)
 from duchenne.evaluation.experiment.sizes import ExperimentSize
 from duchenne.evaluation.experiment.stage_progress import ProgressCallback, StageProgress
 from duchenne.evaluation.experiment.trial import Trial
@@ -20,6 +26,7 @@ from duchenne.evaluation.report.pages import write_report
 from duchenne.evaluation.run_files import commit_here, read_runs
 from duchenne.evaluation.runs import Role
 from duchenne.files.json_note import read_note, write_note
+from duchenne.networks.patch_convolution import Convolution
 from duchenne.training.run.device import Precision
 from duchenne.training.systems import load_system
 
@@ -54,6 +61,7 @@ class Experiment:
         command: To be kept in the runs.
         precision: Of networks' layers, as `DeviceConfig` has it.
         poses: Under which poses rendered faces train; of releases, their own options say it.
+        convolution: How networks filter patches on a processor, as `DeviceConfig` has it.
     """
 
     size: ExperimentSize
@@ -64,6 +72,7 @@ class Experiment:
     command: str = ""
     poses: Views = "seven"
     precision: Precision = "auto"
+    convolution: Convolution = "auto"
 
     def claim(self, data: str, protocol: Mapping[str, str] | None = None) -> None:
         """Take the folder for this experiment.
@@ -105,7 +114,8 @@ def reproduce_rendered(experiment: Experiment, on_progress: ProgressCallback) ->
 
     experiment.claim("rendered", {"poses": experiment.poses})
     sets, workers = experiment.folder / "sets", experiment.workers
-    settings, about = rendered_settings(experiment.size, sets, workers, on_progress, experiment.poses), [RENDERED]
+    settings = rendered_settings(experiment.size, sets, workers, on_progress, experiment.poses, experiment.roles)
+    about = [RENDERED]
     if "clips" in experiment.roles and set(OVER_TIME) & set(experiment_recipes(experiment.size, 0)):
         settings.append(clips_setting(experiment.size, sets, workers, on_progress))
         about.append(CLIPS)
@@ -120,7 +130,8 @@ def reproduce_releases(experiment: Experiment, releases: Releases, on_progress: 
     """
     experiment.claim("releases", {"split": releases.split, "poses": releases.options.poses})
     settings = release_settings(releases, experiment.folder / "sets", experiment.workers, on_progress)
-    about = [ABOUT, about_frames(releases, experiment.folder / "sets")]
+    sets = experiment.folder / "sets"
+    about = [ABOUT, about_frames(releases, sets), *about_releases(releases, sets)]
     return run_experiment(experiment, settings, about, on_progress)
 
 
@@ -164,6 +175,7 @@ def trials_of(experiment: Experiment, settings: Sequence[Setting]) -> list[Trial
             commit,
             threads,
             experiment.precision,
+            experiment.convolution,
         )
         for seed in range(experiment.seeds)
         for recipe in experiment_recipes(experiment.size, seed).values()

@@ -6,6 +6,8 @@ from typing import Any, Literal
 from duchenne.errors import UsageError
 
 NetworkSize = Literal["compact", "paper"]
+_MOST_TEST = 100
+"""People that test in nine poses, unless a size says more: each shows 36 pictures."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def resized(
         raise UsageError(f"An experiment needs epochs above 0; got {epochs:g}.")
     changed: dict[str, Any] = {}
     if people is not None:
-        changed |= {"people_in_domain": people, "people_shifted": people, "people_shifted_test": max(2, people // 4)}
+        test = min(_MOST_TEST, max(2, people // 4))
+        changed |= {"people_in_domain": people, "people_shifted": people, "people_shifted_test": test}
     if epochs is not None:
         changed["epochs"] = epochs
     if networks != size.networks:

@@ -23,6 +23,7 @@ from duchenne.evaluation.scored_faces import ScoredFaces, scored_faces, threshol
 from duchenne.facs import au_columns
 from duchenne.files.json_note import read_note, write_note
 from duchenne.measures.intervals import Bootstrap
+from duchenne.networks.patch_convolution import Convolution
 from duchenne.training.action_units.system import DeepSystem
 from duchenne.training.data.checks import teachable
 from duchenne.training.recipes.deep import DeepRecipe
@@ -45,6 +46,7 @@ class Trial:
         commit: Likewise.
         threads: Of torch; 0 leaves the choice to torch.
         precision: Of the layers, as `DeviceConfig` has it.
+        convolution: How patches are filtered, likewise.
     """
 
     recipe: Recipe
@@ -55,6 +57,7 @@ class Trial:
     commit: str | None = None
     threads: int = 0
     precision: Precision = "auto"
+    convolution: Convolution = "auto"
 
     @property
     def name(self) -> str:
@@ -179,7 +182,7 @@ def _trained(
         on_progress(0.9 * progress.step / max(progress.steps, 1))
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # It announces its precision each time.
-    device = DeviceConfig(threads=trial.threads, precision=trial.precision)
+    device = DeviceConfig(threads=trial.threads, precision=trial.precision, convolution=trial.convolution)
     system = train_system(recipe, train, valid, folder, report, device)
     if isinstance(system, DeepSystem):  # The last validation comes after the last report.
         log.scores[system.metadata["steps"]] = system.metadata["validation_score"]

@@ -182,8 +182,8 @@ def faithfulness(
     return Faithfulness(count, intact, without_most, without_least, len(rows), len(valid))
 
 
-def halves(store: FaceStore, most: int = FACES, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows of every other subject, and of the others: to make a map and to check it.
+def map_and_check(store: FaceStore, most: int = FACES, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of two of three subjects, to make a map, and of the third, to check it; at most so many each.
 
     Raises:
         EvaluationError: There are fewer than two subjects.
@@ -192,8 +192,8 @@ def halves(store: FaceStore, most: int = FACES, seed: int = 0) -> tuple[np.ndarr
     if len(names) < 2:
         raise EvaluationError("A map is made on some subjects and checked on others; the faces are of one alone.")
     rows = np.sort(np.random.default_rng(seed).permutation(len(store))[: 2 * most])
-    first = np.isin(np.asarray(store.subject)[rows], names[::2])
-    return rows[first][:most], rows[~first][:most]
+    checks = np.isin(np.asarray(store.subject)[rows], names[::3])
+    return rows[~checks][:most], rows[checks][:most]
 
 
 def _features(

@@ -12,7 +12,7 @@ from duchenne.evaluation.explain.significance import (
     ProgressCallback,
     Significance,
     faithfulness,
-    halves,
+    map_and_check,
     patch_significance,
     patch_system,
 )
@@ -54,13 +54,13 @@ def explain_system(
 ) -> SignificanceRecord:
     """Write significance.json, figure3.png and figure3.svg into the folder; return what the JSON holds.
 
-    The map is made on every other subject and checked on the rest.
+    The map is made on two of three subjects and checked on the third.
 
     Raises:
         DuchenneError: The system has no patches, there are too few subjects, or the folder cannot be written.
     """
     patches = patch_system(system)
-    making, checking = halves(store, faces)
+    making, checking = map_and_check(store, faces)
     found = patch_significance(patches, store, making, on_progress)
     record = _record(patches.name, store.fingerprint, found, faithfulness(patches, store, checking, found))
     try:
