@@ -219,4 +219,4 @@ def command_line(arguments: list[str]) -> str:
     >>> command_line(["dev", "cross-fitted-sides", "--fold", "23=/data/a.onnx"])
     'duchenne dev cross-fitted-sides --fold 23=a.onnx'
     """
-    return " ".join(["duchenne", *(re.sub(r"[^=]*/", "", word) for word in arguments)])
+    return " ".join(["duchenne", *(re.sub(r"[^=]*/(?=.)", "", word) for word in arguments)])
