@@ -1,6 +1,7 @@
 """From a decoded picture to the pixels that a viewer sees: upright, of square pixels, of one size throughout."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -86,10 +87,12 @@ class UprightPictures:
 
 
 def _rgb(picture: VideoFrame, width: int, height: int) -> Picture:
-    more = {"src_colorspace": Colorspace.ITU709} if _is_untold_hd(picture) else {}
+    coded = Colorspace.ITU709 if _is_untold_hd(picture) else None
     if (width, height) == (picture.width, picture.height):
-        return picture.to_ndarray(format="rgb24", **more)
-    return picture.to_ndarray(format="rgb24", width=width, height=height, interpolation=Interpolation.BICUBIC, **more)
+        return picture.to_ndarray(format="rgb24", src_colorspace=coded)
+    return picture.to_ndarray(
+        format="rgb24", width=width, height=height, src_colorspace=coded, interpolation=Interpolation.BICUBIC
+    )
 
 
 def _is_untold_hd(picture: VideoFrame) -> bool:
@@ -106,7 +109,7 @@ def turn_of(picture: VideoFrame) -> Turn:
 
     Source: ISO/IEC 14496-12, 6.2.2: (x, y) is shown at (a x + c y, b x + d y).
     """
-    matrix = picture.side_data.get("DISPLAYMATRIX")
+    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return Turn(0, False)
     a, b, _, c, d = np.frombuffer(matrix, np.int32, 5).astype(float)
