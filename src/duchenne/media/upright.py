@@ -1,6 +1,7 @@
 """From a decoded picture to the pixels that a viewer sees: upright, of square pixels, of one size throughout."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -86,10 +87,12 @@ class UprightPictures:
 
 
 def _rgb(picture: VideoFrame, width: int, height: int) -> Picture:
-    more = {"src_colorspace": Colorspace.ITU709} if _is_untold_hd(picture) else {}
+    colours = Colorspace.ITU709 if _is_untold_hd(picture) else None
     if (width, height) == (picture.width, picture.height):
-        return picture.to_ndarray(format="rgb24", **more)
-    return picture.to_ndarray(format="rgb24", width=width, height=height, interpolation=Interpolation.BICUBIC, **more)
+        return picture.to_ndarray(format="rgb24", src_colorspace=colours)
+    return picture.to_ndarray(
+        format="rgb24", width=width, height=height, src_colorspace=colours, interpolation=Interpolation.BICUBIC
+    )
 
 
 def _is_untold_hd(picture: VideoFrame) -> bool:
@@ -109,7 +112,7 @@ def turn_of(picture: VideoFrame) -> Turn:
     matrix = picture.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return Turn(0, False)
-    a, b, _, c, d = np.frombuffer(matrix, np.int32, 5).astype(float)
+    a, b, _, c, d = np.frombuffer(cast(bytes, matrix), np.int32, 5).astype(float)
     mirrored = a * d - b * c < 0
     angle_deg = np.degrees(np.arctan2(-b, -a) if mirrored else np.arctan2(b, a))
     return Turn(round(-float(angle_deg) / 90) % 4, bool(mirrored))
