@@ -1,6 +1,8 @@
 """Parquet files: any damage is our own error in a process that lives on; extras are named where they lack."""
 
+import base64
 import random
+import subprocess
 import sys
 import zlib
 
@@ -128,3 +130,25 @@ def test_a_library_that_lacks_is_named_with_its_extra(monkeypatch):
         with pytest.raises(MissingExtraError, match=rf"{library} is not installed.*pip install 'duchenne\[{extra}\]'"):
             needed(library)
     assert issubclass(MissingExtraError, DuchenneError)
+
+
+STATISTICS_DAMAGED = (
+    "c-jka3^EjD5j7BX5<PVHW;d&iD32(E00V>8R{g&U5(gQ;;OrS6yR&D`*v*<LX%A%EGcYvRi!z9ciE4<p&Ruw%TL!2}K$K0CO-6zR"
+    "BnKiH8pIehka&WEKvDx_Dt9CU0~3(L!^q6saf}IS`--1u?=ymJ7lNvT*xmrP5oGfjpbO3bT>=s%({_6-woBTWGDxr$CugMQCW^8!"
+    "h;pbhNw7JF8W_eG068jPj-e5dBgP{sBdMdtAS22lY0AJRAPG|@$|J@jc7svu52IR<8V7z?Na_In%OJ`G@__)5ve9IdRAb-)%Ay$z"
+    "vJ%PQcT8$6Oyn9Zwt-oUM~y@52Q!1Dj0BHkP>_GP6~xC9Zy5DKz%1Pn2m&1;z}wNW+|eoB(aq5@-O(8=<>=((=;#Y#I6FFef&~z?"
+    "BZTSX3g`QU01dSOGF)9Cf?z{j9pNAnY-Cu7Yh{Enkm>6KQx8%U3bGfd#RKFHu)CaK`k>}HJK`|Uu>x!!#7a+)IK*nODYgs}3I&Np"
+    "g{7$_y2%9vx`{<a`Q-{_sYS(^`FRRPW_kvChLSom3=BZTAPr0=0l@450L)#g(*"
+)
+"""A file of two columns of numbers, found by `make fuzz`: the sizes of one say otherwise than its definition levels."""
+
+
+def test_damaged_statistics_do_not_end_the_process(tmp_path):
+    """pyarrow 26 does that where it is asked for a column's size."""
+    (tmp_path / "a.parquet").write_bytes(zlib.decompress(base64.b85decode(STATISTICS_DAMAGED)))
+    program = "import sys; from pathlib import Path; from duchenne.extras.parquet import read_parquet\n"
+    program += "read_parquet(Path(sys.argv[1]), ['AU01_p', 'AU12_p'])"
+    command = [sys.executable, "-c", program, tmp_path / "a.parquet"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("duchenne.errors.ParquetError")

@@ -143,12 +143,11 @@ def _bounded(path: Path, file: Any, columns: Sequence[str]) -> Any:
     names = list(file.schema_arrow.names)
     if lacking := [name for name in columns if names.count(name) != 1]:
         raise ParquetError(f"{path}: the columns {', '.join(lacking)} are missing or there twice.")
-    groups = (file.metadata.row_group(k) for k in range(file.metadata.num_row_groups))
-    chunks = [group.column(k) for group in groups for k in range(group.num_columns)]
-    sizes = [chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns]
-    size, unpacked, batches = sum(sizes), 0, []
-    # A value that repeats is stored once, so that a few bytes can hold many; none is larger than its chunk.
-    rows = min(10_000, max(1, MOST_BYTES // max([1, *sizes])))
+    # Of whole groups: asked for the size of a column whose statistics are damaged, pyarrow ends the process.
+    groups = [file.metadata.row_group(k).total_byte_size for k in range(file.metadata.num_row_groups)]
+    size, unpacked, batches = sum(groups) if len(columns) == len(names) else 0, 0, []
+    # A value that repeats is stored once, so that a few bytes can hold many; none is larger than its group.
+    rows = min(10_000, max(1, MOST_BYTES // max([1, *groups])))
     for batch in file.iter_batches(rows, columns=list(columns), use_threads=False) if size <= MOST_BYTES else ():
         batches.append(batch)
         unpacked += batch.nbytes

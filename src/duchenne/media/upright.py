@@ -1,7 +1,7 @@
 """From a decoded picture to the pixels that a viewer sees: upright, of square pixels, of one size throughout."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -87,11 +87,11 @@ class UprightPictures:
 
 
 def _rgb(picture: VideoFrame, width: int, height: int) -> Picture:
-    coded = Colorspace.ITU709 if _is_untold_hd(picture) else None
+    colours = Colorspace.ITU709 if _is_untold_hd(picture) else None
     if (width, height) == (picture.width, picture.height):
-        return picture.to_ndarray(format="rgb24", src_colorspace=coded)
+        return picture.to_ndarray(format="rgb24", src_colorspace=colours)
     return picture.to_ndarray(
-        format="rgb24", width=width, height=height, src_colorspace=coded, interpolation=Interpolation.BICUBIC
+        format="rgb24", width=width, height=height, src_colorspace=colours, interpolation=Interpolation.BICUBIC
     )
 
 
@@ -109,10 +109,10 @@ def turn_of(picture: VideoFrame) -> Turn:
 
     Source: ISO/IEC 14496-12, 6.2.2: (x, y) is shown at (a x + c y, b x + d y).
     """
-    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    matrix = picture.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return Turn(0, False)
-    a, b, _, c, d = np.frombuffer(matrix, np.int32, 5).astype(float)
+    a, b, _, c, d = np.frombuffer(cast(bytes, matrix), np.int32, 5).astype(float)
     mirrored = a * d - b * c < 0
     angle_deg = np.degrees(np.arctan2(-b, -a) if mirrored else np.arctan2(b, a))
     return Turn(round(-float(angle_deg) / 90) % 4, bool(mirrored))
