@@ -8,7 +8,7 @@
 # make mutants  see whether tests notice the changes of tests/mutants/named.toml and 300 drawn ones; FIRST and COUNT
 #             choose fewer of these; what was tried before is kept in out/mutants.jsonl and not tried again (hours)
 # make kill   kill -9 and full disks at 40 places of a folder run, a video and a training (hours)
-# make nodes  two machines in network namespaces: a Ray run, of which one is killed, and a training (root, minutes)
+# make nodes  two machines in network namespaces, one of which is killed: a Ray run, and a training (root, minutes)
 # make notebooks  those of docs/notebooks and, where R is installed, docs/study.R, on rendered faces, in out/notebooks
 # make browsers  the review page in Chromium, with axe-core of npm in a temporary folder; screenshots in out/review
 # make full   all of these

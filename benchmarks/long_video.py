@@ -1,8 +1,9 @@
 """Memory and open files over hours of video: one `duchenne detect` on a small clip that is repeated.
 
-    python benchmarks/long_video.py --minutes 60 600 --fps 2 --json results/long_video.json
+    python benchmarks/long_video.py --minutes 60 600 --fps 2 --json long_video.json
 
-This compares 1 h with 10 h, of 160 x 160 at 2 frames/s, so that it ends within the hour. Linux alone.
+This compares 1 h with 10 h of 160 x 160 at 2 frames/s, a quarter of an hour of one core; `--step 60` reads every
+sixtieth frame of those that are decoded. Linux alone.
 """
 
 import argparse
