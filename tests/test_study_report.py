@@ -1,5 +1,6 @@
 """The report: one page that works offline, holds what the results say and shows nobody unless asked."""
 
+import csv
 import json
 import re
 import shutil
@@ -131,6 +132,18 @@ def test_what_is_left_out_is_counted(named):
     assert ["anna", "2", "25%"] in rows
     assert next(row for row in rows if row[:2] == ["anna", "AU12"])[3:5] == ["6", "0.0%"]
     assert next(row for row in rows if row[:2] == ["anna", "AU06"])[3] == "8"
+
+
+def test_the_numbers_go_to_a_table_too(named):
+    path = named.with_name("per_person.csv")
+    assert ["anna", "AU12"] in [row[:2] for row in written(named, "--table", str(path)).rows]
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = {(row["person"], row["au"]): row for row in csv.DictReader(file)}
+    assert {person for person, _ in rows} == {"anna", "<img src=x>"}
+    table = pd.read_csv(named)
+    calls = table[table["person"] == "anna"]["AU12_c"]
+    assert float(rows["anna", "AU12"]["rate"]) == pytest.approx((calls == 1).mean())
+    assert run(["report", str(named), "--output", str(named.with_name("r2.html")), "--table", str(path)]) == 2
 
 
 def test_tables_of_agreement_are_shown(named):
