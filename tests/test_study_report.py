@@ -137,9 +137,10 @@ def test_what_is_left_out_is_counted(named):
 def test_what_is_left_out_is_a_share_of_each_persons_own_frames(named):
     table = pd.read_csv(named)
     table[~((table["person"] != "anna") & (table["source"] == "b.mp4"))].to_csv(named, index=False)
-    named.with_name("talk.csv").write_text("file,label,onset_s,offset_s\na.mp4,speech,0.0,0.2\n")
+    speech = "".join(f"{name}.mp4,speech,0.0,0.2\n" for name in "ab")
+    named.with_name("talk.csv").write_text(f"file,label,onset_s,offset_s\n{speech}")
     rows = written(named, "--exclude", f"{named.with_name('talk.csv')}:speech").rows
-    assert ["anna", "2", "25%"] in rows
+    assert ["anna", "4", "50%"] in rows
     assert ["<img src=x>", "2", "50%"] in rows
 
 
