@@ -8,7 +8,6 @@ import ast
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -132,34 +131,26 @@ def stale_files() -> list[str]:
 
 
 def measure() -> None:
-    """Run the tests that changed, and keep which test runs which line, the seconds of each, and the files read."""
+    """Run the tests that changed, and keep which test runs which line, its seconds of the processor, and the files."""
     COVERING.parent.mkdir(exist_ok=True)
     data, rc = COVERING.with_suffix(".coverage"), COVERING.with_suffix(".rc")
     rc.write_text(f"[run]\nsource = duchenne\ndata_file = {data}\n", encoding="utf-8")
     stale = stale_files()
-    words = [
-        *stale,
-        "--dist",
-        "loadfile",
-        "--cov=duchenne",
-        f"--cov-config={rc}",
-        "--cov-context=test",
-        "--cov-report=",
-    ]
-    words += ["-n", "2", "--durations=0", "--durations-min=0.002", "-vv", "-p", "no:cacheprovider"]
-    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    said = subprocess.run(
-        [sys.executable, "-m", "pytest", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False
-    )
-    keep_covering(data, said.stdout, set(stale))
+    words = ["--cov=duchenne", f"--cov-config={rc}", "--cov-context=test", "--cov-report=", "-p", "mutant_seconds"]
+    words += ["-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *stale]
+    seconds = COVERING.with_suffix(".seconds")
+    seconds.unlink(missing_ok=True)
+    env = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT / 'scripts'}", "OMP_NUM_THREADS": "1"}
+    env["MUTANT_SECONDS"] = str(seconds)
+    subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=env, check=False)
+    keep_covering(data, seconds, set(stale))
 
 
-def keep_covering(data: Path, said: str, stale: set[str]) -> None:
+def keep_covering(data: Path, measured: Path, stale: set[str]) -> None:
     """Write what a run of some test files with coverage found, beside what is known of the others."""
     kept = covering() if COVERING.exists() else {"contexts": [], "seconds": {}, "lines": {}}
     seconds = {test: time_s for test, time_s in kept["seconds"].items() if test.partition("::")[0] not in stale}
-    for time_s, test in re.findall(r"^([\d.]+)s (?:setup|call|teardown) +(tests/.*?)\s*$", said, re.M):
-        seconds[test] = round(seconds.get(test, 0.0) + float(time_s), 3)
+    seconds |= dict(map(json.loads, measured.read_text(encoding="utf-8").splitlines()))
     lines: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for file, rows in kept["lines"].items():
         for row, numbers in rows.items():

@@ -24,7 +24,7 @@ from pathlib import Path
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutant_runs import Copy, load
-from mutant_tests import COVERING, LIMIT_S, PACKAGE, ROOT, TESTS, measure
+from mutant_tests import LIMIT_S, PACKAGE, ROOT, TESTS, measure, stale_files
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import get_ignored_lines
@@ -186,10 +186,9 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=LIMIT_S, help="seconds that the tests of a change take at most"
     )
-    parser.add_argument("--measure", action="store_true", help="run changed tests anew to see which runs which line")
     asked = parser.parse_args()
     changes, done = named() if asked.named else drawn(TOTAL), read_journal()
-    if asked.measure or not COVERING.exists():
+    if stale_files():
         measure()
     JOURNAL.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from duchenne import diagnosis
 from duchenne.commands import run
+from duchenne.commands.detect_report import Report
 from duchenne.diagnosis import SAMPLE, Finding
 
 
@@ -314,3 +316,15 @@ def test_a_verb_that_needs_an_extra_says_which_to_install(tmp_path, monkeypatch,
     assert run(["render", str(tmp_path / "heads"), "--count", "1"]) == 1
     message = capsys.readouterr().err
     assert "pip install 'duchenne[synthesis]'" in message.replace("\n", " ")
+
+
+def test_the_shares_of_a_video_stand_under_the_end_of_their_head():
+    report = Report({"AU06": 0.5, "AU12": 0.5}, has_output=False, quiet=True)
+    report._occurrences["a.mp4", 0] += [3, 10]
+    console = Console(file=io.StringIO(), width=80)
+    console.print(report._summary("a.mp4", 0, 10))
+    title, head, *rows = (line.rstrip() for line in console.file.getvalue().splitlines())
+    assert title == "a.mp4, face 0: 10 frames"
+    assert [row.split()[0] for row in rows] == ["AU12", "AU06"]
+    assert [row[-4:] for row in rows] == ["100%", " 30%"]
+    assert {len(row) for row in rows} == {len(head)}

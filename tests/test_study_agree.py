@@ -332,11 +332,13 @@ def test_results_with_and_without_landmarks_are_read_together(tmp_path):
 
 def test_a_file_without_faces_is_an_empty_table(tmp_path):
     result_of(TRUTH)[:0].to_csv(tmp_path / "r.csv", index=False)
+    result_of(TRUTH)[:0].to_parquet(tmp_path / "r.parquet", index=False)
     result_of(TRUTH).to_csv(tmp_path / "full.csv", index=False)
-    empty, full = read_results(tmp_path / "r.csv"), read_results(tmp_path / "full.csv")
-    assert len(empty) == 0
-    kinds = [[dtype.kind for dtype in table.dtypes] for table in (empty, full)]
-    assert kinds[0] == kinds[1]
+    full = [dtype.kind for dtype in read_results(tmp_path / "full.csv").dtypes]
+    for name in ("r.csv", "r.parquet"):
+        empty = read_results(tmp_path / name)
+        assert len(empty) == 0
+        assert [dtype.kind for dtype in empty.dtypes] == full, name
 
 
 @pytest.mark.parametrize(

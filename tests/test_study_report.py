@@ -1,5 +1,6 @@
 """The report: one page that works offline, holds what the results say and shows nobody unless asked."""
 
+import csv
 import json
 import re
 import shutil
@@ -133,8 +134,30 @@ def test_what_is_left_out_is_counted(named):
     assert next(row for row in rows if row[:2] == ["anna", "AU06"])[3] == "8"
 
 
+def test_what_is_left_out_is_a_share_of_each_persons_own_frames(named):
+    table = pd.read_csv(named)
+    table[~((table["person"] != "anna") & (table["source"] == "b.mp4"))].to_csv(named, index=False)
+    speech = "".join(f"{name}.mp4,speech,0.0,0.2\n" for name in "ab")
+    named.with_name("talk.csv").write_text(f"file,label,onset_s,offset_s\n{speech}")
+    rows = written(named, "--exclude", f"{named.with_name('talk.csv')}:speech").rows
+    assert ["anna", "4", "50%"] in rows
+    assert ["<img src=x>", "2", "50%"] in rows
+
+
+def test_the_numbers_go_to_a_table_too(named):
+    path = named.with_name("per_person.csv")
+    assert ["anna", "AU12"] in [row[:2] for row in written(named, "--table", str(path)).rows]
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = {(row["person"], row["au"]): row for row in csv.DictReader(file)}
+    assert {person for person, _ in rows} == {"anna", "<img src=x>"}
+    table = pd.read_csv(named)
+    calls = table[table["person"] == "anna"]["AU12_c"]
+    assert float(rows["anna", "AU12"]["rate"]) == pytest.approx((calls == 1).mean())
+    assert run(["report", str(named), "--output", str(named.with_name("r2.html")), "--table", str(path)]) == 2
+
+
 def test_tables_of_agreement_are_shown(named):
-    named.with_name("agreement.csv").write_text("au,kappa,kappa_low,kappa_high\nAU12,0.81234,0.5,1\nAU06,0.1,,\n")
+    named.with_name("agreement.csv").write_text("\ufeffau,kappa,kappa_low,kappa_high\nAU12,0.81234,0.5,1\nAU06,0.1,,\n")
     rows = written(named, "--agreement", str(named.with_name("agreement.csv"))).rows
     heads = rows.index(["au", "kappa"])
     assert rows[heads + 1 : heads + 3] == [["AU12", "0.812 (0.500 to 1)"], ["AU06", "0.100"]]

@@ -18,6 +18,7 @@ def report(
     agreement: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
     faces: Annotated[bool, Parameter(negative=())] = False,
     pdf: Annotated[bool, Parameter(negative=())] = False,
+    table: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Show a video or a whole study on one page: who was seen, how often and how strongly each action unit occurred.
@@ -51,6 +52,8 @@ def report(
         Show pictures of the faces at the strongest moments. Without this the page contains no picture of anybody.
     pdf
         Also print the page to a PDF beside it, with Chromium, Chrome or Edge of this machine.
+    table
+        Also write the numbers to this .csv file: one row for each person and action unit.
     overwrite
         Replace existing files.
     """
@@ -61,9 +64,9 @@ def report(
     if not results:
         raise UsageError("Name the results to report: duchenne report RESULT. See its --help.")
     console = PlainConsole(stderr=True)
-    options = ReportOptions(title, people, exclude, excluded_aus(exclude_aus), faces, agreement, pdf, overwrite)
+    options = ReportOptions(title, people, exclude, excluded_aus(exclude_aus), faces, agreement, pdf, overwrite, table)
     for remark in write_study_report(results, output, options):
         console.say(f"duchenne: {remark}")
-    written = f"{output} and {output.with_suffix('.pdf')}" if pdf else str(output)
-    console.say(f"wrote {written}")
+    written = [str(output), *([str(output.with_suffix(".pdf"))] if pdf else []), *([str(table)] if table else [])]
+    console.say(f"wrote {' and '.join(written)}")
     return 0

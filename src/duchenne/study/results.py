@@ -199,7 +199,8 @@ def _faces_of(path: Path, wanted: Wanted) -> "pd.DataFrame":
     judging = [name for some in groups if wanted.judging and set(some) <= set(header) for name in some]
     parts = [_faces_in(part, path, columns, judging) for part in _read(path, list(dict.fromkeys([*columns, *judging])))]
     if not parts:
-        return pd.DataFrame({name: pd.Series(dtype=_type_of(name)) for name in columns})
+        types = {name: _type_of(name) for name in columns} | ({UNJUDGED: "uint8"} if judging else {})
+        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
     return joined_results(parts, [path] * len(parts)).reset_index(drop=True)
 
 

@@ -16,6 +16,7 @@ from duchenne.study.provenance import origin_of
 from duchenne.study.report.page import Study, page
 from duchenne.study.report.pdf import needed_browser, write_pdf
 from duchenne.study.results import BOX, POSE, Wanted, columns_in, joined_results, read_results
+from duchenne.study.summary_table import summary
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class ReportOptions:
         agreement: Tables of `duchenne agree` that are shown.
         pdf: Whether the page is printed, too.
         overwrite: Whether existing files may be replaced.
+        table: Where `summary` goes as CSV, a row for each person and action unit; None for nowhere.
     """
 
     title: str | None = None
@@ -41,6 +43,7 @@ class ReportOptions:
     agreement: tuple[Path, ...] = ()
     pdf: bool = False
     overwrite: bool = False
+    table: Path | None = None
 
 
 def write_study_report(results: Sequence[Path], output: Path, options: ReportOptions | None = None) -> list[str]:
@@ -57,15 +60,24 @@ def write_study_report(results: Sequence[Path], output: Path, options: ReportOpt
     if options.pdf:
         check_output_path(pdf, [".pdf"], options.overwrite)
         needed_browser(output, pdf)
+    if options.table is not None:
+        check_output_path(options.table, [".csv"], options.overwrite)
     study, remarks = _study(results, options)
     text, problems = page(study)
-    try:
-        write_whole(output, text.encode(), options.overwrite)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written ({error}). Choose another place.") from error
+    _write(output, text, options.overwrite)
+    if options.table is not None:
+        found = summary(study.table, exclude=study.exclude, blocks=study.blocks)
+        _write(options.table, found.to_csv(index=False, lineterminator="\n"), options.overwrite)
     if options.pdf:
         write_pdf(output, pdf)
     return [*remarks, *problems]
+
+
+def _write(path: Path, text: str, overwrite: bool) -> None:
+    try:
+        write_whole(path, text.encode(), overwrite)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error}). Choose another place.") from error
 
 
 def _study(results: Sequence[Path], options: ReportOptions) -> tuple[Study, list[str]]:
