@@ -1,9 +1,11 @@
 """Libraries that only some of the work needs, and which extra of the package brings each."""
 
 import importlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import cast
 
 from duchenne.errors import MissingExtraError
 
@@ -64,6 +66,27 @@ def needed(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(missing(error.name or module)) from None
+
+
+@contextmanager
+def without_libraries(*names: str) -> Iterator[None]:
+    """Let libraries seem not installed to what the block imports; those that are imported already stay.
+
+    Example:
+        >>> with without_libraries("a_library"):
+        ...     try:
+        ...         import a_library
+        ...     except ModuleNotFoundError:
+        ...         print("not there")
+        not there
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    cast(dict[str, ModuleType | None], sys.modules).update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextmanager

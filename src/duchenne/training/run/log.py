@@ -7,11 +7,13 @@ waits for it for ever.
 import time
 from pathlib import Path
 
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-from tensorboardX.summary import scalar
-
 from duchenne.errors import TrainingError
+from duchenne.extras.libraries import without_libraries
+
+with without_libraries("boto3", "google.cloud"):  # It would load them for logs in a cloud; boto3 opens a socket.
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.summary import scalar
 
 
 class Logbook:
