@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from lightning_fabric.plugins.precision import Precision
+
+from duchenne.training.run.fabric import Precision
 
 CPU_INFO = Path("/proc/cpuinfo")
 _INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}

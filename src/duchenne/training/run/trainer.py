@@ -14,7 +14,6 @@ from functools import reduce
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from duchenne.errors import TrainingError
@@ -30,6 +29,7 @@ from duchenne.training.run.checkpoints import (
 )
 from duchenne.training.run.continued_convolution import continue_convolution
 from duchenne.training.run.device import DeviceConfig
+from duchenne.training.run.fabric import Fabric
 from duchenne.training.run.log import Logbook
 from duchenne.training.run.memory import keep_freed_memory
 from duchenne.training.run.prefetch import drawn_ahead
