@@ -67,7 +67,7 @@ def write_study_report(results: Sequence[Path], output: Path, options: ReportOpt
     _write(output, text, options.overwrite)
     if options.table is not None:
         found = summary(study.table, exclude=study.exclude, blocks=study.blocks)
-        _write(options.table, found.to_csv(index=False, lineterminator="\n"), options.overwrite)
+        _write(options.table, found.to_csv(index=False, lineterminator="\n", float_format="%.6g"), options.overwrite)
     if options.pdf:
         write_pdf(output, pdf)
     return [*remarks, *problems]
