@@ -367,7 +367,7 @@ def test_a_result_that_appears_during_the_run_stays(tmp_path):
         file.write([face()])
         file.checkpoint({"next": 1})
         path.write_text("precious")
-        with pytest.raises(OutputError, match="appeared meanwhile"):
+        with pytest.raises(OutputError, match="appeared during the run"):
             file.finish()
     assert path.read_text() == "precious"
     path.unlink()

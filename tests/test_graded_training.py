@@ -217,5 +217,5 @@ def test_graded_faces_without_any_au_come_as_often_as_asked_for(mixed):
 
 
 def test_faces_without_any_au_cannot_be_left_out():
-    with pytest.raises(UsageError, match="dealt 0 times; it must be 1 or more"):
+    with pytest.raises(UsageError, match="repeated 0 times; it must be 1 or more"):
         replace(RECIPES["symmetric"], rest_times=0)

@@ -324,7 +324,7 @@ def test_any_setting_of_a_recipe_can_be_changed_in_words():
         ("seed=many", "found 'many', expected a value like 0"),
         ("bf16=maybe", "found 'maybe', expected a value like True"),
         ("freeze=shared", "not a number, a word or a switch"),
-        ("rest_times=0", "dealt 0 times"),
+        ("rest_times=0", "repeated 0 times"),
     ],
 )
 def test_settings_that_make_no_sense_are_named(words, message):
