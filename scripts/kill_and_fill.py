@@ -28,6 +28,7 @@ from PIL import Image
 
 import duchenne
 from duchenne.diagnosis import SAMPLE
+from duchenne.training.run.checkpoints import read_tensors
 
 LAUNCH = """
 import os, signal, sys
@@ -145,7 +146,16 @@ def run(words: list[str], watched: Path, limit: int | None = None, after_s: floa
 
 def digest(job: Job, out: Path) -> dict[str, str]:
     paths = sorted(path for path in out.glob(job.result) if path.is_file())
-    return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {path.relative_to(out).as_posix(): hashlib.sha256(content_of(path)).hexdigest() for path in paths}
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a file holds; of a trained network without the seconds that its last start took."""
+    if path.suffix != ".safetensors":
+        return path.read_bytes()
+    tensors, metadata = read_tensors(path)
+    said = {name: value for name, value in metadata.items() if name != "seconds_since_last_start"}
+    return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors)) + repr(sorted(said.items())).encode()
 
 
 def is_done(job: Job, out: Path) -> bool:
