@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from duchenne.cropping import Picture
 from duchenne.errors import MediaError
+from duchenne.media.colour_profile import in_srgb
 from duchenne.media.frame import Frame, check_readable
 from duchenne.media.heif import head_of, is_heif, lacking
 from duchenne.media.jpeg_damage import is_damaged_jpeg
@@ -49,8 +50,9 @@ _BUDGET = DecodingBudget()
 def read_picture(picture: str | Path | bytes, name: str = _STDIN) -> Frame:
     """Return a picture as a frame: upright by its EXIF orientation, alpha laid over white, the first of several.
 
-    `Frame.notes` says where a file holds several pictures, what was taken for white where samples are no bytes, where
-    nothing can be seen, and where a JPEG is damaged in part, as far as that can be told.
+    Colours are made sRGB by the profile that the file carries. `Frame.notes` says where a file holds several pictures,
+    what was taken for white where samples are no bytes, where a profile could not be used, where nothing can be seen,
+    and where a JPEG is damaged in part, as far as that can be told.
 
     Args:
         picture: A path, or the bytes of a file.
@@ -189,8 +191,9 @@ def _decode_image(image: Image.Image, file: Path | io.BytesIO | None, name: str)
             raise MediaError(_too_large(name, f"{size[0]} x {size[1]}"))
         if size != image.size:
             image = image.resize(size, Image.Resampling.BICUBIC)
-        pixels = _array_of(_rgb(_upright(image)))
-    notes = (_ONE_OF_SEVERAL if several else None, note, emptiness(pixels))
+        image, of_colours = in_srgb(_opaque(_upright(image)))
+        pixels = _array_of(image if image.mode == "RGB" else image.convert("RGB"))
+    notes = (_ONE_OF_SEVERAL if several else None, note, of_colours, emptiness(pixels))
     return pixels, tuple(note for note in notes if note)
 
 
@@ -219,13 +222,14 @@ def _holds_several(image: Image.Image) -> bool:
         return True
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return an image over white, as RGB; what is opaque grey or CMYK stays so, for its colour profile says more."""
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+        white = Image.new("RGBA", image.size, "white")
+        white.info = image.info
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
