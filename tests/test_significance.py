@@ -1,11 +1,14 @@
 """Patch significance: what silencing does, on networks whose answer is known."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from duchenne.alignment import align
 from duchenne.errors import EvaluationError
+from duchenne.evaluation.explain import significance_files
 from duchenne.evaluation.explain.significance import (
     PatchSystem,
     Significance,
@@ -14,6 +17,7 @@ from duchenne.evaluation.explain.significance import (
     patch_significance,
     patch_system,
 )
+from duchenne.evaluation.explain.significance_files import explain_system
 from duchenne.evaluation.explain.significance_map import significance_figure
 from duchenne.facs import AU_NAMES
 from duchenne.training.action_units.system import DeepSystem
@@ -47,6 +51,11 @@ def system_reading(features):
     return PatchSystem(
         "toy", ("AU12", "AU04"), LANDMARKS, ReadsOnePatch(), lambda store, rows: (torch.from_numpy(features[rows]),)
     )
+
+
+def aligned():
+    points = head()[:, :2] * 1.2 + 128
+    return align(picture_of(points, np.random.default_rng(0)), points)
 
 
 @pytest.fixture
@@ -97,6 +106,18 @@ def test_deleting_what_is_significant_hurts_and_the_rest_does_not(system, store)
     assert checked.silenced == 1
 
 
+def test_the_files_hold_what_was_found(system, store, tmp_path, monkeypatch):
+    monkeypatch.setattr(significance_files, "patch_system", lambda _: system)
+    monkeypatch.setattr(significance_files, "rendered_face", aligned)
+    record = explain_system(NoPatches(), store, tmp_path / "map")
+    told = json.loads((tmp_path / "map" / "significance.json").read_text())
+    assert told["most"]["AU12"][0] == 32
+    assert told["effect"]["AU12"][1:3] == [0, 0]
+    assert 0 < told["effect"]["AU12"][3] == record.effect["AU12"][3]
+    assert (told["faithfulness"]["intact"], told["faithfulness"]["without_most"]) == (1.0, 0.5)
+    assert told["faces"] == record.faces > 32
+
+
 def test_systems_without_patches_and_lone_subjects_are_refused(system, store):
     with pytest.raises(EvaluationError, match="no patches"):
         patch_system(NoPatches())
@@ -109,10 +130,8 @@ def test_systems_without_patches_and_lone_subjects_are_refused(system, store):
 
 
 def test_the_map_shows_every_au():
-    points = head()[:, :2] * 1.2 + 128
-    face = align(picture_of(points, np.random.default_rng(0)), points)
     drop = np.array([[0.1, 0.0], [0, -0.2], [0, 0], [-0.05, 0]])
     found = Significance(("AU12", "AU04"), LANDMARKS, drop, np.abs(drop), 9)
-    figure = significance_figure(found, face, "toy")
+    figure = significance_figure(found, aligned(), "toy")
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert titles == ["AU12 Lip corner puller\nlargest change 0.100", "AU04 Brow lowerer\nlargest change 0.200"]
