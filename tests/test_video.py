@@ -368,6 +368,14 @@ def test_that_frames_are_interlaced_is_said(codec, options, expected, tmp_path):
     assert found.numbers == list(range(10))
 
 
+@pytest.mark.parametrize(("curve", "told"), [("smpte2084", "HDR (PQ)"), ("arib-std-b67", "HDR (HLG)"), ("bt709", None)])
+def test_that_brightness_is_coded_for_hdr_is_said(curve, told, tmp_path):
+    options = {"x264-params": f"transfer={curve}:colorprim=bt2020:colormatrix=bt2020nc"}
+    found = read(write_clip(tmp_path / "a.mp4", 3, options=options))
+    assert said(found, told or "HDR") is (told is not None)
+    assert found.numbers == [0, 1, 2]
+
+
 def test_a_stream_without_container_has_the_times_of_its_codec_and_says_so(tmp_path):
     write_clip(tmp_path / "a.h264", 10)
     found = read(tmp_path / "a.h264")

@@ -50,6 +50,12 @@ def picture_notes(pictures: UprightPictures, streams: int, chosen: int) -> list[
             "its frames are interlaced, two moments line by line, and are read as they are; where faces move, "
             "deinterlace it first: ffmpeg -i IN -vf bwdif OUT"
         )
+    if pictures.hdr:
+        notes.append(
+            f"its brightness is coded for HDR ({pictures.hdr}) and is read as it is, paler than players show it; "
+            "convert it first: ffmpeg -i IN -vf zscale=t=linear:npl=203,tonemap=mobius,zscale=t=bt709:p=bt709:m=bt709,"
+            "format=yuv420p OUT"
+        )
     if streams > 1:
         notes.append(f"it holds {streams} video streams; the one that players show is read (stream {chosen})")
     return notes

@@ -13,6 +13,8 @@ from duchenne.media.pixel_aspect import square_size
 
 _UNSPECIFIED = 2
 """Of a picture that does not say how its colours are coded. Source: ITU-T H.273, table 4."""
+_HDR = {16: "PQ", 18: "HLG"}
+"""Transfer characteristics of high dynamic range. Source: ITU-T H.273, table 3."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class UprightPictures:
         stretched: Whether the pixels of the file are not square.
         resized: Whether a picture came in another size and was fitted into that of the first.
         interlaced: Whether a picture holds two moments, line by line.
+        hdr: The curve of a high dynamic range by which brightness is coded, PQ or HLG; None for ordinary pictures.
 
     Args:
         stream: Of the pictures; its container's word on the shape of pixels goes before the codec's.
@@ -48,6 +51,7 @@ class UprightPictures:
         self._codec_aspect = stream.codec_context.sample_aspect_ratio
         self._aspect = stream.sample_aspect_ratio or self._codec_aspect
         self.resized = self.interlaced = False
+        self.hdr = _HDR.get(int(stream.codec_context.color_trc))
         stored, square = (first.width, first.height), self._square_size(first)
         self.stretched = square != stored
         self.width, self.height = _turned(square, turn_of(first))
