@@ -25,7 +25,7 @@ from duchenne.results import FaceAUs
 from duchenne.results.columns import Columns
 from duchenne.results.destinations import Destination, Nowhere, OneFile
 from duchenne.results.object_folder import ObjectFolder
-from duchenne.results.result_folder import FilePerSource
+from duchenne.results.result_folder import FilePerSource, FolderPlan
 from duchenne.results.result_record import SourceRecord
 from duchenne.results.run_facts import Asked, changed_sources, facts_of, names_digest
 from duchenne.results.run_options import BETWEEN_VIDEOS, ProgressCallback, RunOptions, RunState
@@ -85,11 +85,11 @@ def _destination(detector: AUDetector, sources: Sequence[Source], options: RunOp
     store = None if options.store is None else ObjectFolder(options.store)
     below = Path() if store is None else store.here
     if options.output_dir is not None:
-        folder = (below / options.output_dir, sources, options.output_format, columns, facts)
-        overwrite, restart = options.overwrite, options.restart
-        if options.shard is not None:
-            return ShardFolder(*folder, options.shard, overwrite=overwrite, restart=restart, store=store)
-        return FilePerSource(*folder, overwrite=overwrite, restart=restart, drawn=drawn, store=store)
+        folder, ending = below / options.output_dir, options.output_format
+        plan = FolderPlan(
+            folder, sources, ending, columns, facts, overwrite=options.overwrite, restart=options.restart, store=store
+        )
+        return FilePerSource(plan, drawn=drawn) if options.shard is None else ShardFolder(plan, options.shard)
     # A video overlay cannot be continued in its middle, so such a run starts from the beginning.
     restart = options.restart or (drawn is not None and any(map(is_moving, sources)))
     opened = partial(OneFile, below / (options.output or Path()), columns, facts, names_digest(sources), store=store)

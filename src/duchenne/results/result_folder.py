@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,41 @@ from duchenne.results.result_record import RunFacts, SourceRecord, record_path
 from duchenne.results.run_record import Position, RunRecord, remove_leftovers
 
 
+@dataclass(frozen=True)
+class FolderPlan:
+    """A folder of results, and what may happen to those that lie there.
+
+    Attributes:
+        folder: Of the results.
+        sources: All of them, of all shards; the names of files rest on all.
+        ending: Of the files.
+        columns: Of each.
+        facts: Of the run.
+        overwrite: Whether results that are there may be replaced.
+        restart: Throw interrupted results away.
+        store: The object store that takes the results; None for none. `folder` is then its `here`.
+    """
+
+    folder: Path
+    sources: Sequence[Source]
+    ending: str
+    columns: Columns
+    facts: RunFacts
+    overwrite: bool
+    restart: bool
+    store: ObjectFolder | None = None
+
+
 class FilePerSource(Nowhere):
     """A file for each source in a folder, which is made if only it is missing.
 
     Sources whose result lies there from the same run, with its record, are done.
 
     Args:
-        folder: Of the results.
-        sources: All of them.
-        ending: Of the files.
-        columns: Of each.
-        facts: Of the run.
-        overwrite: Whether results that are there may be replaced.
-        restart: Throw interrupted results away.
-        own: Those of the sources that are to be done; None for all. The names of files rest on all.
+        plan: What goes where.
+        own: Those of the sources that are to be done; None for all.
         drawn: Where the overlay of each source goes, by name; None without overlays. A source without its overlay is
             done again, and a video with one from its beginning.
-        store: The object store that takes the results; None for none. `folder` is then its `here`.
 
     Raises:
         UsageError: A result is there that is of another run.
@@ -41,34 +60,23 @@ class FilePerSource(Nowhere):
     """
 
     def __init__(
-        self,
-        folder: Path,
-        sources: Sequence[Source],
-        ending: str,
-        columns: Columns,
-        facts: RunFacts,
-        *,
-        overwrite: bool,
-        restart: bool,
-        own: Sequence[Source] | None = None,
-        drawn: Mapping[str, Path] | None = None,
-        store: ObjectFolder | None = None,
+        self, plan: FolderPlan, *, own: Sequence[Source] | None = None, drawn: Mapping[str, Path] | None = None
     ) -> None:
         super().__init__()
-        if not folder.absolute().parent.is_dir():
-            raise OutputError(f"{folder}: there is no folder {folder.absolute().parent}. Make it first.")
-        self._paths = result_paths(folder, sources, ending)
-        self._columns, self._facts, self._overwrite, self._restart = columns, facts, overwrite, restart
+        if not plan.folder.absolute().parent.is_dir():
+            raise OutputError(f"{plan.folder}: there is no folder {plan.folder.absolute().parent}. Make it first.")
+        self._plan, self._store = plan, plan.store
+        self._paths = result_paths(plan.folder, plan.sources, plan.ending)
         self._open: dict[str, OneFile] = {}
-        self._drawn, self._again, self._store = drawn, set[str](), store
-        own = sources if own is None else own
+        self._drawn, self._again = drawn, set[str]()
+        own = plan.sources if own is None else own
         for source in own:
             if (record := self._former(source)) is not None:
                 self.done[source.name] = record
         left = (source for source in own if source.name not in self.done)
         begun = next((RunRecord(self._paths[source.name], {}).lies_there() for source in left), False)
         self.goes_on = bool(self.done) or bool(self._again) or begun
-        make_folder(folder)
+        make_folder(plan.folder)
 
     def begin(self, source: Source) -> Mapping[str, Any] | None:
         """Begin the file of a video."""
@@ -104,13 +112,13 @@ class FilePerSource(Nowhere):
 
     def _file_of(self, source: Source) -> OneFile:
         if source.name not in self._open:
-            path = self._paths[source.name]
+            path, plan = self._paths[source.name], self._plan
             make_folder(path.parent)
-            overwrite = self._overwrite or source.name in self._again
+            overwrite = plan.overwrite or source.name in self._again
             moving = source.kind in (SourceKind.VIDEO, SourceKind.CAMERA)
-            restart = self._restart or (self._drawn is not None and moving)
+            restart = plan.restart or (self._drawn is not None and moving)
             self._open[source.name] = OneFile(
-                path, self._columns, self._facts, source.name, overwrite=overwrite, restart=restart, store=self._store
+                path, plan.columns, plan.facts, source.name, overwrite=overwrite, restart=restart, store=plan.store
             )
         return self._open[source.name]
 
@@ -126,7 +134,7 @@ class FilePerSource(Nowhere):
             store.fetch(record_path(path))
         if not os.path.lexists(path):
             return None
-        found = still_true(path, source, self._facts)
+        found = still_true(path, source, self._plan.facts)
         if store is not None:
             self._leave_to(store, path, is_due=found is not None and not in_store)
         if found is not None:
@@ -135,7 +143,7 @@ class FilePerSource(Nowhere):
                 self._again.add(source.name)
                 return None
             return found
-        if self._overwrite or (store is not None and not in_store):
+        if self._plan.overwrite or (store is not None and not in_store):
             return None
         raise UsageError(
             f"{path if store is None else store.url_of(path)}: a result is there, made with other settings or from "
@@ -146,5 +154,5 @@ class FilePerSource(Nowhere):
         """Keep nothing here of a result that is finished; put it first if a run was stopped before it did."""
         for file in (record_path(path), path):
             if is_due:
-                store.put(file, overwrite=self._overwrite)
+                store.put(file, overwrite=self._plan.overwrite)
             file.unlink(missing_ok=True)
