@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -87,6 +89,17 @@ def test_a_network_of_the_package_is_held_against_its_hash(tmp_path, monkeypatch
 def test_the_package_s_own_networks_need_no_trial(monkeypatch):
     monkeypatch.setattr("duchenne.onnx_network.fault_of", lambda path: pytest.fail("tried"))
     assert Landmarker().rule.side_px == 128
+
+
+def test_a_network_is_tried_where_limits_are_lower_than_those_of_the_trial():
+    """Batch systems set hard limits, which a process cannot raise."""
+    own = str(weights.FOLDER / "landmarker.onnx")
+    script = (
+        "import pathlib, resource, sys; resource.setrlimit(resource.RLIMIT_CPU, (10, 10)); "
+        "from duchenne.weights import onnx_trial; print(onnx_trial.fault_of(pathlib.Path(sys.argv[1])))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, own], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None"
 
 
 def test_a_loop_without_end_is_stopped(tmp_path, described, monkeypatch):

@@ -56,9 +56,12 @@ def _limit(path: Path, seconds: int) -> None:
     except ImportError:  # Not on Windows, where only the time is limited.
         return
     most = MOST_MEMORY_BYTES + 4 * path.stat().st_size
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    memory, time, core = resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_CORE
+    for kind, wanted in {memory: (most, most), time: (seconds, seconds + 1), core: (0, 0)}.items():
+        _, highest = resource.getrlimit(kind)  # A lower limit that somebody else has set cannot be raised, and stays.
+        unlimited = highest == resource.RLIM_INFINITY
+        soft, hard = wanted if unlimited else (min(value, highest) for value in wanted)
+        resource.setrlimit(kind, (soft, hard))
 
 
 def _run_once(path: Path) -> None:
