@@ -16,7 +16,7 @@ from duchenne.media.container import check_size, open_container, seconds
 from duchenne.media.decoding import DecodedFrame, FrameDecoder
 from duchenne.media.frame import Frame, check_readable
 from duchenne.media.frame_clock import FrameClock
-from duchenne.media.notes import clock_notes, damage_notes, picture_notes
+from duchenne.media.notes import DamagedFrames, clock_notes, damage_notes, picture_notes
 from duchenne.media.upright import UprightPictures
 from duchenne.media.wholeness import is_whole, later_recordings
 
@@ -68,7 +68,7 @@ class Video:
         self._clock = FrameClock(container, stream, 1 / (self.fps or _USUAL_FPS), live)
         self._decoder = FrameDecoder(container, stream, self._clock)
         self._index, self._last_s, self._given, self._ended = -1, 0.0, 0, False
-        self._damaged_s: list[float] = []
+        self._damaged = DamagedFrames()
         self._missing = 0
         first = self._first()
         self._peeked: DecodedFrame | None = first
@@ -98,7 +98,7 @@ class Video:
         return (
             *clock_notes(self._clock, self.start_offset_s, self.has_sound, self.fps if self._untimed else None),
             *picture_notes(self._pictures, self._streams, self._stream_number),
-            *damage_notes(self._decoder, self._damaged_s, self._missing),
+            *damage_notes(self._decoder, self._damaged, self._missing),
         )
 
     @property
@@ -132,7 +132,7 @@ class Video:
                 self._check_given()
                 break
             if decoded.damaged:
-                self._damaged_s.append(self._last_s)
+                self._damaged.add(self._last_s)
             if self._is_wanted():
                 self._given += 1
                 pixels = self._pictures.pixels_of(decoded.picture)
