@@ -24,6 +24,15 @@ class DamagedFrames:
         self.count, self.last_s = self.count + 1, time_s
 
 
+def decoder_notes(fallen_from: str | None) -> list[str]:
+    """Return by what it was decoded, if that is not what was asked for.
+
+    Args:
+        fallen_from: The device that cannot decode it; None where none was to.
+    """
+    return [] if fallen_from is None else [f"{fallen_from} cannot decode it; it was decoded in software"]
+
+
 def clock_notes(clock: FrameClock, start_offset_s: float, has_sound: bool, assumed_fps: float | None) -> list[str]:
     """Return what was done to the times.
 
