@@ -57,7 +57,9 @@ def run_detection(
     Raises:
         UsageError, OutputError: Before any work, if a result cannot be written as asked or a source has no neutral face
             although there are some; later, if the disk fails.
+        DeviceError: Likewise, if a device that decodes videos was asked for by name and cannot be used here.
     """
+    options = options.on_this_machine()
     own = sources if options.shard is None else options.shard.share(sources)
     if detector.neutral is not None:
         detector.neutral.check([source.name for source in own])

@@ -120,7 +120,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _checked_apart() -> list[Finding]:
-    """Return what `devices` and `self_check` find in a process of its own, or how that ended."""
+    """Return what the checks of devices and `self_check` find in a process of its own, or how that ended."""
     words = [sys.executable, "-P", "-m", __name__]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     try:
@@ -147,6 +147,16 @@ def devices() -> Finding:
     return Finding("devices", f"{text}. {taken.note}".rstrip(". "), not taken.note)
 
 
+def hardware_decoding() -> Finding:
+    """Return which devices can decode videos here; without any, the processor does."""
+    from duchenne.media.hardware_decoding import hardware_fault, offered_hardware
+
+    faults = {name: hardware_fault(name) for name in offered_hardware()}
+    usable = [name for name, fault in faults.items() if fault is None]
+    text = f"usable: {', '.join(usable) or 'none'}; off unless asked for (--hardware-decoding)"
+    return Finding("hardware decoding", ". ".join([text, " ".join(filter(None, faults.values()))]).rstrip(". "), True)
+
+
 def self_check() -> Finding:
     """Return whether the pretrained networks find the landmarks and action units of the rendered face."""
     import numpy as np
@@ -170,9 +180,9 @@ def self_check() -> Finding:
 
 
 def main() -> None:
-    """Print both as JSON: what `_checked_apart` reads."""
+    """Print them as JSON: what `_checked_apart` reads."""
     found = []
-    for what, check in (("devices", devices), ("self-check", self_check)):
+    for what, check in (("devices", devices), ("hardware decoding", hardware_decoding), ("self-check", self_check)):
         try:
             found.append(check())
         except Exception as damage:  # Whatever a damaged library raises.

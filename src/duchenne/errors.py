@@ -5,7 +5,7 @@
     ├── MediaError          a picture, a video or a camera cannot be read          exit code 1
     ├── OutputError         a result cannot be written (no folder, disk full)      exit code 1
     ├── LandmarkError       landmarks carry no scale or are not finite             exit code 1
-    ├── DeviceError         a device that was asked for cannot compute networks    exit code 1
+    ├── DeviceError         a device that was asked for cannot be used here        exit code 1
     ├── WeightsError        a weights file is missing, altered or of another kind  exit code 1
     ├── SynthesisError      a head cannot be drawn as asked, or its data is absent exit code 1
     ├── DatasetError        a data set or a prepared store cannot be used          exit code 1
@@ -49,11 +49,11 @@ class LandmarkError(DuchenneError):
 
 
 class DeviceError(DuchenneError):
-    """A device that was asked for by name cannot compute networks here."""
+    """A device that was asked for by name cannot compute networks, or decode videos, here."""
 
 
 class DeviceWarning(UserWarning):
-    """A device is installed and does not start, so that another was taken."""
+    """A device is installed and does not start, or there is none, so that another was taken."""
 
 
 class WeightsError(DuchenneError):

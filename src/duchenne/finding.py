@@ -136,7 +136,8 @@ class Here:
         if source.kind is SourceKind.CAMERA:
             video = open_camera(source.camera_index, step=options.step, end_s=options.end_s)
         else:
-            video = open_video(source.name, options.start_s, options.end_s, options.step, needed.begin)
+            how = (options.start_s, options.end_s, options.step, needed.begin, options.hardware_decoding)
+            video = open_video(source.name, *how)
         return VideoHere(self._detector, video, needed)
 
 

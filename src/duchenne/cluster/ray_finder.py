@@ -93,7 +93,9 @@ class RayFinder:
 
     def _opened(self, source: Source) -> Video:
         options = self._options
-        return open_video(source.name, options.start_s, options.end_s, options.step)
+        return open_video(
+            source.name, options.start_s, options.end_s, options.step, hardware_decoding=options.hardware_decoding
+        )
 
     def _chunks(self, source: Source, video: Video, needed: NeededFrames) -> list[Chunk]:
         fps, end_s = video.fps or _USUAL_FPS, self._options.end_s
@@ -189,7 +191,8 @@ class RayVideo:
             ClusterError: Another machine read other frames.
         """
         first, options = self._chunks[0], self._options
-        with open_video(first.source.name, options.start_s, options.end_s, options.step, first.begin) as video:
+        how = (options.start_s, options.end_s, options.step, first.begin, options.hardware_decoding)
+        with open_video(first.source.name, *how) as video:
             needed = (frame for frame in video if frame.index in first.needed)
             for told, faces in found:
                 frame = next(needed, None)

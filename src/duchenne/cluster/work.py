@@ -74,7 +74,12 @@ class Setting:
         """Return the setting of a run; each job is done in one thread."""
         single = pickle.loads(pickle.dumps(detector))
         single.workers = 1
-        reading = RunOptions(start_s=options.start_s, end_s=options.end_s, step=options.step)
+        reading = RunOptions(
+            start_s=options.start_s,
+            end_s=options.end_s,
+            step=options.step,
+            hardware_decoding=options.hardware_decoding,
+        )
         return cls(pickle.dumps(single), reading, installed())
 
 
@@ -135,7 +140,8 @@ def _pictures(detector: AUDetector, sources: Sequence[Source]) -> list[PictureFo
 def _chunk(detector: AUDetector, chunk: Chunk, options: RunOptions) -> ChunkFound:
     frames: list[tuple[Frame, FoundFaces]] = []
     try:
-        with open_video(chunk.source.name, options.start_s, options.end_s, options.step, chunk.begin) as video:
+        how = (options.start_s, options.end_s, options.step, chunk.begin, options.hardware_decoding)
+        with open_video(chunk.source.name, *how) as video:
             own: Iterator[Frame] = (frame for frame in video if frame.index in chunk.needed)
             if chunk.end is not None:
                 own = takewhile(partial(_lies_before, chunk.end), own)

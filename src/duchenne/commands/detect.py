@@ -41,6 +41,7 @@ def detect(
     neutral: Path | None = None,
     device: Literal["auto", "cpu", "cuda", "coreml", "openvino", "directml"] = "auto",
     workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
+    hardware_decoding: str = "off",
     ray: str | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     restart: Annotated[bool, Parameter(negative=())] = False,
@@ -129,6 +130,11 @@ def detect(
         else the CPU. The record of the result names the device; docs/devices.md says how to install each.
     workers
         Number of frames processed in parallel; default: one per core.
+    hardware_decoding
+        Decode videos on a graphics card: FFmpeg's name of its kind (cuda, vaapi, videotoolbox, d3d11va, ...), auto for
+        the first that works, or off for the CPU. Pixels and scores may differ a little from those of the CPU; the
+        record of the result names what was taken. A video that the card cannot decode is decoded by the CPU, with a
+        remark. `duchenne doctor` lists what works here.
     ray
         Find the faces on the machines of a Ray cluster, which must see the sources under the same paths: its address,
         auto for the one of this machine, or local for `--workers` processes. Long videos are divided. Results are those
@@ -158,7 +164,7 @@ def detect(
     file, folder, store = _places(output, output_dir)
     options = RunOptions(
         file, overlay, start, end, step, overwrite, restart, groups, folder, f".{output_format}",
-        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard), ray, store,
+        COMMAND_LINE.get(), every_frame, None if shard is None else Shard.parse(shard), ray, store, hardware_decoding,
     )  # fmt: skip
     names = parse_aus(aus) if aus is not None else None
     chosen = DetectionOptions(
@@ -167,8 +173,7 @@ def detect(
     )  # fmt: skip
     if like is not None:
         return _run_like(like, (chosen, neutral, workers), sources, options, quiet)
-    detector, remarks = _detector(chosen, neutral, workers)
-    return _run(detector, sources, options, quiet, remarks)
+    return _run(*_detector(chosen, neutral, workers), sources, options, quiet)
 
 
 def _places(output: str | None, output_dir: str | None) -> tuple[Path | None, Path | None, str | None]:
@@ -223,11 +228,11 @@ def _run_like(
     like_it, told = of.detection_options_like(record, chosen), of.neutral_like(record, neutral)
     detector, remarks = _detector(like_it, told, workers)
     remarks += of.check_like(record, detector)
-    return _run(detector, words or of.sources_like(record), of.run_options_like(record, options), quiet, remarks)
+    return _run(detector, remarks, words or of.sources_like(record), of.run_options_like(record, options), quiet)
 
 
 def _run(
-    detector: "AUDetector", words: Sequence[str], options: "RunOptions", quiet: bool, remarks: Sequence[str] = ()
+    detector: "AUDetector", remarks: Sequence[str], words: Sequence[str], options: "RunOptions", quiet: bool
 ) -> int:
     from duchenne.commands.detect_report import Report
     from duchenne.detection import run_detection
@@ -236,6 +241,8 @@ def _run(
 
     if detector.device.name != "cpu":
         remarks = [*remarks, f"Networks run on {detector.device.name} ({detector.device.provider})."]
+    options, told = _on_this_machine(options)
+    remarks = [*remarks, *told]
     has_output = options.output is not None or options.output_dir is not None
     with Report(detector.thresholds, has_output=has_output, quiet=quiet) as report:
         for remark in remarks:
@@ -249,6 +256,18 @@ def _run(
             state = run_detection(detector, found, options, report, finder)
         report.end(state, options)
     return 1 if problems or state.problems else 0
+
+
+def _on_this_machine(options: "RunOptions") -> "tuple[RunOptions, list[str]]":
+    """Return the options with the device that decodes videos here, and what is to be known of it."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        options = options.on_this_machine()
+    if options.hardware_decoding != "off":
+        return options, [f"Videos are decoded on {options.hardware_decoding}."]
+    return options, [str(warning.message) for warning in caught]
 
 
 def _ray_finder(detector: "AUDetector", options: "RunOptions", address: str) -> "RayFinder":

@@ -16,6 +16,7 @@ from duchenne.location import largest
 from duchenne.location.following import STRETCH_FRAMES, FaceFollower, stretch_of
 from duchenne.location.small_faces import SmallFacesInVideo
 from duchenne.media import Frame, open_video
+from duchenne.media.hardware_decoding import OFF
 from duchenne.reliability import Unreliable
 from duchenne.results import FaceAUs
 from duchenne.results.au_reading import FoundFaces
@@ -235,7 +236,12 @@ class AUDetector(PictureDetector):
             yield replace(frame, notes=notes), faces
 
     def detect_video(
-        self, path: str | Path, start_s: float | None = None, end_s: float | None = None, step: int = 1
+        self,
+        path: str | Path,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        step: int = 1,
+        hardware_decoding: str = OFF,
     ) -> Iterator[FaceAUs]:
         """Yield the faces of a video, frame by frame; at the end, `PictureWarning` says what to know of it.
 
@@ -256,12 +262,15 @@ class AUDetector(PictureDetector):
             start_s: Leave out what comes before this time.
             end_s: Stop at this time.
             step: Look at every step-th frame.
+            hardware_decoding: What decodes it: "off" for the processor, FFmpeg's name of a kind of device ("cuda",
+                "videotoolbox"), or "auto" for the first that starts. Pixels, and so numbers, may differ a little.
 
         Raises:
             MediaError: The video cannot be read, or breaks off; faces before the break have been given.
+            DeviceError: The device that decodes was asked for by name and cannot be used here.
         """
         small_faces = SmallFacesInVideo()
-        with open_video(path, start_s=start_s, end_s=end_s, step=step) as video:
+        with open_video(path, start_s, end_s, step, hardware_decoding=hardware_decoding) as video:
             tracker = FaceTracker(patience_s(video.fps, step))
             for _, faces in self.detect_frames(video, tracker, small_faces=small_faces):
                 yield from faces

@@ -1,9 +1,12 @@
 """Opened containers: which formats are read, and which of their streams is the picture."""
 
+import re
 from fractions import Fraction
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
+from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -33,15 +36,17 @@ _BYTES_PER_PIXEL = 3
 _THUMBNAILS = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
-def open_container(name: str, url: str) -> tuple[InputContainer, VideoStream]:
+def open_container(name: str, url: str, hardware: HWAccel | None = None) -> tuple[InputContainer, VideoStream]:
     """Open a file and choose the video stream that players show.
 
     Args:
         name: For messages.
         url: What FFmpeg opens.
+        hardware: The device that decodes; None for the processor.
 
     Raises:
-        MediaError: It is of no format that is read, damaged, without a video stream, or its frames are too large.
+        MediaError: It is of no format that is read, damaged, without a video stream, or its frames are too large; or
+            the device cannot decode this stream.
     """
     options = {
         "protocol_whitelist": "file",
@@ -49,17 +54,21 @@ def open_container(name: str, url: str) -> tuple[InputContainer, VideoStream]:
         "max_pixels": str(MAX_VIDEO_PIXELS),
     }
     try:
-        container = av.open(url, options=options)
-    except (av.FFmpegError, OSError, ValueError) as error:
+        container = av.open(url, options=options, hwaccel=hardware)
+    except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
         raise MediaError(_not_opened(name, cause_of(error))) from None
     try:
         stream = shown_stream(container, name)
         check_size(name, stream.codec_context.width, stream.codec_context.height)
+        if hardware is not None and not stream.codec_context.is_hwaccel:
+            raise MediaError(_not_opened(name, "the device has no decoder for it"))
     except MediaError:
         container.close()
         raise
     stream.codec_context.options = {"max_pixels": str(MAX_VIDEO_PIXELS)}
     set_threads(stream, container.format.name)
+    if hardware is not None:
+        stream.codec_context.thread_count = 1  # The device does the work.
     return container, stream
 
 
@@ -115,6 +124,25 @@ def set_threads(stream: VideoStream, format_name: str) -> None:
 def seconds(stream: VideoStream, ticks: int) -> float:
     """Return a time of a stream in seconds."""
     return float(ticks * (stream.time_base or Fraction(0)))
+
+
+def stated_fps(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the frames per second that a file states; of bare streams, for which FFmpeg assumes 25, the codec's."""
+    rate = stream.average_rate or stream.guessed_rate
+    if Flags.no_timestamps in Flags(container.format.flags):
+        rate = stream.codec_context.framerate or rate
+    return float(rate) if rate else None
+
+
+def stated_s(stream: VideoStream) -> float | None:
+    """Return the length of the video stream itself; Matroska keeps the time of its end in a tag like 00:00:02.400."""
+    if stream.duration:
+        return seconds(stream, stream.duration)
+    found = re.fullmatch(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d*)?)", stream.metadata.get("DURATION", ""))
+    if found is None:
+        return None
+    end_s = sum(float(v) * s for v, s in zip(found.groups(), (3600, 60, 1), strict=True))
+    return max(0.0, end_s - seconds(stream, stream.start_time or 0))
 
 
 def cause_of(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """From a container to its pictures: one at a time, past what is damaged, with what was lost on the way."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ _LONG_STEP = 1.5
 """Frames; a longer step leaves one out where frames come evenly."""
 _FEW = 0.02
 _LAST_PACKETS = 3
+_MARKS = 256
+"""Marks of damaged packets that are kept; a picture comes out after far fewer."""
 _KEPT_IF_DAMAGED = ("mpegts", "mpeg")
 """Formats of which a packet marked as damaged may still give a picture; elsewhere it was cut off by the end."""
 
@@ -74,7 +77,7 @@ class FrameDecoder:
         self._last_s: float | None = None
         self._next_s: float | None = None
         self._failed = self._given = 0
-        self._marked: set[int | None] = set()
+        self._marked: deque[int | None] = deque(maxlen=_MARKS)
         self._frames = self._decode_all()
 
     @property
@@ -172,7 +175,7 @@ class FrameDecoder:
             pictures = self._stream.codec_context.decode(packet if packet.size else None)
             self.trailing_s = 0.0 if pictures else self.trailing_s
             if self._is_jpeg and packet.size and is_damaged_jpeg(bytes(packet)):
-                self._marked.update(picture.pts for picture in pictures)
+                self._marked.extend(picture.pts for picture in pictures)
             return pictures
         except av.EOFError:
             return []
@@ -184,7 +187,7 @@ class FrameDecoder:
         self.packets += 1
         self._clock.mend(packet)
         if packet.is_corrupt:
-            self._marked.add(packet.pts)
+            self._marked.append(packet.pts)
             self._last_mark = self.packets
 
     def _lose(self, packet: Packet, cause: str) -> None:

@@ -1,8 +1,36 @@
 """What a reader of the results should know of a video: what was mended, lost or chosen while it was read."""
 
+from dataclasses import dataclass
+
 from duchenne.media.decoding import FrameDecoder
 from duchenne.media.frame_clock import FrameClock
 from duchenne.media.upright import UprightPictures
+
+
+@dataclass
+class DamagedFrames:
+    """How many frames the decoder had to guess in part, and when the first and the last of them is shown, in seconds.
+
+    Times never fall, so that these two are the earliest and the latest.
+    """
+
+    count: int = 0
+    first_s: float = 0.0
+    last_s: float = 0.0
+
+    def add(self, time_s: float) -> None:
+        """Count a frame at a time."""
+        self.first_s = self.first_s if self.count else time_s
+        self.count, self.last_s = self.count + 1, time_s
+
+
+def decoder_notes(fallen_from: str | None) -> list[str]:
+    """Return by what it was decoded, if that is not what was asked for.
+
+    Args:
+        fallen_from: The device that cannot decode it; None where none was to.
+    """
+    return [] if fallen_from is None else [f"{fallen_from} cannot decode it; it was decoded in software"]
 
 
 def clock_notes(clock: FrameClock, start_offset_s: float, has_sound: bool, assumed_fps: float | None) -> list[str]:
@@ -61,12 +89,12 @@ def picture_notes(pictures: UprightPictures, streams: int, chosen: int) -> list[
     return notes
 
 
-def damage_notes(decoder: FrameDecoder, damaged_s: list[float], listed: int = 0) -> list[str]:
+def damage_notes(decoder: FrameDecoder, damaged: DamagedFrames, listed: int = 0) -> list[str]:
     """Return what was lost.
 
     Args:
         decoder: That read the video.
-        damaged_s: Times of frames that the decoder had to guess in part.
+        damaged: Frames that the decoder had to guess in part.
         listed: Frames that the file lists beyond those that it holds.
     """
     notes = []
@@ -83,7 +111,7 @@ def damage_notes(decoder: FrameDecoder, damaged_s: list[float], listed: int = 0)
             f"its frames come evenly but for {decoder.long_steps} longer steps, the longest from {before_s:.2f} to "
             f"{after_s:.2f} s; frames may be missing there"
         )
-    if damaged_s:
-        first, last = min(damaged_s), max(damaged_s)
-        notes.append(f"{len(damaged_s)} of its frames between {first:.2f} and {last:.2f} s are damaged in part")
+    if damaged.count:
+        between = f"between {damaged.first_s:.2f} and {damaged.last_s:.2f} s"
+        notes.append(f"{damaged.count} of its frames {between} are damaged in part")
     return notes

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, Interpolation
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from duchenne.cropping import Picture
@@ -52,6 +53,7 @@ class UprightPictures:
         self._aspect = stream.sample_aspect_ratio or self._codec_aspect
         self.resized = self.interlaced = False
         self.hdr = _HDR.get(int(stream.codec_context.color_trc))
+        self._converter = _RGBConverter()
         stored, square = (first.width, first.height), self._square_size(first)
         self.stretched = square != stored
         self.width, self.height = _turned(square, turn_of(first))
@@ -71,7 +73,7 @@ class UprightPictures:
         if other:
             scale = min(self.width / wide, self.height / high)
             width, height = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = _rgb(picture, width, height)
+        pixels = self._converter.pixels_of(picture, width, height)
         pixels = np.ascontiguousarray(np.rot90(pixels[:, ::-1] if turn.mirrored else pixels, turn.quarters))
         return self._framed(pixels) if other else pixels
 
@@ -90,13 +92,23 @@ class UprightPictures:
         return framed
 
 
-def _rgb(picture: VideoFrame, width: int, height: int) -> Picture:
-    colours = Colorspace.ITU709 if _is_untold_hd(picture) else None
-    if (width, height) == (picture.width, picture.height):
-        return picture.to_ndarray(format="rgb24", src_colorspace=colours)
-    return picture.to_ndarray(
-        format="rgb24", width=width, height=height, src_colorspace=colours, interpolation=Interpolation.BICUBIC
-    )
+class _RGBConverter:
+    """Turns pictures into RGB; those of one form with one converter of FFmpeg, since each new one starts threads."""
+
+    def __init__(self) -> None:
+        self._form: tuple[object, ...] = ()
+        self._reformatter = VideoReformatter()
+
+    def pixels_of(self, picture: VideoFrame, width: int, height: int) -> Picture:
+        """Return a picture in the given size as H x W x 3 RGB."""
+        stored, size = (picture.width, picture.height), (width, height)
+        form = (picture.format.name, stored, size, picture.colorspace, picture.color_range)
+        if form != self._form:
+            self._form, self._reformatter = form, VideoReformatter()
+        colours = Colorspace.ITU709 if _is_untold_hd(picture) else None
+        way = None if size == stored else Interpolation.BICUBIC
+        rgb = self._reformatter.reformat(picture, *size, "rgb24", src_colorspace=colours, interpolation=way)
+        return rgb.to_ndarray()
 
 
 def _is_untold_hd(picture: VideoFrame) -> bool:
@@ -113,7 +125,8 @@ def turn_of(picture: VideoFrame) -> Turn:
 
     Source: ISO/IEC 14496-12, 6.2.2: (x, y) is shown at (a x + c y, b x + d y).
     """
-    matrix = picture.side_data.get("DISPLAYMATRIX")
+    # `picture.side_data` would keep the picture, which keeps it: both would stay until Python looks for such rings.
+    matrix = SideDataContainer(picture).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     if matrix is None:
         return Turn(0, False)
     a, b, _, c, d = np.frombuffer(cast(bytes, matrix), np.int32, 5).astype(float)

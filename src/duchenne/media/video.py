@@ -1,22 +1,24 @@
 """Videos and cameras: frames in the order of presentation, one at a time, with their real times."""
 
 import math
-import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
-from av.format import Flags
 from av.video.stream import VideoStream
 
 from duchenne.errors import MediaError, UsageError
-from duchenne.media.container import check_size, open_container, seconds
+from duchenne.media.container import check_size, open_container, stated_fps, stated_s
 from duchenne.media.decoding import DecodedFrame, FrameDecoder
 from duchenne.media.frame import Frame, check_readable
 from duchenne.media.frame_clock import FrameClock
-from duchenne.media.notes import clock_notes, damage_notes, picture_notes
+from duchenne.media.hardware_decoding import OFF, accelerator, hardware_for
+from duchenne.media.notes import DamagedFrames, clock_notes, damage_notes, decoder_notes, picture_notes
 from duchenne.media.upright import UprightPictures
 from duchenne.media.wholeness import is_whole, later_recordings
 
@@ -42,6 +44,17 @@ class Video:
         frame_count: Frames in the whole file, stated or reckoned from length and speed; None where unknown.
         has_sound: Whether the file has sound, too.
         start_offset_s: By how much the pictures begin after the file, whose sound begins first; 0 for a camera.
+
+    Args:
+        container: Open; closed with this.
+        stream: Of its pictures.
+        name: As `Frame.source`.
+        start_s: As in `open_video`, like the others.
+        end_s: Likewise.
+        step: Likewise.
+        first_frame: Likewise.
+        live: Whether it is a camera.
+        fallen_from: The device that was to decode it and cannot.
     """
 
     def __init__(
@@ -55,20 +68,21 @@ class Video:
         step: int = 1,
         first_frame: int = 0,
         live: bool = False,
+        fallen_from: str | None = None,
     ) -> None:
-        self.name = name
+        self.name, self._fallen_from = name, fallen_from
         self._container, self._stream, self._live = container, stream, live
         self._start_s, self._end_s = start_s, end_s
         self._step, self._first_frame = step, first_frame
-        self.fps = _stated_fps(container, stream)
-        self._own_s = None if live else _stated_s(stream)
+        self.fps = stated_fps(container, stream)
+        self._own_s = None if live else stated_s(stream)
         whole_s = container.duration / av.time_base if container.duration and not live else None
         self.duration_s = min((v for v in (self._own_s, whole_s) if v is not None), default=None)
         self.frame_count = None if live else self._estimate_count()
         self._clock = FrameClock(container, stream, 1 / (self.fps or _USUAL_FPS), live)
         self._decoder = FrameDecoder(container, stream, self._clock)
         self._index, self._last_s, self._given, self._ended = -1, 0.0, 0, False
-        self._damaged_s: list[float] = []
+        self._damaged = DamagedFrames()
         self._missing = 0
         first = self._first()
         self._peeked: DecodedFrame | None = first
@@ -96,9 +110,10 @@ class Video:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the results should know of what was read so far: mended, lost, chosen."""
         return (
+            *decoder_notes(self._fallen_from),
             *clock_notes(self._clock, self.start_offset_s, self.has_sound, self.fps if self._untimed else None),
             *picture_notes(self._pictures, self._streams, self._stream_number),
-            *damage_notes(self._decoder, self._damaged_s, self._missing),
+            *damage_notes(self._decoder, self._damaged, self._missing),
         )
 
     @property
@@ -132,7 +147,7 @@ class Video:
                 self._check_given()
                 break
             if decoded.damaged:
-                self._damaged_s.append(self._last_s)
+                self._damaged.add(self._last_s)
             if self._is_wanted():
                 self._given += 1
                 pixels = self._pictures.pixels_of(decoded.picture)
@@ -219,6 +234,7 @@ def open_video(
     end_s: float | None = None,
     step: int = 1,
     first_frame: int = 0,
+    hardware_decoding: str = OFF,
 ) -> Video:
     """Open a video in any container that FFmpeg reads.
 
@@ -229,16 +245,29 @@ def open_video(
         step: Give the frames whose index is a multiple of it.
         first_frame: Leave out frames of a lower index, to continue where an earlier run stopped. What is left out is
             still decoded, since only so are indices and times right in every format.
+        hardware_decoding: The device that decodes, as `hardware_decoding.hardware_for` takes it. What it cannot decode
+            is decoded in software, and `Video.notes` says so.
 
     Raises:
         UsageError: `step`, `first_frame` or the time range makes no sense.
         MediaError: The file is missing, empty, no video, or has no video stream, or its frames are too large.
+        DeviceError: The device was asked for by name and cannot be used here.
     """
     check_range(start_s, end_s, step, first_frame)
     check_readable(Path(path), "a video")
-    container, stream = open_container(str(path), f"file:{path}")
+    opened = partial(_opened, str(path), start_s=start_s, end_s=end_s, step=step, first_frame=first_frame)
+    if (hardware := hardware_for(hardware_decoding)) == OFF:
+        return opened()
     try:
-        return Video(container, stream, str(path), start_s=start_s, end_s=end_s, step=step, first_frame=first_frame)
+        return opened(hardware=accelerator(hardware))
+    except MediaError:
+        return opened(fallen_from=hardware)
+
+
+def _opened(name: str, *, hardware: HWAccel | None = None, **options: Any) -> Video:
+    container, stream = open_container(name, f"file:{name}", hardware)
+    try:
+        return Video(container, stream, name, **options)
     except MediaError:
         container.close()
         raise
@@ -255,22 +284,3 @@ def check_range(start_s: float | None, end_s: float | None, step: int, first_fra
             raise UsageError(f"The {label} is at {value:g} s; a time counts from 0 at the start of the video.")
     if end_s is not None and end_s <= (start_s or 0.0):
         raise UsageError(f"The end, {end_s:g} s, does not lie after the start, {start_s or 0.0:g} s.")
-
-
-def _stated_fps(container: InputContainer, stream: VideoStream) -> float | None:
-    """Return the frames per second that a file states; of bare streams, for which FFmpeg assumes 25, the codec's."""
-    rate = stream.average_rate or stream.guessed_rate
-    if Flags.no_timestamps in Flags(container.format.flags):
-        rate = stream.codec_context.framerate or rate
-    return float(rate) if rate else None
-
-
-def _stated_s(stream: VideoStream) -> float | None:
-    """Return the length of the video stream itself; Matroska keeps the time of its end in a tag like 00:00:02.400."""
-    if stream.duration:
-        return seconds(stream, stream.duration)
-    found = re.fullmatch(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d*)?)", stream.metadata.get("DURATION", ""))
-    if found is None:
-        return None
-    end_s = sum(float(v) * s for v, s in zip(found.groups(), (3600, 60, 1), strict=True))
-    return max(0.0, end_s - seconds(stream, stream.start_time or 0))

@@ -1,12 +1,13 @@
 """What a run is asked for, how far it is, and whom it tells."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from duchenne.errors import MediaError, UsageError
 from duchenne.media import Frame, Source
+from duchenne.media.hardware_decoding import OFF, check_hardware_decoding, hardware_for
 from duchenne.results.columns import GROUPS
 from duchenne.results.face_aus import FaceAUs
 from duchenne.results.shards import Shard
@@ -33,6 +34,8 @@ class RunOptions:
         ray: Address of the Ray cluster whose machines find the faces; None for this process.
         store: URL of the folder of an object store that takes the results; `output` and `output_dir` are below it then.
             None for folders of this machine.
+        hardware_decoding: What decodes videos: "off" for the processor, FFmpeg's name of a kind of device ("cuda"), or
+            "auto" for the first that starts. Cameras and pictures are always decoded by the processor.
     """
 
     output: Path | None = None
@@ -50,6 +53,7 @@ class RunOptions:
     shard: Shard | None = None
     ray: str | None = None
     store: str | None = None
+    hardware_decoding: str = OFF
 
     def __post_init__(self) -> None:
         if self.output is not None and self.output_dir is not None:
@@ -62,6 +66,18 @@ class RunOptions:
             raise UsageError(f"The start is {self.start_s:g} s; it must not be negative.")
         if self.end_s is not None and not self.end_s > (self.start_s or 0.0):
             raise UsageError(f"The end, {self.end_s:g} s, must come after the start, {self.start_s or 0.0:g} s.")
+        check_hardware_decoding(self.hardware_decoding)
+
+    def on_this_machine(self) -> "RunOptions":
+        """Return the same with the device that decodes videos here in the place of "auto".
+
+        Raises:
+            DeviceError: It was asked for by name and cannot be used here.
+
+        Warns:
+            DeviceWarning: "auto" found none.
+        """
+        return replace(self, hardware_decoding=hardware_for(self.hardware_decoding))
 
     @property
     def reading(self) -> dict[str, Any]:

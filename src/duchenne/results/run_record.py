@@ -9,6 +9,7 @@ short is dropped.
     5a6b7c8d {"bytes": 81234, "crc32": 2774, "rows": 97, "state": {...}, "sources": [...]}
 """
 
+import io
 import json
 import os
 import zlib
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from duchenne.errors import OutputError, UsageError
 from duchenne.files.whole_files import beside, create_new, open_again, write_all
@@ -194,21 +195,24 @@ class RunRecord:
                 path.unlink(missing_ok=True)
 
     def _entries(self) -> Iterator[dict[str, Any]]:
-        """Yield the entries that are whole; note where they end."""
+        """Yield the entries that are whole, one line in memory at a time; note where they end."""
         with open_again(self.path) as file:
-            lines = file.read().split(b"\n")
-        version, *lines = lines
-        if lines and version != _MAGIC + b"%d" % _VERSION:
-            raise self.refusal("it was begun by another version of duchenne", "Finish it with that version")
-        self._length = len(version) + 1
-        for number, line in enumerate(lines[:-1]):
-            entry = _entry(line)
-            if entry is None:
-                if number < len(lines) - 2:
+            lines = io.BufferedReader(cast(io.RawIOBase, file))
+            version, broken = lines.readline(), False
+            if version.endswith(b"\n") and version != _MAGIC + b"%d\n" % _VERSION:
+                raise self.refusal("it was begun by another version of duchenne", "Finish it with that version")
+            self._length = len(version.removesuffix(b"\n")) + 1
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    return
+                if broken:
                     raise self.refusal(f"its record {self.path.name} is damaged")
-                return
-            yield entry
-            self._length += len(line) + 1
+                entry = _entry(line.removesuffix(b"\n"))
+                if entry is None:
+                    broken = True
+                    continue
+                yield entry
+                self._length += len(line)
 
     def check_own(self) -> None:
         """Refuse to touch what lies under a temporary name and was not made by a run.
