@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,7 +11,7 @@ from duchenne.alignment import EYE_CORNERS_IN_CROP
 from duchenne.datasets.stills import with_depth
 from duchenne.facs import LANDMARK_GROUPS
 from duchenne.patches import PatchLayout, windows_of
-from duchenne.training.data.augmentation import change, jitter_features, mirror, move_points, realign, tint
+from duchenne.training.data.augmentation import change, degrade, jitter_features, mirror, move_points, realign, tint
 from duchenne.training.recipes.augmentation import NONE, AugmentationConfig
 from toy_faces import head
 from toy_store import toy_store
@@ -102,6 +103,19 @@ def test_grey_has_one_channel_and_keeps_grey_pictures():
     found = tint(grey, True, np.random.default_rng(0))
     assert found.shape == (120, 120, 1)
     assert np.abs(found.astype(int) - grey[..., :1]).max() <= 1
+
+
+def test_resolution_falls_to_the_smallest_side_and_not_further(monkeypatch):
+    sides = []
+    resize = cv2.resize
+    monkeypatch.setattr(cv2, "resize", lambda crop, size, **way: sides.append(size[0]) or resize(crop, size, **way))
+    config = replace(NONE, low_resolution=1.0, min_side_px=40)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        assert degrade(np.zeros((50, 50, 3), np.uint8), config, rng).shape == (50, 50, 3)
+    made = set(sides[::2])  # The others bring it back to its size.
+    assert min(made) == 20
+    assert max(made) == 49
 
 
 def test_the_same_seed_gives_the_same_windows(store):

@@ -17,7 +17,7 @@ from duchenne.training.face_detector.loss import CellGrid, assign, face_detector
 from duchenne.training.face_detector.pool import FacePool, LabelledPicture, write_pool  # noqa: E402
 from duchenne.training.face_detector.scores import choose_threshold, tiles  # noqa: E402
 from duchenne.training.pictures.photographs import photographs  # noqa: E402
-from duchenne.training.pictures.textures import texture  # noqa: E402
+from duchenne.training.pictures.textures import _clouds, texture  # noqa: E402
 from duchenne.training.run.batch_norm_unfolding import start_from_export  # noqa: E402
 
 MARKS = {0: (255, 0, 0), 1: (0, 255, 0), 3: (0, 0, 255)}
@@ -225,6 +225,12 @@ def test_textures_differ_and_fill_their_square():
     assert all(picture.shape == (320, 320, 3) for picture in drawn)
     assert len({picture.tobytes() for picture in drawn}) == 24
     assert np.median([picture.std() for picture in drawn]) > 15
+
+
+def test_clouds_spread_from_nothing_to_one():
+    drawn = _clouds(np.random.default_rng(0))
+    assert drawn.min() == 0
+    assert drawn.max() == pytest.approx(1, abs=1e-6)
 
 
 def test_a_face_detector_goes_on_from_its_own_export(tmp_path):

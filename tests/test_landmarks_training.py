@@ -6,6 +6,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("cv2")
 
 from duchenne.errors import TrainingError, WeightsError  # noqa: E402
+from duchenne.evaluation.pretrained import landmarks  # noqa: E402
 from duchenne.evaluation.pretrained.landmark_errors import (  # noqa: E402
     MOVEMENTS,
     by_yaw,
@@ -334,3 +335,13 @@ def test_squares_without_a_face_that_seem_one_are_counted():
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:SQUARES_PER_PHOTOGRAPH, :2] + boxes[:SQUARES_PER_PHOTOGRAPH, 2:] <= [160, 90]).all()
     assert np.ptp(boxes[:, 2]) > 20 * FACE_IN_SQUARE
+
+
+def test_squares_lie_within_the_photograph_and_faces_in_their_middle(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(landmarks, "true_box", lambda photo, points: drawn.append(points) or true_box(photo, points))
+    measure_empty(Doubtful(), [np.zeros((100, 100, 3), np.uint8)] * 20)
+    middles = np.array([(points.min(0) + points.max(0)) / 2 for points in drawn])
+    halves = np.array([np.ptp(points[:, 0]) / FACE_IN_SQUARE / 2 for points in drawn])[:, None]
+    assert (middles >= halves - 1e-9).all()
+    assert (middles <= 100 - halves + 1e-9).all()

@@ -251,6 +251,13 @@ class TestRangesOfValues:
         np.testing.assert_allclose(found.pixels.astype(int), face, atol=1)
         assert not found.notes
 
+    def test_twelve_bits_a_colour_with_opaque_alpha(self, tmp_path, face):
+        deep = np.dstack([face.astype(np.uint16) * 16, np.full(face.shape[:2], 65535, np.uint16)])
+        (tmp_path / "a.png").write_bytes(_encoded(deep, "png", "rgba64be"))
+        found = read_picture(tmp_path / "a.png")
+        np.testing.assert_allclose(found.pixels.astype(int), face, atol=1)
+        assert "4095 for white" in found.notes[0]
+
     def test_twelve_bits_keep_the_orientation(self, tmp_path, face):
         exif = Image.Exif()
         exif[0x0112] = 6

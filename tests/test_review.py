@@ -276,6 +276,9 @@ def test_exports_are_read_by_others_and_by_us(opened, folder):
 
 def test_agreement_is_that_of_agree(opened, folder):
     client, table = opened(), read_results(folder / "r.csv")
+    nothing = client.get("/api/videos/0/agreement?coder=Kim").json()
+    assert nothing["rows"] == []
+    assert nothing["notes"]
     save(client, {**EVENT, "grade": "", "side": ""})
     save(client, {**EVENT, "grade": "", "side": "", "offset_s": 1.0}, coder="Lee")
     client.post("/api/export", json={"coder": "Kim"})

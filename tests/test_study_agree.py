@@ -326,6 +326,7 @@ def test_results_with_and_without_landmarks_are_read_together(tmp_path):
     one.drop(columns=["yaw_deg", "pitch_deg"]).to_csv(tmp_path / "a.csv", index=False)
     other.to_csv(tmp_path / "b.csv", index=False)
     read = read_results([tmp_path / "a.csv", tmp_path / "b.csv"], Wanted(others=()))
+    assert read.index.is_unique
     named = with_people(read, pd.DataFrame({"source": "*", "face_id": [0], "person": "anna"}))
     assert set(summary(named)["judged"]) == {1000}
 

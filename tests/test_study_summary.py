@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.path import Path as MatplotlibPath
 from scipy import stats
 
 from duchenne.errors import StudyError, UsageError
@@ -14,7 +15,7 @@ from duchenne.measures.intervals import Bootstrap
 from duchenne.study import plot_face, plot_timeline, presence, summary, with_people
 from duchenne.study.cooccurrence import cooccurrence
 from duchenne.study.exclusion import Exclusion
-from duchenne.study.face_map import face_svg, shade, strands_of
+from duchenne.study.face_map import face_svg, features, shade, strands_of
 from duchenne.study.judged import judged
 from duchenne.study.peaks import peaks
 from duchenne.study.summary_table import Blocks
@@ -117,6 +118,12 @@ def test_every_action_unit_has_a_muscle_on_both_sides():
         points = np.concatenate([strand.points for strand in strands])
         mirrored = {tuple(point) for point in (points * [-1, 1]).round(6) + 0.0}
         assert {tuple(point) for point in points.round(6) + 0.0} == mirrored or {s.side for s in strands} == {""}
+
+
+def test_muscles_lie_within_the_outline_of_the_face():
+    outline = MatplotlibPath(features()[0] * 1.05)  # AU27 runs along the jaw.
+    outside = [name for name in AU_NAMES for one in strands_of(name) if not outline.contains_points(one.points).all()]
+    assert not outside
 
 
 def test_the_drawing_shades_each_side_by_its_value():

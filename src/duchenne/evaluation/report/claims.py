@@ -82,7 +82,7 @@ def nearness_of_relations(run: Run) -> float | None:
     return None if run.relations.distance is None else -run.relations.distance
 
 
-def comparisons(region: str = "region") -> list[Comparison]:
+def comparisons(region: str) -> list[Comparison]:
     """Return what is asserted: the paper's claims about region and others, and the four ablations."""
     better, steadier = "Regions beat the convnet", "Regions vary less over the seven poses"
     landmark, uniform = "Landmark patches beat a uniform grid", f"{region}-grid"
