@@ -75,7 +75,10 @@ def test_no_threads_are_started_for_single_pictures(tmp_path):
 
 
 class Counting:
-    """A callback that counts, after some frames, what Python holds: objects, among them those in rings, and blocks."""
+    """A callback that counts, after some frames, what Python holds: our objects and frames of PyAV, and all blocks.
+
+    Other objects of PyAV 15 are in small rings, whose number depends on when the collector comes by.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[int, int] = {}
@@ -89,7 +92,8 @@ class Counting:
         if done == FEW:
             gc.collect()
         if done in (FEW, MANY):
-            self.objects[done] = len(gc.get_objects())
+            kinds = (str(type(one).__module__) for one in gc.get_objects())
+            self.objects[done] = sum(kind.startswith(("duchenne.", "av.video.frame")) for kind in kinds)
             gc.collect()  # Empties Python's lists of tuples for later use, too.
             self.blocks[done] = sys.getallocatedblocks()
 
@@ -115,11 +119,10 @@ class OneFace(AUDetector):
 
 
 @pytest.mark.usefixtures("_without_collector")
-@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
-def test_a_run_holds_as_much_after_many_frames_as_after_few(tmp_path, ending):
+def test_a_run_holds_as_much_after_many_frames_as_after_few(tmp_path):
     clip, counting = write_clip(tmp_path / "a.mp4", MANY, "mpeg4"), Counting()
-    options = RunOptions(tmp_path / f"r{ending}")
-    run_detection(OneFace(workers=1), [Source(str(clip), SourceKind.VIDEO)], options, counting)
+    sources, options = [Source(str(clip), SourceKind.VIDEO)], RunOptions(tmp_path / "r.csv")
+    run_detection(OneFace(workers=1), sources, options, counting)
     for held in (counting.objects, counting.blocks):
         assert held[MANY] - held[FEW] < (MANY - FEW) / 2
 
