@@ -134,10 +134,12 @@ class _Spectral(torch.autograd.Function):
         of_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         of_weight = weight.new_empty(len(maps), *weight.shape[1:])
         of_bias = weight.new_zeros(len(maps), geometry.outputs)
+        shared = _spectrum(weight[0].transpose(0, 1), geometry.points) if len(weight) == 1 and of_maps is not None else None
 
         def run(patch: int) -> None:
-            own = weight[patch if len(weight) > 1 else 0]
-            turned = None if of_maps is None else _spectrum(own.transpose(0, 1), geometry.points)
+            turned = shared
+            if of_maps is not None and shared is None:
+                turned = _spectrum(weight[patch].transpose(0, 1), geometry.points)
             shape = (geometry.points // 2, geometry.points, 2, geometry.inputs, geometry.outputs)
             of_spectrum = weight.new_zeros(shape)
             wanted = Gradient(
