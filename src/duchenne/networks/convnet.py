@@ -50,12 +50,12 @@ class ConvNet(nn.Module):
     def forward(self, face: UInt8[Tensor, "n s s c"]) -> Float[Tensor, "n a"]:
         """Return the logits."""
         planes = standardise(face, self.config.grey).permute(0, 3, 1, 2)
-        features = self.feature_dropout(self._filtered(planes).flatten(1))
+        features = self.feature_dropout(self.filtered(planes).flatten(1))
         for layer in self.full:
             features = self.dropout(torch.relu(layer(features)))
         return self.output(features)
 
-    def _filtered(self, planes: Float[Tensor, "n k s s"]) -> Float[Tensor, "n m h h"]:
+    def filtered(self, planes: Float[Tensor, "n k s s"]) -> Float[Tensor, "n m h h"]:
         """Return the maps of the last layer; the whole face is one patch."""
         if not self.config.batch_norm:
             layers = [own_layer(layer) for layer in self.maps if isinstance(layer, nn.Conv2d)]

@@ -1,7 +1,7 @@
 """Maps that are larger than the compiled kernel's transforms: cut into overlapping tiles, and its outputs put together.
 
-Rows of tiles take the place of patches that share their weights; the tiles of a row count as faces. What lies beyond the
-map's edge is zero, and no output that is kept reads it.
+Rows of tiles take the place of patches that share their weights; the tiles of a row count as faces. What lies beyond
+the map's edge is zero, and no output that is kept reads it.
 
 Source: Oppenheim and Schafer, Discrete-Time Signal Processing, section 8.7 (overlap-save).
 """
@@ -129,10 +129,14 @@ def _tiles(maps: Float[Tensor, "n h h c"], tiling: Tiling) -> Float[Tensor, "r n
 
 def _summed(tiles: Float[Tensor, "r n r t t c"], tiling: Tiling, side: int) -> Float[Tensor, "n h h c"]:
     """Return maps of this side that hold the sum of all tiles at their places."""
-    found = tiles.new_zeros(tiles.shape[1], side, side, tiles.shape[5])
+    overlap = tiling.inputs > tiling.outputs
+    found = tiles.new_empty(tiles.shape[1], side, side, tiles.shape[5])
+    if overlap:
+        found.zero_()
     for tile, rows, columns in _places(tiles, tiling):
         part = found[:, rows, columns]
-        part += tile[:, : part.shape[1], : part.shape[2]]
+        values = tile[:, : part.shape[1], : part.shape[2]]
+        part.add_(values) if overlap else part.copy_(values)
     return found
 
 

@@ -187,9 +187,7 @@ def _compiled(planes: Tensor, layers: Sequence[OwnLayer], plans: Sequence[TiledL
             own, tiles = layer.of(here), cut(maps, plan.tiling)
             if plan is plans[0]:
                 tiles = packed_maps(tiles.permute(1, 0, 4, 2, 3), plan.geometry, kernel)
-            values = spectral_convolution(
-                tiles, own.weight, own.bias, faces * plan.tiling.count, plan.geometry, kernel
-            )
+            values = spectral_convolution(tiles, own.weight, own.bias, faces * plan.tiling.count, plan.geometry, kernel)
             maps = joined(values, plan.tiling, plan.out_side)
         found.append(_rest(maps, [layer.of(here) for layer in layers[len(plans) :]], kernel))
     return torch.cat(found, 1)

@@ -134,7 +134,9 @@ class _Spectral(torch.autograd.Function):
         of_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         of_weight = weight.new_empty(len(maps), *weight.shape[1:])
         of_bias = weight.new_zeros(len(maps), geometry.outputs)
-        shared = _spectrum(weight[0].transpose(0, 1), geometry.points) if len(weight) == 1 and of_maps is not None else None
+        shared = (
+            _spectrum(weight[0].transpose(0, 1), geometry.points) if len(weight) == 1 and of_maps is not None else None
+        )
 
         def run(patch: int) -> None:
             turned = shared
