@@ -14,11 +14,11 @@ from duchenne.networks import compiled_kernel, patch_convolution
 from duchenne.networks.baseline_config import ConvNetConfig
 from duchenne.networks.convnet import ConvNet
 from duchenne.networks.grouped_convolution import _filtered
-from duchenne.networks.map_tiles import cut, joined, tiled_layer
+from duchenne.networks.map_tiles import filtered_in_tiles, tiled_layer
 from duchenne.networks.patch_convolution import choose_convolution, own_layer, resolved, transformed_maps
 from duchenne.networks.region import PAPER, RegionNetwork
 from duchenne.networks.region_config import PatchLayer
-from duchenne.networks.spectral_convolution import geometry_of, spectral_convolution
+from duchenne.networks.spectral_convolution import geometry_of
 from duchenne.networks.standard import AddedNormedConvolution
 from duchenne.networks.symmetric import SymmetricNetwork
 from duchenne.networks.symmetric_config import DEEP_LAYERS, PLAIN_LAYERS, SymmetricConfig
@@ -196,16 +196,14 @@ def test_tiles_that_overlap_give_their_maps_the_sum_of_their_gradients(side):
     generator, kernel = torch.Generator().manual_seed(12), compiled_kernel.compiled_kernel()
     maps, weight, bias = (
         torch.randn(*size, generator=generator, requires_grad=True)
-        for size in ((1, 2, side, side, 16), (1, 16, 16, 7, 7), (1, 16))
+        for size in ((2, side, side, 16), (1, 16, 16, 7, 7), (1, 16))
     )
     plan = tiled_layer(side, 7, 16, 16, kernel.lanes)
     assert plan.tiling.count > 1
-    tiles = cut(maps, plan.tiling)
-    values = spectral_convolution(tiles, weight, bias, 2 * plan.tiling.count, plan.geometry, kernel)
-    found = joined(values, plan.tiling, plan.out_side)
+    found = filtered_in_tiles(maps, weight, bias, plan, kernel)
     exact = [values.detach().double().requires_grad_() for values in (maps, weight, bias)]
-    expected = torch.relu(functional.conv2d(exact[0][0].permute(0, 3, 1, 2), exact[1][0], exact[2][0]))
-    expected = expected.permute(0, 2, 3, 1)[None]
+    expected = torch.relu(functional.conv2d(exact[0].permute(0, 3, 1, 2), exact[1][0], exact[2][0]))
+    expected = expected.permute(0, 2, 3, 1)
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-4)
     wish = torch.randn(expected.shape, generator=generator)
     mine = torch.autograd.grad((found * wish).sum(), (maps, weight, bias))

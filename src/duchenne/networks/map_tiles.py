@@ -14,8 +14,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from duchenne.networks.spectral_convolution import Geometry, geometry_of
+from duchenne.networks.compiled_kernel import Kernel
+from duchenne.networks.spectral_convolution import (
+    Geometry,
+    Gradients,
+    derive_patch,
+    filter_patch,
+    geometry_of,
+    in_threads,
+    packed_maps,
+    spectrum_of,
+    weight_gradient,
+)
 from duchenne.networks.tiled_convolution import Tiling
+
+_FACES = 4
+"""Faces whose tiles are cut at once: few, so that they stay near the processor, and enough to fill its vectors."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,11 @@ class TiledLayer:
     side: int
     tiling: Tiling
     geometry: Geometry
+
+    @property
+    def out_tiling(self) -> Tiling:
+        """How the outputs lie beside each other."""
+        return replace(self.tiling, kernel=1)
 
     @property
     def out_side(self) -> int:
@@ -67,55 +86,105 @@ def tiled_layer(
     return min(found, key=lambda plan: (plan.tiling.count * plan.geometry.points, plan.geometry.points), default=None)
 
 
-def cut(maps: Float[Tensor, "p n h h c"], tiling: Tiling) -> Float[Tensor, "q m t t c"]:
-    """Return the tiles of maps; where a tile is a whole map, the maps as they are."""
-    if tiling.count == 1:
-        return maps
-    found: Tensor = _Cut.apply(maps.squeeze(0), tiling)  # type: ignore[no-untyped-call]
-    return found.flatten(1, 2)
+def filtered_in_tiles(
+    maps: Float[Tensor, "n h h c"],
+    weight: Float[Tensor, "1 o c k k"],
+    bias: Float[Tensor, "1 o"],
+    plan: TiledLayer,
+    kernel: Kernel,
+) -> Float[Tensor, "n g g o"]:
+    """Return relu(convolution + bias), channels last.
+
+    Args:
+        maps: Channels last; where these do not fill the kernel's vectors, nobody may ask for the maps' gradient.
+        weight: As that of patches that share it.
+        bias: Likewise.
+        plan: From `tiled_layer`.
+        kernel: The compiled kernel.
+    """
+    found: Tensor = _Filtered.apply(maps, weight, bias, plan, kernel)  # type: ignore[no-untyped-call]
+    return found
 
 
-def joined(tiles: Float[Tensor, "q m g g o"], tiling: Tiling, out_side: int) -> Float[Tensor, "p n h h o"]:
-    """Return the whole outputs."""
-    if tiling.count == 1:
+class _Filtered(torch.autograd.Function):
+    """A few faces after the other, so that only their tiles are held; these are cut anew for the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, plan: TiledLayer, kernel: Kernel) -> Tensor:
+        """Return the rectified outputs; `filtered_in_tiles` says of what."""
+        geometry, bias = plan.geometry, bias.contiguous()
+        spectrum = spectrum_of(weight[0], geometry.points)
+        found = maps.new_empty(len(maps), plan.out_side, plan.out_side, geometry.outputs)
+        for some, out in zip(maps.split(_FACES), found.split(_FACES), strict=True):
+            _filter(some, spectrum, bias[0], out, plan, kernel)
+        ctx.plan, ctx.kernel = plan, kernel
+        ctx.save_for_backward(maps, weight, found)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+        """Return the gradients of maps, weight and bias."""
+        maps, weight, found = ctx.saved_tensors
+        geometry, parts = ctx.plan.geometry, _parts(ctx.plan)
+        turned = spectrum_of(weight[0].transpose(0, 1), geometry.points) if ctx.needs_input_grad[0] else None
+        of_maps = None if turned is None else torch.zeros_like(maps)
+        into = Gradients(of_maps, weight.new_zeros(parts, *geometry.spectrum), weight.new_zeros(parts, len(weight[0])))
+        for first in range(0, len(maps), _FACES):
+            few = slice(first, first + _FACES)
+            own = replace(into, maps=None if of_maps is None else of_maps[few])
+            _derive(maps[few], found[few], gradient[few], turned, own, ctx.plan, ctx.kernel)
+        of_weight = weight_gradient(into.spectrum.sum(0), geometry.kernel)
+        return of_maps, of_weight[None], into.bias.sum(0, keepdim=True), None, None
+
+
+def _filter(maps: Tensor, spectrum: Tensor, bias: Tensor, out: Tensor, plan: TiledLayer, kernel: Kernel) -> None:
+    """Write the outputs of a few faces."""
+    tiles, faces = _packed(maps, plan, kernel), len(maps) * plan.tiling.count**2
+    values = maps.new_empty(len(tiles), faces // len(tiles), *[plan.tiling.outputs] * 2, plan.geometry.outputs)
+    in_threads(
+        lambda part: filter_patch(tiles[part], spectrum, bias, values[part], plan.geometry, kernel), range(len(tiles))
+    )
+    _add(values, plan.out_tiling, out)
+
+
+def _derive(
+    maps: Tensor,
+    found: Tensor,
+    gradient: Tensor,
+    turned: Tensor | None,
+    into: Gradients,
+    plan: TiledLayer,
+    kernel: Kernel,
+) -> None:
+    """Add the gradients of a few faces; spectrum and bias of each part by themselves."""
+    tiles, parts = _packed(maps, plan, kernel), _parts(plan)
+    shown, wanted = (_tiles(values, plan.out_tiling, parts) for values in (found, gradient))
+    of_tiles = None if into.maps is None else torch.empty_like(tiles)
+
+    def run(part: int) -> None:
+        own = Gradients(None if of_tiles is None else of_tiles[part], into.spectrum[part], into.bias[part])
+        derive_patch(tiles[part], shown[part], wanted[part], turned, own, plan.geometry, kernel)
+
+    in_threads(run, range(parts))
+    if into.maps is not None and of_tiles is not None:
+        _add(of_tiles, plan.tiling, into.maps)
+
+
+def _parts(plan: TiledLayer) -> int:
+    """Return what threads share: rows of tiles; one thread takes all at once."""
+    return plan.tiling.count if torch.get_num_threads() > 1 else 1
+
+
+def _packed(maps: Float[Tensor, "n h h c"], plan: TiledLayer, kernel: Kernel) -> Float[Tensor, "p m t t w"]:
+    """Return the tiles as the kernel reads them."""
+    tiles = _tiles(maps, plan.tiling, _parts(plan))
+    if tiles.shape[-1] == plan.geometry.width:
         return tiles
-    by_face = tiles.unflatten(1, (-1, tiling.count))
-    found: Tensor = _Joined.apply(by_face, replace(tiling, kernel=1), out_side)  # type: ignore[no-untyped-call]
-    return found[None]
+    return packed_maps(tiles.permute(1, 0, 4, 2, 3), plan.geometry, kernel)
 
 
-class _Cut(torch.autograd.Function):
-    """Tiles of maps; the gradients of what they share are summed."""
-
-    @staticmethod
-    def forward(ctx: Any, maps: Tensor, tiling: Tiling) -> Tensor:
-        """Return (row of tiles, face, column of tiles, row, column, channel)."""
-        ctx.tiling, ctx.side = tiling, maps.shape[1]
-        return _tiles(maps, tiling)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        """Return the gradient of the maps."""
-        return _summed(gradient, ctx.tiling, ctx.side), None
-
-
-class _Joined(torch.autograd.Function):
-    """Maps from their tiles."""
-
-    @staticmethod
-    def forward(ctx: Any, tiles: Tensor, tiling: Tiling, side: int) -> Tensor:
-        """Return (face, row, column, channel)."""
-        ctx.tiling = tiling
-        return _summed(tiles, tiling, side)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        """Return the gradient of the tiles."""
-        return _tiles(gradient, ctx.tiling), None, None
-
-
-def _tiles(maps: Float[Tensor, "n h h c"], tiling: Tiling) -> Float[Tensor, "r n r t t c"]:
-    """Return tiles by row and column."""
+def _tiles(maps: Float[Tensor, "n h h c"], tiling: Tiling, parts: int) -> Float[Tensor, "p m t t c"]:
+    """Return the tiles of a few faces: row of tiles, face, column of tiles; zero beyond the maps' edge."""
     count, side = tiling.count, tiling.inputs
     found = maps.new_empty(count, len(maps), count, side, side, maps.shape[3])
     for tile, rows, columns in _places(found, tiling):
@@ -124,23 +193,18 @@ def _tiles(maps: Float[Tensor, "n h h c"], tiling: Tiling) -> Float[Tensor, "r n
         tile[:, :height, :width] = part
         tile[:, height:].zero_()
         tile[:, :height, width:].zero_()
-    return found
+    return found.view(parts, -1, *found.shape[3:])
 
 
-def _summed(tiles: Float[Tensor, "r n r t t c"], tiling: Tiling, side: int) -> Float[Tensor, "n h h c"]:
-    """Return maps of this side that hold the sum of all tiles at their places."""
-    overlap = tiling.inputs > tiling.outputs
-    found = tiles.new_empty(tiles.shape[1], side, side, tiles.shape[5])
-    if overlap:
-        found.zero_()
-    for tile, rows, columns in _places(tiles, tiling):
-        part = found[:, rows, columns]
+def _add(tiles: Float[Tensor, "p m t t c"], tiling: Tiling, maps: Float[Tensor, "n h h c"]) -> None:
+    """Add the tiles to the maps at their places; tiles that do not overlap are written there."""
+    for tile, rows, columns in _places(tiles.view(tiling.count, -1, tiling.count, *tiles.shape[2:]), tiling):
+        part = maps[:, rows, columns]
         values = tile[:, : part.shape[1], : part.shape[2]]
-        part.add_(values) if overlap else part.copy_(values)
-    return found
+        part.copy_(values) if tiling.inputs == tiling.outputs else part.add_(values)
 
 
-def _places(tiles: Tensor, tiling: Tiling) -> Iterator[tuple[Tensor, slice, slice]]:
+def _places(tiles: Float[Tensor, "r n r t t c"], tiling: Tiling) -> Iterator[tuple[Tensor, slice, slice]]:
     """Yield each tile of all faces with its rows and columns in the maps; those beyond their edge are not there."""
     for row, column in tiling.tiles():
         place = (slice(row, row + tiling.inputs), slice(column, column + tiling.inputs))

@@ -16,7 +16,7 @@ from torch.nn import functional
 from duchenne.errors import UsageError
 from duchenne.networks.compiled_kernel import Kernel, built_kernel, compiled_kernel
 from duchenne.networks.grouped_convolution import grouped_convolution, grouped_maps
-from duchenne.networks.map_tiles import TiledLayer, cut, joined, tiled_layer
+from duchenne.networks.map_tiles import TiledLayer, filtered_in_tiles, tiled_layer
 from duchenne.networks.spectral_convolution import packed_maps, spectral_convolution
 from duchenne.networks.tiled_convolution import Tiling, spectra, tiled_convolution, tiling_of
 
@@ -184,11 +184,13 @@ def _compiled(planes: Tensor, layers: Sequence[OwnLayer], plans: Sequence[TiledL
         here = slice(first, first + at_once)
         maps = planes[:, here].permute(1, 0, 3, 4, 2)
         for plan, layer in zip(plans, layers, strict=False):
-            own, tiles = layer.of(here), cut(maps, plan.tiling)
+            own = layer.of(here)
+            if plan.tiling.count > 1:
+                maps = filtered_in_tiles(maps.squeeze(0), own.weight, own.bias, plan, kernel)[None]
+                continue
             if plan is plans[0]:
-                tiles = packed_maps(tiles.permute(1, 0, 4, 2, 3), plan.geometry, kernel)
-            values = spectral_convolution(tiles, own.weight, own.bias, faces * plan.tiling.count, plan.geometry, kernel)
-            maps = joined(values, plan.tiling, plan.out_side)
+                maps = packed_maps(planes[:, here], plan.geometry, kernel)
+            maps = spectral_convolution(maps, own.weight, own.bias, faces, plan.geometry, kernel)
         found.append(_rest(maps, [layer.of(here) for layer in layers[len(plans) :]], kernel))
     return torch.cat(found, 1)
 
