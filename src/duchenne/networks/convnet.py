@@ -10,9 +10,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from duchenne.networks.baseline_config import ConvNetConfig
-from duchenne.networks.he_init import he_init
 from duchenne.networks.patch_convolution import Convolution, own_layer, transformed_maps
-from duchenne.networks.standard import standardise
+from duchenne.networks.standard import he_init, standardise
 
 
 class ConvNet(nn.Module):

@@ -1,4 +1,4 @@
-"""Which arithmetic filters the patches: torch's own convolutions, or transforms where kernels are large.
+"""Which arithmetic filters patches, or a whole face as one: torch's own convolutions, or transforms of large kernels.
 
 All give the same numbers up to rounding. What runs is chosen when it runs, by the sizes of a layer, by the number of
 faces, and by what the machine has; a network's file says nothing of it.
