@@ -1,4 +1,4 @@
-"""How fast region networks are in float32, by each way of filtering their patches, against the first of these ways.
+"""How fast region networks and the paper's convnet are in float32, by each way of filtering, against the first way.
 
     python benchmarks/region_speed.py --result results/region_speed.json
 
@@ -24,6 +24,7 @@ from pathlib import Path
 import torch
 
 from duchenne.facs import PAPER_AUS
+from duchenne.networks.baseline_config import ConvNetConfig
 from duchenne.networks.build import build_network
 from duchenne.networks.region import COMPACT, PAPER, RegionNetwork
 from duchenne.networks.symmetric_config import SymmetricConfig
@@ -33,22 +34,30 @@ from duchenne.training.run.memory import keep_freed_memory
 from networks import Looped
 
 WAYS = ("loop", "direct", "tiled", "compiled")
-SIZES = {"paper": replace(PAPER, aus=PAPER_AUS), "compact": COMPACT, "symmetric": SymmetricConfig()}
+SIZES = {
+    "paper": replace(PAPER, aus=PAPER_AUS),
+    "convnet": ConvNetConfig(),
+    "compact": COMPACT,
+    "symmetric": SymmetricConfig(),
+}
+OF_THE_PAPER = ("paper", "convnet")
 
 
 class Bench:
-    """One network whose patches are filtered this way or that."""
+    """One network that filters this way or that."""
 
     def __init__(self, batch, size="paper"):
         torch.manual_seed(0)
         config = SIZES[size]
         self.network = build_network(config).train()
-        side, read = config.layout.side_px, config.view.shape
-        windows = torch.randint(0, 256, (batch, config.patches, side, side, 3), dtype=torch.uint8)
-        self.inputs = (windows, torch.randn(batch, 49, 3)) if read else (windows,)
+        view = config.view
+        side = view.side_px if view.layout is None else view.layout.side_px
+        patches = () if view.layout is None else (config.patches,)
+        pixels = torch.randint(0, 256, (batch, *patches, side, side, 3), dtype=torch.uint8)
+        self.inputs = (pixels, torch.randn(batch, 49, 3)) if view.shape else (pixels,)
         self.occurrence = torch.rand(batch, len(config.aus)) < 0.3
         learned = self.network.parameters()
-        if size == "paper":
+        if size in OF_THE_PAPER:
             self.optimiser = torch.optim.Adadelta(learned, lr=1e-3, rho=0.95, weight_decay=5e-4)
         else:
             self.optimiser = torch.optim.AdamW(learned, lr=1e-4, fused=True)

@@ -11,9 +11,13 @@ from torch.nn import functional
 from duchenne.errors import TrainingError, UsageError
 from duchenne.facs import PAPER_AUS
 from duchenne.networks import compiled_kernel, patch_convolution
+from duchenne.networks.baseline_config import ConvNetConfig
+from duchenne.networks.convnet import ConvNet
 from duchenne.networks.grouped_convolution import _filtered
+from duchenne.networks.map_tiles import filtered_in_tiles, tiled_layer
 from duchenne.networks.patch_convolution import choose_convolution, own_layer, resolved, transformed_maps
 from duchenne.networks.region import PAPER, RegionNetwork
+from duchenne.networks.region_config import PatchLayer
 from duchenne.networks.spectral_convolution import geometry_of
 from duchenne.networks.standard import AddedNormedConvolution
 from duchenne.networks.symmetric import SymmetricNetwork
@@ -28,6 +32,7 @@ FACES = 9  # odd, so that the kernel's last vector of faces is not full
 NARROW = dataclasses.replace(
     PAPER, aus=PAPER_AUS, layout=dataclasses.replace(PAPER.layout, landmarks=(1, 20)), widths=(8,), dropout=0.0
 )
+WHOLE_FACE_LAYERS = (PatchLayer(16, 7), PatchLayer(16, 7), PatchLayer(16, 5, 2), PatchLayer(8, 3))
 needs_compiler = pytest.mark.skipif(compiled_kernel.compiled_kernel() is None, reason="no C++ compiler")
 WAYS = ["tiled", pytest.param("compiled", marks=needs_compiler)]
 
@@ -154,6 +159,56 @@ def test_small_networks_train_alike_and_judge_to_the_same_bytes(layers):
         (a - b).norm() <= 0.02 * b.norm() + 1e-4 for a, b in zip(found["compiled"][1], found["direct"][1], strict=True)
     )
     assert torch.equal(found["compiled"][2], found["direct"][2])
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_whole_face_is_filtered_in_tiles_as_by_torch(threads):
+    """No layer's outputs can be cut into whole tiles."""
+    torch.manual_seed(11)
+    network = ConvNet(ConvNetConfig(shared_channels=16, layers=WHOLE_FACE_LAYERS, side_px=77, widths=(8,), dropout=0.0))
+    exact, names = copy.deepcopy(network).double(), list(network.state_dict())
+    planes = torch.randn(FACES, 77, 77, 3).permute(0, 3, 1, 2)
+    wish, expected = torch.randn(FACES, 8, 24, 24), exact.maps(planes.double())
+    gradients = torch.autograd.grad((expected * wish).sum(), list(exact.maps.parameters()))
+    network.convolution, before = "compiled", torch.get_num_threads()
+    layers = [own_layer(layer) for layer in network.maps if isinstance(layer, nn.Conv2d)]
+    assert [
+        plan.tiling.count > 1 and plan.out_side % plan.tiling.outputs > 0
+        for plan in patch_convolution._plans(planes[:, None], layers)
+    ] == [True] * 3
+    try:
+        torch.set_num_threads(threads)
+        maps = network.filtered(planes)
+        found = torch.autograd.grad((maps * wish).sum(), list(network.maps.parameters()))
+    finally:
+        torch.set_num_threads(before)
+    assert not torch.equal(maps, network.maps(planes))
+    torch.testing.assert_close(maps.double(), expected, rtol=0, atol=1e-4)
+    for mine, theirs in zip(found, gradients, strict=True):
+        assert (mine - theirs).norm() <= 1e-4 * theirs.norm()
+    assert list(network.state_dict()) == names
+
+
+@needs_compiler
+@pytest.mark.parametrize("side", [70, 68])
+def test_tiles_that_overlap_give_their_maps_the_sum_of_their_gradients(side):
+    generator, kernel = torch.Generator().manual_seed(12), compiled_kernel.compiled_kernel()
+    maps, weight, bias = (
+        torch.randn(*size, generator=generator, requires_grad=True)
+        for size in ((2, side, side, 16), (1, 16, 16, 7, 7), (1, 16))
+    )
+    plan = tiled_layer(side, 7, 16, 16, kernel.lanes)
+    assert plan.tiling.count > 1
+    found = filtered_in_tiles(maps, weight, bias, plan, kernel)
+    exact = [values.detach().double().requires_grad_() for values in (maps, weight, bias)]
+    expected = torch.relu(functional.conv2d(exact[0].permute(0, 3, 1, 2), exact[1][0], exact[2][0]))
+    expected = expected.permute(0, 2, 3, 1)
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-4)
+    wish = torch.randn(expected.shape, generator=generator)
+    mine = torch.autograd.grad((found * wish).sum(), (maps, weight, bias))
+    theirs = torch.autograd.grad((expected * wish).sum(), exact)
+    assert all((a - b).norm() <= 1e-4 * b.norm() for a, b in zip(mine, theirs, strict=True))
 
 
 @pytest.mark.parametrize(("side", "kernel"), [(48, 7), (19, 6), (31, 8)])

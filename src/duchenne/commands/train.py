@@ -101,8 +101,9 @@ def train(
         Number format of the layers. auto: bfloat16 if the recipe asks for it and the processor or graphics card
         computes in it, otherwise float32.
     convolution
-        How networks that read patches filter them on a processor. direct: torch's convolutions. tiled: large kernels
-        (recipes paper and grid) by transforms. compiled: by a kernel that a C++ compiler builds once, small ones too.
+        How networks that read patches filter them on a processor, and the paper's convnet the whole face. direct:
+        torch's convolutions. tiled: large kernels of patches (recipes paper and grid) by transforms. compiled: by a
+        kernel that a C++ compiler builds once, small kernels of patches too.
         auto: as in the run that is continued, else compiled if it was built before, else tiled.
     """
     console = PlainConsole(stderr=True)

@@ -11,8 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from duchenne.networks.baseline_config import DrmlConfig
-from duchenne.networks.he_init import he_init
-from duchenne.networks.standard import planes_of, rectified
+from duchenne.networks.standard import he_init, planes_of, rectified
 
 GRID = 8
 """Regions along each side."""

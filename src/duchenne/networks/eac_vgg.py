@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from duchenne.networks.baseline_config import EacVggConfig
 from duchenne.networks.eac import attention_map, crop_regions
-from duchenne.networks.he_init import he_init
-from duchenne.networks.standard import planes_of
+from duchenne.networks.standard import he_init, planes_of
 
 CENTRES: tuple[tuple[int, float], ...] = (
     (5, -1 / 2), (6, -1 / 2), (2, -1 / 3), (9, -1 / 3), (3, 1 / 3), (8, 1 / 3), (25, 1.0), (30, 1.0),

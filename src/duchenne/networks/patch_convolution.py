@@ -1,4 +1,4 @@
-"""Which arithmetic filters the patches: torch's own convolutions, or transforms where kernels are large.
+"""Which arithmetic filters patches, or a whole face as one: torch's own convolutions, or transforms of large kernels.
 
 All give the same numbers up to rounding. What runs is chosen when it runs, by the sizes of a layer, by the number of
 faces, and by what the machine has; a network's file says nothing of it.
@@ -16,7 +16,8 @@ from torch.nn import functional
 from duchenne.errors import UsageError
 from duchenne.networks.compiled_kernel import Kernel, built_kernel, compiled_kernel
 from duchenne.networks.grouped_convolution import grouped_convolution, grouped_maps
-from duchenne.networks.spectral_convolution import Geometry, geometry_of, packed_maps, spectral_convolution
+from duchenne.networks.map_tiles import TiledLayer, filtered_in_tiles, tiled_layer
+from duchenne.networks.spectral_convolution import packed_maps, spectral_convolution
 from duchenne.networks.tiled_convolution import Tiling, spectra, tiled_convolution, tiling_of
 
 Convolution = Literal["auto", "direct", "tiled", "compiled"]
@@ -114,11 +115,10 @@ def transformed_maps(
         convolution: Which way is wanted.
     """
     way = "direct" if _as_ever(planes) else resolved(convolution, torch.is_autocast_enabled("cpu"))
-    side = planes.shape[-1]
     with torch.autocast("cpu", enabled=False):
-        if way == "compiled" and (geometries := _geometries(side, layers)):
-            return _compiled(planes.float(), layers, geometries)
-        if way == "tiled" and (tilings := _tilings(side, layers)):
+        if way == "compiled" and (plans := _plans(planes, layers)):
+            return _compiled(planes.float(), layers, plans)
+        if way == "tiled" and (tilings := _tilings(planes.shape[-1], layers)):
             return _tiled(planes.float(), layers, tilings)
     return None
 
@@ -146,15 +146,17 @@ def _as_ever(planes: Tensor) -> bool:
     return traced or planes.device.type != "cpu" or len(planes) < _LEAST_FACES or planes.requires_grad
 
 
-def _geometries(side: int, layers: Sequence[OwnLayer]) -> list[Geometry]:
-    """Return how the kernel runs the first layers, as many as it can."""
-    kernel, found = compiled_kernel(), list[Geometry]()
+def _plans(planes: Float[Tensor, "n p k s s"], layers: Sequence[OwnLayer]) -> list[TiledLayer]:
+    """Return how the kernel runs the first layers, as many as it can; only a single map is cut into tiles."""
+    kernel, found = compiled_kernel(), list[TiledLayer]()
     if kernel is None:
         return found
+    patches, side = planes.shape[1], planes.shape[-1]
     for layer in layers:
         outputs, inputs, width = layer.weight.shape[1:4]
-        plan = geometry_of(side, width, inputs, outputs, kernel.lanes) if layer.stride == 1 else None
-        if plan is None or (found and plan.width != inputs):
+        most_tiles = 1 if patches > 1 else None
+        plan = tiled_layer(side, width, inputs, outputs, kernel.lanes, most_tiles) if layer.stride == 1 else None
+        if plan is None or (found and plan.geometry.width != inputs):
             break
         found.append(plan)
         side = plan.out_side
@@ -173,17 +175,22 @@ def _tilings(side: int, layers: Sequence[OwnLayer]) -> list[Tiling]:
     return found
 
 
-def _compiled(planes: Tensor, layers: Sequence[OwnLayer], plans: Sequence[Geometry]) -> Tensor:
+def _compiled(planes: Tensor, layers: Sequence[OwnLayer], plans: Sequence[TiledLayer]) -> Tensor:
     kernel = compiled_kernel()
     assert kernel is not None
     faces, patches, found = len(planes), planes.shape[1], []
     at_once = max(_PATCHES_AT_ONCE, torch.get_num_threads())
     for first in range(0, patches, at_once):
         here = slice(first, first + at_once)
-        maps = packed_maps(planes[:, here], plans[0], kernel)
+        maps = planes[:, here].permute(1, 0, 3, 4, 2)
         for plan, layer in zip(plans, layers, strict=False):
             own = layer.of(here)
-            maps = spectral_convolution(maps, own.weight, own.bias, faces, plan, kernel)
+            if plan.tiling.count > 1:
+                maps = filtered_in_tiles(maps.squeeze(0), own.weight, own.bias, plan, kernel)[None]
+                continue
+            if plan is plans[0]:
+                maps = packed_maps(planes[:, here], plan.geometry, kernel)
+            maps = spectral_convolution(maps, own.weight, own.bias, faces, plan.geometry, kernel)
         found.append(_rest(maps, [layer.of(here) for layer in layers[len(plans) :]], kernel))
     return torch.cat(found, 1)
 

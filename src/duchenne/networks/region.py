@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from duchenne.errors import UsageError
 from duchenne.facs import LANDMARK_COUNT
-from duchenne.networks.he_init import he_init
 from duchenne.networks.ordinal import OrdinalScale
 from duchenne.networks.patch_convolution import Convolution, own_layer, trained_maps, transformed_maps
 from duchenne.networks.region_config import COMPACT, PAPER, PatchLayer, RegionConfig
-from duchenne.networks.standard import standardise
+from duchenne.networks.standard import he_init, standardise
 
 __all__ = [
     "COMPACT",

@@ -46,6 +46,11 @@ class Geometry:
         """Side of the outputs."""
         return self.side - self.kernel + 1
 
+    @property
+    def spectrum(self) -> tuple[int, ...]:
+        """Shape of the weights' spectrum: angles along rows, angles down columns, part, input, output."""
+        return self.points // 2, self.points, 2, self.inputs, self.outputs
+
 
 def geometry_of(side: int, kernel: int, inputs: int, outputs: int, lanes: int) -> Geometry | None:
     """Return how the kernel runs a layer with stride 1; None where it cannot, or where it would not pay.
@@ -113,14 +118,14 @@ class _Spectral(torch.autograd.Function):
         """Return the rectified outputs; `spectral_convolution` says of what."""
         maps, bias = maps.contiguous(), bias.contiguous()
         found = maps.new_empty(len(maps), faces, geometry.out_side, geometry.out_side, geometry.outputs)
-        shared = _spectrum(weight[0], geometry.points) if len(weight) == 1 else None
+        shared = spectrum_of(weight[0], geometry.points) if len(weight) == 1 else None
 
         def run(patch: int) -> None:
-            spectrum = _spectrum(weight[patch], geometry.points) if shared is None else shared
+            spectrum = spectrum_of(weight[patch], geometry.points) if shared is None else shared
             own_bias = bias[patch if shared is None else 0]
-            kernel.forward(_layer(maps[patch], spectrum, own_bias, found[patch], geometry), geometry.points)
+            filter_patch(maps[patch], spectrum, own_bias, found[patch], geometry, kernel)
 
-        _in_threads(run, range(len(maps)))
+        in_threads(run, range(len(maps)))
         ctx.geometry, ctx.kernel = geometry, kernel
         ctx.save_for_backward(maps, weight, found)
         return found
@@ -137,27 +142,57 @@ class _Spectral(torch.autograd.Function):
 
         def run(patch: int) -> None:
             own = weight[patch if len(weight) > 1 else 0]
-            turned = None if of_maps is None else _spectrum(own.transpose(0, 1), geometry.points)
-            shape = (geometry.points // 2, geometry.points, 2, geometry.inputs, geometry.outputs)
-            of_spectrum = weight.new_zeros(shape)
-            wanted = Gradient(
-                gradient[patch].data_ptr(),
-                None if turned is None else turned.data_ptr(),
-                None if of_maps is None else of_maps[patch].data_ptr(),
-                of_spectrum.data_ptr(),
-                of_bias[patch].data_ptr(),
-            )
-            layer = _layer(maps[patch], None, None, found[patch], geometry)
-            ctx.kernel.backward(layer, wanted, geometry.points)
-            of_weight[patch] = _weight_gradient(of_spectrum, geometry.kernel)
+            turned = None if of_maps is None else spectrum_of(own.transpose(0, 1), geometry.points)
+            of_spectrum = weight.new_zeros(geometry.spectrum)
+            into = Gradients(None if of_maps is None else of_maps[patch], of_spectrum, of_bias[patch])
+            derive_patch(maps[patch], found[patch], gradient[patch], turned, into, geometry, ctx.kernel)
+            of_weight[patch] = weight_gradient(of_spectrum, geometry.kernel)
 
-        _in_threads(run, range(len(maps)))
+        in_threads(run, range(len(maps)))
         if len(weight) == 1:
             of_weight, of_bias = of_weight.sum(0, keepdim=True), of_bias.sum(0, keepdim=True)
         return of_maps, of_weight, of_bias, None, None, None
 
 
-def _in_threads(run: Callable[[int], None], patches: Iterable[int]) -> None:
+@dataclass(frozen=True)
+class Gradients:
+    """What the gradients of a patch are written to.
+
+    Attributes:
+        maps: None where nobody asks for it.
+        spectrum: Of the weights; added to.
+        bias: Added to.
+    """
+
+    maps: Tensor | None
+    spectrum: Tensor
+    bias: Tensor
+
+
+def filter_patch(
+    maps: Tensor, spectrum: Tensor, bias: Tensor, found: Tensor, geometry: Geometry, kernel: Kernel
+) -> None:
+    """Write the rectified outputs of one patch's maps."""
+    kernel.forward(_layer(maps, spectrum, bias, found, geometry), geometry.points)
+
+
+def derive_patch(
+    maps: Tensor,
+    found: Tensor,
+    gradient: Tensor,
+    turned: Tensor | None,
+    into: Gradients,
+    geometry: Geometry,
+    kernel: Kernel,
+) -> None:
+    """Write the gradients of one patch; `turned` is the spectrum with outputs before inputs, for that of the maps."""
+    pointers = [None if values is None else values.data_ptr() for values in (turned, into.maps)]
+    wanted = Gradient(gradient.data_ptr(), *pointers, into.spectrum.data_ptr(), into.bias.data_ptr())
+    kernel.backward(_layer(maps, None, None, found, geometry), wanted, geometry.points)
+
+
+def in_threads(run: Callable[[int], None], patches: Iterable[int]) -> None:
+    """Run each patch, by as many threads as torch has."""
     threads = torch.get_num_threads()
     if threads == 1:
         for patch in patches:
@@ -191,7 +226,7 @@ def _layer(maps: Tensor, spectrum: Tensor | None, bias: Tensor | None, out: Tens
     )
 
 
-def _spectrum(weight: Float[Tensor, "o c k k"], points: int) -> Float[Tensor, "f g 2 c o"]:
+def spectrum_of(weight: Float[Tensor, "o c k k"], points: int) -> Float[Tensor, "f g 2 c o"]:
     """Return the conjugate of the kernel's spectrum: angles along rows, angles down columns, part, input, output."""
     outputs, inputs, side, _ = weight.shape
     rows, columns = _kernel_stages(points, side)
@@ -199,7 +234,7 @@ def _spectrum(weight: Float[Tensor, "o c k k"], points: int) -> Float[Tensor, "f
     return torch.bmm(columns.expand(points // 2, -1, -1), along).view(points // 2, points, 2, inputs, outputs)
 
 
-def _weight_gradient(spectrum: Float[Tensor, "f g 2 c o"], side: int) -> Float[Tensor, "o c k k"]:
+def weight_gradient(spectrum: Float[Tensor, "f g 2 c o"], side: int) -> Float[Tensor, "o c k k"]:
     """Return the kernel whose spectrum this is."""
     half, points, _, inputs, outputs = spectrum.shape
     rows, columns = _kernel_stages(points, side)

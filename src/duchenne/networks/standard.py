@@ -1,4 +1,4 @@
-"""What many networks share: standardised pixels, convolutions with normalisation and ReLU, residual blocks."""
+"""What many networks share: standardised pixels, weights to begin with, convolutions with normalisation and ReLU."""
 
 from typing import cast
 
@@ -28,6 +28,21 @@ def standardise(pixels: Shaped[Tensor, "n ... c"], grey: bool = False) -> Float[
 def planes_of(face: Shaped[Tensor, "n s s c"]) -> Float[Tensor, "n c s s"]:
     """Return whole faces standardised, channels first."""
     return standardise(face).permute(0, 3, 1, 2)
+
+
+def he_init(network: nn.Module) -> None:
+    """Draw the weights of all convolutions and linear layers but `output` so that rectified layers keep their signal.
+
+    torch's own choice divides the mean square by six at each layer: after eight, the logits of all faces agree to .004
+    and training waits on a plateau. `output` keeps it, so that the first probabilities are near a half.
+
+    Source: He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015, eq. 10 (no source states its own choice).
+    """
+    for name, layer in network.named_modules():
+        if name != "output" and isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def conv_block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
