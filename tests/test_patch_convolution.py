@@ -120,11 +120,14 @@ def test_two_threads_equal_one(network, planes, reference, way):
     ("inputs", "outputs", "kernel", "stride", "side"),
     [(16, 32, 3, 2, 24), (32, 16, 3, 1, 11), (16, 16, 3, 2, 9), (16, 16, 1, 1, 4), (16, 16, 5, 3, 13)],
 )
-def test_small_kernels_equal_torchs_grouped_convolution(inputs, outputs, kernel, stride, side):
+@pytest.mark.parametrize("rim", [0, 1], ids=["whole maps", "a part of larger maps"])
+def test_small_kernels_equal_torchs_grouped_convolution(inputs, outputs, kernel, stride, side, rim):
     generator, patches, faces = torch.Generator().manual_seed(9), 3, 2
     layer = nn.Conv2d(patches * inputs, patches * outputs, kernel, stride, groups=patches)
     maps = torch.randn(faces, patches * inputs, side, side, generator=generator)
-    last = maps.permute(0, 2, 3, 1).unflatten(3, (patches, inputs)).contiguous().requires_grad_()
+    last = maps.permute(0, 2, 3, 1).unflatten(3, (patches, inputs)).contiguous()
+    larger = torch.nn.functional.pad(last, (0, 0, 0, 0, rim, rim, rim, rim))
+    last = larger[:, rim : rim + side, rim : rim + side].requires_grad_()
     found = _filtered(last, layer, compiled_kernel.compiled_kernel())
     twice, exact = copy.deepcopy(layer).double(), maps.double().requires_grad_()
     expected = twice(exact)
