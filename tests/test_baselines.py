@@ -85,6 +85,7 @@ def test_each_gives_one_logit_for_each_au_and_every_part_learns(config):
         DrmlConfig(channels=8, middle="none", widths=(64, 64), side_px=90),
         DrmlConfig(channels=8, middle="local", widths=(64, 64), side_px=90),
         AlexNetConfig(channels=(32, 32, 32, 32, 32), width=64, side_px=131),
+        AlexNetConfig(channels=(32, 32, 32, 32, 32), width=64, side_px=126),
     ],
 )
 def test_what_tells_faces_apart_reaches_the_last_layer(config):

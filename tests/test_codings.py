@@ -173,6 +173,7 @@ def test_boris_is_told_the_length_of_videos_that_are_there(tmp_path):
     assert told["media_info"]["length"] == {str(video): pytest.approx(1.5, abs=0.05)}
     assert told["media_info"]["fps"] == {str(video): 30.0}
     assert told["media_info"]["hasAudio"] == {str(video): False}
+    assert told["media_info"]["offset"] == {"1": 0.0}  # By the number of the player.
 
 
 @pytest.mark.parametrize("kind", ["eaf", "boris"])

@@ -1,5 +1,9 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -22,6 +26,7 @@ from duchenne.facs import LANDMARK_GROUPS, MIRROR_LANDMARKS  # noqa: E402
 from duchenne.geometry import HeadPose, angle_between_deg, rotation_from_pose  # noqa: E402
 from duchenne.landmarks import FaceLandmarks, Landmarker, mean_face  # noqa: E402
 from duchenne.networks.landmarker import LandmarkerNetwork  # noqa: E402
+from duchenne.training.landmarks import sources  # noqa: E402
 from duchenne.training.landmarks.augmentation import augment  # noqa: E402
 from duchenne.training.landmarks.boxes import true_box  # noqa: E402
 from duchenne.training.landmarks.export import export_landmarker  # noqa: E402
@@ -335,6 +340,16 @@ def test_squares_without_a_face_that_seem_one_are_counted():
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:SQUARES_PER_PHOTOGRAPH, :2] + boxes[:SQUARES_PER_PHOTOGRAPH, 2:] <= [160, 90]).all()
     assert np.ptp(boxes[:, 2]) > 20 * FACE_IN_SQUARE
+
+
+def test_the_mean_face_is_centred_level_and_one_eye_span_wide(monkeypatch):
+    turned = [HeadPose(20.0, 0.0, 0.0), HeadPose(0.0, -15.0, 5.0)]
+    heads = [
+        SimpleNamespace(landmarks_3d=70 * mean_face() @ rotation_from_pose(p).T + [90, 40, 7], pose=p) for p in turned
+    ]
+    monkeypatch.setattr(sources, "stills_in", lambda folders: [Path("stills-00000.parquet")])
+    monkeypatch.setattr(sources, "rendered_faces", lambda file: heads)
+    assert_allclose(sources.mean_face([]), mean_face() - mean_face().mean(0), atol=1e-6)
 
 
 def test_squares_lie_within_the_photograph_and_faces_in_their_middle(monkeypatch):

@@ -267,3 +267,8 @@ def test_options_are_keywords_and_errors_are_ours():
     assert kinds == {inspect.Parameter.KEYWORD_ONLY}
     assert duchenne.errors.DuchenneError is DuchenneError
     assert AUDetector().aus == AU_NAMES
+
+
+def test_a_network_of_the_package_is_named_alike_in_every_folder(tmp_path):
+    assert AUDetector(weights="rendered").portable_options.weights == "rendered"
+    assert AUDetector().portable_options.weights is None

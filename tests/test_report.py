@@ -16,7 +16,7 @@ from duchenne.evaluation.evaluate import evaluate_faces
 from duchenne.evaluation.experiment.paper_figures import layers_of
 from duchenne.evaluation.json_record import json_text
 from duchenne.evaluation.report.claims import claims_table, verdict
-from duchenne.evaluation.report.figures import by_pose_figure, relations_figure
+from duchenne.evaluation.report.figures import by_pose_figure, poses_figure, relations_figure
 from duchenne.evaluation.report.pages import _ordered, tables_of, write_report
 from duchenne.evaluation.report.paper_claims import read_patch_effects
 from duchenne.evaluation.report.tables import by_role, poses_table, system_table
@@ -262,6 +262,17 @@ def test_figure_6_has_a_panel_for_each_system_with_its_own_marks(runs):
         ]
         areas = [np.mean([run.by_pose.poses[n].mean.curve.aroc for run in series[system]]) for n in range(1, 10)]
         assert marks == pytest.approx(areas)
+
+
+def test_the_line_of_a_system_that_knows_nothing_is_at_chance(runs):
+    """Calling every face positive has nF1 2 / 3; any order has an area of one half."""
+    panels = poses_figure(next(run for run in runs if run.origin.role == "poses")).axes
+    lines = {
+        one.get_ylabel(): [line.get_ydata()[0] for line in one.get_lines() if line.get_linestyle() == ":"]
+        for one in panels
+    }
+    assert [value for (value,) in lines.values()] == pytest.approx([2 / 3 if "nF1" in name else 0.5 for name in lines])
+    assert any("nF1" in name for name in lines)
 
 
 def test_figure_2_has_the_papers_sizes():

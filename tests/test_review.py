@@ -260,6 +260,8 @@ def test_exports_are_read_by_others_and_by_us(opened, folder):
     client = opened()
     looked = {"do": "looked-for", "file": "anna.mp4", "person": "face 0", "au": "AU06", "done": True}
     save(client, EVENT, {**EVENT, "id": "e2", "onset_s": 1.0, "offset_s": 1.5, "grade": "ns", "side": ""}, looked)
+    (table,) = client.post("/api/export", json={"coder": "Kim", "formats": ["csv"]}).json()["written"]
+    assert table.endswith("kim.csv")
     assert len(client.post("/api/export", json={"coder": "Kim"}).json()["written"]) == 3
     tiers = pympi.Elan.Eaf(str(folder / "out" / "kim_elan" / "anna.eaf"))
     (name,) = [one for one in tiers.get_tier_names() if "AU12" in one]

@@ -311,6 +311,10 @@ def test_sets_that_do_not_belong_together_are_refused(tmp_path, drawn_quickly, c
     assert run(["merge", str(one), str(twin), "--output-dir", str(tmp_path / "all")]) == 1
     assert "differ" in capsys.readouterr().err
     assert run(["merge", str(tmp_path), "--output-dir", str(tmp_path / "all")]) == 2
+    (tmp_path / "plan").mkdir()
+    shutil.copy(one / "plan.json", tmp_path / "plan")
+    assert run(["merge", str(tmp_path / "plan"), "--output-dir", str(tmp_path / "none")]) == 1
+    assert "stills-00000.parquet: missing" in " ".join(capsys.readouterr().err.split())
     assert run(["render", str(one), *STILLS, "--first", "100"]) == 2
     assert "within a file" in capsys.readouterr().err
     assert run(["render", str(one), "--protocol", "interviews", "--first", "1"]) == 2

@@ -2,6 +2,8 @@
 
 import gzip
 import zipfile
+from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS, OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
 from duchenne.geometry import HeadPose, rotation_from_pose
+from duchenne.synthesis.checks import gallery
 from duchenne.synthesis.checks.measure import visibility_agreement
 from duchenne.synthesis.head.head import Gaze, Head, make_head
 from duchenne.synthesis.person.identity import Person, draw_identity
@@ -22,6 +25,7 @@ from duchenne.synthesis.rig.landmark_vertices import landmark_vertices, landmark
 from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.sets.sampling import PAPER_AUS, CoOccurrence, draw_aus, draw_people, fig_5_matrix, table_1_rates
 from duchenne.synthesis.skin.skin import MONK_TONES, lip_colour, lost_to_blood
+from duchenne.synthesis.skin.wrinkles import _grounds
 
 HEADS = 6
 
@@ -253,3 +257,26 @@ def test_lips_of_every_tone_are_redder_than_their_skin_and_never_olive():
         assert hue[1:].max() < 60
         assert hue[1:].min() > -30
         assert np.median(hue[1:]) < hue[0]
+
+
+def test_tones_are_those_of_the_monk_scale():
+    """As Google publishes it (skintone.google), in hexadecimal digits."""
+    published = "f6ede4 f3e7db f7ead0 eadaba d7bd96 a07e56 825c43 604134 3a312a 292420"
+    assert [bytes(tone).hex() for tone in MONK_TONES] == published.split()
+
+
+def test_folds_of_the_lips_lie_about_the_lips(heads):
+    """On the base mesh the corners of the mouth are near y = 6.6, the tip of the nose near 6.9."""
+    around = _grounds()["lips"]
+    assert 6.4 < around.y.min() < around.y.max() < 6.85
+    assert around.ax.max() <= 0.2
+
+
+def test_pictures_of_the_gallery_are_exposed_longer_for_darker_skin(heads, monkeypatch):
+    scenes, blank = [], SimpleNamespace(pixels=np.zeros((gallery.SIDE_PX, gallery.SIDE_PX, 3), np.uint8))
+    monkeypatch.setattr(gallery, "render", lambda head, scene: scenes.append(scene) or blank)
+    for tone in (1, 10):
+        gallery._picture(replace(heads[5], identity=replace(heads[5].identity, tone=tone)), {}, "")
+    light, dark = (scene.light for scene in scenes)
+    for part in ("key_colour", "fill_colour", "sky", "ground"):
+        assert_allclose(getattr(dark, part), 2.25 * np.array(getattr(light, part)), rtol=1e-6)

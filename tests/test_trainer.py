@@ -6,6 +6,7 @@ It learns, stops, goes on to the same bytes and refuses another recipe's checkpo
 import dataclasses
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ from duchenne.training.landmarks.pool import empty_sample, face_sample, write_pa
 from duchenne.training.landmarks.train import LandmarkParts, LandmarksOptions, fit_landmarks, train_landmarks
 from duchenne.training.recipes.face_detector import FaceDetectorRecipe
 from duchenne.training.recipes.landmarks import LandmarkerRecipe
+from duchenne.training.run import memory
 from duchenne.training.run.bf16 import computes_bf16
 from duchenne.training.run.checkpoints import read_tensors
 from duchenne.training.run.device import DeviceConfig
@@ -393,3 +395,13 @@ def test_bfloat16_is_taken_where_the_processor_has_instructions_for_it(info, com
         assert remarks == ([] if computes else ["float32: the cpu has no instructions for bfloat16"])
     finally:
         computes_bf16.cache_clear()
+
+
+def test_the_c_library_is_told_to_keep_freed_memory(monkeypatch):
+    """By the numbers of malloc.h: M_TRIM_THRESHOLD is -1, M_MMAP_THRESHOLD -3."""
+    told = []
+    library = SimpleNamespace(mallopt=lambda option, size: told.append((option, size)) or 1)
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    assert memory.keep_freed_memory()
+    assert dict(told) == {-3: memory.KEEP_BYTES, -1: 2**31 - 1}
