@@ -1,3 +1,6 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from duchenne.evaluation.pretrained.hard_pictures import COVERS, crowds, hidden  # noqa: E402
 from duchenne.networks.face_detector import FaceDetectorNetwork  # noqa: E402
+from duchenne.training.face_detector import sources  # noqa: E402
 from duchenne.training.face_detector.backgrounds import covered, hard_squares  # noqa: E402
 from duchenne.training.face_detector.canvas import CanvasMaker, paste  # noqa: E402
 from duchenne.training.face_detector.export import export_face_detector  # noqa: E402
@@ -94,6 +98,25 @@ def test_a_covered_face_is_gone():
     assert (
         covered(pixels, np.array([100.0, 100.0, 40.0]), np.random.default_rng(1))[80:120, 80:120] == 255
     ).mean() < 0.5
+
+
+def test_false_faces_are_looked_for_where_the_known_face_is_covered(monkeypatch):
+    class Watching(FaceDetector):
+        def find(self, pixels, min_face_px=None, confidence=None):
+            looked_at.append(pixels)
+            return []
+
+    pixels, looked_at = np.full((480, 640, 3), 50, np.uint8), []
+    points = landmarks() + (270, 170)  # about (400, 300)
+    pixels[270:330, 370:430] = (0, 255, 0)
+    face = SimpleNamespace(pixels=lambda: pixels, landmarks=points, alone=True)
+    monkeypatch.setattr(sources, "real_faces", lambda *asked: [face])
+    monkeypatch.setattr(sources, "photographs", lambda places: {})
+    found, false = sources.validation_confidences(Watching(), Path("faces"), Path("labels"), [])
+    assert (found.tolist(), false.tolist()) == ([0.0], [0.0])
+    known, behind = looked_at
+    assert (known == (0, 255, 0)).all(2).sum() == 60 * 60
+    assert not (behind == (0, 255, 0)).all(2).any()
 
 
 class TestAssignment:

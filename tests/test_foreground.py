@@ -14,7 +14,7 @@ from duchenne.synthesis.head.front import front_of
 from duchenne.synthesis.head.glasses import DARK_SHARE, draw_glasses
 from duchenne.synthesis.head.glasses import SHARE as GLASSES_SHARE
 from duchenne.synthesis.head.head import Gaze, Head, make_head, with_glasses
-from duchenne.synthesis.head.occluders import SHARE, Kind, Occluder, draw_occluder, suited
+from duchenne.synthesis.head.occluders import SHARE, Kind, Occluder, _fringe, draw_occluder, suited
 from duchenne.synthesis.scene.scene import HIDDEN_BEYOND, SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.sets.shots import draw_shots
 from duchenne.synthesis.sets.stills import draw_row
@@ -88,6 +88,16 @@ def test_no_hair_falls_over_the_brow_of_the_bald(head):
     bald = replace(head, skin=replace(head.skin, scalp=np.zeros_like(head.skin.scalp)))
     assert suited(OCCLUDERS[2], bald).kind is Kind.MICROPHONE
     assert suited(OCCLUDERS[2], head) is OCCLUDERS[2]
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_fringe_hangs_down_where_it_grows(side):
+    """Ends of strands follow their roots across the forehead, with a small sweep to the side of the fringe."""
+    strands = np.concatenate([_fringe(np.random.default_rng(seed), side) for seed in range(30)])
+    root, tip = strands[:, 0], strands[:, -1]
+    assert np.corrcoef(root[:, 0], tip[:, 0])[0, 1] > 0.8
+    assert 0 < side * (tip - root)[:, 0].mean() < 0.4
+    assert (tip - root)[:, 1].min() > 0
 
 
 def test_rows_say_what_is_in_front(head):

@@ -50,6 +50,14 @@ def test_bp4d(cell, tmp_path):
     assert "F001_T1_AU12.csv: lines 4 hold something that is not a label; counted as unknown" in text_of(release)
 
 
+def test_a_table_whose_columns_name_no_aus_is_said(tmp_path):
+    write_bp4d(tmp_path, {"F001_T1": 3})
+    path = tmp_path / "AUCoding" / "AU_OCC" / "F001_T1.csv"
+    _, *lines = path.read_text().splitlines()
+    path.write_text("\n".join(["frame,brow,smile", *lines]))
+    assert "F001_T1.csv has no header of AU numbers" in text_of(load(tmp_path))
+
+
 @pytest.mark.parametrize("cell", NO_LABELS)
 def test_fera17(cell, tmp_path):
     write_fera17(tmp_path, poses=(6,))

@@ -392,10 +392,12 @@ def test_the_whole_command(pictures, capsys, monkeypatch):
 
 def test_other_coders_are_named_and_have_no_kappa(pictures, capsys):
     words = ["--out", str(pictures / "out.json"), "--draws", "0", "--part", "choose", "--coded-by", "Coded by us."]
+    words += ["--labels", str(labels_file(pictures / "labels.npz", ["missing.png", "face.png"], [0.7, 0.1]))]
     (pictures / "missing.png").write_bytes((pictures / "grey.png").read_bytes())
     assert run(["dev", "real-faces", str(pictures / "codes.csv"), *words]) == 0
     result = read_result(RealFacesResult, pictures / "out.json")
     assert (result.coded_by, result.aus["AU12"].kappa, result.part, result.faces) == ("Coded by us.", None, "choose", 2)
+    assert result.blendshapes.faces == 1  # the labels name one of the two, and a picture of another part
     assert "vision-language" not in capsys.readouterr().out
     assert result.means.area.interval is None
 

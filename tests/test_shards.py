@@ -320,6 +320,13 @@ def test_sets_that_do_not_belong_together_are_refused(tmp_path, drawn_quickly, c
     assert run(["render", str(one), "--protocol", "interviews", "--first", "1"]) == 2
 
 
+def test_a_plan_without_any_picture_lacks_its_first_file(tmp_path, drawn_quickly, capsys):
+    assert run(["render", str(tmp_path / "part"), *STILLS, "--count", "250"]) == 0
+    (tmp_path / "part" / "stills-00000.parquet").unlink()
+    assert run(["merge", str(tmp_path / "part"), "--output-dir", str(tmp_path / "all")]) == 1
+    assert "stills-00000.parquet: missing" in capsys.readouterr().err
+
+
 def test_a_stopped_clip_is_named(tmp_path, drawn_quickly, capsys):
     assert run(["render", str(tmp_path / "part"), *CLIPS, "--subjects", "2"]) == 0
     (last,) = tmp_path.rglob("M001_T8.csv")

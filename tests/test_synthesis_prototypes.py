@@ -66,6 +66,16 @@ def test_the_photographed_variant_is_as_published(prototype):
     assert {au: variant.rates[au] for au in others} == others
 
 
+def test_classes_of_lips_in_speech_do_not_mix():
+    """Lips that close for p, b and m are not rounded at once as for w or sh, nor spread; Fisher 1968."""
+    closed = [variant for variant in variants_of("speech") if "AU24" in variant.aus]
+    rounded = [variant for variant in variants_of("speech") if {"AU18", "AU22"} & variant.aus]
+    assert closed
+    assert rounded
+    assert not any(variant.aus & {"AU18", "AU22", "AU20", "AU25", "AU26", "AU27"} for variant in closed)
+    assert not any(variant.aus & {"AU20", "AU24"} for variant in rounded)
+
+
 def test_the_guide_s_prototypes_are_there():
     names = {(v.prototype, v.name) for v in VARIANTS if "guide" in v.source}
     assert {("happiness", "6+12"), ("sadness", "1+4+15"), ("surprise", "1+2+5+26"), ("surprise", "1+2+5+27")} <= names
