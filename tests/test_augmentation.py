@@ -10,7 +10,7 @@ from duchenne.alignment import EYE_CORNERS_IN_CROP
 from duchenne.datasets.stills import with_depth
 from duchenne.facs import LANDMARK_GROUPS
 from duchenne.patches import PatchLayout, windows_of
-from duchenne.training.data.augmentation import change, jitter_features, mirror, move_points, realign, tint
+from duchenne.training.data.augmentation import change, degrade, jitter_features, mirror, move_points, realign, tint
 from duchenne.training.recipes.augmentation import NONE, AugmentationConfig
 from toy_faces import head
 from toy_store import toy_store
@@ -95,6 +95,12 @@ def test_mirroring_twice_changes_nothing_and_once_fits_the_symmetric_head(store)
     assert_allclose(again[1], points)
     centred = head() + np.array([100, 100, 0])
     assert_allclose(mirror(crop, centred)[1], centred, atol=1e-9)
+
+
+def test_traces_of_jpeg_keep_the_colours_of_a_crop():
+    crop = np.full((120, 120, 3), (200, 60, 30), np.uint8)
+    found = degrade(crop, replace(NONE, jpeg=1.0), np.random.default_rng(0))
+    assert np.abs(found.astype(int) - crop).max() <= 8
 
 
 def test_grey_has_one_channel_and_keeps_grey_pictures():

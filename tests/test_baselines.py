@@ -61,6 +61,7 @@ def test_a_small_view_reads_a_reduced_crop_that_is_never_smaller_than_itself(sid
         DrmlConfig(middle="none", widths=(8,)),
         DrmlConfig(middle="local", widths=(8,), channels=2),
         AlexNetConfig(width=8),
+        AlexNetConfig(width=8, side_px=222),
         DrmlConfig(widths=(8,), channels=4, side_px=90, batch_norm=True),
         AlexNetConfig(width=8, side_px=100, batch_norm=True, first_kernel=5, first_stride=2),
         EacConfig(width=8),

@@ -141,6 +141,7 @@ def test_a_run_counts_by_au_pose_and_subject(store, run):
     assert run.by_pose.deviation_kept["AU12"].aroc == 0
     assert set(run.by_subject) == set(store.subject)
     assert au12.interval["aroc"] == (1.0, 1.0)
+    assert run.mean.interval["aroc"] == (1.0, 1.0)
 
 
 def test_the_deviation_is_over_the_seven_poses_that_the_paper_keeps():

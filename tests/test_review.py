@@ -274,6 +274,13 @@ def test_exports_are_read_by_others_and_by_us(opened, folder):
         assert {one.au for one in coding.coded} == {"AU06", "AU12"}
 
 
+def test_formats_that_are_not_asked_for_are_not_written(opened, folder):
+    client = opened()
+    save(client, EVENT)
+    assert len(client.post("/api/export", json={"coder": "Kim", "formats": ["boris"]}).json()["written"]) == 1
+    assert [path.name for path in (folder / "out").iterdir() if path.suffix != ".jsonl"] == ["kim.boris"]
+
+
 def test_agreement_is_that_of_agree(opened, folder):
     client, table = opened(), read_results(folder / "r.csv")
     save(client, {**EVENT, "grade": "", "side": ""})
@@ -329,6 +336,7 @@ def test_a_camera_picture_gives_faces_and_nonsense_an_error(opened):
     (face,) = client.post("/api/camera", content=picture).json()
     assert len(face["points"]) == 49
     assert set(face["grade"].values()) <= set("ABCDE") | {""}
+    assert any(0.001 <= share <= 0.999 for share in face["probability"].values())  # Not rounded to 0 and 1.
     answer = client.post("/api/camera", content=b"no picture")
     assert (answer.status_code, "error" in answer.json()) == (422, True)
 

