@@ -227,6 +227,15 @@ def test_a_network_that_was_not_taught_landmarks_alone_has_no_late_fusion_weight
     assert not late_fusion_weights(system.network)
 
 
+def test_the_gap_between_groups_is_the_largest_of_two_groups():
+    store = measured(toy_store(60))
+    predicted = store.occurrence[:, [SMILE]].astype(float)
+    predicted[1::2] = 0.5
+    found = au_scores.by_person(("AU12",), store, predicted)["sex"]
+    assert {name: table.mean_12 for name, table in found.groups.items()} == {"female": 1.0, "male": 0.5}
+    assert found.largest_difference == 0.5
+
+
 def test_pairs_count_the_face_that_shows_it():
     store = measured(toy_store(6))
     store.subject = np.array(list("aaaabb"))

@@ -98,6 +98,12 @@ def test_mirroring_twice_changes_nothing_and_once_fits_the_symmetric_head(store)
     assert_allclose(mirror(crop, centred)[1], centred, atol=1e-9)
 
 
+def test_traces_of_jpeg_keep_the_colours_of_a_crop():
+    crop = np.full((120, 120, 3), (200, 60, 30), np.uint8)
+    found = degrade(crop, replace(NONE, jpeg=1.0), np.random.default_rng(0))
+    assert np.abs(found.astype(int) - crop).max() <= 8
+
+
 def test_grey_has_one_channel_and_keeps_grey_pictures():
     grey = np.repeat(np.arange(120, dtype=np.uint8)[None, :, None], 120, 0).repeat(3, 2)
     found = tint(grey, True, np.random.default_rng(0))

@@ -111,10 +111,3 @@ def test_each_store_of_heads_is_measured_as_what_it_is(tmp_path, monkeypatch):
 def test_no_path_of_a_machine_is_recorded():
     words = ["dev", "measure-landmarks", "--grid", "/home/me/nine", "--out", "new.json"]
     assert command_line(words) == "duchenne dev measure-landmarks --grid nine --out new.json"
-
-
-def test_a_measurement_may_replace_an_older_one(tmp_path, capfd):
-    (tmp_path / "x.json").write_text("{}")
-    words = ["dev", "cross-fitted-sides", str(tmp_path / "codes.csv"), "--fold", "x", "--out", str(tmp_path / "x.json")]
-    assert run(words) == 2
-    assert "DIGITS=WEIGHTS" in capfd.readouterr().err

@@ -107,6 +107,7 @@ def test_rows_say_what_is_in_front(head):
     params = json.loads(draw_row(with_glasses(head, glasses), shot, 0)["params"])
     assert params["occluder"] == {"kind": "hand", "target": "mouth", "side": -1, "seed": 0, "tone": None}
     assert params["glasses"]["shape"] == glasses.shape
+    assert params["hair"] == head.hair_style
     assert set(params["covered"]) & set(LIPS)
     assert params["covered_share"] > 0.05
     bare = json.loads(draw_row(head, replace(shot, scene=replace(shot.scene, occluder=None)), 0)["params"])

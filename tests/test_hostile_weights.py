@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import onnx
@@ -100,6 +101,17 @@ def test_a_network_is_tried_where_limits_are_lower_than_those_of_the_trial():
     )
     done = subprocess.run([sys.executable, "-c", script, own], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "None"
+
+
+@pytest.mark.parametrize("value", [1.0, float("nan"), float("inf")])
+def test_outputs_of_a_trial_must_be_finite(value, tmp_path):
+    constant = helper.make_node("Constant", [], ["y"], value_float=value)
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, ())
+    graph, opset = helper.make_graph([constant], "one", [], [result]), helper.make_opsetid("", 13)
+    model = helper.make_model(graph, ir_version=8, opset_imports=[opset])
+    onnx.save(model, tmp_path / "one.onnx")
+    with nullcontext() if value == 1 else pytest.raises(ValueError, match="y is not a finite number"):
+        onnx_trial._run_once(tmp_path / "one.onnx")
 
 
 def test_a_loop_without_end_is_stopped(tmp_path, described, monkeypatch):

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -21,6 +22,7 @@ from duchenne.diagnosis import SAMPLE
 from duchenne.errors import DuchenneError, MediaError, UsageError
 from duchenne.facs import AU_NAMES, parse_aus
 from duchenne.media import frame_of
+from duchenne.results.detection_options import ByOptions, DetectionOptions
 
 NAMES = {"AUDetector", "FaceAUs", "to_dataframe", "errors", "__version__"}
 PIXELS = np.asarray(Image.open(SAMPLE).convert("RGB"))
@@ -228,6 +230,14 @@ def test_a_pickled_detector_keeps_neutral_faces_and_compares(detector, face):
     assert AUDetector(aus=6) != AUDetector(aus=12)
 
 
+@pytest.mark.parametrize("name", ["real", "rendered"])
+def test_names_of_our_networks_are_no_paths(name):
+    class Options(ByOptions):
+        options = DetectionOptions(weights=Path(name))
+
+    assert str(Options().portable_options.weights) == name
+
+
 def test_joblib_takes_a_detector(detector, face):
     (found,) = joblib.Parallel(n_jobs=2)([joblib.delayed(detected)(detector)])
     same_numbers(found, [face])
@@ -267,8 +277,3 @@ def test_options_are_keywords_and_errors_are_ours():
     assert kinds == {inspect.Parameter.KEYWORD_ONLY}
     assert duchenne.errors.DuchenneError is DuchenneError
     assert AUDetector().aus == AU_NAMES
-
-
-def test_a_network_of_the_package_is_named_alike_in_every_folder(tmp_path):
-    assert AUDetector(weights="rendered").portable_options.weights == "rendered"
-    assert AUDetector().portable_options.weights is None

@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -222,6 +223,21 @@ def test_sides_count_by_hand():
     assert list(found.aus) == ["AU12"]
     assert side_accuracy(replace(faces, side_intensity=None), (0,), Bootstrap()) is None
     assert side_accuracy(faces, (2,), Bootstrap(draws=5)).share.value is None
+
+
+def test_a_result_of_earlier_sides_is_written_anew(tmp_path, monkeypatch, capsys):
+    sides = SimpleNamespace(coded_by="Coded by us.", sides=None)
+    module = "duchenne.evaluation.pretrained.real_faces."
+    monkeypatch.setattr(module + "cross_fitted_sides.cross_fitted_sides", lambda *asked: sides)
+    monkeypatch.setattr(module + "real_faces_tables.sides_table", lambda found: "as a table")
+    monkeypatch.setattr(
+        "duchenne.evaluation.pretrained.result_json.write_result", lambda result, path: path.write_text("new")
+    )
+    (tmp_path / "out.json").write_text("old")
+    words = ["--fold", "23=a.onnx", "--out", str(tmp_path / "out.json")]
+    assert run(["dev", "cross-fitted-sides", "codes.csv", *words]) == 0
+    assert (tmp_path / "out.json").read_text() == "new"
+    assert "as a table" in capsys.readouterr().out
 
 
 def test_folds_are_named_in_words_and_share_no_digit(tmp_path):

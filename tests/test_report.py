@@ -16,10 +16,16 @@ from duchenne.evaluation.evaluate import evaluate_faces
 from duchenne.evaluation.experiment.paper_figures import layers_of
 from duchenne.evaluation.json_record import json_text
 from duchenne.evaluation.report.claims import claims_table, verdict
-from duchenne.evaluation.report.figures import by_pose_figure, poses_figure, relations_figure
+from duchenne.evaluation.report.figures import (
+    MEASURE_TITLES,
+    POSE_MEASURES,
+    by_pose_figure,
+    poses_figure,
+    relations_figure,
+)
 from duchenne.evaluation.report.pages import _ordered, tables_of, write_report
 from duchenne.evaluation.report.paper_claims import read_patch_effects
-from duchenne.evaluation.report.tables import by_role, poses_table, system_table
+from duchenne.evaluation.report.tables import by_role, disfa_tables, poses_table, system_table
 from duchenne.evaluation.run_files import FORMAT, read_run, read_runs
 from duchenne.evaluation.runs import MEASURES, RunOrigin, TrainingRecord
 from duchenne.evaluation.scored_faces import scored_faces, thresholds_on
@@ -264,15 +270,23 @@ def test_figure_6_has_a_panel_for_each_system_with_its_own_marks(runs):
         assert marks == pytest.approx(areas)
 
 
-def test_the_line_of_a_system_that_knows_nothing_is_at_chance(runs):
-    """Calling every face positive has nF1 2 / 3; any order has an area of one half."""
-    panels = poses_figure(next(run for run in runs if run.origin.role == "poses")).axes
-    lines = {
-        one.get_ylabel(): [line.get_ydata()[0] for line in one.get_lines() if line.get_linestyle() == ":"]
-        for one in panels
+def test_dotted_lines_of_figure_6_are_those_of_a_system_that_knows_nothing(runs):
+    """With as many faces without as with the AU, calling all present gives F1 = 2 / (2 + 1); area and precision 1/2."""
+    figure = poses_figure(by_role(runs)["poses"]["region"][0])
+    dotted = {
+        axis.get_ylabel(): [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == ":"]
+        for axis in figure.axes
     }
-    assert [value for (value,) in lines.values()] == pytest.approx([2 / 3 if "nF1" in name else 0.5 for name in lines])
-    assert any("nF1" in name for name in lines)
+    assert dotted == {MEASURE_TITLES[measure]: [2 / 3 if measure == "nf1" else 0.5] for measure in POSE_MEASURES}
+
+
+def test_tables_of_disfa_end_with_the_mean_over_aus(runs):
+    for table in disfa_tables(by_role(runs)["within"]):
+        *aus, mean = csv.DictReader(io.StringIO(table.csv()))
+        for system in ("region", "convnet"):
+            cells = [float(row[system]) for row in aus if row[system]]
+            assert cells
+            assert float(mean[system]) == pytest.approx(np.mean(cells), abs=1e-3)
 
 
 def test_figure_2_has_the_papers_sizes():

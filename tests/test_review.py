@@ -260,8 +260,6 @@ def test_exports_are_read_by_others_and_by_us(opened, folder):
     client = opened()
     looked = {"do": "looked-for", "file": "anna.mp4", "person": "face 0", "au": "AU06", "done": True}
     save(client, EVENT, {**EVENT, "id": "e2", "onset_s": 1.0, "offset_s": 1.5, "grade": "ns", "side": ""}, looked)
-    (table,) = client.post("/api/export", json={"coder": "Kim", "formats": ["csv"]}).json()["written"]
-    assert table.endswith("kim.csv")
     assert len(client.post("/api/export", json={"coder": "Kim"}).json()["written"]) == 3
     tiers = pympi.Elan.Eaf(str(folder / "out" / "kim_elan" / "anna.eaf"))
     (name,) = [one for one in tiers.get_tier_names() if "AU12" in one]
@@ -274,6 +272,13 @@ def test_exports_are_read_by_others_and_by_us(opened, folder):
         found = [(one.au, one.onset_s, one.offset_s, one.letter, one.side) for one in coding.events]
         assert found == [("AU12", 0.2, 0.8, "C", "L"), ("AU12", 1.0, 1.5, "ns", "")], file
         assert {one.au for one in coding.coded} == {"AU06", "AU12"}
+
+
+def test_formats_that_are_not_asked_for_are_not_written(opened, folder):
+    client = opened()
+    save(client, EVENT)
+    assert len(client.post("/api/export", json={"coder": "Kim", "formats": ["boris"]}).json()["written"]) == 1
+    assert [path.name for path in (folder / "out").iterdir() if path.suffix != ".jsonl"] == ["kim.boris"]
 
 
 def test_agreement_is_that_of_agree(opened, folder):
@@ -334,6 +339,7 @@ def test_a_camera_picture_gives_faces_and_nonsense_an_error(opened):
     (face,) = client.post("/api/camera", content=picture).json()
     assert len(face["points"]) == 49
     assert set(face["grade"].values()) <= set("ABCDE") | {""}
+    assert any(0.001 <= share <= 0.999 for share in face["probability"].values())  # Not rounded to 0 and 1.
     answer = client.post("/api/camera", content=b"no picture")
     assert (answer.status_code, "error" in answer.json()) == (422, True)
 

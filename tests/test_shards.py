@@ -19,6 +19,7 @@ from duchenne.errors import UsageError
 from duchenne.media import expand_sources
 from duchenne.media.content import content_of
 from duchenne.results.shards import Shard
+from duchenne.synthesis.rendering import render
 
 ROOT = Path(__file__).parents[1]
 AUS = ["--aus", "6,12", "--min-face", "60", "--step", "2", "--quiet"]
@@ -311,10 +312,6 @@ def test_sets_that_do_not_belong_together_are_refused(tmp_path, drawn_quickly, c
     assert run(["merge", str(one), str(twin), "--output-dir", str(tmp_path / "all")]) == 1
     assert "differ" in capsys.readouterr().err
     assert run(["merge", str(tmp_path), "--output-dir", str(tmp_path / "all")]) == 2
-    (tmp_path / "plan").mkdir()
-    shutil.copy(one / "plan.json", tmp_path / "plan")
-    assert run(["merge", str(tmp_path / "plan"), "--output-dir", str(tmp_path / "none")]) == 1
-    assert "stills-00000.parquet: missing" in " ".join(capsys.readouterr().err.split())
     assert run(["render", str(one), *STILLS, "--first", "100"]) == 2
     assert "within a file" in capsys.readouterr().err
     assert run(["render", str(one), "--protocol", "interviews", "--first", "1"]) == 2
@@ -325,6 +322,12 @@ def test_a_plan_without_any_picture_lacks_its_first_file(tmp_path, drawn_quickly
     (tmp_path / "part" / "stills-00000.parquet").unlink()
     assert run(["merge", str(tmp_path / "part"), "--output-dir", str(tmp_path / "all")]) == 1
     assert "stills-00000.parquet: missing" in capsys.readouterr().err
+
+
+def test_what_was_drawn_is_named(tmp_path, drawn_quickly):
+    for protocol in ("bp4d", "fera17"):
+        assert render(tmp_path / protocol, protocol=protocol, subjects=1).what == "clips"
+    assert render(tmp_path / "stills", count=1).what == "pictures"
 
 
 def test_a_stopped_clip_is_named(tmp_path, drawn_quickly, capsys):

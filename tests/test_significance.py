@@ -1,12 +1,14 @@
 """Patch significance: what silencing does, on networks whose answer is known."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from duchenne.alignment import align
+from duchenne.commands import run
 from duchenne.errors import EvaluationError
 from duchenne.evaluation.explain import significance_files
 from duchenne.evaluation.explain.significance import (
@@ -26,6 +28,26 @@ from toy_faces import head, picture_of
 from toy_store import toy_store
 
 LANDMARKS = (1, 10, 20, 32)
+
+
+def test_the_command_reads_crops_as_the_system_was_trained_and_hands_on_its_folder(tmp_path, monkeypatch, capsys):
+    trained = SimpleNamespace(recipe=SimpleNamespace(reduction=2))
+    checked = SimpleNamespace(intact=0.9, silenced=5, without_most=0.6, without_least=0.8)
+    asked = []
+    monkeypatch.setattr("duchenne.training.systems.load_system", lambda folder: trained)
+    monkeypatch.setattr("duchenne.datasets.store.PreparedStore", lambda *store: asked.append(store) or [1, 2, 3])
+    monkeypatch.setattr("duchenne.training.data.dataset.FaceDataset", lambda stores: stores[0])
+    monkeypatch.setattr(
+        significance_files,
+        "explain_system",
+        lambda *told: asked.append(told[:4]) or SimpleNamespace(most={"AU12": (31, 37)}, faithfulness=checked),
+    )
+    words = ["--data", str(tmp_path / "store"), "--out", str(tmp_path / "map"), "--faces", "7"]
+    assert run(["explain", str(tmp_path / "system"), *words]) == 0
+    assert asked == [(tmp_path / "store", 2), (trained, [1, 2, 3], tmp_path / "map", 7)]
+    printed = capsys.readouterr()
+    assert "AU12: patches 31 37" in printed.out
+    assert "0.900" in printed.err
 
 
 class ReadsOnePatch(torch.nn.Module):

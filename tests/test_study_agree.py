@@ -20,6 +20,7 @@ from duchenne.study.coding_sample import SampleSettings
 from duchenne.study.codings.coding import CodedAU, CodedEvent, CodedSpan, coding_from
 from duchenne.study.exclusion import Exclusion
 from duchenne.study.judgeable import VISIBILITY
+from duchenne.study.matched_files import match_files
 from duchenne.study.results import Wanted
 
 FPS = 25
@@ -64,6 +65,13 @@ TRUTH = {"AU06": grades(1), "AU12": grades(2), "AU15": np.zeros(1000, int)}
 
 def row_of(found, au):
     return found.table.set_index("au").loc[au]
+
+
+@pytest.mark.parametrize(("videos", "named"), [(5, "v0, v1, v2, v3, v4."), (6, "v0, v1, v2, v3, v4 ...")])
+def test_the_first_five_uncoded_videos_are_named(videos, named):
+    (note,) = match_files([*(f"v{number}" for number in range(videos)), "coded"], ["coded"]).notes
+    assert note.startswith(f"{videos} of {videos + 1} videos")
+    assert named in note
 
 
 def test_measures_are_those_of_scikit_learn_frame_by_frame():

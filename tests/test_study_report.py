@@ -118,6 +118,12 @@ def test_the_description_of_the_run_is_shown_or_its_absence_said(named):
     assert ["sources 1.name", "a.mp4"] in rows
 
 
+def test_results_without_visibility_are_said_on_the_page(named):
+    table = pd.read_csv(named)
+    table.drop(columns=[name for name in table if name.startswith("v_")]).to_csv(named, index=False)
+    assert "nothing counts as hidden" in " ".join(written(named).text)
+
+
 def test_frames_without_a_face_count_where_the_description_tells_of_them(named):
     sources = [{"name": "a.mp4", "frames": 40}, {"name": "b.mp4", "frames": 4}]
     named.with_name("study.csv.json").write_text(json.dumps({"named_from": [{"run": {"sources": sources}}]}))

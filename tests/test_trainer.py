@@ -397,11 +397,26 @@ def test_bfloat16_is_taken_where_the_processor_has_instructions_for_it(info, com
         computes_bf16.cache_clear()
 
 
-def test_the_c_library_is_told_to_keep_freed_memory(monkeypatch):
-    """By the numbers of malloc.h: M_TRIM_THRESHOLD is -1, M_MMAP_THRESHOLD -3."""
-    told = []
-    library = SimpleNamespace(mallopt=lambda option, size: told.append((option, size)) or 1)
+@pytest.mark.parametrize(("told", "computes"), [("1\n", True), ("0\n", False), ("", False)])
+def test_macos_is_asked_by_sysctl(told, computes, monkeypatch):
+    def asked(words, **options):
+        assert words == ["sysctl", "-n", "hw.optional.arm.FEAT_BF16"]
+        return SimpleNamespace(stdout=told)
+
+    monkeypatch.setattr("duchenne.training.run.bf16.platform.system", lambda: "Darwin")
+    monkeypatch.setattr("duchenne.training.run.bf16.subprocess.run", asked)
+    computes_bf16.cache_clear()
+    try:
+        assert computes_bf16("cpu") == computes
+    finally:
+        computes_bf16.cache_clear()
+
+
+def test_the_c_library_is_asked_to_keep_blocks_up_to_a_gibibyte(monkeypatch):
+    """By the numbers of malloc.h: M_MMAP_THRESHOLD is -3, M_TRIM_THRESHOLD is -1."""
+    asked = []
+    library = SimpleNamespace(mallopt=lambda name, value: asked.append((name, value)) or 1)
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
     monkeypatch.setattr(memory.sys, "platform", "linux")
     assert memory.keep_freed_memory()
-    assert dict(told) == {-3: memory.KEEP_BYTES, -1: 2**31 - 1}
+    assert asked == [(-3, 2**30), (-1, 2**31 - 1)]

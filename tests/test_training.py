@@ -20,6 +20,7 @@ from duchenne.networks.region import PatchLayer, RegionNetwork
 from duchenne.training.action_units.export import export_system
 from duchenne.training.action_units.initialisation import Initialisation
 from duchenne.training.action_units.train import train_au_network
+from duchenne.training.data import folds
 from duchenne.training.data.checks import require_trainable
 from duchenne.training.data.sampler import BatchSampler, balanced_chances
 from duchenne.training.recipes.assignments import with_assignments
@@ -365,3 +366,17 @@ def test_the_exported_file_says_the_same_with_intensities_and_sides(stores, trai
     grid = dataclasses.replace(system, network=RegionNetwork(dataclasses.replace(RECIPES["grid"].network)))
     with pytest.raises(UsageError, match="reads no windows around landmarks"):
         export_system(grid, valid, tmp_path / "other.onnx")
+
+
+def test_a_split_without_a_fold_is_its_first(monkeypatch):
+    class Subjects(folds.FaceDataset):
+        def __init__(self, subject):
+            self.subject = subject
+
+        def subset(self, rows):
+            return Subjects(self.subject[rows])
+
+    monkeypatch.setattr(folds, "read_faces", lambda *asked: Subjects(np.array(["b", "a", "c", "a", "d"])))
+    train, valid, test = folds.read_training_faces([Path("store")], folds.FacesChoice(split="leave-one-out"), seed=0)
+    assert test == ("a",)
+    assert {*train.subject, *valid.subject} == {"b", "c", "d"}
