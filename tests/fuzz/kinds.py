@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 import duchenne
 from fuzz.file_kind import ONE_FILE, FileKind, digest_of
@@ -47,6 +47,9 @@ def _make_pictures(folder: Path) -> None:
     face.save(folder / "b.jpg", quality=60, progressive=True)
     face.convert("CMYK").save(folder / "c.jpg")
     face.save(folder / "d.png")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    red_and_blue = profile.replace(b"rXYZ", b"....").replace(b"bXYZ", b"rXYZ").replace(b"....", b"bXYZ")
+    face.resize((32, 32)).save(folder / "d.tif", icc_profile=red_and_blue)
     face.quantize(16).save(folder / "e.png", transparency=3)
     Image.fromarray(np.asarray(face.convert("L")).astype(np.uint16) * 257).save(folder / "f.png")
     face.convert("RGBA").save(folder / "g.webp", lossless=True)
