@@ -9,6 +9,9 @@ from numpy.testing import assert_array_equal
 from duchenne.facs import LANDMARK_GROUPS
 from duchenne.synthesis.head.head import Gaze, Head, make_head, with_glasses
 from duchenne.synthesis.head.lashes import lash_solids
+from duchenne.synthesis.person.apertures import _lid_vertices
+from duchenne.synthesis.rig.mesh import base_mesh
+from duchenne.synthesis.rig.parts import eye_vertices
 from duchenne.synthesis.scene.scene import SUPERSAMPLING, Camera, Scene, render
 from duchenne.synthesis.skin.skin import with_wrinkles
 from duchenne.synthesis.skin.skin_maps import position_map
@@ -81,3 +84,13 @@ def test_a_fold_over_the_lid_does_not_hide_the_roots_of_the_lashes():
     middle = lashes[len(lashes) // 3 : 2 * len(lashes) // 3, 2].copy() + Camera().offset()
     x, y = np.floor(Camera().project(middle) * SUPERSAMPLING).astype(int).T
     assert (drawn.depth_map[y, x] > middle[:, 2] - 0.03).mean() > 0.8
+
+
+def test_skin_of_the_lids_lies_around_its_own_eye_and_before_its_centre():
+    vertices = base_mesh().vertices
+    for skin, ball in zip(_lid_vertices(), eye_vertices(), strict=True):
+        low, high = vertices[ball].min(0), vertices[ball].max(0)
+        away = vertices[skin] - (low + high) / 2
+        assert len(skin) > 20
+        assert np.linalg.norm(away, axis=1).max() < 2 * (high - low)[0]
+        assert (away[:, 2] > 0).all()
