@@ -4,7 +4,7 @@
 // the rows at the angles pi (4 f + 1) / N, f < N / 2, which say everything of real values, and then down the columns at
 // 2 pi g / N. One f after the other is taken down the columns, multiplied and taken back, so that this stays in cache.
 //
-// Sources: Cooley and Tukey, Math. Comp. 1965 (lengths R * M); Good, J. R. Stat. Soc. B 1958 (twice an odd length).
+// Sources: Good, J. R. Stat. Soc. B 1958 (lengths without a common factor); Cooley and Tukey, Math. Comp. 1965 (8 and 16).
 
 #include <cmath>
 #include <cstdlib>
@@ -24,7 +24,7 @@ typedef float Unaligned __attribute__((vector_size(4 * LANES), aligned(4)));
 static inline V load(const float *from) { return *(const Unaligned *)from; }
 static inline void store(float *to, V values) { *(Unaligned *)to = values; }
 
-// ---- transforms of 2 to 10 vectors, in place --------------------------------------------------------------------
+// ---- transforms of 2 to 16 vectors, in place --------------------------------------------------------------------
 
 template <int N> static inline __attribute__((always_inline)) void small(V *re, V *im);
 
@@ -41,17 +41,26 @@ template <> inline __attribute__((always_inline)) void small<4>(V *re, V *im) {
     re[1] = c + h, im[1] = d - g, re[3] = c - h, im[3] = d + g;
 }
 
-template <> inline __attribute__((always_inline)) void small<8>(V *re, V *im) {
-    const float half = 0.70710678118654752440f;
-    V er[4] = {re[0], re[2], re[4], re[6]}, ei[4] = {im[0], im[2], im[4], im[6]};
-    V rr[4] = {re[1], re[3], re[5], re[7]}, ri[4] = {im[1], im[3], im[5], im[7]};
-    small<4>(er, ei), small<4>(rr, ri);
-    V a = (rr[1] + ri[1]) * half, b = (ri[1] - rr[1]) * half;
-    V c = (ri[3] - rr[3]) * half, d = (ri[3] + rr[3]) * -half;
-    re[0] = er[0] + rr[0], im[0] = ei[0] + ri[0], re[4] = er[0] - rr[0], im[4] = ei[0] - ri[0];
-    re[1] = er[1] + a, im[1] = ei[1] + b, re[5] = er[1] - a, im[5] = ei[1] - b;
-    re[2] = er[2] + ri[2], im[2] = ei[2] - rr[2], re[6] = er[2] - ri[2], im[6] = ei[2] + rr[2];
-    re[3] = er[3] + c, im[3] = ei[3] + d, re[7] = er[3] - c, im[7] = ei[3] - d;
+// Twice an even length; the odd values' transform, turned by -pi k / H, is added and subtracted (Cooley and Tukey).
+template <int H> static inline __attribute__((always_inline)) void doubled(V *re, V *im, const float (&cosine)[H / 2]) {
+    V er[H], ei[H], rr[H], ri[H];
+#pragma GCC unroll 8
+    for (int j = 0; j < H; j++) er[j] = re[2 * j], ei[j] = im[2 * j], rr[j] = re[2 * j + 1], ri[j] = im[2 * j + 1];
+    small<H>(er, ei), small<H>(rr, ri);
+#pragma GCC unroll 8
+    for (int k = 0; k < H; k++) {
+        V a = rr[k], b = ri[k];
+        if (k % (H / 2)) { // the sine of an angle is the cosine of what it lacks to a right one
+            const int low = k % (H / 2);
+            a = rr[k] * cosine[low] + ri[k] * cosine[H / 2 - low], b = ri[k] * cosine[low] - rr[k] * cosine[H / 2 - low];
+        }
+        if (k < H / 2) re[k] = er[k] + a, im[k] = ei[k] + b, re[k + H] = er[k] - a, im[k + H] = ei[k] - b;
+        else re[k] = er[k] + b, im[k] = ei[k] - a, re[k + H] = er[k] - b, im[k + H] = ei[k] + a; // a right angle more
+    }
+}
+template <> inline __attribute__((always_inline)) void small<8>(V *re, V *im) { doubled<4>(re, im, {1, 0.70710678118654752440f}); }
+template <> inline __attribute__((always_inline)) void small<16>(V *re, V *im) {
+    doubled<8>(re, im, {1, 0.92387953251128675613f, 0.70710678118654752440f, 0.38268343236508977173f});
 }
 
 // Prime lengths: sums and differences of opposite vectors halve the products.
@@ -90,25 +99,30 @@ template <> inline __attribute__((always_inline)) void small<7>(V *re, V *im) {
              {0.78183148246802980871f, 0.97492791218182360702f, 0.43388373911755812048f});
 }
 
-// Twice an odd length, without factors between (Good and Thomas).
-template <int H> static inline __attribute__((always_inline)) void twice(V *re, V *im) {
-    V ar[H], ai[H], br[H], bi[H];
+// A * B values, two lengths without a common factor, so that nothing is turned between (Good): value B a + A b, and the angle
+// that leaves k when divided by A and l by B.
+template <int A, int B> static inline __attribute__((always_inline)) void coprime(V *re, V *im) {
+    V xr[A][B], xi[A][B];
 #pragma GCC unroll 8
-    for (int j = 0; j < H; j++) {
-        const int a = 2 * j % (2 * H), b = (2 * j + H) % (2 * H);
-        ar[j] = re[a] + re[b], ai[j] = im[a] + im[b], br[j] = re[a] - re[b], bi[j] = im[a] - im[b];
+    for (int a = 0; a < A; a++) {
+#pragma GCC unroll 8
+        for (int b = 0; b < B; b++) xr[a][b] = re[(B * a + A * b) % (A * B)], xi[a][b] = im[(B * a + A * b) % (A * B)];
+        small<B>(xr[a], xi[a]);
     }
-    small<H>(ar, ai), small<H>(br, bi);
 #pragma GCC unroll 16
-    for (int k = 0; k < 2 * H; k++) {
-        const int at = k % H;
-        re[k] = k % 2 ? br[at] : ar[at], im[k] = k % 2 ? bi[at] : ai[at];
+    for (int l = 0; l < B; l++) {
+        V yr[A], yi[A];
+#pragma GCC unroll 8
+        for (int a = 0; a < A; a++) yr[a] = xr[a][l], yi[a] = xi[a][l];
+        small<A>(yr, yi);
+#pragma GCC unroll 16
+        for (int at = l; at < A * B; at += B) re[at] = yr[at % A], im[at] = yi[at % A];
     }
 }
-template <> inline __attribute__((always_inline)) void small<6>(V *re, V *im) { twice<3>(re, im); }
-template <> inline __attribute__((always_inline)) void small<10>(V *re, V *im) { twice<5>(re, im); }
+template <> inline __attribute__((always_inline)) void small<6>(V *re, V *im) { coprime<2, 3>(re, im); }
+template <> inline __attribute__((always_inline)) void small<12>(V *re, V *im) { coprime<3, 4>(re, im); }
 
-// ---- a transform of R * M vectors --------------------------------------------------------------------------------
+// ---- a transform of A * B vectors --------------------------------------------------------------------------------
 
 struct Line { // real and imaginary parts of vectors, `step` floats apart; the first `count` are there or wanted
     const float *re, *im;
@@ -116,54 +130,48 @@ struct Line { // real and imaginary parts of vectors, `step` floats apart; the f
     int count;
 };
 
-template <int R, int M> struct Transform {
-    static constexpr int N = R * M;
-    float cosine[M][R], sine[M][R];
+// As `coprime`, from memory to memory.
+template <int A, int B> struct Transform {
+    static constexpr int N = A * B;
+    int read[A][B], written[B][A];
     Transform() {
-        for (int k = 0; k < M; k++)
-            for (int j = 0; j < R; j++) {
-                const double angle = 2 * M_PI * j * k / N;
-                cosine[k][j] = (float)std::cos(angle), sine[k][j] = (float)std::sin(angle);
-            }
+        for (int a = 0; a < A; a++)
+            for (int b = 0; b < B; b++) read[a][b] = (B * a + A * b) % N;
+        for (int at = 0; at < N; at++) written[at % B][at % A] = at;
     }
     // Exponent -2 pi i; with real and imaginary parts exchanged on both sides, +2 pi i.
     void run(const Line in, float *re, float *im, long step, int wanted) const {
-        V br[N], bi[N];
-        for (int j = 0; j < R; j++) {
-            V xr[M], xi[M];
+        V between_re[A][B], between_im[A][B];
+        for (int a = 0; a < A; a++) {
+            V xr[B], xi[B];
 #pragma GCC unroll 16
-            for (int k = 0; k < M; k++) {
-                const int at = R * k + j;
-                xr[k] = at < in.count ? load(in.re + at * in.step) : V{};
-                xi[k] = at < in.count ? load(in.im + at * in.step) : V{};
+            for (int b = 0; b < B; b++) {
+                const int at = read[a][b];
+                xr[b] = at < in.count ? load(in.re + at * in.step) : V{};
+                xi[b] = at < in.count ? load(in.im + at * in.step) : V{};
             }
-            small<M>(xr, xi);
+            small<B>(xr, xi);
 #pragma GCC unroll 16
-            for (int k = 0; k < M; k++) br[j * M + k] = xr[k], bi[j * M + k] = xi[k];
+            for (int b = 0; b < B; b++) between_re[a][b] = xr[b], between_im[a][b] = xi[b];
         }
-        for (int k = 0; k < M; k++) {
-            V yr[R], yi[R];
-            yr[0] = br[k], yi[0] = bi[k];
+        for (int l = 0; l < B; l++) {
+            V yr[A], yi[A];
 #pragma GCC unroll 16
-            for (int j = 1; j < R; j++) {
-                const V a = br[j * M + k], b = bi[j * M + k];
-                const float c = cosine[k][j], s = sine[k][j];
-                yr[j] = a * c + b * s, yi[j] = b * c - a * s;
-            }
-            small<R>(yr, yi);
+            for (int a = 0; a < A; a++) yr[a] = between_re[a][l], yi[a] = between_im[a][l];
+            small<A>(yr, yi);
 #pragma GCC unroll 16
-            for (int j = 0; j < R; j++) {
-                const int at = k + M * j;
-                if (at < wanted) store(re + at * step, yr[j]), store(im + at * step, yi[j]);
+            for (int k = 0; k < A; k++) {
+                const int at = written[l][k];
+                if (at < wanted) store(re + at * step, yr[k]), store(im + at * step, yi[k]);
             }
         }
     }
 };
 
 // N real values, N / 2 angles. x[n] - i x[n + N / 2], turned by -pi n / N, has them as its transform.
-template <int R, int M> struct RealTransform {
-    static constexpr int H = R * M, N = 2 * H;
-    Transform<R, M> half;
+template <int A, int B> struct RealTransform {
+    static constexpr int H = A * B, N = 2 * H;
+    Transform<A, B> half;
     float cosine[H], sine[H];
     RealTransform() {
         for (int n = 0; n < H; n++) cosine[n] = (float)std::cos(M_PI * n / N), sine[n] = (float)std::sin(M_PI * n / N);
@@ -328,6 +336,7 @@ template <class Rows, class Columns> struct Stages {
         for (long y = 0; y < (long)items * side; y++)
             for (int c = 0; c < width; c += LANES) {
                 float *into = to + y * 2 * width + c;
+                fetch_row<1>(into, step, width, c);
                 rows.run(maps + y * row + c, width, side, into, into + width, step);
             }
     }
@@ -361,8 +370,10 @@ template <class Rows, class Columns> struct Stages {
         const float scale = 2.0f / ((float)N * N);
         for (long y = 0; y < (long)items * side; y++) {
             const float *at = from + y * 2 * width;
-            for (int c = 0; c < width; c += LANES)
+            for (int c = 0; c < width; c += LANES) {
+                fetch_row<0>(at + c, step, width, c);
                 rows.back(at + c, at + width + c, step, side, scale, maps + y * row + c, width);
+            }
             if (bias) rectify(maps + y * row, row, width, bias);
         }
     }
@@ -371,6 +382,12 @@ template <class Rows, class Columns> struct Stages {
     // What the next angle will read or write is fetched while this one is worked on.
     template <int WRITTEN> static inline void fetch(const float *from, long count) {
         for (long at = 0; at < count; at += 16) __builtin_prefetch(from + at, WRITTEN, 2);
+    }
+    // Likewise, of the next row, the places of one line of the cache in all slabs.
+    template <int WRITTEN> static inline void fetch_row(const float *at, long step, int width, int channel) {
+        if (channel % 16) return;
+        for (int f = 0; f < H; f++)
+            __builtin_prefetch(at + f * step + 2 * width, WRITTEN, 2), __builtin_prefetch(at + f * step + 3 * width, WRITTEN, 2);
     }
     static inline void rectify(float *values, long count, int width, const float *bias) {
         for (int c = 0; c < width; c += LANES) {
@@ -486,10 +503,10 @@ template <class S> static void backward(const Layer &layer, const Gradient &grad
     }
 }
 
-typedef Stages<RealTransform<3, 4>, Transform<4, 6>> Points24;
+typedef Stages<RealTransform<3, 4>, Transform<3, 8>> Points24;
 typedef Stages<RealTransform<3, 7>, Transform<6, 7>> Points42;
-typedef Stages<RealTransform<4, 6>, Transform<6, 8>> Points48;
-typedef Stages<RealTransform<5, 6>, Transform<6, 10>> Points60;
+typedef Stages<RealTransform<3, 8>, Transform<3, 16>> Points48;
+typedef Stages<RealTransform<5, 6>, Transform<5, 12>> Points60;
 
 extern "C" {
 int lanes() { return LANES; }
