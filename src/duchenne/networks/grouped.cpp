@@ -126,9 +126,9 @@ struct Grouped {
     int out_side() const { return (side - kernel) / stride + 1; }
 };
 
-// The place of the next group is fetched, which lies beside this one.
-static inline void fetch_place(const float *place, const Places &at, int channels) {
-    for (int c = 0; c < channels; c += 16) __builtin_prefetch(place + at.group + c, 0, 2);
+// What lies at the same place of the next group, which will be read or written, is fetched meanwhile.
+template <int WRITTEN> static inline void fetch_next(const float *place, const Places &at, int channels) {
+    for (int c = 0; c < channels; c += 16) __builtin_prefetch(place + at.group + c, WRITTEN, 2);
 }
 
 // One face's maps of one group, without what lies between, `step` floats from row to row.
@@ -138,7 +138,7 @@ static void gather(const float *from, const Places &at, int side, int channels, 
         const float *place = from + y * at.row;
         float *into = to + y * step;
         for (int x = 0; x < side; x++, place += at.pixel, into += channels) {
-            fetch_place(place, at, channels);
+            fetch_next<0>(place, at, channels);
             for (int c = 0; c < whole; c += LANES) store(into + c, load(place + c));
             for (int c = whole; c < channels; c++) into[c] = place[c];
         }
@@ -152,8 +152,8 @@ template <int VECTORS> static inline void gather_channels(const float *from, con
     for (int y = 0; y < side; y++)
         for (int x = 0; x < side; x++) {
             const long place = y * at.row + x * at.pixel;
-            fetch_place(from + place, at, VECTORS * LANES);
-            if (shown) fetch_place(shown + place, at, VECTORS * LANES);
+            fetch_next<0>(from + place, at, VECTORS * LANES);
+            if (shown) fetch_next<0>(shown + place, at, VECTORS * LANES);
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++) {
                 V value = load(from + place + v * LANES);
@@ -181,11 +181,14 @@ void grouped_forward(const Grouped *layer) {
     for (int n = 0; n < l.faces; n++)
         for (int g = l.first_group; g < l.last_group; g++) {
             gather(l.maps + n * l.maps_at.face + g * l.maps_at.group, l.maps_at, l.side, l.inputs, one.get(), near);
-            for (int y = 0; y < l.out_side(); y++) // the inputs of a row's taps are neighbours: one long tap
-                row({one.get() + y * l.stride * near, l.weight + g * l.weight_group,
-                     l.bias ? l.bias + g * l.bias_group : nullptr, l.out + n * l.out_at.face + g * l.out_at.group + y * l.out_at.row, near, (long)l.stride * l.inputs, l.inputs,
-                     tap * l.kernel, 0, l.out_at.pixel, l.kernel, 1, l.kernel * l.inputs, l.outputs, l.rectify != 0},
+            for (int y = 0; y < l.out_side(); y++) { // the inputs of a row's taps are neighbours: one long tap
+                float *out = l.out + n * l.out_at.face + g * l.out_at.group + y * l.out_at.row;
+                for (int x = 0; x < l.out_side(); x++) fetch_next<1>(out + x * l.out_at.pixel, l.out_at, l.outputs);
+                row({one.get() + y * l.stride * near, l.weight + g * l.weight_group, l.bias ? l.bias + g * l.bias_group : nullptr,
+                     out, near, (long)l.stride * l.inputs, l.inputs, tap * l.kernel, 0, l.out_at.pixel, l.kernel, 1,
+                     l.kernel * l.inputs, l.outputs, l.rectify != 0},
                     l.out_side());
+            }
         }
 }
 
@@ -212,17 +215,19 @@ void grouped_backward(const Grouped *layer, const float *turned, const float *sh
             if (!turned) continue;
             // An input at stride * i + r was read through the taps r, r + stride, ... by the outputs i, i - 1, ...; of the rows
             // only those that are there are summed.
-            for (int y = 0; y < l.side; y++)
+            for (int y = 0; y < l.side; y++) {
+                float *of_row = of_maps + n * l.maps_at.face + g * l.maps_at.group + y * l.maps_at.row;
+                for (int x = 0; x < l.side; x++) fetch_next<1>(of_row + x * l.maps_at.pixel, l.maps_at, l.inputs);
                 for (int r = 0; r < l.stride; r++) {
                     const int tap_row = y % l.stride, i = y / l.stride, rows = (l.kernel - tap_row + l.stride - 1) / l.stride;
                     const int low = i < out_side ? 0 : i - out_side + 1, high = i < rows ? i + 1 : rows;
                     const int columns = (l.kernel - r + l.stride - 1) / l.stride, count = (l.side - r + l.stride - 1) / l.stride;
                     row({inner + (i - low) * wide_row, turned + g * all + ((tap_row + low * l.stride) * l.kernel + r) * tap, nullptr,
-                         of_maps + n * l.maps_at.face + g * l.maps_at.group + y * l.maps_at.row + r * l.maps_at.pixel, -wide_row,
-                         l.outputs, -l.outputs, l.stride * l.kernel * tap, l.stride * tap, l.stride * l.maps_at.pixel, high - low,
+                         of_row + r * l.maps_at.pixel, -wide_row, l.outputs, -l.outputs, l.stride * l.kernel * tap, l.stride * tap, l.stride * l.maps_at.pixel, high - low,
                          columns, l.outputs, l.inputs},
                         count);
                 }
+            }
         }
 }
 }
