@@ -107,15 +107,15 @@ class _Grouped(torch.autograd.Function):
         """Return the gradients of maps, weight and bias."""
         maps, weight, shown = ctx.saved_tensors
         gradient = _dense(gradient) if shown is None else gradient.contiguous()  # laid as the outputs are
-        of_maps = torch.empty_like(maps)
-        if of_maps.stride() != maps.stride():  # Maps are a part of larger ones; both are read by one set of strides.
+        of_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
+        if of_maps is not None and of_maps.stride() != maps.stride():  # One set of strides reads both.
             maps, of_maps = maps.contiguous(), torch.empty_like(maps, memory_format=torch.contiguous_format)
         patches, layer = maps.shape[3], _layer(maps, gradient, weight, ctx.stride)
         _, outputs, inputs, side, _ = weight.shape
         found = GroupedGradient(
-            weight.permute(0, 3, 4, 1, 2).contiguous() if ctx.needs_input_grad[0] else None,
+            None if of_maps is None else weight.permute(0, 3, 4, 1, 2).contiguous(),
             shown,
-            of_maps if ctx.needs_input_grad[0] else None,
+            of_maps,
             weight.new_zeros(patches, side, side, inputs, outputs),
             weight.new_zeros(patches, outputs) if ctx.has_bias else None,
         )
