@@ -31,6 +31,7 @@ from duchenne.networks.symmetric_config import SymmetricConfig
 from duchenne.training.action_units.losses import masked_cross_entropy
 from duchenne.training.run.checkpoints import commit
 from duchenne.training.run.memory import keep_freed_memory
+from duchenne.training.run.optimisers import PartwiseAdadelta
 from networks import Looped
 
 WAYS = ("loop", "direct", "tiled", "compiled")
@@ -58,7 +59,7 @@ class Bench:
         self.occurrence = torch.rand(batch, len(config.aus)) < 0.3
         learned = self.network.parameters()
         if size in OF_THE_PAPER:
-            self.optimiser = torch.optim.Adadelta(learned, lr=1e-3, rho=0.95, weight_decay=5e-4)
+            self.optimiser = PartwiseAdadelta(learned, lr=1e-3, rho=0.95, weight_decay=5e-4)
         else:
             self.optimiser = torch.optim.AdamW(learned, lr=1e-4, fused=True)
 

@@ -1,6 +1,7 @@
 """The classical baselines against libraries, hand-worked cases and faces whose mouth tells the label."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -156,6 +157,25 @@ def test_features_that_do_not_fit_lie_in_a_file_and_teach_the_same(name, stores,
     ours, theirs = beside.scores(stores[1]), within.scores(stores[1])
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.999
     assert np.abs(ours - theirs).mean() < 0.01
+
+
+def test_features_that_go_to_a_file_are_never_held_together(tmp_path):
+    made, most = [], []
+
+    class Features(np.ndarray):
+        """Arrays that can be watched."""
+
+    def batches():
+        for number in range(20):
+            batch = np.full((50, 10), number, np.float32).view(Features)
+            made.append(weakref.ref(batch))
+            yield batch
+            del batch
+            most.append(sum(reference() is not None for reference in made))
+
+    kept = FeatureRoom(tmp_path, 100).keep(batches(), 1000, "train")
+    assert_allclose(kept[:, 0], np.repeat(np.arange(20), 50))
+    assert max(most) <= 2  # the first, whose size decides, and the one being written
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):

@@ -30,6 +30,7 @@ from duchenne.training.recipes.named import RECIPES, recipe_named, with_settings
 from duchenne.training.recipes.stored import plain, read_recipe
 from duchenne.training.run.checkpoints import read_tensors, write_tensors
 from duchenne.training.run.device import DeviceConfig
+from duchenne.training.run.optimisers import PartwiseAdadelta, build_optimiser
 from duchenne.training.run.progress import silent
 from duchenne.training.systems import load_system, train_system
 from toy_network import TINY
@@ -195,8 +196,6 @@ def test_early_stopping_keeps_the_best_weights_and_a_finished_run_does_not_go_on
 
 
 def test_one_step_of_the_papers_optimiser_is_the_one_computed_by_hand():
-    from duchenne.training.run.optimisers import build_optimiser
-
     weight = torch.tensor([2.0, -1.0], dtype=torch.double, requires_grad=True)
     optimiser, schedule = build_optimiser(RECIPES["paper"].optimiser, [weight], 5)
     square, delta, value = np.zeros(2), np.zeros(2), np.array([2.0, -1.0])
@@ -210,6 +209,25 @@ def test_one_step_of_the_papers_optimiser_is_the_one_computed_by_hand():
         value = value - 1.0 * change
         assert_allclose(weight.detach().numpy(), value, rtol=1e-12)
     assert schedule is None
+
+
+def test_adadelta_in_parts_has_the_numbers_of_torchs():
+    """Of a weight of several parts, of one whose gradient has gaps in memory, and of one without a gradient."""
+    generator = torch.Generator().manual_seed(3)
+    first = [torch.randn(shape, generator=generator) for shape in ((3, 2**17 + 5), (40, 30), (4,))]
+    ours, theirs = ([torch.nn.Parameter(values.clone()) for values in first] for _ in range(2))
+    settings = {"lr": 0.7, "rho": 0.9, "eps": 1e-6, "weight_decay": 5e-4}
+    optimisers = PartwiseAdadelta(ours, **settings), torch.optim.Adadelta(theirs, **settings)
+    for _ in range(3):
+        given = torch.randn(3, 2**17 + 5, generator=generator), torch.randn(30, 40, generator=generator).T
+        for weights, optimiser in zip((ours, theirs), optimisers, strict=True):
+            for weight, gradient in zip(weights, given, strict=False):
+                weight.grad = gradient
+            optimiser.step()
+    assert all(map(torch.equal, ours, theirs))
+    mine, wanted = (optimiser.state_dict()["state"] for optimiser in optimisers)
+    assert mine.keys() == wanted.keys() == {0, 1}
+    assert all(torch.equal(mine[n][name], wanted[n][name]) for n in wanted for name in wanted[n])
 
 
 def test_the_papers_settings_are_the_papers():

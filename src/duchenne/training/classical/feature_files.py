@@ -6,6 +6,7 @@ three digits that count.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ class FeatureRoom:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:  # Not through the map: a full disk would end the process.
-                for batch in (first, *batches):
+                for batch in chain([first], batches):  # one after the other: all of them do not fit in memory
                     file.write(batch.astype(np.float16).tobytes())
         except OSError as error:
             path.unlink(missing_ok=True)
