@@ -17,8 +17,8 @@ _PART = 1 << 17
 class PartwiseAdadelta(torch.optim.Adadelta):
     """torch's Adadelta, part after part of a weight, in the same numbers: on a processor a third of the time.
 
-    Each of its nine operations passes through all of the memory that a large network takes: for 55 million weights 454 ms
-    on one thread, in parts 139.
+    Each of its nine operations passes through all of the memory that a large network takes: 454 ms for 55 million
+    weights on one thread, in parts 139.
 
     Example:
         >>> weight = torch.ones(3, requires_grad=True)
