@@ -333,12 +333,14 @@ template <class Rows, class Columns> struct Stages {
     // Maps -> slabs of all f.
     void along(const float *maps, int items, int side, int width, float *to) const {
         const long step = f_step(items, side, width), row = (long)side * width;
-        for (long y = 0; y < (long)items * side; y++)
+        for (long y = 0; y < (long)items * side; y++) {
+            fetch<0>(maps + (y + 1) * row, row);
             for (int c = 0; c < width; c += LANES) {
                 float *into = to + y * 2 * width + c;
                 fetch_row<1>(into, step, width, c);
                 rows.run(maps + y * row + c, width, side, into, into + width, step);
             }
+        }
     }
     // The slab of one f -> slabs of all g.
     void down(const float *from, int items, int side, int width, float *to) const {
@@ -370,6 +372,7 @@ template <class Rows, class Columns> struct Stages {
         const float scale = 2.0f / ((float)N * N);
         for (long y = 0; y < (long)items * side; y++) {
             const float *at = from + y * 2 * width;
+            fetch<1>(maps + (y + 1) * row, row);
             for (int c = 0; c < width; c += LANES) {
                 fetch_row<0>(at + c, step, width, c);
                 rows.back(at + c, at + width + c, step, side, scale, maps + y * row + c, width);
