@@ -228,13 +228,20 @@ def test_only_aus_with_sides_have_two_latents_and_the_face_is_the_stronger_side(
         RegionNetwork(SMALL).latents(noise(SMALL))
 
 
-def test_a_patch_set_to_zero_changes_the_logits_and_none_changes_nothing():
-    network = RegionNetwork(SMALL).eval()
-    windows = noise(SMALL, 2)
-    assert torch.allclose(network.read_features(network.patch_features(windows)), network(windows), atol=1e-6)
-    features = network.patch_features(windows, without=1)
-    assert (features[:, 1] == 0).all()
-    assert not torch.equal(network.read_features(features), network(windows))
+@pytest.mark.parametrize("config", [SMALL, SIDED, dataclasses.replace(SMALL, widths=(), shape_width=8)])
+def test_silenced_patches_are_those_whose_features_are_zero(config):
+    network, windows = RegionNetwork(config).eval(), noise(config, 2)
+    shape = [torch.randn(2, 49, 3)] if config.shape_width else []
+    features = network.patch_features(windows)
+    assert torch.allclose(network.read_features(features, *shape), network(windows, *shape), atol=1e-6)
+    sets = [(), (1,), (0, 2)]
+    found = network.read_silenced(features, sets, *shape)
+    for patches, logits in zip(sets, found, strict=True):
+        left = features.clone()
+        left[:, list(patches)] = 0
+        torch.testing.assert_close(logits, network.read_features(left, *shape), rtol=0, atol=1e-5)
+    assert not torch.allclose(found[0], found[1])
+    assert not torch.allclose(found[1], found[2])
 
 
 def test_shared_patch_layers_equal_own_ones_with_equal_weights():

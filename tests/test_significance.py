@@ -35,8 +35,8 @@ def test_the_command_reads_crops_as_the_system_was_trained_and_hands_on_its_fold
     checked = SimpleNamespace(intact=0.9, silenced=5, without_most=0.6, without_least=0.8)
     asked = []
     monkeypatch.setattr("duchenne.training.systems.load_system", lambda folder: trained)
-    monkeypatch.setattr("duchenne.datasets.store.PreparedStore", lambda *store: asked.append(store) or [1, 2, 3])
     monkeypatch.setattr("duchenne.training.data.dataset.FaceDataset", lambda stores: stores[0])
+    monkeypatch.setattr("duchenne.datasets.store.PreparedStore", lambda *store: asked.append(store) or [1, 2, 3])
     monkeypatch.setattr(
         significance_files,
         "explain_system",
@@ -56,8 +56,13 @@ class ReadsOnePatch(torch.nn.Module):
     def patch_features(self, windows):
         return windows
 
-    def read_features(self, features, shape=None):
-        return torch.stack([features[:, 3, 0], features[:, 0, 0]], 1)
+    def read_silenced(self, features, silenced, shape=None):
+        return torch.stack([self.read(features, list(patches)) for patches in silenced])
+
+    def read(self, features, silenced):
+        left = features.clone()
+        left[:, silenced] = 0
+        return torch.stack([left[:, 3, 0], left[:, 0, 0]], 1)
 
 
 class NoPatches:

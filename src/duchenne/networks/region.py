@@ -6,6 +6,7 @@ its map and trains 23 times faster. The layers that patches do not share are one
 Source: paper, section 2; docs/method.md for what the paper leaves out.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -133,8 +134,7 @@ class RegionNetwork(nn.Module):
         Raises:
             UsageError: The network reads shapes and got none, or the other way round.
         """
-        values = self._read(windows, shape)
-        return values if self.scale is None else self.scale.sides(values).amax(2)
+        return self._logits(self._read(windows, shape))
 
     def latents(
         self, windows: Shaped[Tensor, "n p s s c"], shape: Float[Tensor, "n 49 3"] | None = None
@@ -148,23 +148,37 @@ class RegionNetwork(nn.Module):
             raise UsageError("This network has no ordinal head, so it knows neither sides nor intensities.")
         return self.scale.sides(self._read(windows, shape))
 
-    def patch_features(
-        self, windows: Shaped[Tensor, "n p s s c"], without: int | None = None
-    ) -> Float[Tensor, "n p f"]:
-        """Return what each patch hands on, flattened; the patch number `without` (from 0) set to zero."""
+    def patch_features(self, windows: Shaped[Tensor, "n p s s c"]) -> Float[Tensor, "n p f"]:
+        """Return what each patch hands on, flattened."""
         maps = self.patch_maps(self.standardise(windows))
-        features = maps.reshape(len(maps), self.config.patches, -1)
-        if without is not None:
-            features = features.clone()
-            features[:, without] = 0
-        return features
+        return maps.reshape(len(maps), self.config.patches, -1)
 
     def read_features(
         self, features: Float[Tensor, "n p f"], shape: Float[Tensor, "n 49 3"] | None = None
     ) -> Float[Tensor, "n a"]:
         """Return the logits that follow from `patch_features`."""
-        values = self._read_flat(features.flatten(1), shape)
-        return values if self.scale is None else self.scale.sides(values).amax(2)
+        return self._logits(self._read_flat(features.flatten(1), shape))
+
+    def read_silenced(
+        self,
+        features: Float[Tensor, "n p f"],
+        silenced: Sequence[Sequence[int]],
+        shape: Float[Tensor, "n 49 3"] | None = None,
+    ) -> Float[Tensor, "s n a"]:
+        """Return the logits without each of these sets of patches, whose features become zero.
+
+        What a patch adds to the first layer's sums is computed once, and subtracted.
+
+        Args:
+            features: From `patch_features`.
+            silenced: Sets of patches, counted from 0; an empty one silences nothing.
+            shape: As `forward`.
+        """
+        first = self._layers()[0]
+        sums = first(self._beside_shape(features.flatten(1), shape))
+        weight = first.weight[:, : features[0].numel()].unflatten(1, features.shape[1:])
+        added = torch.bmm(features.transpose(0, 1), weight.permute(1, 2, 0))  # (p, n, units)
+        return torch.stack([self._logits(self._read_on(sums - added[list(patches)].sum(0))) for patches in silenced])
 
     @torch.no_grad()
     def rescale(self, factor: Float[Tensor, " a"], shift: Float[Tensor, " a"]) -> None:
@@ -188,7 +202,19 @@ class RegionNetwork(nn.Module):
             return values
         return torch.lerp(values, self._read_flat(torch.zeros_like(features), shape), self.late_fusion_weight)
 
+    def _logits(self, outputs: Tensor) -> Tensor:
+        """Return the logit of each AU; with an ordinal head, of its stronger side."""
+        return outputs if self.scale is None else self.scale.sides(outputs).amax(2)
+
+    def _layers(self) -> list[nn.Linear]:
+        """Return the layers over all patches."""
+        return [*self.full, self.output]  # type: ignore[list-item]
+
     def _read_flat(self, features: Tensor, shape: Tensor | None) -> Tensor:
+        return self._read_on(self._layers()[0](self._beside_shape(features, shape)))
+
+    def _beside_shape(self, features: Tensor, shape: Tensor | None) -> Tensor:
+        """Return what the first of the layers over all patches reads."""
         if (shape is not None) != bool(self.config.shape_width):
             raise UsageError("Pass pose-normalised landmarks if, and only if, the network's shape_width is not 0.")
         if shape is not None:
@@ -196,10 +222,13 @@ class RegionNetwork(nn.Module):
                 features = features * (torch.rand(len(features), 1, device=features.device) >= self.config.shape_alone)
             scaled = ((shape - self.shape_mean) / self.shape_spread).flatten(1)
             features = torch.cat([features, torch.relu(self.shape_layer(scaled))], 1)
-        features = self.feature_dropout(features)
-        for layer in self.full:
-            features = self.dropout(torch.relu(layer(features)))
-        return self.output(features)
+        return self.feature_dropout(features)
+
+    def _read_on(self, sums: Tensor) -> Tensor:
+        """Return the outputs that follow from the first layer's sums."""
+        for layer in self._layers()[1:]:
+            sums = layer(self.dropout(torch.relu(sums)))
+        return sums
 
 
 def _patch_block(config: RegionConfig, channels: int, layer: PatchLayer) -> nn.Module:

@@ -6,7 +6,7 @@ mean drop, a patch that lifts the score of faces with the AU and lowers it in th
 significance, or as the least significant of all (docs/measures.md).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -36,8 +36,8 @@ class PatchNetwork(Protocol):
     def patch_features(self, windows: Tensor) -> Tensor:
         """Return what each patch hands on, (n, p, ...)."""
 
-    def read_features(self, features: Tensor, shape: Tensor | None = None) -> Tensor:
-        """Return the logits, (n, a)."""
+    def read_silenced(self, features: Tensor, silenced: Sequence[Sequence[int]], shape: Tensor | None = None) -> Tensor:
+        """Return the logits without each of these sets of patches, (s, n, a)."""
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,12 @@ def patch_significance(
     if not len(rows):
         raise EvaluationError("There is no face to explain the system on.")
     drop, effect = np.zeros((2, len(system.landmarks), len(system.aus)))
-    for features, shape in _features(system, store, rows):
-        whole = _scores(system, features, shape)
-        for patch in range(len(system.landmarks)):
-            fall = whole - _scores(system, features, shape, np.array([patch]))
-            drop[patch] += fall.sum(0)
-            effect[patch] += np.abs(fall).sum(0)
-        on_progress(len(features))
+    silenced = [(), *((patch,) for patch in range(len(system.landmarks)))]
+    for scores in _silenced_scores(system, store, rows, silenced):
+        fall = scores[0] - scores[1:]
+        drop += fall.sum(1)
+        effect += np.abs(fall).sum(1)
+        on_progress(scores.shape[1])
     return Significance(system.aus, system.landmarks, drop / len(rows), effect / len(rows), len(rows))
 
 
@@ -163,18 +162,14 @@ def faithfulness(
     """
     count = silenced or max(1, len(found.landmarks) // 4)
     order = np.argsort(-found.effect, axis=0, kind="stable")
-    parts: list[np.ndarray] = []
-    for features, shape in _features(system, store, rows):
-        scores = np.stack([_scores(system, features, shape)] * 3)
-        for place in range(len(found.aus)):
-            for kind, patches in ((1, order[:count, place]), (2, order[-count:, place])):
-                scores[kind, :, place] = _scores(system, features, shape, patches)[:, place]
-        parts.append(scores)
-    scores = np.concatenate(parts, 1)
+    places = range(len(found.aus))
+    sets = [[], *(kind[:, place].tolist() for place in places for kind in (order[:count], order[-count:]))]
+    scores = np.concatenate(list(_silenced_scores(system, store, rows, sets)), 1)
     areas, checked = [], store.subset(rows)
     for place, name in enumerate(found.aus):
         known, truth = labels_of(checked, name)
-        areas.append([area_under_roc(truth, one[known, place].astype(float)) for one in scores])
+        kinds = scores[[0, 1 + 2 * place, 2 + 2 * place], :, place]
+        areas.append([area_under_roc(truth, one[known]) for one in kinds])
     valid = np.array([one for one in areas if one[0] is not None], float)
     if not len(valid):
         raise EvaluationError("No action unit has faces with and without it, so the map cannot be checked.")
@@ -196,22 +191,13 @@ def map_and_check(store: FaceStore, most: int = FACES, seed: int = 0) -> tuple[n
     return rows[~checks][:most], rows[checks][:most]
 
 
-def _features(
-    system: PatchSystem, store: FaceStore, rows: Int[np.ndarray, " k"]
-) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Yield what the patches hand on, and the shapes where the network reads them."""
+def _silenced_scores(
+    system: PatchSystem, store: FaceStore, rows: Int[np.ndarray, " k"], silenced: Sequence[Sequence[int]]
+) -> Iterator[Float[np.ndarray, "s n a"]]:
+    """Yield the scores of some faces without each of these sets of patches, batch after batch."""
     for start in range(0, len(rows), _BATCH):
-        part = rows[start : start + _BATCH]
-        inputs = system.inputs(store, part)
+        windows, *shape = system.inputs(store, rows[start : start + _BATCH])
         with torch.no_grad():
-            yield system.network.patch_features(inputs[0]), inputs[1] if len(inputs) > 1 else None
-
-
-def _scores(
-    system: PatchSystem, features: Tensor, shape: Tensor | None, without: np.ndarray | None = None
-) -> np.ndarray:
-    if without is not None:
-        features = features.clone()
-        features[:, torch.from_numpy(without.copy())] = 0
-    with torch.no_grad():
-        return torch.sigmoid(system.network.read_features(features, shape)).double().numpy()
+            features = system.network.patch_features(windows)
+            logits = system.network.read_silenced(features, silenced, *shape)
+        yield torch.sigmoid(logits).double().numpy()
