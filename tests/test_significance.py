@@ -136,13 +136,15 @@ def test_deleting_what_is_significant_hurts_and_the_rest_does_not(system, store)
 def test_the_files_hold_what_was_found(system, store, tmp_path, monkeypatch):
     monkeypatch.setattr(significance_files, "patch_system", lambda _: system)
     monkeypatch.setattr(significance_files, "rendered_face", aligned)
-    record = explain_system(NoPatches(), store, tmp_path / "map")
+    done = []
+    record = explain_system(NoPatches(), store, tmp_path / "map", on_progress=done.append)
     told = json.loads((tmp_path / "map" / "significance.json").read_text())
     assert told["most"]["AU12"][0] == 32
     assert told["effect"]["AU12"][1:3] == [0, 0]
     assert 0 < told["effect"]["AU12"][3] == record.effect["AU12"][3]
     assert (told["faithfulness"]["intact"], told["faithfulness"]["without_most"]) == (1.0, 0.5)
     assert told["faces"] == record.faces > 32
+    assert sum(done) == len(store)  # those of the map, and those that check it
 
 
 def test_systems_without_patches_and_lone_subjects_are_refused(system, store):

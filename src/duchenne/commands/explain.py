@@ -34,8 +34,10 @@ def explain(system: Path, /, *, data: list[Path], out: Path, faces: int = 30_000
     trained = load_system(system)
     store = FaceDataset([PreparedStore(folder, trained.recipe.reduction) for folder in data])
     with Progress(console=console) as progress:
-        task = progress.add_task("silencing patches", total=min(faces, 2 * len(store) // 3))
+        total = min(faces, 2 * len(store) // 3) + min(faces, len(store) // 3)  # about: subjects are never parted
+        task = progress.add_task("silencing patches", total=total)
         record = explain_system(trained, store, out, faces, lambda done: progress.advance(task, done))
+        progress.update(task, completed=total)
     for name, landmarks in record.most.items():
         print(f"{name}: patches {' '.join(map(str, landmarks))}")
     checked = record.faithfulness

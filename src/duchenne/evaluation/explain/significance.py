@@ -146,7 +146,12 @@ def patch_significance(
 
 
 def faithfulness(
-    system: PatchSystem, store: FaceStore, rows: Int[np.ndarray, " k"], found: Significance, silenced: int | None = None
+    system: PatchSystem,
+    store: FaceStore,
+    rows: Int[np.ndarray, " k"],
+    found: Significance,
+    silenced: int | None = None,
+    on_progress: ProgressCallback = lambda _: None,
 ) -> Faithfulness:
     """Return scores without the most and without the least significant patches of each AU; a quarter of them each.
 
@@ -156,6 +161,7 @@ def faithfulness(
         rows: Faces of subjects on whom `found` was not made.
         found: The map.
         silenced: How many patches; a quarter unless given.
+        on_progress: Called after each batch.
 
     Raises:
         EvaluationError: No AU has both kinds of faces.
@@ -164,7 +170,11 @@ def faithfulness(
     order = np.argsort(-found.effect, axis=0, kind="stable")
     places = range(len(found.aus))
     sets = [[], *(kind[:, place].tolist() for place in places for kind in (order[:count], order[-count:]))]
-    scores = np.concatenate(list(_silenced_scores(system, store, rows, sets)), 1)
+    parts = list[np.ndarray]()
+    for part in _silenced_scores(system, store, rows, sets):
+        parts.append(part)
+        on_progress(part.shape[1])
+    scores = np.concatenate(parts, 1)
     areas, checked = [], store.subset(rows)
     for place, name in enumerate(found.aus):
         known, truth = labels_of(checked, name)

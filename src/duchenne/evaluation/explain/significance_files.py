@@ -62,7 +62,8 @@ def explain_system(
     patches = patch_system(system)
     making, checking = map_and_check(store, faces)
     found = patch_significance(patches, store, making, on_progress)
-    record = _record(patches.name, store.fingerprint, found, faithfulness(patches, store, checking, found))
+    checked = faithfulness(patches, store, checking, found, on_progress=on_progress)
+    record = _record(patches.name, store.fingerprint, found, checked)
     try:
         save_figure(
             significance_figure(found, rendered_face(), f"Patch significance, {system.name}"), folder, "figure3"
