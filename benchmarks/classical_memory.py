@@ -14,6 +14,7 @@ import shlex
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -129,9 +130,9 @@ def main():
     for name in arguments.methods:
         with (
             TemporaryDirectory(dir=arguments.folder) as folder,
-            multiprocessing.get_context("spawn").Pool(1) as pool,
+            ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,  # fails if the process is killed
         ):
-            found["methods"][name] = pool.apply(fit, (name, arguments.faces, folder))
+            found["methods"][name] = pool.submit(fit, name, arguments.faces, folder).result()
         print(name, found["methods"][name], flush=True)
     if arguments.result:
         arguments.result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

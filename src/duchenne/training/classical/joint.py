@@ -17,26 +17,37 @@ from skglm.solvers import GroupBCD
 from skglm.utils.data import grp_converter
 from sklearn.linear_model import LogisticRegression
 
+from duchenne.training.classical.feature_files import parts_of
+
 RELATED = 0.15
 """Correlation of two AUs, in absolute value, from which they are a pair."""
 _ROUNDS = 30
 
 
 def fit_group_logistic(
-    features: Float[np.ndarray, "n f"], occurrence: Bool[np.ndarray, " n"], group: int, strength: float
+    features: Float[np.ndarray, "n f"],
+    occurrence: Bool[np.ndarray, " n"],
+    known: Bool[np.ndarray, " n"],
+    group: int,
+    strength: float,
 ) -> tuple[Float[np.ndarray, " f"], float]:
     """Return weights and offset of a logistic model with a group lasso.
 
     Args:
         features: Standardised; groups of `group` columns.
-        occurrence: Labels, all known.
+        occurrence: Labels.
+        known: Faces to learn from.
         group: Columns of a group.
         strength: Of the penalty, as a share of the one that drops every group.
     """
-    goal = np.where(occurrence, 1.0, -1.0)
-    largest = np.maximum(features.max(0), -features.min(0))
+    rows = np.flatnonzero(known)
+    goal, largest = np.where(occurrence[rows], 1.0, -1.0), np.zeros(features.shape[1])
+    for part in parts_of(len(rows)):
+        np.maximum(largest, np.abs(features[rows[part]]).max(0), out=largest)
     alive = np.repeat(largest.reshape(-1, group).max(1) > 0, group)  # others stop the solver
-    seen = np.asfortranarray(features if alive.all() else features[:, alive], float)  # the solver takes no other
+    seen = np.empty((len(rows), int(alive.sum())), order="F")  # the solver takes no other; nothing else is so large
+    for part in parts_of(len(rows)):
+        seen[part] = features[rows[part]][:, alive]
     groups = seen.shape[1] // group
     pull = np.linalg.norm((seen.T @ (goal / 2)).reshape(groups, group), axis=1).max() / len(goal)
     indices, pointers = grp_converter(group, seen.shape[1])

@@ -130,9 +130,8 @@ def _fit_joint(settings: Joint, train: Learning, valid: Learning, seed: int) -> 
     }
     parts, count = _projected(learned, train.features), train.occurrence.shape[1]
     fitted = [
-        fit_group_logistic(parts[known], train.occurrence[known, column], size, settings.strength)
+        fit_group_logistic(parts, train.occurrence[:, column], train.known[:, column], size, settings.strength)
         for column in range(count)
-        for known in [train.known[:, column]]
     ]
     learned["weights"], learned["offsets"] = np.stack([w for w, _ in fitted]), np.array([b for _, b in fitted])
     logits = parts @ learned["weights"].T + learned["offsets"]
