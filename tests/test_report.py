@@ -270,6 +270,12 @@ def test_figure_6_has_a_panel_for_each_system_with_its_own_marks(runs):
         assert marks == pytest.approx(areas)
 
 
+def test_figure_6_of_two_systems_has_no_empty_panels(runs):
+    series = by_role(runs)["poses"]
+    two = {system: series[system] for system in list(series)[:2]}
+    assert len(by_pose_figure(two).axes) == 2
+
+
 def test_dotted_lines_of_figure_6_are_those_of_a_system_that_knows_nothing(runs):
     """With as many faces without as with the AU, calling all present gives F1 = 2 / (2 + 1); area and precision 1/2."""
     figure = poses_figure(by_role(runs)["poses"]["region"][0])

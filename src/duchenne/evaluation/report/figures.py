@@ -143,9 +143,10 @@ def by_pose_figure(series: Mapping[str, Sequence[Run]]) -> Figure:
     The grey line in every panel is the first system's.
     """
     numbers = sorted({number for runs in series.values() for run in runs for number in run.by_pose.poses})
-    rows = -(-len(series) // _COLUMNS)
+    columns = min(_COLUMNS, len(series))
+    rows = -(-len(series) // columns)
     figure = Figure(figsize=(_WIDTH_IN, 1.55 * rows + 0.8), layout="constrained")
-    axes = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     values = {
         system: np.array([[run.by_pose.poses[number].mean.curve.aroc for number in numbers] for run in runs], float)
         for system, runs in series.items()
