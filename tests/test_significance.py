@@ -9,7 +9,7 @@ import torch
 
 from duchenne.alignment import align
 from duchenne.commands import run
-from duchenne.errors import EvaluationError
+from duchenne.errors import DatasetError, EvaluationError
 from duchenne.evaluation.explain import significance_files
 from duchenne.evaluation.explain.significance import (
     PatchSystem,
@@ -23,6 +23,7 @@ from duchenne.evaluation.explain.significance_files import explain_system
 from duchenne.evaluation.explain.significance_map import significance_figure
 from duchenne.facs import AU_NAMES
 from duchenne.training.action_units.system import DeepSystem
+from duchenne.training.data.learnt_people import LearntPeople
 from duchenne.training.recipes.named import RECIPES
 from toy_faces import head, picture_of
 from toy_store import toy_store
@@ -30,24 +31,43 @@ from toy_store import toy_store
 LANDMARKS = (1, 10, 20, 32)
 
 
-def test_the_command_reads_crops_as_the_system_was_trained_and_hands_on_its_folder(tmp_path, monkeypatch, capsys):
-    trained = SimpleNamespace(recipe=SimpleNamespace(reduction=2))
+class Joined(list):
+    """Prepared stores as one, in place of a `FaceDataset`."""
+
+
+@pytest.mark.parametrize(
+    ("known", "said"), [(0, ""), (2, "region learnt from 2 subjects"), (None, "does not say whom")]
+)
+def test_the_command_reads_crops_as_the_system_was_trained_and_hands_on_its_folder(
+    known, said, tmp_path, monkeypatch, capsys
+):
+    trained = SimpleNamespace(recipe=SimpleNamespace(reduction=2), name="region")
     checked = SimpleNamespace(intact=0.9, silenced=5, without_most=0.6, without_least=0.8)
-    asked = []
+    asked, judges = [], []
     monkeypatch.setattr("duchenne.training.systems.load_system", lambda folder: trained)
-    monkeypatch.setattr("duchenne.training.data.dataset.FaceDataset", lambda stores: stores[0])
-    monkeypatch.setattr("duchenne.datasets.store.PreparedStore", lambda *store: asked.append(store) or [1, 2, 3])
+    monkeypatch.setattr("duchenne.training.data.dataset.FaceDataset", Joined)
+    monkeypatch.setattr("duchenne.datasets.store.PreparedStore", lambda *store: asked.append(store) or store)
     monkeypatch.setattr(
         significance_files,
         "explain_system",
-        lambda *told: asked.append(told[:4]) or SimpleNamespace(most={"AU12": (31, 37)}, faithfulness=checked),
+        lambda *told: (
+            asked.append(told[:4])
+            or judges.append(told[5])
+            or SimpleNamespace(most={"AU12": (31, 37)}, faithfulness=checked, known=known)
+        ),
     )
     words = ["--data", str(tmp_path / "store"), "--out", str(tmp_path / "map"), "--faces", "7"]
     assert run(["explain", str(tmp_path / "system"), *words]) == 0
-    assert asked == [(tmp_path / "store", 2), (trained, [1, 2, 3], tmp_path / "map", 7)]
+    read = tmp_path / "store", 2
+    assert asked == [read, (trained, [read], tmp_path / "map", 7)]
+    assert judges == [None]
     printed = capsys.readouterr()
     assert "AU12: patches 31 37" in printed.out
     assert "0.900" in printed.err
+    assert said in printed.err
+    assert ("learnt" in printed.err) == bool(said)
+    assert run(["explain", str(tmp_path / "system"), *words, "--check", str(tmp_path / "others")]) == 0
+    assert judges[1] == [(tmp_path / "others", 2)]
 
 
 class ReadsOnePatch(torch.nn.Module):
@@ -145,6 +165,25 @@ def test_the_files_hold_what_was_found(system, store, tmp_path, monkeypatch):
     assert (told["faithfulness"]["intact"], told["faithfulness"]["without_most"]) == (1.0, 0.5)
     assert told["faces"] == record.faces > 32
     assert sum(done) == len(store)  # those of the map, and those that check it
+
+
+def test_other_faces_check_the_map_and_subjects_known_to_the_system_are_counted(system, store, tmp_path, monkeypatch):
+    monkeypatch.setattr(significance_files, "rendered_face", aligned)
+    monkeypatch.setattr(significance_files, "patch_system", lambda _: system)
+    others = toy_store(40, seed=3, prefix="b")
+    trained, done = NoPatches(), []
+    names = np.unique(others.subject).tolist()
+    trained.people = LearntPeople(frozenset(names[:2]), frozenset({names[2], "c"}))
+    record = explain_system(trained, store, tmp_path / "map", on_progress=done.append, judges=others)
+    assert record.faces == len(store)  # nobody of them is held back
+    assert record.faithfulness.faces == len(others)
+    assert sum(done) == len(store) + len(others)
+    assert record.known == json.loads((tmp_path / "map" / "significance.json").read_text())["known"] == 3
+    assert explain_system(NoPatches(), store, tmp_path / "map", judges=others).known is None
+    fewer = explain_system(trained, store, tmp_path / "map", 30, judges=others)
+    assert (fewer.faces, fewer.faithfulness.faces) == (30, 30)
+    with pytest.raises(DatasetError, match=r"is in the map and in its check"):
+        explain_system(trained, store, tmp_path / "map", judges=store.subset(np.arange(8)))
 
 
 def test_systems_without_patches_and_lone_subjects_are_refused(system, store):

@@ -196,9 +196,14 @@ def map_and_check(store: FaceStore, most: int = FACES, seed: int = 0) -> tuple[n
     names = np.unique(store.subject)
     if len(names) < 2:
         raise EvaluationError("A map is made on some subjects and checked on others; the faces are of one alone.")
-    rows = np.sort(np.random.default_rng(seed).permutation(len(store))[: 2 * most])
+    rows = drawn_rows(store, 2 * most, seed)
     checks = np.isin(np.asarray(store.subject)[rows], names[::3])
     return rows[~checks][:most], rows[checks][:most]
+
+
+def drawn_rows(store: FaceStore, most: int = FACES, seed: int = 0) -> Int[np.ndarray, " k"]:
+    """Return rows of a store in their order: all, or so many drawn from them."""
+    return np.sort(np.random.default_rng(seed).permutation(len(store))[:most])
 
 
 def _silenced_scores(

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from duchenne.datasets.face_store import FaceStore
+from duchenne.datasets.splits import require_disjoint
 from duchenne.errors import EvaluationError
 from duchenne.evaluation.explain.significance import (
     FACES,
     Faithfulness,
     ProgressCallback,
     Significance,
+    drawn_rows,
     faithfulness,
     map_and_check,
     patch_significance,
@@ -19,6 +23,7 @@ from duchenne.evaluation.explain.significance import (
 from duchenne.evaluation.explain.significance_map import rendered_face, significance_figure
 from duchenne.evaluation.json_record import json_text
 from duchenne.evaluation.report.figures import save_figure
+from duchenne.evaluation.tested_people import known_to
 from duchenne.training.systems import System
 
 FORMAT = "duchenne significance 1"
@@ -37,6 +42,7 @@ class SignificanceRecord:
         effect: By AU, mean size of its change: the significance.
         most: By AU, the landmarks of the most significant patches.
         faithfulness: What scores are without those on other subjects.
+        known: How many of these the system learnt from; None if it does not remember.
     """
 
     system: str
@@ -47,23 +53,42 @@ class SignificanceRecord:
     effect: Mapping[str, tuple[float, ...]]
     most: Mapping[str, tuple[int, ...]]
     faithfulness: Faithfulness
+    known: int | None
 
 
 def explain_system(
-    system: System, store: FaceStore, folder: Path, faces: int = FACES, on_progress: ProgressCallback = lambda _: None
+    system: System,
+    store: FaceStore,
+    folder: Path,
+    faces: int = FACES,
+    on_progress: ProgressCallback = lambda _: None,
+    judges: FaceStore | None = None,
 ) -> SignificanceRecord:
     """Write significance.json, figure3.png and figure3.svg into the folder; return what the JSON holds.
 
-    The map is made on two of three subjects and checked on the third.
+    Args:
+        system: A trained region network.
+        store: Faces that make the map.
+        folder: For the files.
+        faces: At most so many make the map, and check it.
+        on_progress: Called after each batch.
+        judges: Faces of other subjects, which check the map; without them two of three subjects of `store` make it and
+            the third checks it.
 
     Raises:
-        DuchenneError: The system has no patches, there are too few subjects, or the folder cannot be written.
+        DuchenneError: The system has no patches, there are too few subjects, a subject makes and checks the map, or the
+            folder cannot be written.
     """
     patches = patch_system(system)
-    making, checking = map_and_check(store, faces)
+    if judges is None:
+        judges = store
+        making, checking = map_and_check(store, faces)
+    else:
+        require_disjoint({"the map": store.subject.tolist(), "its check": judges.subject.tolist()})
+        making, checking = drawn_rows(store, faces), drawn_rows(judges, faces)
     found = patch_significance(patches, store, making, on_progress)
-    checked = faithfulness(patches, store, checking, found, on_progress=on_progress)
-    record = _record(patches.name, store.fingerprint, found, checked)
+    checked = faithfulness(patches, judges, checking, found, on_progress=on_progress)
+    record = _record(patches.name, store.fingerprint, found, checked, _known(system, judges.subject[checking]))
     try:
         save_figure(
             significance_figure(found, rendered_face(), f"Patch significance, {system.name}"), folder, "figure3"
@@ -74,7 +99,14 @@ def explain_system(
     return record
 
 
-def _record(name: str, fingerprint: str, found: Significance, checked: Faithfulness) -> SignificanceRecord:
+def _known(system: System, subjects: np.ndarray) -> int | None:
+    """Return how many of these subjects taught the system or said when it should stop."""
+    return None if system.people is None else len(set(subjects.tolist()) & known_to(system.people))
+
+
+def _record(
+    name: str, fingerprint: str, found: Significance, checked: Faithfulness, known: int | None
+) -> SignificanceRecord:
     drop, effect = (
         {au: tuple(matrix[:, place].round(5).tolist()) for place, au in enumerate(found.aus)}
         for matrix in (found.drop, found.effect)
@@ -86,4 +118,4 @@ def _record(name: str, fingerprint: str, found: Significance, checked: Faithfuln
         without_most=round(checked.without_most, 5),
         without_least=round(checked.without_least, 5),
     )
-    return SignificanceRecord(name, fingerprint, found.faces, found.landmarks, drop, effect, most, rounded)
+    return SignificanceRecord(name, fingerprint, found.faces, found.landmarks, drop, effect, most, rounded, known)
