@@ -25,7 +25,7 @@ from duchenne.training.landmarks.pool import empty_sample, face_sample, write_pa
 from duchenne.training.landmarks.train import LandmarkParts, LandmarksOptions, fit_landmarks, train_landmarks
 from duchenne.training.recipes.face_detector import FaceDetectorRecipe
 from duchenne.training.recipes.landmarks import LandmarkerRecipe
-from duchenne.training.run import memory
+from duchenne.training.run import memory, trainer
 from duchenne.training.run.bf16 import computes_bf16
 from duchenne.training.run.checkpoints import read_tensors
 from duchenne.training.run.device import DeviceConfig
@@ -94,6 +94,33 @@ class TestTrainer:
         assert 15 < kept["state"]["step"] <= 23
         assert_same(whole, states(line_task(), tmp_path / "broken"))
         assert {name.split(".")[0] for name in whole[0]} == {"network", "average", "optimiser"}
+
+    @pytest.mark.parametrize(
+        ("keep_every_s", "saving_s", "kept"),
+        [(5.0, 0.1, [6, 12, 18, 24, 30, 36, 40]), (5.0, 0.5, [6, 17, 28, 39, 40]), (0.0, 0.5, [*range(1, 41), 40])],
+    )
+    def test_checkpoints_that_take_long_are_written_less_often(
+        self, keep_every_s, saving_s, kept, tmp_path, monkeypatch
+    ):
+        """A step takes a second of a clock by hand: a twentieth of the time at most goes into checkpoints."""
+        now_s, saved = [0.0], []
+
+        def write(path, tensors, metadata):
+            now_s[0] += saving_s
+            saved.append(metadata["state"]["step"])
+
+        def a_second_each(batch):
+            def timed(step):
+                now_s[0] += 1.0
+                return batch(step)
+
+            return timed
+
+        monkeypatch.setattr(trainer, "write_tensors", write)
+        monkeypatch.setattr(trainer, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+        monkeypatch.setattr(trainer, "drawn_ahead", lambda batch, steps, _: map(a_second_each(batch), steps))
+        Trainer(tmp_path, CPU).train(line_task(keep_every_s=keep_every_s))
+        assert saved == kept
 
     def test_nothing_of_a_checkpoint_is_pickled_and_no_half_of_one_stays(self, tmp_path):
         states(line_task(), tmp_path)

@@ -96,7 +96,7 @@ class DeepRecipe:
         average: Decay of a running average of the weights, which is what is kept; None for the last weights.
         seed: Of weights, order, augmentation and dropout.
         bf16: Whether layers compute in bfloat16.
-        keep_every_s: Seconds between checkpoints.
+        keep_every_s: Least seconds between checkpoints, more where writing one takes long; 0 for one after each step.
         freeze: Beginnings of names of parameters that do not learn.
     """
 

@@ -24,7 +24,7 @@ class FaceDetectorRecipe:
         points_weight: Weight of the loss of the keypoints.
         seed: Of weights and canvases.
         bf16: Whether layers compute in bfloat16.
-        keep_every_s: Seconds between checkpoints.
+        keep_every_s: Least seconds between checkpoints, more where writing one takes long; 0 for one after each step.
     """
 
     steps: int = 5650

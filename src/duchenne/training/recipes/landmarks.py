@@ -30,7 +30,7 @@ class LandmarkerRecipe:
         validate_every: Steps between measurements on the watched faces.
         seed: Of every random choice.
         bf16: Whether layers compute in bfloat16.
-        keep_every_s: Seconds between checkpoints.
+        keep_every_s: Least seconds between checkpoints, more where writing one takes long; 0 for one after each step.
     """
 
     steps: int = 8000

@@ -49,7 +49,7 @@ class Task:
         validate_every: Steps between validations; there is always one after the last step.
         patience: Validations without a better score after which training stops and the best weights come back; 0 to
             train to the end and keep the last ones.
-        keep_every_s: Seconds between checkpoints.
+        keep_every_s: Least seconds between checkpoints, more where writing one takes long; 0 for one after each step.
         sampler_processes: Processes that draw batches ahead; 0 draws one ahead in a thread.
     """
 

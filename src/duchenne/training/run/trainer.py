@@ -40,6 +40,8 @@ from duchenne.training.run.versions import numbers_rest_on, other_versions
 
 CHECKPOINT_FILE, BEST_FILE = "checkpoint.safetensors", "best.safetensors"
 _REPORT_EVERY_S = 1.0
+_TIMES_A_SAVE = 20
+"""After a checkpoint that took long to write, training goes on for at least so many times as long."""
 
 
 class Trainer:
@@ -141,7 +143,7 @@ class _Run:
 
     def _make_steps(self, log: Logbook, start_s: float) -> None:
         task, state = self.task, self.state
-        first, saved_s, reported_s = state.step, start_s, start_s
+        first, saved_s, reported_s, pause_s = state.step, start_s, start_s, task.keep_every_s
         for batch in self._batches():
             parts = self._step(batch)
             state.step += 1
@@ -154,9 +156,11 @@ class _Run:
                 self._validate(log)
             if self._patience_is_over():
                 break
-            if now_s - saved_s > task.keep_every_s:
+            if now_s - saved_s > pause_s:
+                begun_s = time.monotonic()
                 self._save()
                 saved_s = time.monotonic()
+                pause_s = task.keep_every_s and max(task.keep_every_s, _TIMES_A_SAVE * (saved_s - begun_s))
 
     def _batches(self) -> Iterator[Batch]:
         if self._patience_is_over():
