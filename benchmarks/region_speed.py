@@ -18,6 +18,7 @@ import shlex
 import statistics
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,9 +88,9 @@ def cpu_s(call):
 
 
 def peak_gib(*settings):
-    """Return the peak memory of a process of its own (Linux)."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_own_peak_gib, settings)
+    """Return the peak memory of a process of its own (Linux); a process that is killed is an error, not a wait."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_own_peak_gib, *settings).result()
 
 
 def _own_peak_gib(way, batch, threads, size="paper"):
