@@ -1,6 +1,7 @@
 """Patch significance: what silencing does, on networks whose answer is known."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from duchenne.alignment import align
 from duchenne.commands import run
 from duchenne.errors import DatasetError, EvaluationError
-from duchenne.evaluation.explain import significance_files
+from duchenne.evaluation.explain import significance, significance_files
 from duchenne.evaluation.explain.significance import (
     PatchSystem,
     Significance,
@@ -141,6 +142,31 @@ def test_a_patch_that_speaks_for_and_against_is_significant_though_its_drops_can
     assert found.effect[3, 0] == pytest.approx(change, abs=1e-6)
     assert found.drop[3, 0] == pytest.approx(change * (2 * present.mean() - 1), abs=1e-6)
     assert found.most("AU12", 1) == (32,)
+
+
+def test_several_threads_find_what_one_finds(system, store, monkeypatch):
+    monkeypatch.setattr(significance, "_BATCH", 5)
+    before, seen, waits_s = torch.get_num_threads(), set[int](), iter(())
+    read = system.network.patch_features
+
+    def slow_at_first(windows):
+        seen.add(torch.get_num_threads())
+        time.sleep(next(waits_s, 0))
+        return read(windows)
+
+    monkeypatch.setattr(system.network, "patch_features", slow_at_first)
+    maps = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            waits_s = iter([0.2, 0.1])
+            maps.append(patch_significance(system, store, np.arange(64)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(maps[0].effect, maps[1].effect)
+    assert np.array_equal(maps[0].drop, maps[1].drop)
+    assert seen == {1}
 
 
 def test_deleting_what_is_significant_hurts_and_the_rest_does_not(system, store):

@@ -6,7 +6,9 @@ mean drop, a patch that lifts the score of faces with the AU and lowers it in th
 significance, or as the least significant of all (docs/measures.md).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -209,10 +211,23 @@ def drawn_rows(store: FaceStore, most: int = FACES, seed: int = 0) -> Int[np.nda
 def _silenced_scores(
     system: PatchSystem, store: FaceStore, rows: Int[np.ndarray, " k"], silenced: Sequence[Sequence[int]]
 ) -> Iterator[Float[np.ndarray, "s n a"]]:
-    """Yield the scores of some faces without each of these sets of patches, batch after batch."""
-    for start in range(0, len(rows), _BATCH):
+    """Yield the scores of some faces without each of these sets of patches, batch after batch; one thread reads one."""
+
+    def scores(start: int) -> Float[np.ndarray, "s n a"]:
         windows, *shape = system.inputs(store, rows[start : start + _BATCH])
         with torch.no_grad():
             features = system.network.patch_features(windows)
             logits = system.network.read_silenced(features, silenced, *shape)
-        yield torch.sigmoid(logits).double().numpy()
+        return torch.sigmoid(logits).double().numpy()
+
+    threads, waiting = torch.get_num_threads(), deque[Future[np.ndarray]]()
+    torch.set_num_threads(1)  # of each batch: whole batches side by side wait for one another less than their parts do
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for start in range(0, len(rows), _BATCH):
+                waiting.append(pool.submit(scores, start))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            yield from (left.result() for left in waiting)
+    finally:
+        torch.set_num_threads(threads)
