@@ -327,6 +327,14 @@ def test_runs_of_no_experiment_make_no_report(runs, tmp_path):
         write_report([replace(runs[0], origin=replace(runs[0].origin, role="other"))], tmp_path)
 
 
+def test_a_variant_alone_has_a_report_too(runs, tmp_path):
+    variant = [run for run in runs if run.origin.system == "region-grid"]
+    write_report(variant, tmp_path)
+    head, first = csv.reader((tmp_path / "table4e.csv").read_text().splitlines()[:2])
+    assert float(first[head.index("region-grid")].split()[0]) > 0.5
+    assert "region-grid" in (tmp_path / "report.md").read_text()
+
+
 def test_the_report_in_results_follows_from_its_runs():
     roles = by_role(read_runs(EXPERIMENT / "runs"))
     tables = tables_of({role: _ordered(series, "region") for role, series in roles.items()})

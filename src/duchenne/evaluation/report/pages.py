@@ -100,7 +100,8 @@ def tables_of(roles: Mapping[Role, Series], region: str = REGION, effects: Patch
         if region in roles.get(role, {}):
             found.append(system_table(name, f"{title}: {region}", role, roles[role][region]))
     if "poses" in roles:
-        main = {name: runs for name, runs in roles["poses"].items() if not name.endswith(_ABLATIONS)}
+        everybody = roles["poses"]
+        main = {name: runs for name, runs in everybody.items() if not name.endswith(_ABLATIONS)} or everybody
         for letter, (measure, title) in zip("abcde", MEASURE_TITLES.items(), strict=True):
             found.append(
                 poses_table(f"table4{letter}", f"Table 4{letter}. Mean over seven poses: {title}", measure, main)
